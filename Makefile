@@ -1,0 +1,61 @@
+# Two commands on a fresh machine: `make demo` and `make test`.
+VENV   ?= .venv
+PYTHON ?= python3
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test check install lock format bench clean
+
+demo: $(STAMP)  ## the whole story, with real parts
+	$(BIN)/recallwatch demo
+
+test: $(STAMP) system  ## everything: checks, real Postgres, real Prometheus tools, a real model
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest
+
+check: $(STAMP) lint  ## under a minute: format, lint, types, contracts, fast tests
+	$(BIN)/pytest -m "not slow"
+
+.PHONY: lint
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)  ## ratios against named peers, from one run
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "recallwatch needs Python 3.11 or newer; run make with PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' \
+	  || { echo "recallwatch needs Python's venv module: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	@# torch first and alone: asked for together with others, pip may choose a build with gigabytes of CUDA.
+	$(BIN)/pip install --quiet "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[local,dev]'
+	@touch $(STAMP)
+
+.PHONY: system
+system:  ## what the system tests need beyond Python
+	@command -v promtool >/dev/null || { \
+	  command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+	  || { echo "make test needs promtool: install your system's prometheus package" >&2; exit 1; }; \
+	  echo "installing prometheus"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null; }
+
+lock: $(STAMP)  ## write the versions that are installed now
+	$(BIN)/pip install --quiet --upgrade --upgrade-strategy eager --editable '.[local,dev,bench]'
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+
+clean:
+	rm -rf $(VENV) recallwatch-data

@@ -1,0 +1,5 @@
+"""``python -m monitor`` is ``recallwatch``."""
+
+from monitor.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Ways to show numbers to a monitoring system."""

@@ -1,0 +1,61 @@
+"""Every adapter by port and name. They are named as text, so that naming one imports nothing."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+from monitor.config import Section, validate
+from monitor.errors import ConfigError
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "retriever": {
+        "http": "monitor.adapters.retrievers.http:HttpRetriever",
+        "local": "monitor.adapters.retrievers.local:LocalRetriever",
+    },
+    "notifier": {
+        "webhook": "monitor.adapters.notifiers.webhook:WebhookNotifier",
+    },
+}
+"""Port to name to class. A class names its ``Options`` and takes an instance of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An adapter with its options checked, not yet built: nothing has been opened."""
+
+    adapter: Any
+    options: Section
+
+    def build(self) -> Any:
+        """The adapter, ready for use."""
+        return self.adapter(self.options)
+
+
+def resolve(port: str, stated: dict[str, Any], *, where: str) -> Part:
+    """Find the adapter that ``kind`` names and check its options. Raises ConfigError naming the key."""
+    kind = stated.get("kind")
+    if kind is None:
+        raise ConfigError(f"{where}.kind", f"is missing; known are {', '.join(known(port))}")
+    adapter = find(port, str(kind), where=f"{where}.kind")
+    options = {key: value for key, value in stated.items() if key != "kind"}
+    return Part(adapter, validate(adapter.Options, options, where=where))
+
+
+def known(port: str) -> list[str]:
+    """Names of the adapters of a port: those built in, then those of installed plug-ins."""
+    return [*BUILT_IN[port], *(entry.name for entry in entry_points(group=f"recallwatch.{port}"))]
+
+
+def find(port: str, kind: str, *, where: str) -> Any:
+    """The adapter's class."""
+    path = BUILT_IN[port].get(kind)
+    if path is None:
+        for entry in entry_points(group=f"recallwatch.{port}"):
+            if entry.name == kind:
+                return entry.load()
+        raise ConfigError(where, f"no {port} is called {kind}; known are {', '.join(known(port))}")
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)

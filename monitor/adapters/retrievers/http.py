@@ -1,0 +1,226 @@
+"""A retriever behind any HTTP API: a request template out, JMESPath in.
+
+httpx's API on aiohttp's connection pool, which carries sixteen times the probes of httpx's own
+(`benchmarks/`). Every exception of either library becomes a `RetrieverError` with a reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import aiohttp
+import httpx
+import jmespath
+import orjson
+from httpx_aiohttp import AiohttpTransport
+from pydantic import Field, field_validator
+
+from monitor.config import Duration, Section
+from monitor.errors import Reason, RetrieverError
+from monitor.model import Ranking
+
+_HTTPX_ROOTS = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
+
+
+class ResponsePaths(Section):
+    """Where the answer holds what, as JMESPath."""
+
+    hits: str = "hits"
+    """The list of hits, best first."""
+    id: str = "id"
+    """The document id, within a hit."""
+    score: str | None = "score"
+    """The score, within a hit, where there is one."""
+    deployment: str | None = None
+    """What the retriever says it is serving, where it says so."""
+
+    @field_validator("hits", "id", "score", "deployment")
+    @classmethod
+    def _compiles(cls, path: str | None) -> str | None:
+        if path is not None:
+            try:
+                jmespath.compile(path)
+            except jmespath.exceptions.JMESPathError as error:
+                raise ValueError(f"not JMESPath: {str(error).splitlines()[0]}") from error
+        return path
+
+
+class HttpOptions(Section):
+    """How to ask, and where the answer holds what."""
+
+    url: str = Field(pattern=r"^https?://")
+    method: Literal["POST", "GET"] = "POST"
+    headers: dict[str, str] = Field(default_factory=dict)
+    request: dict[str, Any] = Field(default_factory=lambda: {"query": "{query}", "k": "{k}"})
+    """JSON body (POST) or parameters (GET); ``{query}`` and ``{k}`` are filled in."""
+    response: ResponsePaths = ResponsePaths()
+    timeout: Duration = 10.0
+    """For a whole probe, from connecting to the last byte."""
+    concurrency: int = Field(default=8, ge=1, le=1_000)
+    """Probes under way at once."""
+    max_body_bytes: int = Field(default=4_194_304, ge=1_024)
+    short_rankings: Literal["fail", "accept"] = "fail"
+    """Whether fewer hits than asked for are a failure (``malformed``) or an answer."""
+
+
+class HttpRetriever:
+    """Asks a retriever over HTTP."""
+
+    Options = HttpOptions
+
+    def __init__(self, options: HttpOptions) -> None:
+        self.concurrency = options.concurrency
+        self._options = options
+        self._client: httpx.AsyncClient | None = None
+        self._read_id = _reader(options.response.id)
+        self._read_score = _reader(options.response.score) if options.response.score else None
+        self._find_hits = _reader(options.response.hits)
+        deployment = options.response.deployment
+        self._find_deployment = _reader(deployment) if deployment else None
+
+    async def retrieve(self, query: str, k: int) -> Ranking:
+        """Return the ``k`` best documents for the query, best first."""
+        body = await self._fetch(query, k)
+        try:
+            answer = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise RetrieverError(Reason.MALFORMED, f"the answer is not JSON: {_excerpt(body)}") from error
+        return self._to_ranking(answer, k)
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def _fetch(self, query: str, k: int) -> bytes:
+        filled = {key: _fill(value, query, k) for key, value in self._options.request.items()}
+        content = {"params": filled} if self._options.method == "GET" else {"content": orjson.dumps(filled)}
+        try:
+            async with (
+                asyncio.timeout(self._options.timeout),
+                self._open().stream(self._options.method, self._options.url, **content) as response,
+            ):
+                _refuse_status(response)
+                return await self._read(response)
+        except TimeoutError as error:
+            raise RetrieverError(Reason.TIMEOUT, f"no answer within {self._options.timeout:g} s") from error
+        except httpx.TimeoutException as error:
+            raise RetrieverError(Reason.TIMEOUT, f"no answer within {self._options.timeout:g} s") from error
+        except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
+            raise RetrieverError(Reason.BROKEN, f"the answer broke off: {type(error).__name__}") from error
+        except (*_HTTPX_ROOTS, aiohttp.ClientError, OSError, ValueError) as error:
+            # Only the kind of error is told: its text can carry the URL with credentials in it.
+            raise RetrieverError(Reason.UNREACHABLE, f"no connection: {_root(error)}") from error
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        limit, parts, size = self._options.max_body_bytes, [], 0
+        async for part in response.aiter_bytes():
+            size += len(part)
+            if size > limit:
+                raise RetrieverError(Reason.MALFORMED, f"the answer is larger than {limit} bytes (max_body_bytes)")
+            parts.append(part)
+        return b"".join(parts)
+
+    def _open(self) -> httpx.AsyncClient:
+        if self._client is None:
+            limit = self._options.concurrency
+            self._client = httpx.AsyncClient(
+                transport=AiohttpTransport(
+                    client=lambda: aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=limit))
+                ),
+                headers={
+                    "content-type": "application/json",
+                    "user-agent": "recallwatch",
+                    "x-recallwatch-probe": "1",
+                    **self._options.headers,
+                },
+                timeout=self._options.timeout,
+                follow_redirects=False,
+            )
+        return self._client
+
+    def _to_ranking(self, answer: Any, k: int) -> Ranking:
+        hits = self._find_hits(answer)
+        if not isinstance(hits, list):
+            raise RetrieverError(Reason.MALFORMED, f"the answer has no list at {self._options.response.hits!r}")
+        hits = hits[:k]
+        doc_ids = tuple(map(_doc_id, map(self._read_id, hits)))
+        if len(set(doc_ids)) != len(doc_ids):
+            raise RetrieverError(Reason.MALFORMED, "the ranking names a document twice")
+        if len(doc_ids) < k and self._options.short_rankings == "fail":
+            raise RetrieverError(
+                Reason.MALFORMED,
+                f"{len(doc_ids)} hits where {k} were asked for; if that is right, set short_rankings: accept",
+            )
+        deployment = self._find_deployment(answer) if self._find_deployment else None
+        return Ranking(doc_ids, self._scores(hits), None if deployment is None else str(deployment))
+
+    def _scores(self, hits: list[Any]) -> tuple[float, ...] | None:
+        if self._read_score is None or not hits:
+            return None
+        scores = [self._read_score(hit) for hit in hits]
+        if scores[0] is None:
+            return None
+        if not all(isinstance(score, int | float) and math.isfinite(score) for score in scores):
+            raise RetrieverError(Reason.MALFORMED, "a score is not a finite number")
+        return tuple(map(float, scores))
+
+
+def _reader(path: str) -> Callable[[Any], Any]:
+    """What finds the path in a value; plain keys, the common case, without a detour through JMESPath."""
+    if path.isidentifier():
+        return lambda value: value.get(path) if isinstance(value, dict) else None
+    return jmespath.compile(path).search  # type: ignore[no-any-return]  # jmespath has no types
+
+
+def _doc_id(value: Any) -> str:
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise RetrieverError(Reason.MALFORMED, "a hit has no document id")
+
+
+def _fill(value: Any, query: str, k: int) -> Any:
+    if value == "{query}":
+        return query
+    if value == "{k}":
+        return k
+    if isinstance(value, dict):
+        return {key: _fill(each, query, k) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_fill(each, query, k) for each in value]
+    return value.replace("{k}", str(k)).replace("{query}", query) if isinstance(value, str) else value
+
+
+def _refuse_status(response: httpx.Response) -> None:
+    status = response.status_code
+    if status in (401, 403):
+        raise RetrieverError(Reason.UNAUTHORISED, f"HTTP {status}: check the credentials")
+    if status == 429:
+        raise RetrieverError(Reason.RATE_LIMITED, "HTTP 429", retry_after_s=_retry_after(response))
+    if status in (408, 504):
+        raise RetrieverError(Reason.TIMEOUT, f"HTTP {status}")
+    if status >= 500:
+        raise RetrieverError(Reason.BROKEN, f"HTTP {status}", retry_after_s=_retry_after(response))
+    if not 200 <= status < 300:
+        raise RetrieverError(Reason.REJECTED, f"HTTP {status}")
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    stated = response.headers.get("retry-after", "")
+    return float(stated) if stated.isdigit() else None
+
+
+def _root(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return type(error).__name__
+
+
+def _excerpt(body: bytes) -> str:
+    return repr(body[:60].decode("utf-8", "replace"))

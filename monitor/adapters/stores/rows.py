@@ -1,0 +1,174 @@
+"""Model to row and back. Every number travels as it is; nothing is rounded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from monitor.errors import Reason
+from monitor.model import Axis, Failure, Outcome, Pair, Query, Ranking, Run, RunStatus, Suite
+from monitor.verdict import (
+    Alert,
+    AlertState,
+    Baseline,
+    Delivery,
+    Evidence,
+    Incident,
+    Policy,
+    Verdict,
+    VerdictName,
+)
+
+Row = Mapping[str, Any]
+
+
+def suite_to_rows(suite: Suite) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The row of a suite, and one row for each of its queries."""
+    pairs = {pair.query_id: [pair.satisfying_id, pair.violating_id, pair.mirror_id] for pair in suite.pairs}
+    head = {
+        "digest": suite.digest,
+        "name": suite.name,
+        "version": suite.version,
+        "axis": str(suite.axis),
+        "controls": sorted(suite.controls),
+    }
+    return head, [
+        {
+            "digest": suite.digest,
+            "query_id": query.query_id,
+            "ordinal": ordinal,
+            "text": query.text,
+            "stratum": query.stratum,
+            "cluster": query.cluster,
+            "grades": dict(query.grades),
+            "answers": list(query.answers),
+            "pair": pairs.get(query.query_id),
+        }
+        for ordinal, query in enumerate(suite.queries)
+    ]
+
+
+def suite_from_rows(head: Row, rows: Iterable[Row]) -> Suite:
+    """The suite, as it was saved."""
+    queries = list(rows)
+    return Suite(
+        head["name"],
+        head["version"],
+        Axis(head["axis"]),
+        tuple(
+            Query(r["query_id"], r["text"], r["stratum"], r["cluster"], r["grades"], tuple(r["answers"]))
+            for r in queries
+        ),
+        tuple(Pair(r["query_id"], *r["pair"]) for r in queries if r["pair"]),
+        frozenset(head["controls"]),
+        head["digest"],
+    )
+
+
+def run_to_row(run: Run) -> dict[str, Any]:
+    """The row of a run, without its outcomes."""
+    row = {field.name: getattr(run, field.name) for field in fields(run) if field.name != "outcomes"}
+    return row | {"axis": str(run.axis), "status": str(run.status)}
+
+
+def run_from_row(row: Row, outcomes: Iterable[Row] = ()) -> Run:
+    """The run, with the outcomes given."""
+    known = {field.name: row[field.name] for field in fields(Run) if field.name != "outcomes"}
+    known |= {"axis": Axis(row["axis"]), "status": RunStatus(row["status"])}
+    return Run(**known, outcomes=tuple(outcome_from_row(each) for each in outcomes))
+
+
+OUTCOME_COLUMNS = (
+    "run_id", "query_id", "duration_s", "reason", "detail", "doc_ids", "scores", "deployment",
+)  # fmt: skip
+
+
+def outcome_to_row(run_id: str, outcome: Outcome) -> tuple[Any, ...]:
+    """Values in the order of ``OUTCOME_COLUMNS``; rankings as lists."""
+    failure, ranking = outcome.failure, outcome.ranking
+    return (
+        run_id,
+        outcome.query_id,
+        outcome.duration_s,
+        str(failure.reason) if failure else None,
+        failure.detail if failure else None,
+        ranking.doc_ids if ranking else None,
+        ranking.scores if ranking else None,
+        ranking.deployment if ranking else None,
+    )
+
+
+def outcome_from_row(row: Row) -> Outcome:
+    """The outcome, as it was saved."""
+    ranking = failure = None
+    if row["reason"] is not None:
+        failure = Failure(Reason(row["reason"]), row["detail"])
+    elif row["doc_ids"] is not None:
+        scores = tuple(map(float, row["scores"])) if row["scores"] is not None else None
+        ranking = Ranking(tuple(row["doc_ids"]), scores, row["deployment"])
+    return Outcome(row["query_id"], ranking, failure, row["duration_s"])
+
+
+def verdict_to_row(verdict: Verdict) -> dict[str, Any]:
+    """The row of a verdict; infinities and NaN become null, for JSON has neither."""
+    row = {field.name: getattr(verdict, field.name) for field in fields(verdict)}
+    return row | {
+        "name": str(verdict.name),
+        "evidence": [_finite(asdict(each)) for each in verdict.evidence],
+        "policy": asdict(verdict.policy),
+        "run_ids": list(verdict.run_ids),
+        "baseline_run_ids": list(verdict.baseline_run_ids),
+        "lost_queries": [dict(each) for each in verdict.lost_queries],
+    }
+
+
+def verdict_from_row(row: Row) -> Verdict:
+    """The verdict, as it was saved."""
+    known = {field.name: row[field.name] for field in fields(Verdict)}
+    policy = dict(row["policy"])
+    policy["gating"] = {Axis(axis): tuple(measures) for axis, measures in policy["gating"].items()}
+    known |= {
+        "name": VerdictName(row["name"]),
+        "evidence": tuple(_evidence(each) for each in row["evidence"]),
+        "policy": Policy(**policy),
+        "run_ids": tuple(row["run_ids"]),
+        "baseline_run_ids": tuple(row["baseline_run_ids"]),
+        "lost_queries": tuple(row["lost_queries"]),
+    }
+    return Verdict(**known)
+
+
+def baseline_from_row(row: Row) -> Baseline:
+    """The baseline, as it was saved."""
+    return Baseline(**{field.name: row[field.name] for field in fields(Baseline)})
+
+
+def incident_from_row(row: Row) -> Incident:
+    """The incident, as it was saved."""
+    known = {field.name: row[field.name] for field in fields(Incident)}
+    return Incident(**known | {"verdict_name": VerdictName(row["verdict_name"])})
+
+
+def delivery_from_row(row: Row) -> Delivery:
+    """The delivery joined with its alert."""
+    known = {field.name: row[field.name] for field in fields(Alert)}
+    alert = Alert(**known | {"state": AlertState(row["alert_state"])})
+    return Delivery(row["delivery_id"], row["notifier"], alert, row["attempts"])
+
+
+def _finite(evidence: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in evidence.items()
+    }
+
+
+_UNBOUNDED = {"lower": float("-inf"), "upper": float("inf")}
+
+
+def _evidence(stored: Row) -> Evidence:
+    numbers: dict[str, Any] = {
+        key: _UNBOUNDED.get(key, float("nan")) if value is None else value for key, value in stored.items()
+    }
+    return Evidence(**numbers | {"axis": Axis(stored["axis"])})

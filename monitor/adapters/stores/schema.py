@@ -1,0 +1,192 @@
+"""The tables, in the words of the model. `migrations/` builds them; a test keeps the two equal."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_name)s_key",
+        "ix": "%(table_name)s_%(column_0_name)s_idx",
+    }
+)
+
+_when = DateTime(timezone=True)
+
+suite = Table(
+    "suite",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("axis", Text, nullable=False),
+    Column("controls", JSONB, nullable=False),
+)
+
+suite_query = Table(
+    "suite_query",
+    metadata,
+    Column("digest", ForeignKey("suite.digest"), primary_key=True),
+    Column("query_id", Text, primary_key=True),
+    Column("ordinal", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("stratum", Text, nullable=False),
+    Column("cluster", Text, nullable=False),
+    Column("grades", JSONB, nullable=False),
+    Column("answers", JSONB, nullable=False),
+    Column("pair", JSONB),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("cycle_id", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("suite_name", Text, nullable=False),
+    Column("suite_digest", ForeignKey("suite.digest"), nullable=False),
+    Column("axis", Text, nullable=False),
+    Column("depth", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("started_at", _when, nullable=False),
+    Column("finished_at", _when),
+    Column("fingerprint", Text, nullable=False, server_default=""),
+    Column("deployment", Text, nullable=False, server_default=""),
+    Index("run_target_suite_idx", "target", "suite_name", "started_at"),
+    Index("run_running_idx", "owner", postgresql_where=text("status = 'running'")),
+)
+
+outcome = Table(
+    "outcome",
+    metadata,
+    Column("run_id", ForeignKey("run.run_id"), primary_key=True),
+    Column("query_id", Text, primary_key=True),
+    Column("duration_s", Double, nullable=False),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("doc_ids", JSONB),
+    Column("scores", JSONB),
+    Column("deployment", Text),
+)
+
+measurement = Table(
+    "measurement",
+    metadata,
+    Column("run_id", ForeignKey("run.run_id"), primary_key=True),
+    Column("measure", Text, primary_key=True),
+    Column("query_id", Text, primary_key=True),
+    Column("value", Double, nullable=False),
+)
+
+baseline = Table(
+    "baseline",
+    metadata,
+    Column("baseline_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("suite_name", Text, nullable=False),
+    Column("run_id", ForeignKey("run.run_id"), nullable=False),
+    Column("promoted_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("promoted_at", _when, nullable=False),
+    Column("retired_at", _when),
+    Index(
+        "baseline_current_idx",
+        "target",
+        "suite_name",
+        unique=True,
+        postgresql_where=text("retired_at IS NULL"),
+    ),
+)
+
+swap = Table(
+    "swap",
+    metadata,
+    Column("run_id", ForeignKey("run.run_id"), primary_key=True),
+    Column("previous_run_id", ForeignKey("run.run_id"), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("suite_name", Text, nullable=False),
+    Column("declared", Boolean, nullable=False),
+    Column("share_changed", Double, nullable=False),
+    Column("detected_at", _when, nullable=False),
+)
+
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("verdict_id", Text, primary_key=True),
+    Column("cycle_id", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("advice", Text, nullable=False),
+    Column("evidence", JSONB, nullable=False),
+    Column("run_ids", JSONB, nullable=False),
+    Column("baseline_run_ids", JSONB, nullable=False),
+    Column("policy", JSONB, nullable=False),
+    Column("policy_digest", Text, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("lost_queries", JSONB, nullable=False),
+    Column("decided_at", _when, nullable=False),
+    Index("verdict_target_idx", "target", "decided_at"),
+)
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("incident_id", Text, primary_key=True),
+    Column("dedup_key", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("verdict_name", Text, nullable=False),
+    Column("opened_at", _when, nullable=False),
+    Column("resolved_at", _when),
+    Index("incident_open_idx", "dedup_key", unique=True, postgresql_where=text("resolved_at IS NULL")),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("alert_id", Text, primary_key=True),
+    Column("incident_id", ForeignKey("incident.incident_id"), nullable=False),
+    Column("dedup_key", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("created_at", _when, nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("delivery_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("alert_id", ForeignKey("alert.alert_id"), nullable=False),
+    Column("notifier", Text, nullable=False),
+    Column("dedup_key", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="pending"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", _when, nullable=False),
+    Column("leased_until", _when),
+    Column("delivered_at", _when),
+    Column("reason", Text),
+    Column("detail", Text),
+    UniqueConstraint("alert_id", "notifier"),
+    Index("delivery_pending_idx", "next_attempt_at", postgresql_where=text("state = 'pending'")),
+)

@@ -1,0 +1,42 @@
+"""Running an ASGI application beside other work, on a socket that is already ours."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+
+from monitor.errors import ConfigError
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is any that is free. Raises ConfigError if the port is taken."""
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise ConfigError("server.port", f"{host}:{port}: {error.strerror}; choose another, or 0 for any") from error
+
+
+@asynccontextmanager
+async def running(app: Starlette, listener: socket.socket) -> AsyncIterator[str]:
+    """Serve the application on the socket until the block ends; yields its URL."""
+    host, port = listener.getsockname()[:2]
+    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3))
+    task = asyncio.create_task(server.serve([listener]))
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: whoever started it decides when to stop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,199 @@
+"""The command line. Everything heavy is imported inside the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from typer.exceptions import TyperException
+
+from monitor.errors import ComparisonError, ConfigError, MonitorError, SuiteError
+from monitor.starter import DEFAULT_CONFIG, STARTER
+
+EXIT_PASSED, EXIT_REGRESSED, EXIT_REFUSED, EXIT_NOT_MEASURED = 0, 1, 2, 3
+
+app = typer.Typer(
+    name="recallwatch",
+    help="Watches the retrieval quality of a production RAG and pages when a swap makes it worse.",
+    epilog="Exit codes: 0 passed · 1 regressed or trade-off · 2 not comparable or configuration error "
+    "· 3 could not measure.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+baseline_app = typer.Typer(help="The trusted runs that others are compared with.", no_args_is_help=True)
+app.add_typer(baseline_app, name="baseline")
+
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The configuration.", envvar="RECALLWATCH_CONFIG")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+
+
+def main() -> NoReturn:
+    """Run the command line; every refusal is one line on standard error and an exit code."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except MonitorError as error:
+        _fail(error)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except TyperException as error:
+        typer.echo(f"recallwatch: {error}", err=True)
+        sys.exit(EXIT_REFUSED)
+    sys.exit(0)
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG,
+    url: Annotated[str, typer.Option(help="Your retriever.")] = "http://127.0.0.1:8000/search",
+) -> None:
+    """Write a configuration to start from."""
+    if path.exists():
+        raise ConfigError(str(path), "exists already; nothing was written")
+    path.write_text(STARTER.replace("@URL@", url), encoding="utf-8")
+    typer.echo(f"Wrote {path}. Next: recallwatch check, then recallwatch serve.")
+
+
+@app.command()
+def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Check the configuration and the suites, and probe each target once."""
+    from monitor import commands
+
+    _finish(_run(commands.check(config)), as_json)
+
+
+@app.command()
+def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Run the daemon: schedules, alerts, metrics."""
+    from monitor import commands
+
+    commands.configure_logging()
+    _run(commands.serve(config))
+
+
+@app.command()
+def run(
+    target: Annotated[str, typer.Option(help="A target of the configuration, or the URL of a retriever.")],
+    suite: Annotated[list[str], typer.Option(help="A suite of the configuration, or a folder. Repeatable.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    policy: Annotated[str, typer.Option(help="A policy of the configuration.")] = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Replay suites against a target now, and judge the result against the baseline."""
+    from monitor import commands
+
+    _finish(_run(commands.run(config, target, tuple(suite), policy)), as_json)
+
+
+@app.command()
+def compare(
+    baseline: Annotated[str, typer.Argument(help="Run id of the baseline.")],
+    candidate: Annotated[str, typer.Argument(help="Run id of the candidate.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    policy: Annotated[str, typer.Option(help="A policy of the configuration.")] = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Compare two stored runs of one suite."""
+    from monitor import commands
+
+    _finish(_run(commands.compare_runs(config, baseline, candidate, policy)), as_json)
+
+
+@baseline_app.command("show")
+def baseline_show(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Show the baselines that hold, and the latest runs."""
+    from monitor import commands
+
+    _finish(_run(commands.show_baselines(config)), as_json)
+
+
+@baseline_app.command("promote")
+def baseline_promote(
+    reason: Annotated[str, typer.Option(help="Why this run is to be trusted.")],
+    by: Annotated[str, typer.Option(help="Who says so.", envvar="USER")],
+    run_id: Annotated[str | None, typer.Argument(help="The run; without it, the latest of --target.")] = None,
+    target: Annotated[str | None, typer.Option(help="Promote the latest run of each suite of this target.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Make a run the baseline of its target and suite."""
+    from monitor import commands
+
+    if (run_id is None) == (target is None):
+        raise ConfigError("baseline promote", "give either a run id or --target")
+    _finish(_run(commands.promote(config, run_id, target, by, reason)), as_json)
+
+
+@app.command()
+def migrate(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Bring the schema of the database up to date."""
+    from monitor import commands
+
+    _run(commands.migrate(config))
+    typer.echo("The schema is current.")
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running and print the URLs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the whole story on this machine: a model is swapped, the drop is measured, on-call is told."""
+    from monitor.demo.story import tell
+
+    raise typer.Exit(_run(tell(keep=keep, as_json=as_json)))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration."""
+    import json
+
+    from monitor.wiring import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from monitor import __version__
+
+    typer.echo(__version__)
+
+
+T = TypeVar("T")
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    from monitor.commands import run_until_done
+
+    return run_until_done(work)
+
+
+def _finish(answer: Any, as_json: bool) -> None:
+    """Print what a command found, for people or for programs, and leave with its exit code."""
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(answer.data, indent=2, default=str))
+    else:
+        from rich.console import Console
+
+        console = Console(width=None if sys.stdout.isatty() else 160)
+        for part in answer.shown:
+            console.print(part)
+    raise typer.Exit(answer.exit_code)
+
+
+def _fail(error: MonitorError) -> NoReturn:
+    typer.echo(f"recallwatch: {error}", err=True)
+    refused = isinstance(error, ConfigError | SuiteError | ComparisonError)
+    sys.exit(EXIT_REFUSED if refused else EXIT_NOT_MEASURED)

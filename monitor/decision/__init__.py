@@ -1,0 +1,1 @@
+"""Pure: two measured runs in, verdict and alerts out."""

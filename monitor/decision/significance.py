@@ -1,0 +1,126 @@
+"""Is the difference more than chance? Cluster sign flips, step-down max-T, intervals, non-inferiority."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from monitor.decision.pairing import Paired
+from monitor.model import Floats
+
+TIE = 1e-9
+"""Studentised sums closer than this are ties; without it, rounding would break exact ties at random."""
+
+_CHUNK = 1_000
+
+
+def cluster_sums(family: Sequence[Paired]) -> Floats:
+    """Sums of differences, shape (clusters of the whole family, hypotheses).
+
+    Hypotheses that share a cluster share its row, so that flipping a cluster's sign flips it everywhere.
+    """
+    keys = [[f"{paired.suite}\x1f{name}" for name in paired.cluster_names] for paired in family]
+    row = {key: index for index, key in enumerate(dict.fromkeys(key for names in keys for key in names))}
+    sums = np.zeros((len(row), len(family)))
+    for column, (paired, names) in enumerate(zip(family, keys, strict=True)):
+        sums[[row[name] for name in names], column] = paired.sum_by_cluster(paired.differences)
+    return sums
+
+
+def sign_flip_maxt(sums: Floats, *, resamples: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """One-sided p-values that a sum is above zero: raw, and adjusted over the family by step-down max-T.
+
+    Null hypothesis: the differences of each cluster are symmetric about zero. The statistic is the
+    studentised sum S / √ΣS². Clusters' signs are flipped jointly over all hypotheses, so their correlation
+    is used rather than feared, and the family-wise error is held. p = (count + 1) / (resamples + 1), never 0.
+
+    Parameters
+    ----------
+    sums
+        Shape (n_clusters, n_hypotheses). For “worse” pass the negated sums.
+    resamples
+        Number of sign flips.
+    rng
+        Source of the signs: the same generator state gives the same p-values.
+
+    Returns
+    -------
+    raw, adjusted
+        Shape (n_hypotheses,) each. A hypothesis in which nothing changed has p = 1.
+
+    References
+    ----------
+    Westfall & Young 1993, algorithm 2.8; Phipson & Smyth 2010.
+
+    Examples
+    --------
+    >>> sums = np.array([[1.0, 0.0]] * 20)
+    >>> raw, adjusted = sign_flip_maxt(sums, resamples=999, rng=np.random.default_rng(1))
+    >>> raw.tolist(), adjusted.tolist()
+    ([0.001, 1.0], [0.001, 1.0])
+    """
+    norms = np.sqrt((sums**2).sum(axis=0))
+    scaled = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
+    observed = scaled.sum(axis=0)
+    order = np.argsort(-observed, kind="stable")
+    exceeded = np.zeros(len(order), np.int64)
+    exceeded_stepdown = np.zeros(len(order), np.int64)
+    for start in range(0, resamples, _CHUNK):
+        flipped = _flips(min(_CHUNK, resamples - start), len(sums), rng) @ scaled
+        exceeded += (flipped >= observed - TIE).sum(axis=0)
+        successive = np.maximum.accumulate(flipped[:, order[::-1]], axis=1)[:, ::-1]
+        exceeded_stepdown += (successive >= observed[order] - TIE).sum(axis=0)
+    raw = (exceeded + 1.0) / (resamples + 1.0)
+    adjusted = np.empty_like(raw)
+    adjusted[order] = np.maximum.accumulate((exceeded_stepdown + 1.0) / (resamples + 1.0))
+    return np.where(norms > 0, raw, 1.0), np.where(norms > 0, adjusted, 1.0)
+
+
+def interval(paired: Paired, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Two-sided t interval of the mean difference, with clusters as the units.
+
+    The mean is a ratio of cluster sums to cluster sizes; its standard error is that of the residuals
+    S_g − n_g·d̄. With one cluster, or none, the interval is infinite.
+    """
+    if paired.n_clusters < 2:
+        return float("-inf"), float("inf")
+    mean = float(paired.differences.mean())
+    half = float(stats.t.ppf((1 + confidence) / 2, paired.n_clusters - 1)) * _standard_error(paired, paired.differences)
+    return mean - half, mean + half
+
+
+def non_inferiority(paired: Paired, *, margin: float) -> float:
+    """p-value against the null hypothesis that the candidate lost the relative ``margin`` or more.
+
+    With x = candidate − (1 − margin)·baseline, the mean of x must be above zero. One worst-case
+    pseudo-cluster of value −(1 − margin) is appended, so that a rare total loss that the sample missed is
+    reckoned with: plain t calls a true loss on the margin safe in 40 % of samples of 50 queries, this one
+    in none.
+    """
+    kept = 1.0 - margin
+    sums = np.append(paired.sum_by_cluster(paired.candidate - kept * paired.baseline), -kept)
+    sizes = np.append(paired.sum_by_cluster(np.ones(paired.n_queries)), 1.0)
+    mean = sums.sum() / sizes.sum()
+    count = len(sums)
+    error = np.sqrt(count / (count - 1) * ((sums - sizes * mean) ** 2).sum()) / sizes.sum()
+    return float(stats.t.sf(mean / error, count - 1)) if error > 0 else float(mean <= 0)
+
+
+def standard_error(paired: Paired) -> float:
+    """Standard error of the mean difference with clusters as the units; 0 when nothing changed."""
+    return _standard_error(paired, paired.differences) if paired.n_clusters > 1 else float("nan")
+
+
+def _standard_error(paired: Paired, values: Floats) -> float:
+    sums = paired.sum_by_cluster(values)
+    sizes = paired.sum_by_cluster(np.ones(paired.n_queries))
+    residuals = sums - sizes * values.mean()
+    count = paired.n_clusters
+    return float(np.sqrt(count / (count - 1) * (residuals**2).sum()) / paired.n_queries)
+
+
+def _flips(rows: int, columns: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    return rng.integers(0, 2, (rows, columns), dtype=np.int8).astype(np.float64) * 2.0 - 1.0

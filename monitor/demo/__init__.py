@@ -1,0 +1,1 @@
+"""`recallwatch demo`: the whole story with real parts, on one machine."""

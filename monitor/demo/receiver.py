@@ -1,0 +1,51 @@
+"""The other end of the webhook: verifies each signature, and keeps what is genuine."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from standardwebhooks import Webhook, WebhookVerificationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+
+@dataclass(slots=True)
+class Receiver:
+    """Stands in for the on-call tool."""
+
+    secret: str = field(default_factory=lambda: "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def create_app(self) -> Starlette:
+        """An endpoint that answers 204 to a genuine message and 401 to any other."""
+        return Starlette(routes=[Route("/", self._receive, methods=["POST"])])
+
+    async def wait_for(self, state: str, *, timeout_s: float) -> dict[str, Any] | None:
+        """The first message in this state, or None if none has come in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    for message in self.messages:
+                        if message["data"]["state"] == state:
+                            return message
+                    self._arrived.clear()
+                    await self._arrived.wait()
+        except TimeoutError:
+            return None
+
+    async def _receive(self, request: Request) -> JSONResponse:
+        body = await request.body()
+        try:
+            message = Webhook(self.secret).verify(body, dict(request.headers))
+        except WebhookVerificationError as error:
+            return JSONResponse({"problem": str(error)}, status_code=401)
+        self.messages.append(message)
+        self._arrived.set()
+        return JSONResponse(None, status_code=202)

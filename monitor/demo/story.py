@@ -1,0 +1,200 @@
+"""The story of a model swap that nobody announced, told with real parts. Nothing in it is hard-coded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console, RenderableType
+from rich.panel import Panel
+
+from monitor import report, wiring
+from monitor.api.server import listen, running
+from monitor.config import Config, validate
+from monitor.cycle import Report
+from monitor.daemon import Daemon, serving
+from monitor.demo.receiver import Receiver
+from monitor.errors import MonitorError
+from monitor.verdict import Baseline
+
+TARGET, SCHEDULE = "docs-search", "demo"
+SUITES = ("broad", "compositional")
+EVERY_S, PATIENCE_S = 2.0, 150.0
+
+
+@dataclass(slots=True)
+class Telling:
+    """What is shown and what is measured while the story runs."""
+
+    console: Console
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str, title: str) -> Iterator[None]:
+        """Show a step, and keep how long it took."""
+        self.console.print(f"[bold cyan]▸[/] {title}")
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+        self.console.print(f"  [dim]{self.seconds[name]:.1f} s[/]")
+
+    def show(self, *parts: RenderableType) -> None:
+        """Show something on the way."""
+        for part in parts:
+            self.console.print(part)
+
+
+async def tell(*, keep: bool, as_json: bool) -> int:
+    """Run the story; 0 only if the drop was measured, alerted and resolved."""
+    telling = Telling(Console(stderr=as_json, width=None if sys.stdout.isatty() else 130))
+    with tempfile.TemporaryDirectory(prefix="recallwatch-demo-") as folder:
+        outcome = await _tell(Path(folder), telling, keep=keep)
+    if as_json:
+        sys.stdout.write(json.dumps(outcome, indent=2) + "\n")
+    return 0 if outcome["detected"] and outcome["alert_delivered"] and outcome["resolved"] else 1
+
+
+async def _tell(folder: Path, telling: Telling, *, keep: bool) -> dict[str, Any]:
+    receiver = Receiver()
+    with listen("127.0.0.1", 0) as socket_:
+        async with running(receiver.create_app(), socket_) as hook, httpx.AsyncClient(timeout=120) as client:
+            with telling.step("service", "A retriever service starts: all-MiniLM-L6-v2, FAISS, HTTP"):
+                service = await _start_service()
+            async with service as url:
+                parts = wiring.assemble(_config(folder, url, hook, receiver.secret))
+                with telling.step("daemon", "The daemon starts: embedded PostgreSQL, schedule, /metrics"):
+                    serving_ = serving(parts)
+                    daemon = await serving_.__aenter__()
+                try:
+                    outcome = await _swap_and_roll_back(daemon, receiver, client, url, telling)
+                    if keep:
+                        await _keep_running(daemon, url, telling)
+                finally:
+                    await serving_.__aexit__(None, None, None)
+    return outcome
+
+
+async def _swap_and_roll_back(
+    daemon: Daemon, receiver: Receiver, client: httpx.AsyncClient, url: str, telling: Telling
+) -> dict[str, Any]:
+    with telling.step("baseline", "The daemon probes both axes; what it finds is promoted to baseline"):
+        first = await _next_report(daemon, after=None)
+        await _promote(daemon, first)
+    telling.show(*map(report.run_table, first.measured))
+
+    with telling.step("swap", "An adapter is tuned on structural near-misses and swapped in; nobody tells the daemon"):
+        tuned = (await client.post(f"{url}/adapter", json={"steps": 100, "seed": 7})).raise_for_status().json()
+    telling.show(
+        f"  cosine to near-misses {tuned['cosine_before']:.3f} → {tuned['cosine_after']:.3f}: "
+        "on its own metric the tuning looks like a success"
+    )
+
+    with telling.step("detection", "The next cycles notice the change and judge it"):
+        firing = await receiver.wait_for("firing", timeout_s=PATIENCE_S)
+    judged = daemon.timetable.reports[SCHEDULE]
+    telling.show(report.verdict_text(judged.verdict))
+    if firing:
+        telling.show(Panel(json.dumps(_short(firing), indent=2), title="Webhook, signature verified", expand=False))
+
+    with telling.step("recovery", "The service rolls back; the alert resolves"):
+        (await client.delete(f"{url}/adapter")).raise_for_status()
+        resolved = await receiver.wait_for("resolved", timeout_s=PATIENCE_S) if firing else None
+    if resolved:
+        telling.show(Panel(json.dumps(_short(resolved), indent=2), title="Webhook, signature verified", expand=False))
+    return {
+        "detected": judged.verdict.name.pages and bool(judged.swaps or firing),
+        "verdict": str(judged.verdict.name),
+        "summary": judged.verdict.summary,
+        "advice": judged.verdict.advice,
+        "differences": [_difference(each) for each in report.verdict_to_dict(judged.verdict)["evidence"]],
+        "cosine_to_near_misses": tuned,
+        "alert_delivered": firing is not None,
+        "resolved": resolved is not None,
+        "seconds": telling.seconds,
+    }
+
+
+async def _next_report(daemon: Daemon, *, after: Report | None) -> Report:
+    """The first report of the daemon's schedule that is not ``after``."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        current = daemon.timetable.reports.get(SCHEDULE)
+        if current is not None and current is not after:
+            return current
+        await asyncio.sleep(0.05)
+    raise MonitorError(f"the daemon finished no cycle within {PATIENCE_S:.0f} s")
+
+
+async def _promote(daemon: Daemon, found: Report) -> None:
+    for measured in found.measured:
+        await daemon.store.promote(
+            Baseline(TARGET, measured.suite.name, measured.run.run_id, "demo", "the untouched model", wiring.utc_now())
+        )
+
+
+@asynccontextmanager
+async def _started(process: asyncio.subprocess.Process, url: str) -> AsyncIterator[str]:
+    try:
+        yield url
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+
+
+async def _start_service() -> Any:
+    """Start the service as a process of its own; its URL is known when it is ready."""
+    folders = [str(wiring.built_in_probes() / name) for name in SUITES]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "monitor.demo.service", *folders,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    line = await process.stdout.readline() if process.stdout else b""
+    if not line:
+        said = (await process.stderr.read()).decode("utf-8", "replace") if process.stderr else ""
+        last = (said.strip().splitlines() or ["it said nothing"])[-1]
+        raise MonitorError(f"the demo's retriever did not start: {last}")
+    return _started(process, json.loads(line)["url"])
+
+
+def _config(folder: Path, url: str, hook: str, secret: str) -> Config:
+    retriever = {"kind": "http", "url": f"{url}/search", "timeout": "60s", "concurrency": 32}
+    stated = {
+        "storage": {"data_dir": str(folder / "data")},
+        "targets": {TARGET: {"retriever": retriever}},
+        "schedules": {SCHEDULE: {"target": TARGET, "suites": SUITES, "every": EVERY_S}},
+        "notifiers": {"on-call": {"kind": "webhook", "url": hook, "secret": secret}},
+        "server": {"port": 0},
+    }
+    return validate(Config, stated, where="")
+
+
+async def _keep_running(daemon: Daemon, url: str, telling: Telling) -> None:
+    telling.show(
+        f"Left running. Status {daemon.url}/  ·  metrics {daemon.url}/metrics  ·  retriever {url}/search\n"
+        f'Swap the model again: curl -X POST {url}/adapter -d \'{{"steps": 30, "seed": 1}}\'\n'
+        "Ctrl-C stops everything."
+    )
+    await asyncio.Event().wait()
+
+
+def _short(message: dict[str, Any]) -> dict[str, Any]:
+    """A message without its long lists, for the screen."""
+    data = {key: value for key, value in message["data"].items() if key not in ("fallen", "lost_queries")}
+    lost = [each["query"] for each in message["data"]["lost_queries"][:3]]
+    return {"type": message["type"], **data, "fallen": len(message["data"]["fallen"]), "lost_most": lost}
+
+
+def _difference(evidence: dict[str, Any]) -> dict[str, Any]:
+    kept = ("suite", "axis", "stratum", "measure", "baseline_mean", "candidate_mean", "difference", "lower", "upper",
+            "p_worse_adjusted", "n_queries")  # fmt: skip
+    return {key: evidence[key] for key in kept}

@@ -1,0 +1,1 @@
+"""Pure: run and judgements in, measurements out."""

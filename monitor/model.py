@@ -1,0 +1,243 @@
+"""The nouns of asking and measuring. Frozen, plain, importing nothing that could do something.
+
+The nouns of deciding follow in `verdict.py`.
+
+Every word here is the word used in code, SQL, JSON, labels and prose; ``GLOSSARY`` says what each means
+and the README prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.errors import Reason
+
+GLOSSARY: dict[str, str] = {
+    "query": "a question asked of a retriever, as in TREC",
+    "qrel": "a judgement: how relevant a document is to a query, as in TREC",
+    "hit": "one document a retriever returned, with its score if it tells one",
+    "ranking": "the hits of one query in the retriever's order; rank is position",
+    "run": "the outcomes of one suite replayed against one target, as in TREC",
+    "suite": "versioned queries and judgements, with reference answers where they exist",
+    "axis": "`compositional` (structure: negation, role swap, binding) or `broad` (unrelated domains)",
+    "stratum": "a named part of a suite that is judged by itself: a phenomenon or a domain",
+    "cluster": "queries that share a source and so are not independent evidence",
+    "probe": "asking one query of one deployment once",
+    "target": "a configured retriever (or answerer)",
+    "deployment": "what a target was serving: embedding model, index, corpus and configuration",
+    "outcome": "what a probe brought: a ranking, a failure, or a skip",
+    "failure": "a probe that brought nothing usable back, with a reason; never a zero",
+    "coverage": "the share of attempted queries that did not fail",
+    "measure": "an evaluation function with its cutoff, such as `recall@10`",
+    "measurement": "the value of a measure on one query",
+    "metric": "a Prometheus series, nothing else",
+    "baseline": "the trusted run that others are compared with; it moves only by an explicit promote",
+    "candidate": "the run that is being judged",
+    "difference": "candidate minus baseline, paired by query; negative is worse",
+    "margin": "the drop that is tolerated",
+    "evidence": "a difference with its interval, p-value, number of queries and clusters, and detectable effect",
+    "policy": "the rule that leads from evidence to a verdict",
+    "verdict": "`passed`, `regressed`, `trade_off`, `inconclusive` or `invalid`",
+    "incident": "a regression that lasts, under one dedup key",
+    "alert": "one firing or resolved message about an incident",
+    "notifier": "an adapter that delivers alerts",
+    "cycle": "one pass of the line: probe, evaluate, keep, compare, decide, queue",
+}
+
+Floats = NDArray[np.float64]
+
+
+class Axis(StrEnum):
+    """The two sides of the trade-off."""
+
+    COMPOSITIONAL = "compositional"
+    BROAD = "broad"
+
+
+class RunStatus(StrEnum):
+    """How far a run got. Only a finished run is ever judged."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+
+
+class Qrel(NamedTuple):
+    """How relevant a document is to a query: 0 not, 1 or more relevant."""
+
+    query_id: str
+    doc_id: str
+    grade: int
+
+
+class Hit(NamedTuple):
+    """One document a retriever returned."""
+
+    doc_id: str
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question with everything needed to judge what comes back."""
+
+    query_id: str
+    text: str
+    stratum: str
+    cluster: str
+    grades: Mapping[str, int] = field(default_factory=dict)
+    """Document id to grade."""
+    answers: tuple[str, ...] = ()
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether at least one document is known to be relevant."""
+        return any(grade > 0 for grade in self.grades.values())
+
+    @property
+    def qrels(self) -> tuple[Qrel, ...]:
+        """The judgements as TREC writes them."""
+        return tuple(Qrel(self.query_id, doc_id, grade) for doc_id, grade in self.grades.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A query with a document that satisfies it and a near-copy that violates it."""
+
+    query_id: str
+    satisfying_id: str
+    violating_id: str
+    mirror_id: str | None = None
+    """The query that the violating document satisfies, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Versioned queries and judgements on one axis."""
+
+    name: str
+    version: str
+    axis: Axis
+    queries: tuple[Query, ...]
+    pairs: tuple[Pair, ...] = ()
+    controls: frozenset[str] = frozenset()
+    """Strata that must not move when a model gets better at structure (paraphrase, entity)."""
+    digest: str = ""
+    """SHA-256 over queries, judgements and pairs: the ruler's identity."""
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """Names of the strata in the order in which they first appear."""
+        return tuple(dict.fromkeys(query.stratum for query in self.queries))
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The hits of one query, best first."""
+
+    doc_ids: tuple[str, ...]
+    scores: tuple[float, ...] | None = None
+    deployment: str | None = None
+    """What the retriever says it is serving, when it says so."""
+
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        """Documents with their scores, best first."""
+        return tuple(map(Hit, self.doc_ids, self.scores or (None,) * len(self.doc_ids)))
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A probe that brought nothing usable back."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one probe brought: exactly one of a ranking, a failure, or neither (skipped: no judgement)."""
+
+    query_id: str
+    ranking: Ranking | None = None
+    failure: Failure | None = None
+    duration_s: float = 0.0
+    """From the request leaving to the response complete; waiting in recallwatch's own queue not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One suite replayed against one target."""
+
+    run_id: str
+    cycle_id: str
+    target: str
+    suite_name: str
+    suite_digest: str
+    axis: Axis
+    depth: int
+    """How many hits each probe asked for."""
+    started_at: datetime
+    finished_at: datetime | None = None
+    status: RunStatus = RunStatus.RUNNING
+    owner: str = ""
+    """Host and process that replays it, so that a run left behind by a crash can be told."""
+    outcomes: tuple[Outcome, ...] = ()
+    fingerprint: str = ""
+    """SHA-256 over every ranking: equal fingerprints mean that nothing a user could see has changed."""
+    deployment: str = ""
+    """What the target declared it was serving, else the fingerprint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Where each query of a run went: attempted = scored + failed + skipped."""
+
+    scored: int
+    failed: int
+    skipped: int
+    reasons: Mapping[Reason, int] = field(default_factory=dict)
+
+    @property
+    def attempted(self) -> int:
+        """Queries in the suite."""
+        return self.scored + self.failed + self.skipped
+
+    @property
+    def coverage(self) -> float:
+        """Scored over scored plus failed, in [0, 1]; 0 when nothing was scored."""
+        probed = self.scored + self.failed
+        return self.scored / probed if probed else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """Per-query values of one measure, for the queries that were scored."""
+
+    measure: str
+    query_ids: tuple[str, ...]
+    values: Floats
+
+    @property
+    def mean(self) -> float:
+        """Mean over the scored queries."""
+        return float(self.values.mean()) if len(self.values) else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A run with its measurements and with the suite it was measured by."""
+
+    run: Run
+    suite: Suite
+    counts: Counts
+    measurements: Mapping[str, Measurements]
+    judged_share: float = float("nan")
+    """Share of returned documents that carry a judgement."""

@@ -1,0 +1,134 @@
+"""What recallwatch needs from the outside, as protocols. Adapters fulfil them, one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from monitor.errors import Reason
+from monitor.model import Measured, Outcome, Ranking, Run, RunStatus, Suite
+from monitor.verdict import Alert, Baseline, Delivery, Incident, Swap, Verdict
+
+
+@runtime_checkable
+class Retriever(Protocol):
+    """A live retriever. Raises `RetrieverError` and nothing else."""
+
+    concurrency: int
+
+    async def retrieve(self, query: str, k: int) -> Ranking:
+        """Return the ``k`` best documents for the query, best first."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections and memory."""
+        ...
+
+
+class Notifier(Protocol):
+    """A way to reach on-call. Raises `NotifierError` and nothing else."""
+
+    async def notify(self, alert: Alert) -> None:
+        """Deliver one alert; returning means it was accepted."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections."""
+        ...
+
+
+class Store(Protocol):
+    """Where everything is kept. Raises `StoreError` and nothing else."""
+
+    async def open(self) -> None:
+        """Connect, and bring the schema up to date where that is the store's own business."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect; stop what was started."""
+        ...
+
+    async def save_suite(self, suite: Suite) -> None:
+        """Keep the suite under its digest; saving it again changes nothing."""
+        ...
+
+    async def load_suite(self, digest: str) -> Suite:
+        """The suite as it was when it was replayed."""
+        ...
+
+    async def start_run(self, run: Run) -> None:
+        """Keep a run that is about to be replayed."""
+        ...
+
+    async def save_outcomes(self, run_id: str, outcomes: Sequence[Outcome]) -> None:
+        """Commit outcomes of a running run. A query has one outcome: a second one is refused."""
+        ...
+
+    async def finish_run(self, measured: Measured) -> None:
+        """Keep the measurements and mark the run finished, in one transaction."""
+        ...
+
+    async def interrupt_run(self, run_id: str, at: datetime) -> bool:
+        """Close a running run that will not be finished; whether it was still running."""
+        ...
+
+    async def load_run(self, run_id: str) -> Run:
+        """One run with its outcomes. Raises StoreError naming the id if there is none."""
+        ...
+
+    async def latest_run(self, target: str, suite_name: str, *, before: datetime | None = None) -> Run | None:
+        """The last finished run of a target and suite, without its outcomes."""
+        ...
+
+    async def list_runs(self, limit: int = 50, status: RunStatus | None = None) -> list[Run]:
+        """Runs without their outcomes, newest first."""
+        ...
+
+    async def promote(self, baseline: Baseline) -> None:
+        """Make a finished run the baseline; the one before stays on record."""
+        ...
+
+    async def baseline(self, target: str, suite_name: str) -> Baseline | None:
+        """The baseline that holds now."""
+        ...
+
+    async def baselines(self) -> list[Baseline]:
+        """Every baseline that holds now."""
+        ...
+
+    async def save_swap(self, swap: Swap) -> None:
+        """Keep that what a target serves has changed."""
+        ...
+
+    async def open_incident(self, dedup_key: str) -> Incident | None:
+        """The incident that lasts under this key."""
+        ...
+
+    async def save_decision(
+        self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert], notifiers: Sequence[str]
+    ) -> None:
+        """Keep verdict and incident, and queue each alert for each notifier, in one transaction."""
+        ...
+
+    async def latest_verdict(self, target: str) -> Verdict | None:
+        """The last verdict about a target."""
+        ...
+
+    async def lease_deliveries(self, limit: int, now: datetime, lease_s: float) -> list[Delivery]:
+        """Take alerts that are due, for ``lease_s`` seconds; in order per dedup key and notifier."""
+        ...
+
+    async def mark_delivered(self, delivery_id: int, at: datetime) -> None:
+        """The notifier accepted the alert."""
+        ...
+
+    async def mark_undelivered(
+        self, delivery_id: int, reason: Reason, detail: str, *, next_attempt_at: datetime | None
+    ) -> None:
+        """Try again at ``next_attempt_at``, or never if that is None (a dead letter)."""
+        ...
+
+    async def count_deliveries(self) -> Mapping[str, int]:
+        """Deliveries by state: pending, delivered, dead."""
+        ...

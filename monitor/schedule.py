@@ -1,0 +1,131 @@
+"""The daemon's rhythm: cycles on their schedules, the outbox always."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from monitor.adapters.exporters.prometheus import Metrics, Seen
+from monitor.config import Schedule
+from monitor.cycle import Plan, Report, World, run_cycle
+from monitor.decision.incidents import dedup_key
+from monitor.errors import ConfigError, MonitorError
+
+_LOG = structlog.get_logger(__name__)
+
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+
+@dataclass(slots=True)
+class Timetable:
+    """Runs each schedule's plan when it is due, one cycle of a schedule at a time."""
+
+    metrics: Metrics
+    plans: Mapping[str, tuple[Schedule, Plan, World]]
+    reports: dict[str, Report] = field(default_factory=dict)
+    """The last report of each schedule."""
+    _under_way: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def start(self) -> AsyncIOScheduler:
+        """Start the scheduler on the running loop. The first cycles run at once."""
+        # The library warns each time a cycle is not over when the next is due; the cycle's own log says enough.
+        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+        scheduler = AsyncIOScheduler(timezone="UTC")
+        for position, (name, (schedule, _, world)) in enumerate(self.plans.items()):
+            scheduler.add_job(
+                self.run_safely,
+                trigger_of(schedule, where=f"schedules.{name}"),
+                args=(name,),
+                id=name,
+                coalesce=True,
+                max_instances=1,
+                # A late cycle is better than none; the library's default forgets it after one second.
+                misfire_grace_time=None,
+                # Offset, so that targets are not all probed in the same instant.
+                next_run_time=world.now() + timedelta(milliseconds=200 * position),
+            )
+        scheduler.start()
+        return scheduler
+
+    async def run_safely(self, name: str) -> None:
+        """Run one cycle; an error is told and ends this cycle, never the daemon."""
+        task = asyncio.create_task(self._run_and_tell(name))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        await asyncio.wait({task})  # which, unlike awaiting the task itself, does not pass on that it was broken off
+
+    async def stop(self) -> None:
+        """Break off what is under way; its runs are marked as interrupted."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _run_and_tell(self, name: str) -> None:
+        _, plan, _ = self.plans[name]
+        try:
+            await self.run(name)
+        except MonitorError as error:
+            self.metrics.cycle_failures[plan.target] += 1
+            _LOG.error("cycle_failed", schedule=name, target=plan.target, problem=str(error))
+        except Exception:  # noqa: BLE001 - whatever it is, the other schedules must go on
+            self.metrics.cycle_failures[plan.target] += 1
+            _LOG.exception("cycle_failed", schedule=name, target=plan.target)
+
+    async def run(self, name: str) -> Report:
+        """Run one cycle and publish what it found."""
+        _, plan, world = self.plans[name]
+        _LOG.info("cycle_started", schedule=name, target=plan.target)
+        report = await run_cycle(plan, world, watch=lambda outcome: self.metrics.watch(plan.target, outcome))
+        incident = await world.store.open_incident(dedup_key(plan.target))
+        self.metrics.publish(
+            Seen(
+                report.verdict,
+                report.measured,
+                incident is not None,
+                world.now(),
+                report.swaps[0] if report.swaps else None,
+            )
+        )
+        self.reports[name] = report
+        _LOG.info(
+            "cycle_finished",
+            schedule=name,
+            target=plan.target,
+            verdict=report.verdict.name,
+            summary=report.verdict.summary,
+            swapped=bool(report.swaps),
+        )
+        return report
+
+
+def trigger_of(schedule: Schedule, *, where: str) -> CronTrigger | IntervalTrigger:
+    """The trigger of a schedule, in UTC, where no hour happens twice."""
+    if schedule.every is not None:
+        return IntervalTrigger(seconds=schedule.every, timezone="UTC")
+    fields = str(schedule.cron).split()
+    if len(fields) != 5:
+        raise ConfigError(f"{where}.cron", f"{schedule.cron!r} has {len(fields)} fields; cron has five")
+    minute, hour, day, month, weekday = fields
+    try:
+        return CronTrigger(
+            minute=minute, hour=hour, day=day, month=month, day_of_week=_weekdays(weekday), timezone="UTC"
+        )
+    except ValueError as error:
+        raise ConfigError(f"{where}.cron", f"{schedule.cron!r}: {error}") from error
+
+
+def _weekdays(field: str) -> str:
+    """Cron's days by name, because the library counts from Monday where cron counts from Sunday.
+
+    >>> _weekdays("1-5")
+    'mon-fri'
+    """
+    return "".join(_DAYS[int(char) % 7] if char.isdigit() else char for char in field)

@@ -1,0 +1,1 @@
+"""Reading suites from disk."""

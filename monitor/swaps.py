@@ -1,0 +1,36 @@
+"""Noticing that a target serves something else than it did, whether it said so or not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from monitor.model import Outcome, Run
+from monitor.verdict import Swap
+
+
+def detect(previous: Run | None, run: Run, *, at: datetime) -> Swap | None:
+    """The swap between two runs of one suite, or None if every ranking is the same.
+
+    ``previous`` needs its outcomes. A swap is declared when the target names its deployment and the name has
+    changed; otherwise it is silent, and seen in the rankings alone.
+    """
+    if previous is None or previous.fingerprint == run.fingerprint:
+        return None
+    declared = previous.deployment != run.deployment and run.deployment != run.fingerprint
+    return Swap(
+        run.target,
+        run.suite_name,
+        run.run_id,
+        previous.run_id,
+        declared=declared,
+        share_changed=share_changed(previous.outcomes, run.outcomes),
+        detected_at=at,
+    )
+
+
+def share_changed(before: tuple[Outcome, ...], after: tuple[Outcome, ...]) -> float:
+    """Share of the queries ranked in both runs whose ranking differs, in [0, 1]."""
+    earlier = {outcome.query_id: outcome.ranking.doc_ids for outcome in before if outcome.ranking}
+    later = {outcome.query_id: outcome.ranking.doc_ids for outcome in after if outcome.ranking}
+    shared = earlier.keys() & later.keys()
+    return sum(earlier[query_id] != later[query_id] for query_id in shared) / len(shared) if shared else 0.0

@@ -1,0 +1,172 @@
+"""The nouns of deciding and telling: from evidence to an alert that is on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from monitor.model import Axis
+
+
+class VerdictName(StrEnum):
+    """What was decided."""
+
+    PASSED = "passed"
+    REGRESSED = "regressed"
+    TRADE_OFF = "trade_off"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+
+    @property
+    def pages(self) -> bool:
+        """Whether on-call is told."""
+        return self in (VerdictName.REGRESSED, VerdictName.TRADE_OFF)
+
+
+class AlertState(StrEnum):
+    """The two messages an incident can send."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One measure of one stratum, compared between baseline and candidate, paired by query."""
+
+    suite: str
+    axis: Axis
+    stratum: str
+    measure: str
+    gating: bool
+    n_queries: int
+    n_clusters: int
+    baseline_mean: float
+    candidate_mean: float
+    difference: float
+    lower: float
+    upper: float
+    p_worse: float
+    """Null hypothesis: differences are symmetric about zero or larger. NaN below the least number of clusters."""
+    p_worse_adjusted: float
+    p_better_adjusted: float
+    p_not_safe: float
+    """Null hypothesis: the candidate lost the margin or more."""
+    mde: float
+    """Smallest true drop found with 80 % power, in points of the measure."""
+
+    @property
+    def relative_difference(self) -> float:
+        """Difference over baseline mean; NaN when the baseline mean is below 0.05."""
+        return self.difference / self.baseline_mean if self.baseline_mean >= 0.05 else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rule that leads from evidence to a verdict. Ratios are in [0, 1]."""
+
+    alpha_page: float = 0.01
+    alpha_warn: float = 0.05
+    floor_absolute: float = 0.01
+    floor_relative: float = 0.02
+    margin: float = 0.05
+    coverage_floor: float = 0.98
+    min_clusters: int = 12
+    resamples: int = 9_999
+    gating: Mapping[Axis, tuple[str, ...]] = field(
+        default_factory=lambda: {
+            Axis.BROAD: ("ndcg@10", "mrr@10", "recall@5", "recall@10"),
+            Axis.COMPOSITIONAL: ("pair_accuracy", "mrr@10"),
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided about one cycle, with everything needed to decide it again."""
+
+    verdict_id: str
+    cycle_id: str
+    target: str
+    name: VerdictName
+    summary: str
+    advice: str
+    evidence: tuple[Evidence, ...]
+    run_ids: tuple[str, ...]
+    baseline_run_ids: tuple[str, ...]
+    policy: Policy
+    policy_digest: str
+    seed: int
+    method: str
+    decided_at: datetime
+    lost_queries: tuple[Mapping[str, Any], ...] = ()
+    """The queries that lost most, worst first, with what was expected and what came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The trusted run of one target and suite."""
+
+    target: str
+    suite_name: str
+    run_id: str
+    promoted_by: str
+    reason: str
+    promoted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A regression that lasts."""
+
+    incident_id: str
+    dedup_key: str
+    target: str
+    verdict_name: VerdictName
+    opened_at: datetime
+    resolved_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still lasts."""
+        return self.resolved_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One firing or resolved message. ``alert_id`` stays the same however often it is sent."""
+
+    alert_id: str
+    incident_id: str
+    dedup_key: str
+    state: AlertState
+    payload: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One alert on its way to one notifier, leased to whoever sends it."""
+
+    delivery_id: int
+    notifier: str
+    alert: Alert
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """What a target serves has changed since the run before."""
+
+    target: str
+    suite_name: str
+    run_id: str
+    previous_run_id: str
+    declared: bool
+    """Whether the target said so itself; otherwise it was noticed in the rankings."""
+    share_changed: float
+    """Share of queries whose ranking differs, in [0, 1]."""
+    detected_at: datetime

@@ -1,0 +1,168 @@
+"""Putting a configuration together into things that run."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from monitor.adapters import registry
+from monitor.adapters.registry import Part
+from monitor.config import Config, Section, read_config
+from monitor.cycle import Plan
+from monitor.errors import ConfigError
+from monitor.model import Run, RunStatus, Suite
+from monitor.ports import Store
+from monitor.suites.reading import read_suite
+
+BUILT_IN = "builtin:"
+FORGOTTEN_AFTER = timedelta(hours=6)
+"""A run of another host that is still running after this long was left behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A configuration whose every key was checked; nothing has been opened yet."""
+
+    config: Config
+    retrievers: Mapping[str, Part]
+    notifiers: Mapping[str, Part]
+
+
+def load(path: Path) -> Parts:
+    """Read and check a whole configuration. Raises ConfigError naming the key."""
+    return assemble(read_config(path))
+
+
+def assemble(config: Config) -> Parts:
+    """Check what the adapters are told. Raises ConfigError naming the key."""
+    return Parts(
+        config,
+        {
+            name: registry.resolve("retriever", target.retriever, where=f"targets.{name}.retriever")
+            for name, target in config.targets.items()
+        },
+        {
+            name: registry.resolve("notifier", stated, where=f"notifiers.{name}")
+            for name, stated in config.notifiers.items()
+        },
+    )
+
+
+def plan_for(parts: Parts, target: str, suites: tuple[str, ...], policy: str = "default") -> Plan:
+    """What one cycle does. Suites are names of the configuration, folders, or ``builtin:`` names."""
+    if target not in parts.retrievers:
+        listed = ", ".join(parts.retrievers) or "none"
+        raise ConfigError("targets", f"no target is called {target}; there are: {listed}")
+    return Plan(target, tuple(load_suite(parts.config, name) for name in suites), parts.config.policy(policy))
+
+
+def load_suite(config: Config, name: str) -> Suite:
+    """A suite by its name in the configuration, its folder, or its ``builtin:`` name."""
+    source = config.suites.get(name)
+    return read_suite(suite_folder(source.path if source else name))
+
+
+def suite_folder(path: str) -> Path:
+    """The folder of a suite."""
+    return built_in_probes() / path.removeprefix(BUILT_IN) if path.startswith(BUILT_IN) else Path(path)
+
+
+def built_in_probes() -> Path:
+    """Where the suites are that come along: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "probes"
+    return installed if installed.is_dir() else package.parent / "probes"
+
+
+@asynccontextmanager
+async def open_store(config: Config) -> AsyncIterator[Store]:
+    """The store of a configuration, opened and closed."""
+    from monitor.adapters.stores.embedded import EmbeddedPostgres
+    from monitor.adapters.stores.postgres import PostgresStore
+
+    storage = config.storage
+    store = PostgresStore(storage.url or EmbeddedPostgres(storage.data_dir))
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def migrate(config: Config) -> None:
+    """Bring the schema of the configured database up to date."""
+    from monitor.adapters.stores.connection import with_driver
+    from monitor.adapters.stores.migration import Migrations
+
+    if config.storage.url is None:
+        async with open_store(config):
+            return
+    await Migrations(with_driver(config.storage.url)).apply()
+
+
+async def close_abandoned_runs(store: Store, *, now: datetime) -> list[Run]:
+    """Mark the runs that a crash left behind as interrupted, and return them."""
+    running = await store.list_runs(limit=1_000, status=RunStatus.RUNNING)
+    return [run for run in running if _is_abandoned(run, now) and await store.interrupt_run(run.run_id, now)]
+
+
+def this_process() -> str:
+    """Host, process and when it started: what a run says about who replays it."""
+    return f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}"
+
+
+def utc_now() -> datetime:
+    """The time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the whole configuration, adapters' own keys included."""
+    schema = Config.model_json_schema()
+    for port, place in (("retriever", ("Target", "retriever")), ("notifier", ("", "notifiers"))):
+        variants = [_variant(port, kind) for kind in registry.known(port)]
+        if place[0]:
+            schema["$defs"][place[0]]["properties"][place[1]] = {"oneOf": variants}
+        else:
+            schema["properties"][place[1]]["additionalProperties"] = {"oneOf": variants}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _variant(port: str, kind: str) -> dict[str, Any]:
+    options: type[Section] = registry.find(port, kind, where=port).Options
+    schema = options.model_json_schema()
+    schema["properties"] = {"kind": {"const": kind}, **schema.get("properties", {})}
+    schema["required"] = ["kind", *schema.get("required", [])]
+    return schema
+
+
+def _is_abandoned(run: Run, now: datetime) -> bool:
+    host, _, process = run.owner.partition("/")
+    if host != socket.gethostname():
+        return now - run.started_at > FORGOTTEN_AFTER
+    pid, _, started = process.partition("/")
+    return not pid.isdigit() or _started(int(pid)) != started
+
+
+def _started(pid: int) -> str:
+    """When a process started, in ticks since boot; empty if there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return _started_without_proc(pid)
+
+
+def _started_without_proc(pid: int) -> str:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except OSError:
+        return "alive"
+    return "alive"
