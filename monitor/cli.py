@@ -34,9 +34,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 def main() -> NoReturn:
     """Run the command line; every refusal is one line on standard error and an exit code."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as leaving:
-        sys.exit(leaving.exit_code)
+        # Outside standalone mode an exit code is returned, not raised.
+        exit_code = app(standalone_mode=False)
     except typer.Abort:
         sys.exit(130)
     except MonitorError as error:
@@ -44,9 +43,10 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     except TyperException as error:
-        typer.echo(f"recallwatch: {error}", err=True)
+        if str(error):  # the help of a command that lacks one says nothing more
+            typer.echo(f"recallwatch: {error}", err=True)
         sys.exit(EXIT_REFUSED)
-    sys.exit(0)
+    sys.exit(exit_code or 0)
 
 
 @app.command()

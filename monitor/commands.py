@@ -216,7 +216,9 @@ async def _deliver_now(parts: wiring.Parts, world: World) -> None:
 def _progress(plan: Plan) -> Iterator[Callable[[Outcome], None]]:
     """A bar on standard error, so that standard output stays clean."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[failed]}"))
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+    with Progress(
+        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+    ) as bar:
         total = sum(len(suite.queries) for suite in plan.suites)
         task = bar.add_task(f"probing {plan.target}", total=total, failed="")
         failures = 0

@@ -5,18 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-import aiohttp
-import httpx
 import orjson
-from httpx_aiohttp import AiohttpTransport
 from pydantic import Field, SecretStr, model_validator
 from standardwebhooks import Webhook
 
+from monitor.adapters import transport
 from monitor.config import Duration, Section, read_secret
-from monitor.errors import NotifierError, Reason
+from monitor.errors import NotifierError
 from monitor.verdict import Alert
-
-_HTTPX_ROOTS = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
 
 
 class WebhookOptions(Section):
@@ -44,44 +40,26 @@ class WebhookNotifier:
         self._options = options
         plain = options.secret.get_secret_value() if options.secret else None
         self._signer = Webhook(read_secret(plain, options.secret_file, where="secret") or "")
-        self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(client=aiohttp.ClientSession),
-            timeout=options.timeout,
-            follow_redirects=False,
-        )
+        self._client = transport.open_client(timeout_s=options.timeout, connections=32)
 
     async def notify(self, alert: Alert) -> None:
         """Deliver one alert; returning means it was accepted with a 2xx."""
         body = orjson.dumps(alert.payload).decode()
         sent_at = datetime.now(UTC)
         headers = {
-            "content-type": "application/json",
-            "user-agent": "recallwatch",
             "webhook-id": alert.alert_id,
             "webhook-timestamp": str(int(sent_at.timestamp())),
             "webhook-signature": self._signer.sign(alert.alert_id, sent_at, body),
         }
         try:
             response = await self._client.post(self._options.url, content=body, headers=headers)
-        except httpx.TimeoutException as error:
-            raise NotifierError(Reason.TIMEOUT, f"no answer within {self._options.timeout:g} s") from error
-        except (*_HTTPX_ROOTS, aiohttp.ClientError, OSError, ValueError) as error:
-            raise NotifierError(Reason.UNREACHABLE, f"no connection: {type(error).__name__}") from error
-        _refuse_status(response)
+        except transport.FAILURES as error:
+            told = transport.describe(error, timeout_s=self._options.timeout)
+            raise NotifierError(transport.reason_of(error), told) from error
+        reason = transport.reason_of_status(response.status_code)
+        if reason is not None:
+            raise NotifierError(reason, f"HTTP {response.status_code}", retry_after_s=transport.retry_after_s(response))
 
     async def close(self) -> None:
         """Give back the connections."""
         await self._client.aclose()
-
-
-def _refuse_status(response: httpx.Response) -> None:
-    status = response.status_code
-    if 200 <= status < 300:
-        return
-    reason = Reason.BROKEN if status >= 500 else Reason.REJECTED
-    if status in (401, 403):
-        reason = Reason.UNAUTHORISED
-    if status == 429:
-        reason = Reason.RATE_LIMITED
-    stated = response.headers.get("retry-after", "")
-    raise NotifierError(reason, f"HTTP {status}", retry_after_s=float(stated) if stated.isdigit() else None)

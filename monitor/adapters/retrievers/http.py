@@ -1,7 +1,6 @@
 """A retriever behind any HTTP API: a request template out, JMESPath in.
 
-httpx's API on aiohttp's connection pool, which carries sixteen times the probes of httpx's own
-(`benchmarks/`). Every exception of either library becomes a `RetrieverError` with a reason.
+Whatever goes wrong becomes a `RetrieverError` with a reason; nothing else leaves this file.
 """
 
 from __future__ import annotations
@@ -11,18 +10,15 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal
 
-import aiohttp
 import httpx
 import jmespath
 import orjson
-from httpx_aiohttp import AiohttpTransport
 from pydantic import Field, field_validator
 
+from monitor.adapters import transport
 from monitor.config import Duration, Section
 from monitor.errors import Reason, RetrieverError
 from monitor.model import Ranking
-
-_HTTPX_ROOTS = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
 
 
 class ResponsePaths(Section):
@@ -99,22 +95,17 @@ class HttpRetriever:
     async def _fetch(self, query: str, k: int) -> bytes:
         filled = {key: _fill(value, query, k) for key, value in self._options.request.items()}
         content = {"params": filled} if self._options.method == "GET" else {"content": orjson.dumps(filled)}
+        timeout_s = self._options.timeout
         try:
             async with (
-                asyncio.timeout(self._options.timeout),
+                asyncio.timeout(timeout_s),
                 self._open().stream(self._options.method, self._options.url, **content) as response,
             ):
                 _refuse_status(response)
                 return await self._read(response)
-        except TimeoutError as error:
-            raise RetrieverError(Reason.TIMEOUT, f"no answer within {self._options.timeout:g} s") from error
-        except httpx.TimeoutException as error:
-            raise RetrieverError(Reason.TIMEOUT, f"no answer within {self._options.timeout:g} s") from error
-        except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
-            raise RetrieverError(Reason.BROKEN, f"the answer broke off: {type(error).__name__}") from error
-        except (*_HTTPX_ROOTS, aiohttp.ClientError, OSError, ValueError) as error:
-            # Only the kind of error is told: its text can carry the URL with credentials in it.
-            raise RetrieverError(Reason.UNREACHABLE, f"no connection: {_root(error)}") from error
+        except transport.FAILURES as error:
+            reason = transport.reason_of(error)
+            raise RetrieverError(reason, transport.describe(error, timeout_s=timeout_s)) from error
 
     async def _read(self, response: httpx.Response) -> bytes:
         limit, parts, size = self._options.max_body_bytes, [], 0
@@ -127,19 +118,11 @@ class HttpRetriever:
 
     def _open(self) -> httpx.AsyncClient:
         if self._client is None:
-            limit = self._options.concurrency
-            self._client = httpx.AsyncClient(
-                transport=AiohttpTransport(
-                    client=lambda: aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=limit))
-                ),
-                headers={
-                    "content-type": "application/json",
-                    "user-agent": "recallwatch",
-                    "x-recallwatch-probe": "1",
-                    **self._options.headers,
-                },
-                timeout=self._options.timeout,
-                follow_redirects=False,
+            self._client = transport.open_client(
+                timeout_s=self._options.timeout,
+                connections=self._options.concurrency,
+                # Marks probes, so that the target can leave them out of its own analytics.
+                headers={"x-recallwatch-probe": "1", **self._options.headers},
             )
         return self._client
 
@@ -198,28 +181,11 @@ def _fill(value: Any, query: str, k: int) -> Any:
 
 
 def _refuse_status(response: httpx.Response) -> None:
-    status = response.status_code
-    if status in (401, 403):
-        raise RetrieverError(Reason.UNAUTHORISED, f"HTTP {status}: check the credentials")
-    if status == 429:
-        raise RetrieverError(Reason.RATE_LIMITED, "HTTP 429", retry_after_s=_retry_after(response))
-    if status in (408, 504):
-        raise RetrieverError(Reason.TIMEOUT, f"HTTP {status}")
-    if status >= 500:
-        raise RetrieverError(Reason.BROKEN, f"HTTP {status}", retry_after_s=_retry_after(response))
-    if not 200 <= status < 300:
-        raise RetrieverError(Reason.REJECTED, f"HTTP {status}")
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    stated = response.headers.get("retry-after", "")
-    return float(stated) if stated.isdigit() else None
-
-
-def _root(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return type(error).__name__
+    reason = transport.reason_of_status(response.status_code)
+    if reason is not None:
+        hint = ": check the credentials" if reason is Reason.UNAUTHORISED else ""
+        retry_after_s = transport.retry_after_s(response)
+        raise RetrieverError(reason, f"HTTP {response.status_code}{hint}", retry_after_s=retry_after_s)
 
 
 def _excerpt(body: bytes) -> str:

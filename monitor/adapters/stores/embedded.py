@@ -19,6 +19,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -26,6 +27,7 @@ from typing import IO
 from monitor.errors import StoreError
 
 _SOCKET_PATH_LIMIT = 90  # the operating system allows 108 bytes, the socket's name takes 15 of them
+_ATTEMPTS = 10
 _ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
 
 
@@ -107,12 +109,30 @@ class EmbeddedPostgres:
             raise
 
     def _start(self) -> None:
-        if self._command("pg_ctl", "status", "-D", str(self._data), check=False) == 0:
+        """Start the server, unless one that a crash left behind is still there to be adopted."""
+        if self._has_postmaster():
             return
         # The socket's folder is private, so trust authentication lets in nobody else; no port is opened.
         options = f"-c listen_addresses='' -c unix_socket_directories='{self._socket_folder()}'"
         log = str(self._data / "server.log")
-        self._command("pg_ctl", "start", "-D", str(self._data), "-w", "-t", "60", "-l", log, "-o", options)
+        start = ("pg_ctl", "start", "-D", str(self._data), "-w", "-t", "60", "-l", log, "-o", options)
+        for _ in range(_ATTEMPTS - 1):
+            # The backends of a server that was killed need a moment to notice and let go of its memory.
+            if self._command(*start, check=False) == 0:
+                return
+            time.sleep(0.5)
+        self._command(*start)
+
+    def _has_postmaster(self) -> bool:
+        """Whether the server of the lock file lives. One that was killed but not yet buried does not."""
+        lock = self._data / "postmaster.pid"
+        if not lock.exists() or self._command("pg_ctl", "status", "-D", str(self._data), check=False):
+            return False
+        stat = Path("/proc") / lock.read_text().splitlines()[0] / "stat"
+        if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z":
+            lock.unlink()  # PostgreSQL, too, would take the dead process for a living one
+            return False
+        return True
 
     def _socket_folder(self) -> Path:
         """The data folder, or where its path is too long for a socket, a private folder with a short one."""

@@ -1,0 +1,78 @@
+"""HTTP for every adapter that speaks it: httpx's API on aiohttp's connection pool, and what its failures mean.
+
+aiohttp's pool carries sixteen times the probes of httpx's own (`benchmarks/`).
+"""
+
+from __future__ import annotations
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from monitor.errors import Reason
+
+FAILURES = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.CookieConflict,
+    httpx.StreamError,  # httpx has four roots
+    aiohttp.ClientError,
+    OSError,
+    ValueError,  # what both raise for a URL or header that cannot be sent
+)
+"""Everything that a request can raise."""
+
+_BROKEN_OFF = (httpx.RemoteProtocolError, httpx.DecodingError, httpx.ReadError, httpx.WriteError, httpx.StreamError)
+_CUT = (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, aiohttp.ClientResponseError, ConnectionResetError)
+
+
+def open_client(*, timeout_s: float, connections: int, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
+    """A client that never follows a redirect: it could lead to where nobody meant to send anything."""
+    return httpx.AsyncClient(
+        transport=AiohttpTransport(
+            client=lambda: aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections))
+        ),
+        headers={"content-type": "application/json", "user-agent": "recallwatch", **(headers or {})},
+        timeout=timeout_s,
+        follow_redirects=False,
+    )
+
+
+def reason_of(error: BaseException) -> Reason:
+    """What a failed request says about the other side.
+
+    The transport calls every lost connection a timeout, so the error it stems from is asked first.
+    """
+    origin = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
+    if isinstance(origin, TimeoutError | httpx.TimeoutException):
+        return Reason.TIMEOUT
+    return Reason.BROKEN if isinstance(origin, _BROKEN_OFF + _CUT) else Reason.UNREACHABLE
+
+
+def describe(error: BaseException, *, timeout_s: float) -> str:
+    """The failure in a few words. The error's own text is left out: it can carry a URL with credentials in it."""
+    kind = type(error.__cause__ or error).__name__
+    return {
+        Reason.TIMEOUT: f"no answer within {timeout_s:g} s",
+        Reason.BROKEN: f"the answer broke off: {kind}",
+    }.get(reason_of(error), f"no connection: {kind}")
+
+
+def reason_of_status(status: int) -> Reason | None:
+    """What a status says; None for success."""
+    if 200 <= status < 300:
+        return None
+    known = {
+        401: Reason.UNAUTHORISED,
+        403: Reason.UNAUTHORISED,
+        408: Reason.TIMEOUT,
+        429: Reason.RATE_LIMITED,
+        504: Reason.TIMEOUT,
+    }
+    return known.get(status, Reason.BROKEN if status >= 500 else Reason.REJECTED)
+
+
+def retry_after_s(response: httpx.Response) -> float | None:
+    """How long the other side asks to be left alone, in seconds, if it says so in seconds."""
+    stated = response.headers.get("retry-after", "")
+    return float(stated) if stated.isdigit() else None

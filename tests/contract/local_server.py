@@ -1,0 +1,147 @@
+"""A real HTTP server on this machine that misbehaves on request, for the adapters that speak HTTP."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Asked(NamedTuple):
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+Answer = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass
+class LocalServer:
+    """Where the server listens, and what it was asked."""
+
+    port: int
+    asked: list[Asked] = field(default_factory=list)
+
+    def url(self, path: str = "/search", credentials: str = "") -> str:
+        """The address of a path, with ``user:password@`` in it where given."""
+        return f"http://{credentials}127.0.0.1:{self.port}{path}"
+
+
+@asynccontextmanager
+async def serving(answer: Answer) -> AsyncIterator[LocalServer]:
+    """Answer every request in the given way until the block ends."""
+    handling: set[asyncio.Task[Any]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        handling.add(task)
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                asked = await _read(reader)
+                served.asked.append(asked)
+                await answer(asked, writer)
+        finally:
+            handling.discard(task)
+            writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    served = LocalServer(server.sockets[0].getsockname()[1])
+    try:
+        yield served
+    finally:
+        server.close()
+        for task in handling:
+            task.cancel()
+        await asyncio.gather(*handling, return_exceptions=True)
+
+
+def unused_port() -> int:
+    """A port on which nobody listens."""
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def reply(status: int = 200, body: object = b"", headers: dict[str, str] | None = None) -> Answer:
+    """Answer with a status and a body; what is not bytes is sent as JSON."""
+
+    async def answer(_: Asked, writer: asyncio.StreamWriter) -> None:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        fields = {"content-length": str(len(content)), "connection": "close", **(headers or {})}
+        head = [f"HTTP/1.1 {status} So", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+        writer.write("\r\n".join(head).encode("latin-1") + content)
+        await writer.drain()
+
+    return answer
+
+
+def raw(content: bytes) -> Answer:
+    """Answer with exactly these bytes, then hang up."""
+
+    async def answer(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(content)
+        await writer.drain()
+
+    return answer
+
+
+def in_turn(*answers: Answer) -> Answer:
+    """Give each answer once, in order."""
+    waiting = iter(answers)
+
+    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        await next(waiting)(asked, writer)
+
+    return answer
+
+
+async def silence(_: Asked, writer: asyncio.StreamWriter) -> None:
+    """Take the request and never answer."""
+    await asyncio.sleep(60)
+
+
+async def trickle(_: Asked, writer: asyncio.StreamWriter) -> None:
+    """Send a byte every twenty milliseconds, so that no single read is ever slow."""
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+    while True:
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+def flood(announced: int | None = None) -> Answer:
+    """Send a body that has no end, with or without announcing its size."""
+
+    async def answer(_: Asked, writer: asyncio.StreamWriter) -> None:
+        length = b"connection: close" if announced is None else b"content-length: %d" % announced
+        writer.write(b"HTTP/1.1 200 OK\r\n" + length + b"\r\n\r\n")
+        part = b"x" * 65_536
+        while True:
+            writer.write(part)
+            await writer.drain()
+
+    return answer
+
+
+async def reset(_: Asked, writer: asyncio.StreamWriter) -> None:
+    """Tear the connection down without a word."""
+    writer.transport.abort()
+
+
+async def hang_up(_: Asked, writer: asyncio.StreamWriter) -> None:
+    """Close the connection politely, without an answer."""
+
+
+async def _read(reader: asyncio.StreamReader) -> Asked:
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
+    method, path, _ = first.split(" ", 2)
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return Asked(method, path, headers, await reader.readexactly(int(headers.get("content-length", 0))))

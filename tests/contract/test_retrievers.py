@@ -1,0 +1,514 @@
+"""What every retriever promises, checked on the HTTP adapter against a server that misbehaves."""
+
+import asyncio
+import base64
+import gzip
+import json
+import ssl
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import httpx
+import pytest
+from aiohttp.client_reqrep import ConnectionKey
+
+from monitor.adapters import registry
+from monitor.errors import Reason, RetrieverError
+from monitor.model import Outcome, Query, Ranking
+from monitor.replay import probe
+from tests.contract.local_server import (
+    Answer,
+    Asked,
+    LocalServer,
+    flood,
+    hang_up,
+    raw,
+    reply,
+    reset,
+    serving,
+    silence,
+    trickle,
+    unused_port,
+)
+
+QUERY = Query("q1", "who loves whom?", "stratum", "cluster", {"d1": 1})
+TWO_HITS = {"hits": [{"id": "d1", "score": 0.9}, {"id": "d2", "score": 0.4}]}
+SECRETS = ("s3cret-token", "s3cret-password")
+
+
+def build(url: str, **options: Any) -> Any:
+    """The HTTP retriever, built as a configuration would build it."""
+    stated = {"kind": "http", "url": url, "timeout": "5s", **options}
+    return registry.resolve("retriever", stated, where="targets.t.retriever").build()
+
+
+async def ask(url: str, k: int = 2, **options: Any) -> Outcome:
+    """The outcome of one probe."""
+    retriever = build(url, **options)
+    try:
+        return await probe(QUERY, retriever, depth=k, attempts=1)
+    finally:
+        await retriever.close()
+
+
+def outcome_of(answer: Answer, k: int = 2, **options: Any) -> tuple[Outcome, LocalServer]:
+    """The outcome of one probe of a server that answers in the given way, and what the server was asked."""
+
+    async def run() -> tuple[Outcome, LocalServer]:
+        async with serving(answer) as server:
+            return await ask(server.url(), k, **options), server
+
+    return asyncio.run(run())
+
+
+def ranking_of(answer: object, k: int = 2, **options: Any) -> Ranking:
+    """The ranking that comes of an answer in JSON."""
+    outcome, _ = outcome_of(reply(body=answer), k, **options)
+    assert outcome.failure is None, outcome.failure
+    assert outcome.ranking is not None
+    return outcome.ranking
+
+
+def hits(*doc_ids: object) -> dict[str, object]:
+    """An answer with these documents and falling scores."""
+    return {"hits": [{"id": doc_id, "score": 1.0 / rank} for rank, doc_id in enumerate(doc_ids, 1)]}
+
+
+MISBEHAVIOUR: dict[str, tuple[Answer, Reason]] = {
+    "no answer": (silence, Reason.TIMEOUT),
+    "a byte at a time": (trickle, Reason.TIMEOUT),
+    "401": (reply(401), Reason.UNAUTHORISED),
+    "403": (reply(403), Reason.UNAUTHORISED),
+    "404": (reply(404), Reason.REJECTED),
+    "400": (reply(400), Reason.REJECTED),
+    "302": (reply(302, headers={"location": "/elsewhere"}), Reason.REJECTED),
+    "429": (reply(429), Reason.RATE_LIMITED),
+    "500": (reply(500), Reason.BROKEN),
+    "503": (reply(503), Reason.BROKEN),
+    "HTML": (reply(body=b"<html><title>Welcome</title></html>"), Reason.MALFORMED),
+    "nothing": (reply(), Reason.MALFORMED),
+    "204": (reply(204), Reason.MALFORMED),
+    "not UTF-8": (reply(body=b'{"hits": ["\xff"]}'), Reason.MALFORMED),
+    "JSON nested too deep": (reply(body=b"[" * 100_000), Reason.MALFORMED),
+    "a list": (reply(body=[1, 2]), Reason.MALFORMED),
+    "null": (reply(body=None), Reason.MALFORMED),
+    "no hits field": (reply(body={"results": []}), Reason.MALFORMED),
+    "hits is a mapping": (reply(body={"hits": {"d1": 1}}), Reason.MALFORMED),
+    "hits are numbers": (reply(body={"hits": [1, 2]}), Reason.MALFORMED),
+    "a hit without id": (reply(body={"hits": [{"id": "d1"}, {"score": 0.4}]}), Reason.MALFORMED),
+    "an id of null": (reply(body=hits("d1", None)), Reason.MALFORMED),
+    "an empty id": (reply(body=hits("d1", "")), Reason.MALFORMED),
+    "an id that is true": (reply(body=hits("d1", True)), Reason.MALFORMED),
+    "a document twice": (reply(body=hits("d1", "d1")), Reason.MALFORMED),
+    "too few hits": (reply(body=hits("d1")), Reason.MALFORMED),
+    "no hits": (reply(body={"hits": []}), Reason.MALFORMED),
+    "a score of NaN": (
+        reply(body=b'{"hits": [{"id": "d1", "score": NaN}, {"id": "d2", "score": 1}]}'),
+        Reason.MALFORMED,
+    ),
+    "a score of 'NaN'": (
+        reply(body={"hits": [{"id": "d1", "score": "NaN"}, {"id": "d2", "score": 1}]}),
+        Reason.MALFORMED,
+    ),
+    "a score of Infinity": (
+        reply(body=b'{"hits": [{"id": "d1", "score": Infinity}, {"id": "d2", "score": 1}]}'),
+        Reason.MALFORMED,
+    ),
+    "a score of 1e999": (
+        reply(body=b'{"hits": [{"id": "d1", "score": 1e999}, {"id": "d2", "score": 1}]}'),
+        Reason.MALFORMED,
+    ),
+    "a score on the first hit only": (
+        reply(body={"hits": [{"id": "d1", "score": 1}, {"id": "d2"}]}),
+        Reason.MALFORMED,
+    ),
+    "ten megabytes": (reply(body=b'"' + b"x" * 10_000_000 + b'"'), Reason.MALFORMED),
+    "an endless body": (flood(), Reason.MALFORMED),
+    "a body cut short": (raw(b'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{"hits": ['), Reason.BROKEN),
+    "a chunk cut short": (raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\n{"), Reason.BROKEN),
+    "a chunk without a size": (raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{"), Reason.BROKEN),
+    "gzip that is not": (reply(body=b"plain", headers={"content-encoding": "gzip"}), Reason.BROKEN),
+    "connection reset": (reset, Reason.UNREACHABLE),
+    "connection closed": (hang_up, Reason.UNREACHABLE),
+}
+
+
+@pytest.mark.parametrize("case", MISBEHAVIOUR)
+def test_every_misbehaviour_is_one_failure_with_its_reason_and_no_secret(case):
+    """Whatever a retriever does wrong is one failure with the right reason, and no credential is told."""
+    answer, reason = MISBEHAVIOUR[case]
+    timeout = "300ms" if reason is Reason.TIMEOUT else "5s"
+    outcome, server = outcome_of(answer, timeout=timeout, headers={"authorization": f"Bearer {SECRETS[0]}"})
+    assert outcome.ranking is None
+    assert outcome.failure is not None
+    assert outcome.failure.reason is reason, outcome.failure
+    assert not any(secret in outcome.failure.detail for secret in SECRETS)
+    assert len(server.asked) == 1
+
+
+def test_bytes_that_are_not_http_are_a_failure():
+    """A port that speaks another protocol is a counted failure, not an exception."""
+    outcome, _ = outcome_of(raw(b"220 mail.example.org ESMTP\r\n"))
+    assert outcome.failure is not None
+    assert outcome.failure.reason in (Reason.UNREACHABLE, Reason.BROKEN)
+
+
+def test_a_port_where_nobody_listens_is_unreachable():
+    """A refused connection is told as such, not as a slow target."""
+    outcome = asyncio.run(ask(f"http://127.0.0.1:{unused_port()}/search"))
+    assert outcome.failure is not None
+    assert outcome.failure.reason is Reason.UNREACHABLE
+
+
+def test_a_host_that_does_not_exist_is_unreachable():
+    """A name that does not resolve is told as unreachable."""
+    outcome = asyncio.run(ask("http://nowhere.invalid/search"))
+    assert outcome.failure is not None
+    assert outcome.failure.reason is Reason.UNREACHABLE
+
+
+@pytest.mark.parametrize("url", ["http://", "http://[::1/", "http://127.0.0.1:99999/", "http://exa mple/"])
+def test_a_url_that_leads_nowhere_is_a_failure_not_an_exception(url):
+    """A URL that no library can use ends in a failure with a reason."""
+    outcome = asyncio.run(ask(url))
+    assert outcome.failure is not None
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_credentials_in_the_url_are_in_no_message(status):
+    """The user and password of a URL do not show in what is told about a failure."""
+
+    async def run() -> list[Outcome]:
+        async with serving(reply(status)) as server:
+            answered = await ask(server.url(credentials=f"user:{SECRETS[1]}@"))
+        return [answered, await ask(f"http://user:{SECRETS[1]}@127.0.0.1:{unused_port()}/")]
+
+    for outcome in asyncio.run(run()):
+        assert outcome.failure is not None
+        assert SECRETS[1] not in outcome.failure.detail
+
+
+def test_credentials_in_the_url_are_sent():
+    """The user and password of a URL reach the target as basic authentication."""
+
+    async def run() -> LocalServer:
+        async with serving(reply(body=TWO_HITS)) as server:
+            outcome = await ask(server.url(credentials="user:s3cret-password@"))
+            assert outcome.failure is None, outcome.failure
+            return server
+
+    (asked,) = asyncio.run(run()).asked
+    assert asked.headers["authorization"] == "Basic " + base64.b64encode(b"user:s3cret-password").decode()
+
+
+def test_an_answer_that_echoes_the_credentials_does_not_spread_them():
+    """A debugging page that repeats the request's headers leaves no credential in the failure."""
+
+    async def echo(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        await reply(body=asked.headers["authorization"].encode())(asked, writer)
+
+    outcome, _ = outcome_of(echo, headers={"authorization": f"Bearer {SECRETS[0]}"})
+    assert outcome.failure is not None
+    assert SECRETS[0] not in outcome.failure.detail
+
+
+def test_a_timeout_holds_for_the_whole_probe():
+    """A server that sends a byte now and then is given up on after the timeout, not after the last byte."""
+    outcome, _ = outcome_of(trickle, timeout="200ms")
+    assert 0.15 < outcome.duration_s < 1.0
+
+
+def test_a_redirect_is_not_followed():
+    """A redirect is a rejection: the answer of another place says nothing about the target."""
+    outcome, server = outcome_of(reply(302, headers={"location": "/elsewhere"}))
+    assert outcome.failure is not None
+    assert [asked.path for asked in server.asked] == ["/search"]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_kept(status):
+    """How long the target asks to be left alone is told to whoever asks again."""
+
+    async def run() -> RetrieverError:
+        async with serving(reply(status, headers={"retry-after": "7"})) as server:
+            retriever = build(server.url())
+            with pytest.raises(RetrieverError) as caught:
+                await retriever.retrieve("q", 2)
+            await retriever.close()
+            return caught.value
+
+    assert asyncio.run(run()).retry_after_s == 7.0
+
+
+@pytest.mark.parametrize("stated", ["Wed, 21 Oct 2026 07:28:00 GMT", "soon", "-1", "\xb2", ""])
+def test_a_retry_after_that_is_no_number_is_ignored(stated):
+    """A Retry-After that cannot be read leaves the reason as it is."""
+    outcome, _ = outcome_of(reply(429, headers={"retry-after": stated}))
+    assert outcome.failure is not None
+    assert outcome.failure.reason is Reason.RATE_LIMITED
+
+
+@pytest.mark.parametrize("answer", [flood(), flood(50_000_000)], ids=["endless", "announced"])
+def test_a_huge_body_is_given_up_on_before_it_is_in_memory(answer):
+    """No more than the limit is read of a body, however much the target sends."""
+    outcome, peak = _with_peak(answer, max_body_bytes=1_000_000)
+    assert outcome.failure is not None
+    assert "max_body_bytes" in outcome.failure.detail
+    assert peak < 6_000_000
+
+
+def test_a_gzip_bomb_is_given_up_on_before_it_is_in_memory():
+    """A small body that unpacks to two hundred megabytes does not take two hundred megabytes."""
+    bomb = gzip.compress(b"x" * 200_000_000, compresslevel=1)
+    outcome, peak = _with_peak(reply(body=bomb, headers={"content-encoding": "gzip"}), max_body_bytes=1_000_000)
+    assert outcome.failure is not None
+    assert outcome.failure.reason is Reason.MALFORMED
+    assert peak < 50_000_000
+
+
+def _with_peak(answer: Answer, **options: Any) -> tuple[Outcome, int]:
+    tracemalloc.start()
+    try:
+        outcome, _ = outcome_of(answer, **options)
+        return outcome, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_query_and_k_are_sent_as_the_template_says():
+    """A POST body carries the query as text and k as a number, at any depth of the template."""
+    template = {"search": {"text": "{query}", "size": "{k}"}, "note": "top {k} for {query}", "tags": ["{query}", 3]}
+    _, server = outcome_of(reply(body=TWO_HITS), request=template)
+    (asked,) = server.asked
+    assert asked.method == "POST"
+    assert asked.headers["content-type"] == "application/json"
+    assert json.loads(asked.body) == {
+        "search": {"text": QUERY.text, "size": 2},
+        "note": f"top 2 for {QUERY.text}",
+        "tags": [QUERY.text, 3],
+    }
+
+
+def test_a_query_that_looks_like_a_placeholder_is_sent_as_it_is():
+    """Braces in a query are text: nothing is filled in twice."""
+
+    async def run() -> LocalServer:
+        async with serving(reply(body=hits("d1"))) as server:
+            retriever = build(server.url(), request={"q": "{query}", "line": "k={k} q={query}"})
+            await retriever.retrieve('what is {k}, "quoted"?', 1)
+            await retriever.close()
+            return server
+
+    body = json.loads(asyncio.run(run()).asked[0].body)
+    assert body == {"q": 'what is {k}, "quoted"?', "line": 'k=1 q=what is {k}, "quoted"?'}
+
+
+def test_get_sends_the_template_as_parameters():
+    """With GET the template becomes the query string, escaped."""
+    _, server = outcome_of(reply(body=TWO_HITS), method="GET", request={"q": "{query}", "n": "{k}"})
+    (asked,) = server.asked
+    assert asked.method == "GET"
+    assert asked.body == b""
+    assert parse_qs(urlsplit(asked.path).query) == {"q": [QUERY.text], "n": ["2"]}
+
+
+def test_get_keeps_the_parameters_of_the_url():
+    """A parameter that stands in the URL, such as an API version, is sent with each probe."""
+
+    async def run() -> LocalServer:
+        async with serving(reply(body=TWO_HITS)) as server:
+            await ask(server.url("/search?api-version=2"), method="GET", request={"q": "{query}"})
+            return server
+
+    (asked,) = asyncio.run(run()).asked
+    assert parse_qs(urlsplit(asked.path).query) == {"api-version": ["2"], "q": [QUERY.text]}
+
+
+def test_every_probe_says_that_it_is_one():
+    """Targets can tell probes from their users' traffic, and see the headers that were configured."""
+    _, server = outcome_of(reply(body=TWO_HITS), headers={"x-tenant": "monitoring"})
+    (asked,) = server.asked
+    assert asked.headers["x-recallwatch-probe"] == "1"
+    assert asked.headers["user-agent"] == "recallwatch"
+    assert asked.headers["x-tenant"] == "monitoring"
+
+
+def test_nested_answers_are_read_by_jmespath():
+    """An answer in the shape of Elasticsearch is read by paths alone."""
+    answer = {"hits": {"hits": [{"_id": "d1", "_score": 3.5}, {"_id": "d2", "_score": 1.25}]}, "index": {"name": "v7"}}
+    paths = {"hits": "hits.hits", "id": "_id", "score": "_score", "deployment": "index.name"}
+    ranking = ranking_of(answer, response=paths)
+    assert ranking == Ranking(("d1", "d2"), (3.5, 1.25), "v7")
+
+
+def test_an_expression_can_rearrange_the_answer():
+    """JMESPath reaches into lists and through projections."""
+    answer = {"matches": [[{"meta": {"doc": "d1"}, "s": 2}, {"meta": {"doc": "d2"}, "s": 1}]]}
+    ranking = ranking_of(answer, response={"hits": "matches[0]", "id": "meta.doc", "score": "s"})
+    assert ranking == Ranking(("d1", "d2"), (2.0, 1.0))
+
+
+def test_an_answer_that_does_not_suit_the_expression_is_malformed():
+    """An expression that fails on an answer is a failure of this probe, not an exception."""
+    paths = {"hits": "sort_by(hits, &score)", "id": "id", "score": "score"}
+    answer = {"hits": [{"id": "d1", "score": "high"}, {"id": "d2", "score": 1}]}
+    outcome, _ = outcome_of(reply(body=answer), response=paths)
+    assert outcome.failure is not None
+    assert outcome.failure.reason is Reason.MALFORMED
+
+
+def test_what_the_target_says_it_serves_is_kept():
+    """The declared deployment is part of the ranking; a number is kept as text, and none is none."""
+    paths = {"deployment": "model"}
+    assert ranking_of(TWO_HITS | {"model": "minilm-v2"}, response=paths).deployment == "minilm-v2"
+    assert ranking_of(TWO_HITS | {"model": 7}, response=paths).deployment == "7"
+    assert ranking_of(TWO_HITS, response=paths).deployment is None
+
+
+def test_integer_ids_are_kept_as_text():
+    """Targets that count their documents are read like those that name them."""
+    assert ranking_of(hits(7, 0)).doc_ids == ("7", "0")
+
+
+def test_an_integer_and_its_text_are_the_same_document():
+    """A ranking cannot smuggle a document in twice by spelling its id in two ways."""
+    outcome, _ = outcome_of(reply(body=hits(1, "1")))
+    assert outcome.failure is not None
+    assert outcome.failure.reason is Reason.MALFORMED
+
+
+def test_more_hits_than_asked_for_are_cut():
+    """Only the first k hits count, and what follows them is not looked at."""
+    ranking = ranking_of({"hits": [*hits("d1", "d2")["hits"], {"no": "id"}]})
+    assert ranking.doc_ids == ("d1", "d2")
+
+
+def test_ties_keep_the_order_of_the_target():
+    """Rank is position: equal and even rising scores change nothing."""
+    answer = {"hits": [{"id": "b", "score": 1}, {"id": "a", "score": 1}, {"id": "c", "score": 5}]}
+    assert ranking_of(answer, k=3) == Ranking(("b", "a", "c"), (1.0, 1.0, 5.0))
+
+
+def test_a_target_without_scores_is_read():
+    """Scores are optional, and so is the path to them."""
+    answer = {"hits": [{"id": "d1"}, {"id": "d2"}]}
+    assert ranking_of(answer).scores is None
+    assert ranking_of(answer, response={"score": None}).scores is None
+
+
+@pytest.mark.parametrize(("found", "expected"), [(["d1"], ("d1",)), ([], ())])
+def test_short_rankings_can_be_accepted(found, expected):
+    """A target that returns only what matches can be told to be right."""
+    ranking = ranking_of(hits(*found), short_rankings="accept")
+    assert ranking.doc_ids == expected
+
+
+def test_connections_are_shared_up_to_the_concurrency():
+    """As many probes as configured are under way at once."""
+    under_way, most = 0, 0
+
+    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.1)
+        await reply(body=TWO_HITS)(asked, writer)
+        under_way -= 1
+
+    async def run() -> None:
+        async with serving(answer) as server:
+            retriever = build(server.url(), concurrency=3)
+            await asyncio.gather(*(retriever.retrieve("q", 2) for _ in range(9)))
+            await retriever.close()
+
+    asyncio.run(run())
+    assert most == 3
+
+
+def test_a_closed_retriever_can_be_asked_again():
+    """Closing gives the connections back; the next probe opens new ones."""
+
+    async def run() -> Ranking:
+        async with serving(reply(body=TWO_HITS)) as server:
+            retriever = build(server.url())
+            await retriever.retrieve("q", 2)
+            await retriever.close()
+            again = await retriever.retrieve("q", 2)
+            await retriever.close()
+            return again
+
+    assert asyncio.run(run()).doc_ids == ("d1", "d2")
+
+
+def _tree(root: type[Exception]) -> list[type[Exception]]:
+    """The class and everything below it."""
+    return [root, *(each for child in root.__subclasses__() for each in _tree(child))]
+
+
+LIBRARY_ERRORS = sorted(
+    {
+        each
+        for root in (
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            httpx.CookieConflict,
+            httpx.StreamError,
+            aiohttp.ClientError,
+        )
+        for each in _tree(root)
+        if each.__module__.split(".")[0] in ("httpx", "aiohttp")
+    },
+    key=lambda each: (each.__module__, each.__name__),
+)
+
+
+def an_instance_of(kind: type[Exception]) -> Exception:
+    """An error such as the library would raise, with a credential in its text."""
+    text = f"http://user:{SECRETS[1]}@target/"
+    request = httpx.Request("POST", "http://target/")
+    key = ConnectionKey("target", 443, True, True, None, None, None)
+    info = aiohttp.RequestInfo(aiohttp.client.URL(text), "POST", {}, aiohttp.client.URL(text))  # type: ignore[arg-type]  # no multidict needed
+    ways: list[Callable[[], Exception]] = [
+        lambda: kind(info, ()),
+        lambda: kind(text, key, OSError(111, text)),
+        lambda: kind(key, ssl.SSLCertVerificationError(1, text)),
+        lambda: kind(text, request=request, response=httpx.Response(500, request=request)),
+        lambda: kind(b"expected", b"got", "target", 443),
+        lambda: kind(text),
+        lambda: kind(),
+    ]
+    for way in ways:
+        try:
+            error = way()
+            str(error)
+        except (TypeError, AttributeError):
+            continue
+        return error
+    raise AssertionError(f"no way to make a {kind}")
+
+
+def test_the_libraries_have_the_errors_that_these_tests_know():
+    """The list below is not empty by accident, and reaches every root."""
+    names = {each.__name__ for each in LIBRARY_ERRORS}
+    assert {"ConnectError", "InvalidURL", "CookieConflict", "StreamClosed", "ClientPayloadError"} <= names
+    assert len(LIBRARY_ERRORS) > 50
+
+
+@pytest.mark.parametrize("kind", LIBRARY_ERRORS, ids=lambda each: f"{each.__module__}.{each.__name__}")
+@pytest.mark.parametrize("moment", ["while asking", "while reading"])
+def test_no_error_of_a_library_leaves_the_adapter(kind, moment, monkeypatch):
+    """Every exception of httpx and aiohttp becomes a RetrieverError with a reason, and without its text."""
+
+    def fail(*_: object, **__: object) -> object:
+        raise an_instance_of(kind)
+
+    if moment == "while asking":
+        monkeypatch.setattr(aiohttp.ClientSession, "request", fail)
+    else:
+        monkeypatch.setattr(aiohttp.StreamReader, "iter_chunked", fail)
+    outcome, _ = outcome_of(reply(body=TWO_HITS))
+    assert outcome.failure is not None
+    assert SECRETS[1] not in outcome.failure.detail

@@ -1,0 +1,262 @@
+"""A configuration is checked whole before anything starts, and each mistake names its key."""
+
+import re
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import pytest
+
+from monitor import wiring
+from monitor.config import Config, PolicyOptions, Server, parse_duration, read_config, validate
+from monitor.errors import ConfigError
+from monitor.model import Axis
+from monitor.schedule import trigger_of
+from monitor.starter import STARTER
+from monitor.verdict import Policy
+
+BAD = Path(__file__).parents[1] / "bad_configurations"
+CASES = sorted(path.stem for path in BAD.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_bad_configuration_is_refused_with_exactly_this_message(case, monkeypatch):
+    """Each file has one mistake, and the message beside it is what the user reads, word for word."""
+    monkeypatch.chdir(BAD)
+    with pytest.raises(ConfigError) as refused:
+        _check(Path(f"{case}.yaml"))
+    assert str(refused.value) == (BAD / f"{case}.txt").read_text(encoding="utf-8").rstrip("\n")
+
+
+def test_every_bad_configuration_has_its_message_beside_it():
+    """No file is tested by accident only, and no message is left over."""
+    assert len(CASES) > 30
+    assert sorted(path.stem for path in BAD.glob("*.txt")) == CASES
+
+
+def _check(path: Path) -> wiring.Parts:
+    """Everything that is checked before the daemon opens anything."""
+    parts = wiring.load(path)
+    for name, schedule in parts.config.schedules.items():
+        trigger_of(schedule, where=f"schedules.{name}")
+    return parts
+
+
+def written(folder: Path, text: str) -> Path:
+    """A configuration file with this text."""
+    path = folder / "recallwatch.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def starter(folder: Path) -> Path:
+    """The configuration that `recallwatch init` writes."""
+    return written(folder, STARTER.replace("@URL@", "http://127.0.0.1:8000/search"))
+
+
+def test_the_starter_configuration_is_right(tmp_path):
+    """What `init` writes passes every check as it stands."""
+    parts = _check(starter(tmp_path))
+    assert list(parts.retrievers) == ["production"]
+    assert parts.config.schedules["hourly"].every == 3_600.0
+    assert parts.config.routed_notifiers == ()
+
+
+def test_every_comment_of_the_starter_is_right_when_uncommented(tmp_path, monkeypatch):
+    """The examples in comments work once the hash is gone."""
+    monkeypatch.setenv("RECALLWATCH_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    monkeypatch.setenv("RETRIEVER_TOKEN", "abc")
+    text = STARTER.replace("@URL@", "http://127.0.0.1:8000/search")
+    text = re.sub(r"# (headers:)", r"\1", text)
+    head, _, tail = text.partition("# notifiers:")
+    parts = _check(written(tmp_path, head + "notifiers:" + re.sub(r"(?m)^#", "", tail)))
+    assert parts.config.targets["production"].retriever["headers"] == {"Authorization": "Bearer abc"}
+    assert parts.config.routed_notifiers == ("on-call",)
+
+
+def test_a_file_that_is_not_there_says_how_to_get_one(tmp_path):
+    """A newcomer who forgot `init` is told about it."""
+    with pytest.raises(ConfigError, match="recallwatch init"):
+        read_config(tmp_path / "missing.yaml")
+
+
+def test_a_file_that_is_not_utf8_is_refused_by_name(tmp_path):
+    """A file in another encoding is a configuration error, not a traceback."""
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("targets: {café: {}}".encode("latin-1"))
+    with pytest.raises(ConfigError, match=re.escape(str(path))):
+        read_config(path)
+
+
+def test_a_key_that_is_a_list_is_refused(tmp_path):
+    """YAML allows keys that no configuration can have; they are refused with their line."""
+    with pytest.raises(ConfigError, match=":1"):
+        read_config(written(tmp_path, "? [a]\n: b\n"))
+
+
+def test_an_alias_within_itself_is_refused(tmp_path):
+    """A configuration that contains itself is a configuration error, not a crash."""
+    with pytest.raises(ConfigError):
+        read_config(written(tmp_path, "targets: &a\n  x: *a\n"))
+
+
+def test_anchors_and_merges_are_understood(tmp_path):
+    """Repeated parts can be written once, as YAML has it."""
+    text = "server: &here {host: 0.0.0.0}\nsuites:\n  legal: {path: ./legal}\n"
+    merged = text + "policies:\n  strict: &strict {margin: 0.01}\n  stricter: {<<: *strict, alpha_page: 0.001}\n"
+    assert read_config(written(tmp_path, merged)).policies["stricter"].margin == 0.01
+
+
+def test_variables_are_filled_in_everywhere(tmp_path):
+    """`${NAME}` is replaced in any text, at any depth, more than once."""
+    text = """
+storage: {url: "postgresql://${USER_NAME}:${PASSWORD}@db/watch"}
+targets:
+  production:
+    retriever: {kind: http, url: "http://search/", headers: {authorization: "Bearer ${PASSWORD}"}}
+"""
+    config = read_config(written(tmp_path, text), {"USER_NAME": "ada", "PASSWORD": "p: {x} ${USER_NAME}"})
+    assert config.storage.url == "postgresql://ada:p: {x} ${USER_NAME}@db/watch"
+    assert config.targets["production"].retriever["headers"] == {"authorization": "Bearer p: {x} ${USER_NAME}"}
+
+
+def test_a_dollar_without_braces_is_text(tmp_path):
+    """Only `${NAME}` is a variable; a price or a `$NAME` stays as it is."""
+    config = read_config(written(tmp_path, "suites: {legal: {path: ./$HOME/costs-5$}}"), {})
+    assert config.suites["legal"].path == "./$HOME/costs-5$"
+
+
+@pytest.mark.parametrize(
+    ("stated", "seconds"),
+    [("250ms", 0.25), ("30s", 30.0), ("15m", 900.0), ("1h", 3_600.0), ("1.5 h", 5_400.0), ("1d", 86_400.0), (7, 7.0)],
+)
+def test_durations_are_read_in_seconds(stated, seconds):
+    """Each unit of a duration has its meaning, and a bare number is seconds."""
+    assert parse_duration(stated) == seconds
+
+
+@pytest.mark.parametrize("stated", ["", "h", "1 week", "-5s", "1h30m", "1,5h", True, None, "1e3s", [], {}])
+def test_what_is_not_a_duration_is_refused(stated):
+    """Nothing that only resembles a duration is taken for one."""
+    with pytest.raises(ValueError, match="is not a duration"):
+        parse_duration(stated)
+
+
+@pytest.mark.parametrize("every", ["!!float .inf", "!!float .nan", "1e12", "'99999999999999d'"])
+def test_a_rhythm_that_no_calendar_holds_is_refused(every, tmp_path):
+    """An endless interval is a configuration error, not an overflow in the scheduler."""
+    text = f"""
+targets: {{t: {{retriever: {{kind: http, url: "http://search/"}}}}}}
+schedules: {{s: {{target: t, suites: [broad], every: {every}}}}}
+"""
+    with pytest.raises(ConfigError, match=r"schedules\.s\.every"):
+        _check(written(tmp_path, text))
+
+
+def test_no_secret_shows_when_the_configuration_is_printed(tmp_path):
+    """Passwords, tokens and signing secrets do not show in the repr of a checked configuration."""
+    text = """
+storage: {url: "postgresql://ada:${S1}@db/watch"}
+targets:
+  production: {retriever: {kind: http, url: "http://u:${S2}@search/", headers: {authorization: "Bearer ${S3}"}}}
+notifiers:
+  on-call: {kind: webhook, url: "http://hooks/", secret: "whsec_${S4}"}
+"""
+    secrets = {"S1": "c2VjcmV0MQ==", "S2": "c2VjcmV0Mg==", "S3": "c2VjcmV0Mw==", "S4": "c2VjcmV0NA=="}
+    shown = repr(wiring.assemble(read_config(written(tmp_path, text), secrets)))
+    assert [name for name, secret in secrets.items() if secret in shown] == []
+
+
+def test_the_options_of_a_notifier_do_not_show_its_secret(tmp_path, monkeypatch):
+    """The signing secret does not show in the repr of the part that holds it."""
+    monkeypatch.setenv("SIGNING", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    text = 'notifiers: {on-call: {kind: webhook, url: "http://hooks/", secret: "${SIGNING}"}}'
+    parts = wiring.load(written(tmp_path, text))
+    assert "MfKQ9r8" not in repr(parts.notifiers)
+
+
+def test_without_routes_alerts_go_to_every_notifier(tmp_path, monkeypatch):
+    """All notifiers are told unless routes name some; a notifier named twice is told once."""
+    monkeypatch.setenv("SIGNING", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    hook = '{kind: webhook, url: "http://hooks/", secret: "${SIGNING}"}'
+    text = f"notifiers: {{day: {hook}, night: {hook}}}\n"
+    assert read_config(written(tmp_path, text)).routed_notifiers == ("day", "night")
+    routed = text + "routes: [{notifiers: [night]}, {notifiers: [night]}]\n"
+    assert read_config(written(tmp_path, routed)).routed_notifiers == ("night",)
+
+
+def test_the_default_policy_always_exists(tmp_path):
+    """Naming other policies does not take the default one away."""
+    config = read_config(written(tmp_path, "policies: {strict: {floor_absolute: 0}}"))
+    assert config.policy("default") == Policy()
+    assert config.policy("strict").floor_absolute == 0.0
+
+
+def test_the_options_of_a_policy_are_the_fields_of_the_policy():
+    """Whatever the core decides by can be configured, under the same name and with the same default."""
+    defaults = {
+        each.name: each.default if each.default is not MISSING else each.default_factory()  # type: ignore[misc]  # one of both
+        for each in fields(Policy)
+    }
+    assert list(PolicyOptions.model_fields) == list(defaults)
+    assert PolicyOptions().model_dump() == defaults
+    assert PolicyOptions().to_policy() == Policy()
+
+
+def test_gating_measures_reach_the_policy():
+    """What a policy gates on is kept by axis, in order."""
+    options = validate(PolicyOptions, {"gating": {"broad": ["recall@100", "pair_accuracy"]}}, where="p")
+    assert options.to_policy().gating == {Axis.BROAD: ("recall@100", "pair_accuracy")}
+
+
+@pytest.mark.parametrize("port", [0, 1, 65_535])
+def test_any_port_there_is_can_be_served_on(port):
+    """Both ends of the range are ports; 0 asks the system for a free one."""
+    assert validate(Server, {"port": port}, where="server").port == port
+
+
+def test_the_schema_names_every_key_and_every_kind():
+    """The published JSON Schema knows the top-level keys and the options of every adapter."""
+    schema = wiring.json_schema()
+    assert set(schema["properties"]) == set(Config.model_fields)
+    assert schema["additionalProperties"] is False
+    retrievers = schema["$defs"]["Target"]["properties"]["retriever"]["oneOf"]
+    notifiers = schema["properties"]["notifiers"]["additionalProperties"]["oneOf"]
+    assert {"http", "local"} <= {each["properties"]["kind"]["const"] for each in retrievers}
+    assert "webhook" in {each["properties"]["kind"]["const"] for each in notifiers}
+    for each in (*retrievers, *notifiers):
+        assert "kind" in each["required"]
+        assert each["additionalProperties"] is False
+
+
+def test_the_schema_has_every_key_of_the_starter(tmp_path):
+    """An editor that checks by the schema accepts each key that `init` writes."""
+    schema = wiring.json_schema()
+    config = read_config(starter(tmp_path))
+    assert set(config.model_fields_set) <= set(schema["properties"])
+    (http,) = [
+        each
+        for each in schema["$defs"]["Target"]["properties"]["retriever"]["oneOf"]
+        if each["properties"]["kind"]["const"] == "http"
+    ]
+    stated = config.targets["production"].retriever
+    assert set(stated) <= set(http["properties"])
+    assert set(http["required"]) <= set(stated)
+
+
+def test_every_reference_of_the_schema_leads_somewhere():
+    """A validator can resolve the whole document: each `$ref` points at something in it."""
+    schema = wiring.json_schema()
+
+    def references(part: object) -> list[str]:
+        if isinstance(part, dict):
+            own = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+            return own + [each for value in part.values() for each in references(value)]
+        return [each for value in part for each in references(value)] if isinstance(part, list) else []
+
+    def leads_somewhere(reference: str) -> bool:
+        place: object = schema
+        for key in reference.removeprefix("#/").split("/"):
+            place = place.get(key) if isinstance(place, dict) else None
+        return place is not None
+
+    assert [each for each in references(schema) if not leads_somewhere(each)] == []
