@@ -92,7 +92,11 @@ async def migrate(path: Path) -> None:
 
 async def check(path: Path) -> Answer:
     """Check the configuration and the suites, and probe each target once."""
+    from monitor.schedule import trigger_of
+
     parts = wiring.load(path)
+    for name, schedule in parts.config.schedules.items():
+        trigger_of(schedule, where=f"schedules.{name}")
     suites = {name: wiring.load_suite(parts.config, name) for name in parts.config.suites}
     shown: list[RenderableType] = [f"[green]✓[/] {path}: the configuration is right"]
     shown += [

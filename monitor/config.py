@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -51,7 +51,12 @@ def _known_measure(value: str) -> str:
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
-    Field(gt=0, json_schema_extra={"type": ["number", "string"], "examples": ["30s", "15m", "1h"]}),
+    Field(
+        gt=0,
+        le=366 * 86_400,
+        allow_inf_nan=False,
+        json_schema_extra={"type": ["number", "string"], "examples": ["30s", "15m", "1h"]},
+    ),
 ]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
@@ -67,7 +72,7 @@ class Section(BaseModel):
 class Storage(Section):
     """Where everything is kept."""
 
-    url: str | None = None
+    url: str | None = Field(default=None, repr=False)
     """PostgreSQL 14 or newer, as ``postgresql://user:${PASSWORD}@host/database``. Without it an embedded
     PostgreSQL runs in ``data_dir``."""
     data_dir: Path = Path("recallwatch-data")
@@ -77,7 +82,7 @@ class Storage(Section):
 class Target(Section):
     """A live retriever."""
 
-    retriever: dict[str, Any]
+    retriever: dict[str, Any] = Field(repr=False)
     """``kind`` names the adapter; the other keys are the adapter's own."""
 
 
@@ -101,7 +106,7 @@ class Schedule(Section):
     @model_validator(mode="after")
     def _has_one_rhythm(self) -> Schedule:
         if (self.every is None) == (self.cron is None):
-            raise ValueError("give either every or cron")
+            raise ValueError("give either every or cron, and not both")
         return self
 
 
@@ -153,7 +158,7 @@ class Config(Section):
     }
     schedules: dict[str, Schedule] = {}
     policies: dict[str, PolicyOptions] = {"default": PolicyOptions()}
-    notifiers: dict[str, dict[str, Any]] = {}
+    notifiers: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
     """``kind`` names the adapter; the other keys are the adapter's own."""
     routes: tuple[Route, ...] = ()
     server: Server = Server()
@@ -173,6 +178,8 @@ def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
     """The configuration in a file. Raises ConfigError naming the key."""
     try:
         stated = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), f"not UTF-8 at byte {error.start + 1}") from error
     except OSError as error:
         raise ConfigError(
             str(path), f"{error.strerror or error}; `recallwatch init` writes a configuration to start from"
@@ -183,7 +190,11 @@ def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
         raise ConfigError(f"{path}{line}", f"not YAML: {getattr(error, 'problem', None) or error}") from error
     if not isinstance(stated, dict):
         raise ConfigError(str(path), "must be a mapping of keys to values")
-    config = validate(Config, _fill(stated, environment, ""), where="")
+    try:
+        filled = _fill(stated, environment, "")
+    except RecursionError:
+        raise ConfigError(str(path), "an alias contains itself") from None
+    config = validate(Config, filled, where="")
     _check_references(config)
     return config
 
@@ -222,7 +233,11 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a text", key_node.start_mark)
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key} is given twice", key_node.start_mark)
             seen.add(key)

@@ -20,7 +20,7 @@ _LOG = structlog.get_logger(__name__)
 LEASE_S = 60.0
 """After this long without a word, somebody else may send the alert."""
 MAX_ATTEMPTS = 20
-MAX_WAIT_S = 600.0
+MAX_WAIT_S = 3_600.0
 IDLE_S = 0.5
 
 
@@ -50,20 +50,20 @@ class Courier:
 
     async def deliver_due(self) -> int:
         """Deliver everything that is due now; how many alerts were tried."""
-        leased = await self.store.lease_deliveries(32, self.now(), LEASE_S)
+        # What is meant for a notifier that was configured away stays in the outbox until it is back.
+        leased = await self.store.lease_deliveries(tuple(self.notifiers), 32, self.now(), LEASE_S)
         await asyncio.gather(*(self._deliver(delivery) for delivery in leased))
         return len(leased)
 
     async def _deliver(self, delivery: Delivery) -> None:
-        notifier = self.notifiers.get(delivery.notifier)
-        if notifier is None:
-            return  # configured away: it stays in the outbox until the notifier is back
         try:
-            await asyncio.wait_for(notifier.notify(delivery.alert), LEASE_S / 2)
+            await asyncio.wait_for(self.notifiers[delivery.notifier].notify(delivery.alert), LEASE_S / 2)
         except NotifierError as error:
             await self._put_back(delivery, error)
         except TimeoutError:
             await self._put_back(delivery, NotifierError(Reason.TIMEOUT, "no answer"))
+        except Exception as error:  # noqa: BLE001 - a notifier with a bug must not stop the others
+            await self._put_back(delivery, NotifierError(Reason.BROKEN, f"a bug in the notifier: {error!r}"))
         else:
             await self.store.mark_delivered(delivery.delivery_id, self.now())
             self.delivered[delivery.notifier, delivery.alert.state] += 1
@@ -80,5 +80,5 @@ class Courier:
     def _wait_s(self, delivery: Delivery, error: NotifierError) -> float:
         """Exponential with jitter, unless the receiver says when to come back."""
         if error.retry_after_s is not None:
-            return error.retry_after_s
+            return min(error.retry_after_s, MAX_WAIT_S)
         return min(2.0 ** min(delivery.attempts - 1, 30), MAX_WAIT_S) * self.rng.uniform(0.5, 1.0)

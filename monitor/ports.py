@@ -115,8 +115,10 @@ class Store(Protocol):
         """The last verdict about a target."""
         ...
 
-    async def lease_deliveries(self, limit: int, now: datetime, lease_s: float) -> list[Delivery]:
-        """Take alerts that are due, for ``lease_s`` seconds; in order per dedup key and notifier."""
+    async def lease_deliveries(
+        self, notifiers: Sequence[str], limit: int, now: datetime, lease_s: float
+    ) -> list[Delivery]:
+        """Take alerts that are due for these notifiers, for ``lease_s`` seconds; in order per dedup key."""
         ...
 
     async def mark_delivered(self, delivery_id: int, at: datetime) -> None:

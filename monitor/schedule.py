@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -92,6 +93,7 @@ class Timetable:
                 incident is not None,
                 world.now(),
                 report.swaps[0] if report.swaps else None,
+                name,
             )
         )
         self.reports[name] = report
@@ -107,7 +109,7 @@ class Timetable:
 
 
 def trigger_of(schedule: Schedule, *, where: str) -> CronTrigger | IntervalTrigger:
-    """The trigger of a schedule, in UTC, where no hour happens twice."""
+    """The trigger of a schedule, in UTC, where no hour happens twice. Raises ConfigError naming the key."""
     if schedule.every is not None:
         return IntervalTrigger(seconds=schedule.every, timezone="UTC")
     fields = str(schedule.cron).split()
@@ -116,16 +118,43 @@ def trigger_of(schedule: Schedule, *, where: str) -> CronTrigger | IntervalTrigg
     minute, hour, day, month, weekday = fields
     try:
         return CronTrigger(
-            minute=minute, hour=hour, day=day, month=month, day_of_week=_weekdays(weekday), timezone="UTC"
+            minute=minute, hour=hour, day=day, month=month, day_of_week=weekdays(weekday), timezone="UTC"
         )
     except ValueError as error:
         raise ConfigError(f"{where}.cron", f"{schedule.cron!r}: {error}") from error
 
 
-def _weekdays(field: str) -> str:
-    """Cron's days by name, because the library counts from Monday where cron counts from Sunday.
+def weekdays(field: str) -> str:
+    """Cron's days of the week by name, because the library counts from Monday where cron counts from Sunday.
 
-    >>> _weekdays("1-5")
-    'mon-fri'
+    Raises ValueError for what cron does not know.
+
+    >>> weekdays("1-5"), weekdays("*/3"), weekdays("sat,7")
+    ('mon,tue,wed,thu,fri', 'sun,wed,sat', 'sun,sat')
     """
-    return "".join(_DAYS[int(char) % 7] if char.isdigit() else char for char in field)
+    if field == "*":
+        return "*"
+    chosen = {day % 7 for part in field.lower().split(",") for day in _days_in(part)}
+    return ",".join(_DAYS[day] for day in sorted(chosen))
+
+
+def _days_in(part: str) -> range:
+    match = _DAY_RANGE.fullmatch(part)
+    if match is None:
+        raise ValueError(f"{part!r} is not a day of the week; write 0-7 (0 and 7 are Sunday) or sun to sat")
+    first, last, step = match["first"], match["last"], int(match["step"] or 1)
+    if first == "*":
+        return range(0, 7, step)
+    begin = _day(first)
+    end = _day(last) if last else 6 if match["step"] else begin
+    if end < begin:
+        end += 7  # sat-mon goes over the end of the week
+    return range(begin, end + 1, step)
+
+
+def _day(name: str) -> int:
+    return int(name) if name.isdecimal() else _DAYS.index(name)
+
+
+_DAY = "[0-7]|" + "|".join(_DAYS)
+_DAY_RANGE = re.compile(rf"(?P<first>\*|{_DAY})(-(?P<last>{_DAY}))?(/(?P<step>[1-7]))?")

@@ -126,7 +126,7 @@ def json_schema() -> dict[str, Any]:
     """JSON Schema of the whole configuration, adapters' own keys included."""
     schema = Config.model_json_schema()
     for port, place in (("retriever", ("Target", "retriever")), ("notifier", ("", "notifiers"))):
-        variants = [_variant(port, kind) for kind in registry.known(port)]
+        variants = [_variant(port, kind, schema["$defs"]) for kind in registry.known(port)]
         if place[0]:
             schema["$defs"][place[0]]["properties"][place[1]] = {"oneOf": variants}
         else:
@@ -134,11 +134,12 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _variant(port: str, kind: str) -> dict[str, Any]:
+def _variant(port: str, kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
     options: type[Section] = registry.find(port, kind, where=port).Options
     schema = options.model_json_schema()
     schema["properties"] = {"kind": {"const": kind}, **schema.get("properties", {})}
     schema["required"] = ["kind", *schema.get("required", [])]
+    definitions.update(schema.pop("$defs", {}))
     return schema
 
 

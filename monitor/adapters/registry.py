@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -56,6 +57,8 @@ def find(port: str, kind: str, *, where: str) -> Any:
         for entry in entry_points(group=f"recallwatch.{port}"):
             if entry.name == kind:
                 return entry.load()
-        raise ConfigError(where, f"no {port} is called {kind}; known are {', '.join(known(port))}")
+        near = difflib.get_close_matches(kind, known(port), 1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known(port))}"
+        raise ConfigError(where, f"no {port} is called {kind}; {hint}")
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)

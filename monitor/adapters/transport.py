@@ -5,11 +5,29 @@ aiohttp's pool carries sixteen times the probes of httpx's own (`benchmarks/`).
 
 from __future__ import annotations
 
+from base64 import b64encode
+from typing import Annotated
+
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
+from pydantic import AfterValidator
 
 from monitor.errors import Reason
+
+
+def check_url(url: str) -> str:
+    """The URL, if it can be asked. Raises ValueError if not."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ValueError("is not a URL such as https://host/path")
+    return url
+
+
+Url = Annotated[str, AfterValidator(check_url)]
 
 FAILURES = (
     httpx.HTTPError,
@@ -36,6 +54,15 @@ def open_client(*, timeout_s: float, connections: int, headers: dict[str, str] |
         timeout=timeout_s,
         follow_redirects=False,
     )
+
+
+def split_credentials(url: str) -> tuple[httpx.URL, dict[str, str]]:
+    """The URL without user and password, and the header that carries them; aiohttp takes them one way only."""
+    parsed = httpx.URL(url)
+    if not parsed.userinfo:
+        return parsed, {}
+    encoded = b64encode(f"{parsed.username}:{parsed.password}".encode()).decode()
+    return parsed.copy_with(userinfo=b""), {"authorization": f"Basic {encoded}"}
 
 
 def reason_of(error: BaseException) -> Reason:
@@ -75,4 +102,4 @@ def reason_of_status(status: int) -> Reason | None:
 def retry_after_s(response: httpx.Response) -> float | None:
     """How long the other side asks to be left alone, in seconds, if it says so in seconds."""
     stated = response.headers.get("retry-after", "")
-    return float(stated) if stated.isdigit() else None
+    return float(stated) if stated.isascii() and stated.isdigit() else None

@@ -155,7 +155,7 @@ def parse_measure(measure: str) -> tuple[str, int]:
     match = _MEASURE.fullmatch(measure)
     if match is None or match["family"] not in FAMILIES:
         known = ", ".join(f"{family}@k" for family in FAMILIES)
-        raise ComparisonError(f"unknown measure {measure!r}; known are {known} and pair_accuracy")
+        raise ComparisonError(f"unknown measure {measure!r}; known are {known}, pair_accuracy and mirrored_accuracy")
     if int(match["k"]) < 1:
         raise ComparisonError(f"measure {measure!r}: the cutoff must be 1 or more")
     return match["family"], int(match["k"])

@@ -23,6 +23,9 @@ import yaml
 from monitor.errors import SuiteError
 from monitor.model import Axis, Pair, Query, Suite
 
+OVERALL = "overall"
+"""Name of the stratum that is the whole suite."""
+
 _HEAD_KEYS = {"name", "title", "version", "axis", "owner", "licence", "description", "controls", "strata", "source"}
 
 
@@ -59,6 +62,8 @@ def read_suite(folder: Path) -> Suite:
         pairs,
         head["controls"],
     )
+    if OVERALL in suite.strata and len(suite.strata) > 1:
+        raise SuiteError(str(folder / "queries.jsonl"), f"a stratum cannot be called {OVERALL}: it is the whole suite")
     unknown = suite.controls - set(suite.strata)
     if unknown:
         raise SuiteError(str(folder / "suite.yaml"), f"controls: no stratum is called {', '.join(sorted(unknown))}")

@@ -141,8 +141,8 @@ REFUSALS: dict[str, tuple[Answer, Reason]] = {
     "301": (reply(301, headers={"location": "/elsewhere"}), Reason.REJECTED),
     "307": (reply(307, headers={"location": "/elsewhere"}), Reason.REJECTED),
     "no answer": (silence, Reason.TIMEOUT),
-    "connection reset": (reset, Reason.UNREACHABLE),
-    "connection closed": (hang_up, Reason.UNREACHABLE),
+    "connection reset": (reset, Reason.BROKEN),
+    "connection closed": (hang_up, Reason.BROKEN),
 }
 
 

@@ -22,6 +22,7 @@ from monitor.suites.reading import digest_of
 from monitor.verdict import Baseline, Policy, Swap, Verdict, VerdictName
 
 pytestmark = pytest.mark.slow
+BOTH = ("pager", "chat")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 Check = Callable[[Store], Awaitable[None]]
 
@@ -247,7 +248,7 @@ def test_incident_and_alerts_are_queued_with_the_verdict(check: Callable[[Check]
         assert incident is not None
         assert incident.is_open
         assert await store.count_deliveries() == {"pending": 2, "delivered": 0, "dead": 0}
-        leased = await store.lease_deliveries(10, NOW, 60)
+        leased = await store.lease_deliveries(BOTH, 10, NOW, 60)
         assert {delivery.notifier for delivery in leased} == {"pager", "chat"}
         assert len({delivery.alert.alert_id for delivery in leased}) == 1
         assert leased[0].alert.payload["data"]["verdict"] == "regressed"
@@ -260,10 +261,10 @@ def test_a_lease_holds_until_it_ends(check: Callable[[Check], None]) -> None:
 
     async def body(store: Store) -> None:
         await a_decision(store)
-        assert len(await store.lease_deliveries(1, NOW, 60)) == 1
-        assert len(await store.lease_deliveries(10, NOW, 60)) == 1
-        assert await store.lease_deliveries(10, NOW + timedelta(seconds=59), 60) == []
-        again = await store.lease_deliveries(10, NOW + timedelta(seconds=61), 60)
+        assert len(await store.lease_deliveries(BOTH, 1, NOW, 60)) == 1
+        assert len(await store.lease_deliveries(BOTH, 10, NOW, 60)) == 1
+        assert await store.lease_deliveries(BOTH, 10, NOW + timedelta(seconds=59), 60) == []
+        again = await store.lease_deliveries(BOTH, 10, NOW + timedelta(seconds=61), 60)
         assert [delivery.attempts for delivery in again] == [2, 2]
 
     check(body)
@@ -274,12 +275,12 @@ def test_a_delivery_ends_delivered_or_dead_and_waits_in_between(check: Callable[
 
     async def body(store: Store) -> None:
         await a_decision(store)
-        one, two = await store.lease_deliveries(10, NOW, 60)
+        one, two = await store.lease_deliveries(BOTH, 10, NOW, 60)
         await store.mark_delivered(one.delivery_id, NOW)
         later = NOW + timedelta(seconds=30)
         await store.mark_undelivered(two.delivery_id, Reason.BROKEN, "HTTP 500", next_attempt_at=later)
-        assert await store.lease_deliveries(10, NOW, 60) == []
-        assert [d.delivery_id for d in await store.lease_deliveries(10, later, 60)] == [two.delivery_id]
+        assert await store.lease_deliveries(BOTH, 10, NOW, 60) == []
+        assert [d.delivery_id for d in await store.lease_deliveries(BOTH, 10, later, 60)] == [two.delivery_id]
         await store.mark_undelivered(two.delivery_id, Reason.REJECTED, "HTTP 404", next_attempt_at=None)
         assert await store.count_deliveries() == {"pending": 0, "delivered": 1, "dead": 1}
 
@@ -299,10 +300,10 @@ def test_the_resolved_alert_waits_for_the_firing_one(check: Callable[[Check], No
         assert verdict.name is VerdictName.PASSED
         assert await store.open_incident(dedup_key("target")) is None
         late = NOW + timedelta(minutes=5)
-        first = [d for d in await store.lease_deliveries(10, late, 60) if d.notifier == "pager"]
+        first = [d for d in await store.lease_deliveries(BOTH, 10, late, 60) if d.notifier == "pager"]
         assert [d.alert.state for d in first] == ["firing"]
         await store.mark_delivered(first[0].delivery_id, late)
-        second = await store.lease_deliveries(10, late, 60)
+        second = await store.lease_deliveries(BOTH, 10, late, 60)
         assert [d.alert.state for d in second] == ["resolved"]
 
     check(body)

@@ -276,7 +276,7 @@ def test_an_alert_whose_courier_died_is_sent_again():
     notifier = ScriptedNotifier()
     office = Office({"on-call": notifier})
     office.queue(alert("a1"))
-    asyncio.run(office.store.lease_deliveries(1, office.clock.now, LEASE_S))
+    asyncio.run(office.store.lease_deliveries(("pager", "on-call", "chat"), 1, office.clock.now, LEASE_S))
     assert office.deliver(after_s=LEASE_S - 1) == 0
     assert office.deliver(after_s=1) == 1
     assert notifier.accepted == ["a1"]
@@ -313,11 +313,13 @@ def test_the_loop_outlives_a_store_that_is_away(monkeypatch):
     class Flaky(MemoryStore):
         refusals = 3
 
-        async def lease_deliveries(self, limit: int, now: datetime, lease_s: float) -> list[Delivery]:
+        async def lease_deliveries(
+            self, notifiers: Sequence[str], limit: int, now: datetime, lease_s: float
+        ) -> list[Delivery]:
             if Flaky.refusals:
                 Flaky.refusals -= 1
                 raise StoreError("no connection")
-            return await super().lease_deliveries(limit, now, lease_s)
+            return await super().lease_deliveries(notifiers, limit, now, lease_s)
 
     notifier = ScriptedNotifier()
     office = Office({"on-call": notifier}, Flaky())

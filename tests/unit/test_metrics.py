@@ -142,7 +142,9 @@ def test_every_measure_that_can_be_configured_has_a_family():
 def test_evidence_shows_baseline_difference_and_interval():
     """What the verdict rests on is exported with its bounds and its detectable effect."""
     legal = suite()
-    metrics = published(Seen(verdict(VerdictName.REGRESSED, evidence(legal)), (), True, NOON))
+    metrics = published(
+        Seen(verdict(VerdictName.REGRESSED, evidence(legal)), (measured(legal, [1, 1, 1, 1]),), True, NOON)
+    )
     where = {"target": "production", "suite": "legal", "axis": "broad", "stratum": "overall"}
     assert value(metrics, "recallwatch_recall_ratio", k="10", role="baseline", **where) == 0.9
     assert value(metrics, "recallwatch_difference_ratio", measure="recall@10", **where) == -0.15
@@ -155,7 +157,7 @@ def test_what_could_not_be_computed_has_no_series():
     """A bound that is not a number is left out, not exported as NaN."""
     legal = suite()
     found = evidence(legal, lower=math.nan, upper=math.nan, mde=math.inf)
-    metrics = published(Seen(verdict(VerdictName.INCONCLUSIVE, found), (), False, NOON))
+    metrics = published(Seen(verdict(VerdictName.INCONCLUSIVE, found), (measured(legal, [1, 1, 1, 1]),), False, NOON))
     names = {name for name, _ in samples(metrics)}
     assert "recallwatch_difference_ratio" in names
     assert not names & {
@@ -266,16 +268,10 @@ def test_targets_do_not_overwrite_each_other():
 def test_two_schedules_of_one_target_both_show():
     """Suites that are replayed on schedules of their own keep their series side by side."""
     metrics = published(
-        Seen(verdict(), (measured(suite("legal"), [1, 1, 1, 1]),), False, NOON),
-        Seen(verdict(), (measured(suite("medical"), [1, 1, 1, 1]),), False, NOON),
+        Seen(verdict(), (measured(suite("legal"), [1, 1, 1, 1]),), False, NOON, schedule="daily"),
+        Seen(verdict(), (measured(suite("medical"), [1, 1, 1, 1]),), False, NOON, schedule="hourly"),
     )
     assert _values_of(metrics, "suite") == {"legal", "medical"}
-
-
-def test_a_stratum_called_overall_gives_no_series_twice():
-    """Prometheus refuses a scrape with a sample given twice; no suite can cause one."""
-    odd = suite(strata=("overall", "torts"))
-    assert samples(published(Seen(verdict(), (measured(odd, [1, 2, 3, 4]),), False, NOON)))
 
 
 def _values_of(metrics: Metrics, label: str) -> set[str]:

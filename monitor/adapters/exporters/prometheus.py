@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -44,13 +44,21 @@ FAMILIES: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The last cycle of one target."""
+    """A cycle that has finished."""
 
     verdict: Verdict
     measured: tuple[Measured, ...]
     incident_open: bool
     finished_at: datetime
     swap: Swap | None = None
+    schedule: str = ""
+
+    def evidence_of(self, suite: str) -> tuple[Evidence, ...]:
+        """The part of the verdict's evidence that is about one suite."""
+        return tuple(each for each in self.verdict.evidence if each.suite == suite)
+
+
+Shown = tuple[Seen, Measured]
 
 
 @dataclass(slots=True)
@@ -59,7 +67,10 @@ class Metrics:
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     seen: Mapping[str, Seen] = field(default_factory=dict)
+    """The last cycle of each schedule: schedules of one target show side by side."""
     last_swap: dict[str, Swap] = field(default_factory=dict)
+    last_success: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """When a run of a target and suite last finished with enough coverage; a bad run does not erase it."""
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     alerts: Counter[tuple[str, str]] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -84,11 +95,14 @@ class Metrics:
             self.durations.labels(target).observe(outcome.duration_s)
 
     def publish(self, seen: Seen) -> None:
-        """Replace what is shown of a target by its last cycle."""
+        """Replace what is shown of a schedule by its last cycle."""
         target = seen.verdict.target
-        self.seen = {**self.seen, target: seen}
+        self.seen = {**self.seen, f"{target}/{seen.schedule}": seen}
         if seen.swap is not None:
             self.last_swap[target] = seen.swap
+        for measured in seen.measured:
+            if measured.counts.coverage >= seen.verdict.policy.coverage_floor:
+                self.last_success[target, measured.suite.name] = seen.finished_at
 
     def render(self) -> bytes:
         """The exposition that Prometheus scrapes."""
@@ -100,55 +114,65 @@ class _Collector(Collector):
         self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
-        seen = tuple(self._metrics.seen.values())
-        yield from _measures(seen)
-        yield from _differences(seen)
-        yield from _states(seen)
+        cycles = sorted(self._metrics.seen.values(), key=lambda seen: seen.finished_at)
+        targets = {seen.verdict.target: seen for seen in cycles}
+        runs = {(seen.verdict.target, each.suite.name): (seen, each) for seen in cycles for each in seen.measured}
+        measured = tuple(runs.values())
+        yield from _measures(measured)
+        yield from _differences(measured)
+        yield from _runs(measured)
+        yield from _targets(targets.values())
+        yield from self._times(runs.keys())
         yield from self._counters()
 
-    def _counters(self) -> Iterator[Metric]:
-        yield _counter(
-            "recallwatch_probe_failures", "Probes that failed.", ("target", "reason"), self._metrics.failures
+    def _times(self, shown: Collection[tuple[str, str]]) -> Iterator[Metric]:
+        success = GaugeMetricFamily(
+            "recallwatch_run_last_success_timestamp_seconds",
+            "When a run last finished with its coverage above the floor.",
+            labels=("target", "suite"),
         )
-        yield _counter("recallwatch_alerts", "Alerts delivered.", ("notifier", "state"), self._metrics.alerts)
+        for labels, at in tuple(self._metrics.last_success.items()):
+            if labels in shown:
+                success.add_metric(labels, at.timestamp())
+        swapped = GaugeMetricFamily(
+            "recallwatch_swap_last_detected_timestamp_seconds", "When the target last changed.", labels=("target",)
+        )
+        for target, swap in tuple(self._metrics.last_swap.items()):
+            swapped.add_metric((target,), swap.detected_at.timestamp())
+        yield from (success, swapped)
+
+    def _counters(self) -> Iterator[Metric]:
+        metrics = self._metrics
+        yield _counter("recallwatch_probe_failures", "Failed probes.", ("target", "reason"), metrics.failures)
+        yield _counter("recallwatch_alerts", "Alerts delivered.", ("notifier", "state"), metrics.alerts)
         yield _counter(
-            "recallwatch_notifications_failed", "Deliveries refused.", ("notifier", "reason"), self._metrics.refused
+            "recallwatch_notifications_failed", "Deliveries refused.", ("notifier", "reason"), metrics.refused
         )
         cycles = CounterMetricFamily("recallwatch_cycle_failures", "Cycles that ended in an error.", labels=("target",))
-        for target, count in tuple(self._metrics.cycle_failures.items()):
+        for target, count in tuple(metrics.cycle_failures.items()):
             cycles.add_metric((target,), count)
         yield cycles
-        swapped = GaugeMetricFamily(
-            "recallwatch_swap_last_detected_timestamp_seconds",
-            "When the target was last seen to change.",
-            labels=("target",),
-        )
-        for target, swap in self._metrics.last_swap.items():
-            swapped.add_metric((target,), swap.detected_at.timestamp())
-        yield swapped
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: a registry that asks at registration would compute a scrape."""
         return ()
 
 
-def _measures(seen: Iterable[Seen]) -> Iterator[Metric]:
+def _measures(shown: Iterable[Shown]) -> Iterator[Metric]:
     families = {name: GaugeMetricFamily(metric, text, labels=_LABELS) for name, (metric, text) in FAMILIES.items()}
-    for each in seen:
-        for measured in each.measured:
-            for stratum, measure, value in stratum_means(measured):
-                family, _, k = measure.partition("@")
-                suite = measured.suite
-                labels = (each.verdict.target, suite.name, suite.axis, stratum, k, "candidate")
-                families[family].add_metric(labels, value)
-        for evidence in each.verdict.evidence:
+    for seen, measured in shown:
+        target, suite = seen.verdict.target, measured.suite
+        for stratum, measure, value in stratum_means(measured):
+            family, _, k = measure.partition("@")
+            families[family].add_metric((target, suite.name, suite.axis, stratum, k, "candidate"), value)
+        for evidence in seen.evidence_of(suite.name):
             family, _, k = evidence.measure.partition("@")
-            labels = (each.verdict.target, evidence.suite, evidence.axis, evidence.stratum, k, "baseline")
+            labels = (target, suite.name, suite.axis, evidence.stratum, k, "baseline")
             families[family].add_metric(labels, evidence.baseline_mean)
     yield from families.values()
 
 
-def _differences(seen: Iterable[Seen]) -> Iterator[Metric]:
+def _differences(shown: tuple[Shown, ...]) -> Iterator[Metric]:
     what = "Candidate minus baseline, mean over paired queries; negative is worse"
     fields = {
         "difference": (f"{what}.", "recallwatch_difference_ratio"),
@@ -158,11 +182,11 @@ def _differences(seen: Iterable[Seen]) -> Iterator[Metric]:
     }
     for name, (text, metric) in fields.items():
         gauge = GaugeMetricFamily(metric, text, labels=_DIFFERENCE_LABELS)
-        for each in seen:
-            for evidence in each.verdict.evidence:
+        for seen, measured in shown:
+            for evidence in seen.evidence_of(measured.suite.name):
                 value = getattr(evidence, name)
                 if math.isfinite(value):
-                    gauge.add_metric(_labels_of(each.verdict.target, evidence), value)
+                    gauge.add_metric(_labels_of(seen.verdict.target, evidence), value)
         yield gauge
 
 
@@ -170,37 +194,33 @@ def _labels_of(target: str, evidence: Evidence) -> tuple[str, ...]:
     return target, evidence.suite, evidence.axis, evidence.stratum, evidence.measure
 
 
-def _states(seen: tuple[Seen, ...]) -> Iterator[Metric]:
+def _targets(seen: Iterable[Seen]) -> Iterator[Metric]:
     verdict = GaugeMetricFamily(
         "recallwatch_verdict", "1 for the verdict that holds, 0 for the others.", labels=("target", "verdict")
     )
     incident = GaugeMetricFamily("recallwatch_incident_open", "Whether an incident lasts.", labels=("target",))
+    for each in seen:
+        for name in VerdictName:
+            verdict.add_metric((each.verdict.target, name), float(each.verdict.name is name))
+        incident.add_metric((each.verdict.target,), float(each.incident_open))
+    yield from (verdict, incident)
+
+
+def _runs(shown: Iterable[Shown]) -> Iterator[Metric]:
     coverage = GaugeMetricFamily(
         "recallwatch_coverage_ratio", "Share of probes that brought something back.", labels=("target", "suite")
     )
     judged = GaugeMetricFamily(
         "recallwatch_judged_ratio", "Share of retrieved documents with a judgement.", labels=("target", "suite")
     )
-    success = GaugeMetricFamily(
-        "recallwatch_run_last_success_timestamp_seconds",
-        "When a run last finished with its coverage above the floor.",
-        labels=("target", "suite"),
-    )
     deployment = InfoMetricFamily("recallwatch_deployment", "What the target serves.", labels=("target", "suite"))
-    for each in seen:
-        target = each.verdict.target
-        for name in VerdictName:
-            verdict.add_metric((target, name), float(each.verdict.name is name))
-        incident.add_metric((target,), float(each.incident_open))
-        for measured in each.measured:
-            labels = (target, measured.suite.name)
-            coverage.add_metric(labels, measured.counts.coverage)
-            if math.isfinite(measured.judged_share):
-                judged.add_metric(labels, measured.judged_share)
-            if measured.counts.coverage >= each.verdict.policy.coverage_floor:
-                success.add_metric(labels, each.finished_at.timestamp())
-            deployment.add_metric(labels, {"deployment": measured.run.deployment[:64]})
-    yield from (verdict, incident, coverage, judged, success, deployment)
+    for seen, measured in shown:
+        labels = (seen.verdict.target, measured.suite.name)
+        coverage.add_metric(labels, measured.counts.coverage)
+        if math.isfinite(measured.judged_share):
+            judged.add_metric(labels, measured.judged_share)
+        deployment.add_metric(labels, {"deployment": measured.run.deployment[:64]})
+    yield from (coverage, judged, deployment)
 
 
 def _counter(name: str, text: str, labels: tuple[str, str], counted: Counter[tuple[str, str]]) -> Metric:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 from pydantic import Field, SecretStr, model_validator
 from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from monitor.adapters import transport
 from monitor.config import Duration, Section, read_secret
@@ -18,7 +20,7 @@ from monitor.verdict import Alert
 class WebhookOptions(Section):
     """Where to send, and what to sign with."""
 
-    url: str = Field(pattern=r"^https?://")
+    url: transport.Url = Field(repr=False)
     secret: SecretStr | None = None
     """``whsec_`` and base64; by ``${ENV}``, never in clear."""
     secret_file: Path | None = None
@@ -28,7 +30,17 @@ class WebhookOptions(Section):
     def _has_one_secret(self) -> WebhookOptions:
         if (self.secret is None) == (self.secret_file is None):
             raise ValueError("give either secret (as ${ENV}) or secret_file")
+        self.signer()
         return self
+
+    def signer(self) -> Webhook:
+        """What signs. Raises ValueError if the secret cannot."""
+        plain = self.secret.get_secret_value() if self.secret else None
+        try:
+            return Webhook(read_secret(plain, self.secret_file, where="secret") or "")
+        except (EmptyWebhookSecretError, ValueError, RuntimeError):
+            # From None: the error's own text could show the secret.
+            raise ValueError("the secret cannot sign: it must be whsec_ and base64") from None
 
 
 class WebhookNotifier:
@@ -38,9 +50,9 @@ class WebhookNotifier:
 
     def __init__(self, options: WebhookOptions) -> None:
         self._options = options
-        plain = options.secret.get_secret_value() if options.secret else None
-        self._signer = Webhook(read_secret(plain, options.secret_file, where="secret") or "")
-        self._client = transport.open_client(timeout_s=options.timeout, connections=32)
+        self._signer = options.signer()
+        self._url, credentials = transport.split_credentials(options.url)
+        self._client = transport.open_client(timeout_s=options.timeout, connections=32, headers=credentials)
 
     async def notify(self, alert: Alert) -> None:
         """Deliver one alert; returning means it was accepted with a 2xx."""
@@ -52,7 +64,11 @@ class WebhookNotifier:
             "webhook-signature": self._signer.sign(alert.alert_id, sent_at, body),
         }
         try:
-            response = await self._client.post(self._options.url, content=body, headers=headers)
+            async with (
+                asyncio.timeout(self._options.timeout),
+                self._client.stream("POST", self._url, content=body, headers=headers) as response,
+            ):
+                pass  # the status is all that counts; a body of any length is left where it is
         except transport.FAILURES as error:
             told = transport.describe(error, timeout_s=self._options.timeout)
             raise NotifierError(transport.reason_of(error), told) from error

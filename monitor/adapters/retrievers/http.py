@@ -47,12 +47,22 @@ class ResponsePaths(Section):
 class HttpOptions(Section):
     """How to ask, and where the answer holds what."""
 
-    url: str = Field(pattern=r"^https?://")
+    url: transport.Url = Field(repr=False)
     method: Literal["POST", "GET"] = "POST"
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
     request: dict[str, Any] = Field(default_factory=lambda: {"query": "{query}", "k": "{k}"})
     """JSON body (POST) or parameters (GET); ``{query}`` and ``{k}`` are filled in."""
     response: ResponsePaths = ResponsePaths()
+
+    @field_validator("request")
+    @classmethod
+    def _can_be_sent(cls, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            orjson.dumps(request)
+        except TypeError as error:
+            raise ValueError(f"cannot be sent as JSON: {error}") from error
+        return request
+
     timeout: Duration = 10.0
     """For a whole probe, from connecting to the last byte."""
     concurrency: int = Field(default=8, ge=1, le=1_000)
@@ -70,6 +80,7 @@ class HttpRetriever:
     def __init__(self, options: HttpOptions) -> None:
         self.concurrency = options.concurrency
         self._options = options
+        self._url, self._credentials = transport.split_credentials(options.url)
         self._client: httpx.AsyncClient | None = None
         self._read_id = _reader(options.response.id)
         self._read_score = _reader(options.response.score) if options.response.score else None
@@ -83,7 +94,7 @@ class HttpRetriever:
         try:
             answer = orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise RetrieverError(Reason.MALFORMED, f"the answer is not JSON: {_excerpt(body)}") from error
+            raise RetrieverError(Reason.MALFORMED, "the answer is not JSON") from error
         return self._to_ranking(answer, k)
 
     async def close(self) -> None:
@@ -94,12 +105,14 @@ class HttpRetriever:
 
     async def _fetch(self, query: str, k: int) -> bytes:
         filled = {key: _fill(value, query, k) for key, value in self._options.request.items()}
-        content = {"params": filled} if self._options.method == "GET" else {"content": orjson.dumps(filled)}
+        is_get = self._options.method == "GET"
+        url = self._url.copy_merge_params(filled) if is_get else self._url
+        content = None if is_get else orjson.dumps(filled)
         timeout_s = self._options.timeout
         try:
             async with (
                 asyncio.timeout(timeout_s),
-                self._open().stream(self._options.method, self._options.url, **content) as response,
+                self._open().stream(self._options.method, url, content=content) as response,
             ):
                 _refuse_status(response)
                 return await self._read(response)
@@ -122,7 +135,7 @@ class HttpRetriever:
                 timeout_s=self._options.timeout,
                 connections=self._options.concurrency,
                 # Marks probes, so that the target can leave them out of its own analytics.
-                headers={"x-recallwatch-probe": "1", **self._options.headers},
+                headers={"x-recallwatch-probe": "1", **self._credentials, **self._options.headers},
             )
         return self._client
 
@@ -157,7 +170,15 @@ def _reader(path: str) -> Callable[[Any], Any]:
     """What finds the path in a value; plain keys, the common case, without a detour through JMESPath."""
     if path.isidentifier():
         return lambda value: value.get(path) if isinstance(value, dict) else None
-    return jmespath.compile(path).search  # type: ignore[no-any-return]  # jmespath has no types
+    expression = jmespath.compile(path)
+
+    def read(value: Any) -> Any:
+        try:
+            return expression.search(value)
+        except jmespath.exceptions.JMESPathError as error:
+            raise RetrieverError(Reason.MALFORMED, f"the answer does not suit the expression {path!r}") from error
+
+    return read
 
 
 def _doc_id(value: Any) -> str:
@@ -186,7 +207,3 @@ def _refuse_status(response: httpx.Response) -> None:
         hint = ": check the credentials" if reason is Reason.UNAUTHORISED else ""
         retry_after_s = transport.retry_after_s(response)
         raise RetrieverError(reason, f"HTTP {response.status_code}{hint}", retry_after_s=retry_after_s)
-
-
-def _excerpt(body: bytes) -> str:
-    return repr(body[:60].decode("utf-8", "replace"))

@@ -139,13 +139,15 @@ class MemoryStore:
         """The last verdict about a target."""
         return next((verdict for verdict in reversed(self.verdicts) if verdict.target == target), None)
 
-    async def lease_deliveries(self, limit: int, now: datetime, lease_s: float) -> list[Delivery]:
-        """Take alerts that are due, in order per dedup key and notifier."""
+    async def lease_deliveries(
+        self, notifiers: Sequence[str], limit: int, now: datetime, lease_s: float
+    ) -> list[Delivery]:
+        """Take alerts that are due for these notifiers, in order per dedup key."""
         taken: list[Delivery] = []
         seen: set[tuple[str, str]] = set()
         for item in self.queue.values():
             lane = (item.delivery.notifier, item.delivery.alert.dedup_key)
-            if item.state != "pending" or lane in seen:
+            if item.state != "pending" or lane in seen or item.delivery.notifier not in notifiers:
                 continue
             seen.add(lane)
             is_free = item.leased_until is None or item.leased_until <= now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,9 @@ from monitor.verdict import Delivery
 class OutboxTable(Database):
     """Deliveries are leased, so that several processes can share the work and a dead one loses nothing."""
 
-    async def lease_deliveries(self, limit: int, now: datetime, lease_s: float) -> list[Delivery]:
+    async def lease_deliveries(
+        self, notifiers: Sequence[str], limit: int, now: datetime, lease_s: float
+    ) -> list[Delivery]:
         """Take alerts that are due; of one dedup key and notifier only the oldest, so that order holds."""
         delivery, alert = schema.delivery, schema.alert
         earlier = delivery.alias()
@@ -35,6 +37,7 @@ class OutboxTable(Database):
             select(delivery.c.delivery_id)
             .where(
                 delivery.c.state == "pending",
+                delivery.c.notifier.in_(notifiers),
                 delivery.c.next_attempt_at <= now,
                 or_(delivery.c.leased_until.is_(None), delivery.c.leased_until <= now),
                 ~is_behind,

@@ -1,0 +1,1 @@
+"""Ratios against named peers, all from one run: ``python -m benchmarks``."""

@@ -1,0 +1,99 @@
+"""Keeping outcomes: binary COPY through the store, against SQLAlchemy Core's executemany."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import orjson
+from sqlalchemy import Engine, create_engine, insert, text
+
+from benchmarks.result import Result, dump
+from benchmarks.timing import median_seconds, say
+from monitor.adapters.stores import rows, schema
+from monitor.adapters.stores.connection import with_driver
+from monitor.adapters.stores.embedded import EmbeddedPostgres
+from monitor.adapters.stores.postgres import PostgresStore
+from monitor.commands import run_until_done
+from monitor.model import Axis, Outcome, Query, Ranking, Run, Suite
+from monitor.wiring import utc_now
+
+N_OURS, N_THEIRS, BATCH, DEPTH = 1_000_000, 100_000, 10_000, 10
+GOAL = 5.0
+RUN_ID = "run"
+
+
+def prepare() -> list[list[Outcome]]:
+    """Outcomes in batches; the rankings repeat from batch to batch to save memory."""
+    rng = random.Random(1)  # noqa: S311 - the same inputs every time, not a secret
+    rankings = [
+        Ranking(
+            tuple(f"doc-{number:07d}" for number in rng.sample(range(1_000_000), DEPTH)),
+            tuple(sorted((rng.random() for _ in range(DEPTH)), reverse=True)),
+        )
+        for _ in range(BATCH)
+    ]
+    return [
+        [Outcome(f"query-{start + i:07d}", ranking, duration_s=0.025) for i, ranking in enumerate(rankings)]
+        for start in range(0, N_OURS, BATCH)
+    ]
+
+
+def as_dicts(batch: Sequence[Outcome]) -> list[dict[str, object]]:
+    """What executemany is given."""
+    return [dict(zip(rows.OUTCOME_COLUMNS, rows.outcome_to_row(RUN_ID, each), strict=True)) for each in batch]
+
+
+def forget(engine: Engine) -> None:
+    """Empty the table, so that every work meets the same one."""
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE outcome"))
+
+
+async def compare() -> list[Result]:
+    """Ours against executemany, on one table of one server."""
+    with tempfile.TemporaryDirectory(prefix="recallwatch-") as folder:
+        server = EmbeddedPostgres(Path(folder))
+        url = await server.__aenter__()
+        store = PostgresStore(EmbeddedPostgres(Path(folder)))
+        engine = create_engine(with_driver(url), json_serializer=lambda value: orjson.dumps(value).decode())
+        try:
+            await store.open()
+            return await measure(store, engine)
+        finally:
+            engine.dispose()
+            await store.close()
+            await server.__aexit__(None, None, None)
+
+
+async def measure(store: PostgresStore, engine: Engine) -> list[Result]:
+    """Rows a second of both."""
+    now = utc_now()
+    await store.save_suite(Suite("suite", "1", Axis.BROAD, (Query("query", "?", "all", "all"),), digest="suite"))
+    await store.start_run(Run(RUN_ID, "cycle", "target", "suite", "suite", Axis.BROAD, DEPTH, now))
+    batches = prepare()
+    dicts = [as_dicts(batch) for batch in batches[: N_THEIRS // BATCH]]
+    say(f"storing: {N_OURS:,} outcomes, {N_THEIRS:,} of them by executemany")
+
+    async def ours() -> None:
+        forget(engine)
+        for batch in batches:
+            await store.save_outcomes(RUN_ID, batch)
+
+    def theirs() -> None:
+        forget(engine)
+        for batch in dicts:
+            with engine.begin() as connection:
+                connection.execute(insert(schema.outcome), batch)
+
+    mine_s, their_s = await median_seconds(ours, theirs)
+    mine, their = N_OURS / mine_s, N_THEIRS / their_s
+    peer = f"SQLAlchemy {version('SQLAlchemy')} Core executemany, psycopg {version('psycopg')}"
+    return [Result(f"storing outcomes of {DEPTH} hits", "rows/s", mine, peer, their, mine / their, GOAL)]
+
+
+if __name__ == "__main__":
+    print(dump(run_until_done(compare())))

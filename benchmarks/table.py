@@ -1,0 +1,93 @@
+"""Results for people: a table on the terminal, a page for the documentation."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.table import Table
+
+from benchmarks.result import Result
+
+HEADINGS = ("subject", "unit", "recallwatch", "peer", "its number", "ratio", "goal", "met", "its inputs built in")
+_RIGHT = {"recallwatch", "its number", "ratio", "its inputs built in"}
+
+PROSE = """\
+# Benchmarks
+
+Written by `python -m benchmarks --write`; `make bench` measures anew and prints the same table. Every number
+is from one run: {when}, {machine}, Python {python}.
+
+{table}
+
+Each time is the median of three after a warm-up, the rounds alternating between recallwatch and its peer.
+Times of day differ by machine; the ratios are what to look at.
+
+- **Measures**: recall@5, recall@10, mrr@10, ndcg@10 and success@5, from rankings and judgements with string
+  ids in memory. The means equal pytrec_eval's to 1e-12, or the benchmark stops. What a peer needs to
+  turn rankings into its own inputs is shown in the last column and is no part of the ratio. ranx was compiled
+  before it was timed and uses all processors; recallwatch and pytrec_eval use one.
+- **Storing**: the same rows into the same table of an embedded PostgreSQL, in transactions of 10,000:
+  1,000,000 by the store's binary COPY, 100,000 by executemany, whose dictionaries were built beforehand.
+- **Probing**: a server on the same machine, in its own process, answers at once with 100 hits; the clients share
+  the processors with it. httpx runs on the same event loop (uvloop) and only parses the answers, recallwatch also
+  checks them and takes the latency of each.
+- **Whole cycle**: 5,000 queries in five strata replayed, kept in an embedded PostgreSQL, measured, looked at for a
+  swap, and compared with a baseline by 9,999 sign flips of 5,000 clusters; divided by replaying alone. Peak memory
+  is that of the process, PostgreSQL's own not included. The server answers at once; a real retriever takes longer,
+  and the ratio falls towards 1.
+"""
+
+
+def cells(result: Result) -> tuple[str, ...]:
+    """One line of the table, as text."""
+    return (
+        result.subject,
+        result.unit,
+        _number(result.ours),
+        result.peer,
+        _number(result.theirs),
+        f"{result.ratio:.2f} ×" if result.ratio is not None else "",
+        result.goal_text,
+        {None: "", True: "yes", False: "no"}[result.met],
+        f"{result.building_s:.1f} s" if result.building_s is not None else "",
+    )
+
+
+def table(results: Sequence[Result]) -> Table:
+    """The results for a terminal."""
+    shown = Table(title="recallwatch against its peers")
+    for heading in HEADINGS:
+        shown.add_column(heading, justify="right" if heading in _RIGHT else "left")
+    for result in results:
+        shown.add_row(*cells(result), style="red" if result.met is False else None)
+    return shown
+
+
+def page(results: Sequence[Result]) -> str:
+    """The results as a page of Markdown."""
+    lines = [HEADINGS, tuple("--:" if each in _RIGHT else "---" for each in HEADINGS), *map(cells, results)]
+    return PROSE.format(
+        when=f"{datetime.now(UTC):%Y-%m-%d}",
+        machine=f"{os.cpu_count()} processors ({_processor()})",
+        python=platform.python_version(),
+        table="\n".join(f"| {' | '.join(line)} |" for line in lines),
+    )
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
