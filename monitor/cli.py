@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -74,8 +75,7 @@ def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Run the daemon: schedules, alerts, metrics."""
     from monitor import commands
 
-    commands.configure_logging()
-    _run(commands.serve(config))
+    _run(commands.serve(config), log_level=logging.INFO)
 
 
 @app.command()
@@ -172,9 +172,10 @@ def version() -> None:
 T = TypeVar("T")
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    from monitor.commands import run_until_done
+def _run(work: Coroutine[Any, Any, T], log_level: int = logging.WARNING) -> T:
+    from monitor.commands import configure_logging, run_until_done
 
+    configure_logging(log_level)
     return run_until_done(work)
 
 

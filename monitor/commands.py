@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -63,8 +64,8 @@ async def _break_off_on_sigterm(work: Coroutine[Any, Any, T]) -> T:
         raise KeyboardInterrupt from None
 
 
-def configure_logging() -> None:
-    """One JSON object a line on standard error, where a log collector expects it."""
+def configure_logging(level: int = logging.WARNING) -> None:
+    """One JSON object a line on standard error, where a log collector expects it; standard output is for answers."""
     import structlog
 
     structlog.configure(
@@ -74,6 +75,7 @@ def configure_logging() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 
