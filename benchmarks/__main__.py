@@ -41,7 +41,7 @@ def main() -> None:
     if stated.json:
         print(dump(results))
     else:
-        Console().print(table(results))
+        Console(width=None if sys.stdout.isatty() else 170).print(table(results))
 
 
 if __name__ == "__main__":

@@ -113,6 +113,8 @@ async def notice_swap(run: Run, world: World) -> Swap | None:
     previous = await world.store.latest_run(run.target, run.suite_name, before=run.started_at)
     if previous is None or previous.suite_digest != run.suite_digest:
         return None
+    if previous.fingerprint == run.fingerprint:  # as nearly always: no need to load what it ranked
+        return None
     swap = swaps.detect(await world.store.load_run(previous.run_id), run, at=world.now())
     if swap is not None:
         await world.store.save_swap(swap)

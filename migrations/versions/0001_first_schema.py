@@ -147,24 +147,22 @@ def upgrade() -> None:
     )
     op.create_table(
         "measurement",
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("measure", sa.Text(), nullable=False),
-        sa.Column("query_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("measure", sa.Text(collation="C"), nullable=False),
+        sa.Column("query_id", sa.Text(collation="C"), nullable=False),
         sa.Column("value", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["run.run_id"], name=op.f("measurement_run_id_fkey")),
         sa.PrimaryKeyConstraint("run_id", "measure", "query_id", name=op.f("measurement_pkey")),
     )
     op.create_table(
         "outcome",
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("query_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("query_id", sa.Text(collation="C"), nullable=False),
         sa.Column("duration_s", sa.Double(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
-        sa.Column("doc_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-        sa.Column("scores", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("doc_ids", sa.JSON(), nullable=True),
+        sa.Column("scores", sa.JSON(), nullable=True),
         sa.Column("deployment", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["run_id"], ["run.run_id"], name=op.f("outcome_run_id_fkey")),
         sa.PrimaryKeyConstraint("run_id", "query_id", name=op.f("outcome_pkey")),
     )
     op.create_table(

@@ -13,13 +13,14 @@ from monitor.decision.significance import (
     cluster_sums,
     interval,
     non_inferiority,
-    sign_flip_maxt,
+    sign_flips,
     standard_error,
+    step_down,
 )
 from monitor.model import Measured
 from monitor.verdict import Evidence, Policy
 
-METHOD = "cluster-sign-flip-maxt/1"
+METHOD = "cluster-sign-flip-maxt/2"
 """Changes whenever the same runs could lead to other numbers."""
 
 
@@ -35,12 +36,18 @@ def compare(
     everything = [paired for before, after in pairs_of_runs for paired in pair(before, after, policy)]
     found = {id(paired): _describe(paired, policy) for paired in everything}
     testable = [paired for paired in everything if paired.n_clusters >= policy.min_clusters]
-    for family in (
-        [each for each in testable if each.gating],
-        [each for each in testable if not each.gating],
-    ):
-        if family:
-            found |= _test(family, found, policy, rng)
+    observed, null = sign_flips(cluster_sums(testable), resamples=policy.resamples, rng=rng)
+    for gating in (True, False):
+        columns = [column for column, paired in enumerate(testable) if paired.gating is gating]
+        _, better = step_down(observed[columns], null[:, columns])
+        worse, worse_adjusted = step_down(-observed[columns], -null[:, columns])
+        for at, column in enumerate(columns):
+            found[id(testable[column])] = replace(
+                found[id(testable[column])],
+                p_worse=float(worse[at]),
+                p_worse_adjusted=float(worse_adjusted[at]),
+                p_better_adjusted=float(better[at]),
+            )
     return [found[id(paired)] for paired in everything]
 
 
@@ -66,20 +73,3 @@ def _describe(paired: Paired, policy: Policy) -> Evidence:
         p_not_safe=non_inferiority(paired, margin=policy.margin),
         mde=detectable_drop(standard_error(paired), alpha=policy.alpha_warn),
     )
-
-
-def _test(
-    family: Sequence[Paired], found: dict[int, Evidence], policy: Policy, rng: np.random.Generator
-) -> dict[int, Evidence]:
-    sums = cluster_sums(family)
-    worse, worse_adjusted = sign_flip_maxt(-sums, resamples=policy.resamples, rng=rng)
-    _, better_adjusted = sign_flip_maxt(sums, resamples=policy.resamples, rng=rng)
-    return {
-        id(paired): replace(
-            found[id(paired)],
-            p_worse=float(worse[column]),
-            p_worse_adjusted=float(worse_adjusted[column]),
-            p_better_adjusted=float(better_adjusted[column]),
-        )
-        for column, paired in enumerate(family)
-    }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from monitor.decision.pairing import Paired
@@ -14,7 +13,8 @@ from monitor.model import Floats
 TIE = 1e-9
 """Studentised sums closer than this are ties; without it, rounding would break exact ties at random."""
 
-_CHUNK = 1_000
+_CHUNK = 256
+"""Flips drawn at a time; more would only take more memory."""
 
 
 def cluster_sums(family: Sequence[Paired]) -> Floats:
@@ -30,21 +30,42 @@ def cluster_sums(family: Sequence[Paired]) -> Floats:
     return sums
 
 
-def sign_flip_maxt(sums: Floats, *, resamples: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """One-sided p-values that a sum is above zero: raw, and adjusted over the family by step-down max-T.
+def sign_flips(sums: Floats, *, resamples: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Studentised sums S / √ΣS² as observed, and as they would be if each cluster's sign were a coin flip.
 
-    Null hypothesis: the differences of each cluster are symmetric about zero. The statistic is the
-    studentised sum S / √ΣS². Clusters' signs are flipped jointly over all hypotheses, so their correlation
-    is used rather than feared, and the family-wise error is held. p = (count + 1) / (resamples + 1), never 0.
+    The null hypothesis is that the differences of each cluster are symmetric about zero. A cluster's sign is
+    flipped in all hypotheses at once, so that their correlation is kept.
 
     Parameters
     ----------
     sums
-        Shape (n_clusters, n_hypotheses). For “worse” pass the negated sums.
+        Shape (n_clusters, n_hypotheses).
     resamples
         Number of sign flips.
     rng
-        Source of the signs: the same generator state gives the same p-values.
+        Source of the signs: the same generator state gives the same flips.
+
+    Returns
+    -------
+    observed, null
+        Shapes (n_hypotheses,) and (resamples, n_hypotheses); all zero for a hypothesis in which nothing changed.
+    """
+    sums = sums[np.any(sums != 0, axis=1)]  # a cluster in which nothing changed has no sign to flip
+    norms = np.sqrt((sums**2).sum(axis=0))
+    scaled = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
+    observed = scaled.sum(axis=0)
+    null = np.empty((resamples, sums.shape[1]))
+    for start in range(0, resamples, _CHUNK):
+        chunk = null[start : start + _CHUNK]
+        chunk[:] = observed - 2.0 * (_coins(len(chunk), len(sums), rng) @ scaled)
+    return observed, null
+
+
+def step_down(observed: Floats, null: Floats) -> tuple[Floats, Floats]:
+    """One-sided p-values that a sum is above zero: raw, and adjusted over the family by step-down max-T.
+
+    p = (count + 1) / (resamples + 1), never 0. The adjusted values hold the family-wise error without the
+    waste of a bound that knows no correlation. For “below zero” pass both arguments negated.
 
     Returns
     -------
@@ -58,25 +79,20 @@ def sign_flip_maxt(sums: Floats, *, resamples: int, rng: np.random.Generator) ->
     Examples
     --------
     >>> sums = np.array([[1.0, 0.0]] * 20)
-    >>> raw, adjusted = sign_flip_maxt(sums, resamples=999, rng=np.random.default_rng(1))
+    >>> raw, adjusted = step_down(*sign_flips(sums, resamples=999, rng=np.random.default_rng(1)))
     >>> raw.tolist(), adjusted.tolist()
     ([0.001, 1.0], [0.001, 1.0])
     """
-    norms = np.sqrt((sums**2).sum(axis=0))
-    scaled = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
-    observed = scaled.sum(axis=0)
     order = np.argsort(-observed, kind="stable")
-    exceeded = np.zeros(len(order), np.int64)
-    exceeded_stepdown = np.zeros(len(order), np.int64)
-    for start in range(0, resamples, _CHUNK):
-        flipped = _flips(min(_CHUNK, resamples - start), len(sums), rng) @ scaled
-        exceeded += (flipped >= observed - TIE).sum(axis=0)
-        successive = np.maximum.accumulate(flipped[:, order[::-1]], axis=1)[:, ::-1]
-        exceeded_stepdown += (successive >= observed[order] - TIE).sum(axis=0)
-    raw = (exceeded + 1.0) / (resamples + 1.0)
-    adjusted = np.empty_like(raw)
-    adjusted[order] = np.maximum.accumulate((exceeded_stepdown + 1.0) / (resamples + 1.0))
-    return np.where(norms > 0, raw, 1.0), np.where(norms > 0, adjusted, 1.0)
+    successive = np.maximum.accumulate(null[:, order[::-1]], axis=1)[:, ::-1]
+    adjusted = np.empty_like(observed)
+    adjusted[order] = np.maximum.accumulate(_share_exceeding(successive, observed[order]))
+    return _share_exceeding(null, observed), adjusted
+
+
+def _share_exceeding(null: Floats, observed: Floats) -> Floats:
+    exceeded: Floats = ((null >= observed - TIE).sum(axis=0) + 1.0) / (len(null) + 1.0)
+    return exceeded
 
 
 def interval(paired: Paired, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -122,5 +138,7 @@ def _standard_error(paired: Paired, values: Floats) -> float:
     return float(np.sqrt(count / (count - 1) * (residuals**2).sum()) / paired.n_queries)
 
 
-def _flips(rows: int, columns: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    return rng.integers(0, 2, (rows, columns), dtype=np.int8).astype(np.float64) * 2.0 - 1.0
+def _coins(rows: int, columns: int, rng: np.random.Generator) -> Floats:
+    """Fair coins, 0 or 1, shape (rows, columns); eight of them from each random byte."""
+    packed = np.frombuffer(rng.bytes(rows * -(-columns // 8)), np.uint8).reshape(rows, -1)
+    return np.unpackbits(packed, axis=1, count=columns).astype(np.float64)

@@ -152,7 +152,7 @@ def test_a_query_has_one_outcome_and_a_refused_batch_leaves_nothing(check: Calla
 
 
 def test_only_a_running_run_can_finish_or_be_interrupted(check: Callable[[Check], None]) -> None:
-    """A run is closed once: whoever comes second is told so."""
+    """A run is closed once: whoever comes second is told so, and nothing is added to it."""
 
     async def body(store: Store) -> None:
         suite = a_suite()
@@ -162,6 +162,9 @@ def test_only_a_running_run_can_finish_or_be_interrupted(check: Callable[[Check]
         assert await store.interrupt_run("run-2", NOW)
         with pytest.raises(StoreError, match="not running any more"):
             await store.finish_run(replace(measured, run=replace(measured.run, run_id="run-2")))
+        for closed in ("run-2", "run-that-never-was"):
+            with pytest.raises(StoreError, match="not running any more"):
+                await store.save_outcomes(closed, outcomes_of(suite))
         statuses = {run.run_id: run.status for run in await store.list_runs()}
         assert statuses == {"run-1": RunStatus.FINISHED, "run-2": RunStatus.INTERRUPTED}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, Literal
 
 import httpx
@@ -48,11 +49,16 @@ class HttpOptions(Section):
     """How to ask, and where the answer holds what."""
 
     url: transport.Url = Field(repr=False)
+    """Where the retriever answers; user and password in it become basic authentication."""
     method: Literal["POST", "GET"] = "POST"
+    """How it is asked: ``POST`` or ``GET``."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    """Sent with every probe; secrets by ``${ENV}``."""
     request: dict[str, Any] = Field(default_factory=lambda: {"query": "{query}", "k": "{k}"})
-    """JSON body (POST) or parameters (GET); ``{query}`` and ``{k}`` are filled in."""
+    """JSON body (POST) or parameters (GET); ``{query}`` and ``{k}`` are filled in. Left out, they are sent as
+    ``query`` and ``k``."""
     response: ResponsePaths = ResponsePaths()
+    """Where the answer holds what."""
 
     @field_validator("request")
     @classmethod
@@ -68,6 +74,7 @@ class HttpOptions(Section):
     concurrency: int = Field(default=8, ge=1, le=1_000)
     """Probes under way at once."""
     max_body_bytes: int = Field(default=4_194_304, ge=1_024)
+    """A longer answer is a failure (``malformed``)."""
     short_rankings: Literal["fail", "accept"] = "fail"
     """Whether fewer hits than asked for are a failure (``malformed``) or an answer."""
 
@@ -82,8 +89,8 @@ class HttpRetriever:
         self._options = options
         self._url, self._credentials = transport.split_credentials(options.url)
         self._client: httpx.AsyncClient | None = None
-        self._read_id = _reader(options.response.id)
-        self._read_score = _reader(options.response.score) if options.response.score else None
+        self._read_ids = _column(options.response.id)
+        self._read_scores = _column(options.response.score) if options.response.score else None
         self._find_hits = _reader(options.response.hits)
         deployment = options.response.deployment
         self._find_deployment = _reader(deployment) if deployment else None
@@ -144,7 +151,7 @@ class HttpRetriever:
         if not isinstance(hits, list):
             raise RetrieverError(Reason.MALFORMED, f"the answer has no list at {self._options.response.hits!r}")
         hits = hits[:k]
-        doc_ids = tuple(map(_doc_id, map(self._read_id, hits)))
+        doc_ids = _doc_ids(self._read_ids(hits))
         if len(set(doc_ids)) != len(doc_ids):
             raise RetrieverError(Reason.MALFORMED, "the ranking names a document twice")
         if len(doc_ids) < k and self._options.short_rankings == "fail":
@@ -156,20 +163,33 @@ class HttpRetriever:
         return Ranking(doc_ids, self._scores(hits), None if deployment is None else str(deployment))
 
     def _scores(self, hits: list[Any]) -> tuple[float, ...] | None:
-        if self._read_score is None or not hits:
+        if self._read_scores is None or not hits:
             return None
-        scores = [self._read_score(hit) for hit in hits]
+        scores = self._read_scores(hits)
         if scores[0] is None:
             return None
-        if not all(isinstance(score, int | float) and math.isfinite(score) for score in scores):
+        if not {*map(type, scores)} <= {int, float} or not all(map(math.isfinite, scores)):
             raise RetrieverError(Reason.MALFORMED, "a score is not a finite number")
         return tuple(map(float, scores))
 
 
+def _column(path: str) -> Callable[[list[Any]], list[Any]]:
+    """What finds the path in each of many values; plain keys, the common case, without a loop in Python."""
+    read, get = _reader(path), itemgetter(path)
+    if not path.isidentifier():
+        return lambda values: list(map(read, values))
+
+    def read_all(values: list[Any]) -> list[Any]:
+        try:
+            return list(map(get, values))
+        except (LookupError, TypeError):  # some value has no such key
+            return list(map(read, values))
+
+    return read_all
+
+
 def _reader(path: str) -> Callable[[Any], Any]:
-    """What finds the path in a value; plain keys, the common case, without a detour through JMESPath."""
-    if path.isidentifier():
-        return lambda value: value.get(path) if isinstance(value, dict) else None
+    """What finds the path in a value."""
     expression = jmespath.compile(path)
 
     def read(value: Any) -> Any:
@@ -181,12 +201,10 @@ def _reader(path: str) -> Callable[[Any], Any]:
     return read
 
 
-def _doc_id(value: Any) -> str:
-    if isinstance(value, str) and value:
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise RetrieverError(Reason.MALFORMED, "a hit has no document id")
+def _doc_ids(values: list[Any]) -> tuple[str, ...]:
+    if not {*map(type, values)} <= {str, int} or "" in values:
+        raise RetrieverError(Reason.MALFORMED, "a hit has no document id")
+    return tuple(map(str, values))
 
 
 def _fill(value: Any, query: str, k: int) -> Any:

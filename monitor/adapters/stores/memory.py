@@ -59,6 +59,7 @@ class MemoryStore:
 
     async def save_outcomes(self, run_id: str, outcomes: Sequence[Outcome]) -> None:
         """Keep outcomes; a second outcome for a query is refused, and the whole batch with it."""
+        self._refuse_closed(run_id)
         kept = self.outcomes[run_id]
         fresh = {outcome.query_id: outcome for outcome in outcomes}
         if len(fresh) != len(outcomes) or fresh.keys() & kept.keys():
@@ -68,10 +69,13 @@ class MemoryStore:
     async def finish_run(self, measured: Measured) -> None:
         """Keep the measurements and mark the run finished."""
         run_id = measured.run.run_id
-        if self.runs[run_id].status is not RunStatus.RUNNING:
-            raise StoreError(f"run {run_id} is not running any more: another process closed it")
+        self._refuse_closed(run_id)
         self.runs[run_id] = replace(measured.run, outcomes=(), status=RunStatus.FINISHED)
         self.measurements[run_id] = measured.measurements
+
+    def _refuse_closed(self, run_id: str) -> None:
+        if run_id not in self.runs or self.runs[run_id].status is not RunStatus.RUNNING:
+            raise StoreError(f"run {run_id} is not running any more: another process closed it")
 
     async def interrupt_run(self, run_id: str, at: datetime) -> bool:
         """Close a running run that will not be finished; whether it was still running."""

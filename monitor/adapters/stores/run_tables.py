@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from psycopg.types.json import Jsonb
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.adapters.stores import rows, schema
 from monitor.adapters.stores.connection import Database, copy, encode_json
 from monitor.errors import StoreError
 from monitor.model import Measured, Outcome, Run, RunStatus, Suite
 
-_OUTCOME_TYPES = ("text", "text", "float8", "text", "text", "jsonb", "jsonb", "text")
+# JSON in binary is its bytes, which come encoded.
+_OUTCOME_TYPES = ("text", "text", "float8", "text", "text", "bytea", "bytea", "text")
 _MEASUREMENT_COLUMNS = ("run_id", "measure", "query_id", "value")
 _MEASUREMENT_TYPES = ("text", "text", "text", "float8")
 
@@ -51,6 +52,7 @@ class RunTables(Database):
     async def save_outcomes(self, run_id: str, outcomes: Sequence[Outcome]) -> None:
         """Commit outcomes of a running run; a second outcome for a query is refused by the primary key."""
         async with self._transaction() as connection:
+            await _refuse_closed(connection, run_id)
             await copy(
                 connection,
                 "outcome",
@@ -124,5 +126,13 @@ def _row(run_id: str, outcome: Outcome) -> tuple[Any, ...]:
     return (*head, _json(doc_ids), _json(scores), deployment)
 
 
-def _json(value: Any) -> Jsonb | None:
-    return None if value is None else Jsonb(value, dumps=encode_json)
+def _json(value: Any) -> bytes | None:
+    return None if value is None else encode_json(value)
+
+
+async def _refuse_closed(connection: AsyncConnection, run_id: str) -> None:
+    """Hold the run until the transaction ends; raise if it does not run any more."""
+    run = schema.run
+    held = select(run.c.run_id).where(run.c.run_id == run_id, run.c.status == RunStatus.RUNNING)
+    if (await connection.execute(held.with_for_update(read=True))).first() is None:
+        raise StoreError(f"run {run_id} is not running any more: another process closed it")
