@@ -6,25 +6,25 @@ holds a secret. Every mistake is a `ConfigError` that names the key.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Hashable, Mapping
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from monitor import mistakes
 from monitor.errors import ComparisonError, ConfigError
 from monitor.evaluation.retrieval import parse_measure
 from monitor.evaluation.scoring import PAIR_MEASURES
 from monitor.model import Axis
 from monitor.verdict import Policy
+from monitor.yaml_file import read_yaml
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_LONGEST_S = 366 * _UNITS_S["d"]
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
@@ -32,11 +32,14 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 def parse_duration(value: Any) -> float:
     """Seconds in a duration such as ``30s``, ``15m``, ``1h`` or ``1d``."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    match = _DURATION.fullmatch(str(value).strip())
-    if match is None:
+        seconds = float(value)
+    elif match := _DURATION.fullmatch(str(value).strip()):
+        seconds = float(match[1]) * _UNITS_S[match[2]]
+    else:
         raise ValueError(f"{value!r} is not a duration; write for example 30s, 15m, 1h or 1d")
-    return float(match[1]) * _UNITS_S[match[2]]
+    if not 0 < seconds <= _LONGEST_S:
+        raise ValueError("must be longer than 0s and at most 366d")
+    return seconds
 
 
 def _known_measure(value: str) -> str:
@@ -51,12 +54,7 @@ def _known_measure(value: str) -> str:
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
-    Field(
-        gt=0,
-        le=366 * 86_400,
-        allow_inf_nan=False,
-        json_schema_extra={"type": ["number", "string"], "examples": ["30s", "15m", "1h"]},
-    ),
+    Field(json_schema_extra={"type": ["number", "string"], "examples": ["30s", "15m", "1h"]}),
 ]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
@@ -97,11 +95,24 @@ class Schedule(Section):
     """What is replayed when."""
 
     target: str
+    """The target that is asked, by its name in ``targets``."""
     suites: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Suites that are replayed and judged together, by their names in ``suites``."""
     every: Duration | None = None
+    """Time from the start of one cycle to the start of the next, such as ``15m``; instead of ``cron``."""
     cron: str | None = None
-    """Five fields, in UTC; 0 and 7 are Sunday."""
+    """Five fields, in UTC; 0 and 7 are Sunday. Where day of month and day of week are both given, either is
+    enough, as in cron. Instead of ``every``."""
     policy: str = "default"
+    """The rule that judges, by its name in ``policies``."""
+
+    @field_validator("suites")
+    @classmethod
+    def _names_each_once(cls, suites: tuple[str, ...]) -> tuple[str, ...]:
+        for name, count in Counter(suites).items():
+            if count > 1:
+                raise ValueError(f"{name} is named twice; a cycle replays each suite once")
+        return suites
 
     @model_validator(mode="after")
     def _has_one_rhythm(self) -> Schedule:
@@ -114,10 +125,11 @@ class PolicyOptions(Section):
     """The rule that leads from evidence to a verdict."""
 
     alpha_page: Probability = 0.01
-    """Family-wise error of a page."""
+    """Family-wise error of a page: the adjusted p-value that a drop must not exceed."""
     alpha_warn: Probability = 0.05
+    """Error level of what does not page: a gain on the other axis, detectable effects, “no worse than the margin”."""
     floor_absolute: Ratio = 0.01
-    """A drop must be at least this many points of the measure to page …"""
+    """A drop must be at least this large to page, 0.01 being one point of the measure …"""
     floor_relative: Ratio = 0.02
     """… and at least this share of the baseline."""
     margin: Ratio = 0.05
@@ -125,8 +137,10 @@ class PolicyOptions(Section):
     coverage_floor: Ratio = 0.98
     """Below this share of queries that brought something back the verdict is ``invalid``."""
     min_clusters: Annotated[int, Field(ge=2)] = 12
+    """A stratum with fewer independent clusters of queries is shown and not tested."""
     resamples: Annotated[int, Field(ge=999)] = 9_999
-    gating: dict[Axis, tuple[MeasureName, ...]] = Field(default_factory=lambda: dict(Policy().gating))
+    """Random sign flips of each test; more make p-values finer and slower."""
+    gating: dict[Axis, tuple[MeasureName, ...]] = dict(Policy().gating)
     """Measures that can page, for each axis."""
 
     def to_policy(self) -> Policy:
@@ -138,30 +152,40 @@ class Route(Section):
     """Which notifiers an alert goes to."""
 
     notifiers: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Notifiers that are told, by their names in ``notifiers``."""
 
 
 class Server(Section):
     """The HTTP server of the daemon."""
 
     host: str = "127.0.0.1"
+    """Address to listen on; ``0.0.0.0`` is every address of the machine."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 9_464
+    """Port to listen on; 0 lets the system choose a free one."""
 
 
 class Config(Section):
     """Everything recallwatch is told."""
 
     storage: Storage = Storage()
+    """Where runs, verdicts and alerts are kept."""
     targets: dict[str, Target] = {}
+    """Live retrievers, by name."""
     suites: dict[str, SuiteSource] = {
         "broad": SuiteSource(path="builtin:broad"),
         "compositional": SuiteSource(path="builtin:compositional"),
     }
+    """Probe suites, by name."""
     schedules: dict[str, Schedule] = {}
-    policies: dict[str, PolicyOptions] = {"default": PolicyOptions()}
-    notifiers: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
-    """``kind`` names the adapter; the other keys are the adapter's own."""
+    """What is replayed when, by name."""
+    policies: dict[str, PolicyOptions] = {}
+    """Rules that lead from evidence to a verdict, by name; ``default`` always exists."""
+    notifiers: dict[str, dict[str, Any]] = Field(default={}, repr=False)
+    """What delivers alerts, by name. ``kind`` names the adapter; the other keys are the adapter's own."""
     routes: tuple[Route, ...] = ()
+    """Which notifiers are told; without routes all of them."""
     server: Server = Server()
+    """Where metrics, health and the page for people are served."""
 
     def policy(self, name: str) -> Policy:
         """A policy by name; ``default`` always exists."""
@@ -177,19 +201,10 @@ class Config(Section):
 def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """The configuration in a file. Raises ConfigError naming the key."""
     try:
-        stated = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
-    except UnicodeDecodeError as error:
-        raise ConfigError(str(path), f"not UTF-8 at byte {error.start + 1}") from error
+        stated = read_yaml(path, ConfigError)
     except OSError as error:
-        raise ConfigError(
-            str(path), f"{error.strerror or error}; `recallwatch init` writes a configuration to start from"
-        ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}", f"not YAML: {getattr(error, 'problem', None) or error}") from error
-    if not isinstance(stated, dict):
-        raise ConfigError(str(path), "must be a mapping of keys to values")
+        told = f"{error.strerror or error}; `recallwatch init` writes a configuration to start from"
+        raise ConfigError(str(path), told) from error
     try:
         filled = _fill(stated, environment, "")
     except RecursionError:
@@ -208,8 +223,10 @@ def validate(kind: type[SectionType], stated: Any, *, where: str) -> SectionType
         return kind.model_validate(stated)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(filter(None, (where, *(str(part) for part in first["loc"]))))
-        raise ConfigError(place or "configuration", _explain(kind, first)) from error
+        place = _below(where, mistakes.place_of(first)) or "configuration"
+        raise ConfigError(place, mistakes.explain(kind, first)) from error
+    except ConfigError as error:  # from a validator, which does not know what it stands below
+        raise ConfigError(_below(where, error.where), error.problem) from error
 
 
 def read_secret(text: str | None, file: Path | None, *, where: str) -> str | None:
@@ -222,31 +239,13 @@ def read_secret(text: str | None, file: Path | None, *, where: str) -> str | Non
         raise ConfigError(f"{where}_file", f"{file}: {error.strerror or error}") from error
 
 
-def policy_to_dict(policy: Policy) -> dict[str, Any]:
-    """The policy as plain values, for hashing and showing."""
-    return asdict(policy)
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice instead of keeping the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a text", key_node.start_mark)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key} is given twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+def _below(where: str, key: str) -> str:
+    return ".".join(filter(None, (where, key)))
 
 
 def _fill(value: Any, environment: Mapping[str, str], where: str) -> Any:
     if isinstance(value, dict):
-        return {key: _fill(each, environment, f"{where}.{key}".lstrip(".")) for key, each in value.items()}
+        return {key: _fill(each, environment, _below(where, str(key))) for key, each in value.items()}
     if isinstance(value, list):
         return [_fill(each, environment, f"{where}.{index}") for index, each in enumerate(value)]
     if not isinstance(value, str):
@@ -255,25 +254,6 @@ def _fill(value: Any, environment: Mapping[str, str], where: str) -> Any:
         if name not in environment:
             raise ConfigError(where, f"environment variable {name} is not set")
     return _VARIABLE.sub(lambda match: environment[match[1]], value)
-
-
-def _explain(kind: type[Section], error: ErrorDetails) -> str:
-    if error["type"] == "extra_forbidden":
-        *parents, key = error["loc"]
-        near = difflib.get_close_matches(str(key), _keys(kind, parents), 1)
-        return "unknown key" + (f"; did you mean {near[0]}?" if near else "")
-    if error["type"] == "missing":
-        return "is missing"
-    return error["msg"].removeprefix("Value error, ")
-
-
-def _keys(kind: type[Section], parents: list[int | str]) -> list[str]:
-    """The keys that the section at the end of the path knows."""
-    known: Any = kind
-    for part in parents:
-        field = known.model_fields.get(str(part)) if isinstance(known, type) and issubclass(known, Section) else None
-        known = field.annotation if field else next(iter(getattr(known, "__args__", (None,))[-1:]), None)
-    return list(known.model_fields) if isinstance(known, type) and issubclass(known, Section) else []
 
 
 def _check_references(config: Config) -> None:

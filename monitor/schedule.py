@@ -7,10 +7,11 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -108,7 +109,7 @@ class Timetable:
         return report
 
 
-def trigger_of(schedule: Schedule, *, where: str) -> CronTrigger | IntervalTrigger:
+def trigger_of(schedule: Schedule, *, where: str) -> CronTrigger | IntervalTrigger | OrTrigger:
     """The trigger of a schedule, in UTC, where no hour happens twice. Raises ConfigError naming the key."""
     if schedule.every is not None:
         return IntervalTrigger(seconds=schedule.every, timezone="UTC")
@@ -116,12 +117,18 @@ def trigger_of(schedule: Schedule, *, where: str) -> CronTrigger | IntervalTrigg
     if len(fields) != 5:
         raise ConfigError(f"{where}.cron", f"{schedule.cron!r} has {len(fields)} fields; cron has five")
     minute, hour, day, month, weekday = fields
+    # Where both kinds of day are restricted, cron asks for either and the library for both.
+    days = [(day, weekday)] if "*" in day + weekday else [(day, "*"), ("*", weekday)]
     try:
-        return CronTrigger(
-            minute=minute, hour=hour, day=day, month=month, day_of_week=weekdays(weekday), timezone="UTC"
-        )
+        triggers = [
+            CronTrigger(minute=minute, hour=hour, day=each, month=month, day_of_week=weekdays(of_week), timezone="UTC")
+            for each, of_week in days
+        ]
     except ValueError as error:
         raise ConfigError(f"{where}.cron", f"{schedule.cron!r}: {error}") from error
+    if not any(trigger.get_next_fire_time(None, datetime.now(UTC)) for trigger in triggers):
+        raise ConfigError(f"{where}.cron", f"{schedule.cron!r} names a day that never comes")
+    return triggers[0] if len(triggers) == 1 else OrTrigger(triggers)
 
 
 def weekdays(field: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from monitor.cycle import Plan
 from monitor.errors import ConfigError
 from monitor.model import Run, RunStatus, Suite
 from monitor.ports import Store
-from monitor.suites.reading import read_suite
+from monitor.suites.reading import read_suite, suite_name
 
 BUILT_IN = "builtin:"
 FORGOTTEN_AFTER = timedelta(hours=6)
@@ -40,7 +40,8 @@ def load(path: Path) -> Parts:
 
 
 def assemble(config: Config) -> Parts:
-    """Check what the adapters are told. Raises ConfigError naming the key."""
+    """Check what the adapters are told and what the suites are called. Raises ConfigError naming the key."""
+    _refuse_one_suite_twice((name, suite_name(suite_folder(source.path))) for name, source in config.suites.items())
     return Parts(
         config,
         {
@@ -59,7 +60,19 @@ def plan_for(parts: Parts, target: str, suites: tuple[str, ...], policy: str = "
     if target not in parts.retrievers:
         listed = ", ".join(parts.retrievers) or "none"
         raise ConfigError("targets", f"no target is called {target}; there are: {listed}")
-    return Plan(target, tuple(load_suite(parts.config, name) for name in suites), parts.config.policy(policy))
+    loaded = tuple(load_suite(parts.config, name) for name in suites)
+    _refuse_one_suite_twice(zip(suites, (suite.name for suite in loaded), strict=True))
+    return Plan(target, loaded, parts.config.policy(policy))
+
+
+def _refuse_one_suite_twice(named: Iterable[tuple[str, str]]) -> None:
+    """Runs, baselines and series go by the suite's own name, so that two ways to one name would mix them up."""
+    seen: dict[str, str] = {}
+    for stated, name in named:
+        if name in seen:
+            told = f"{seen[name]} and {stated} are both the suite {name}; take one out, or give it another name"
+            raise ConfigError("suites", f"{told} in its suite.yaml")
+        seen[name] = stated
 
 
 def load_suite(config: Config, name: str) -> Suite:

@@ -1,32 +1,35 @@
 """Reading a suite from its folder: the BEIR layout, with what recallwatch adds to it.
 
     <folder>/suite.yaml        title, version, axis, owner, licence, controls     (optional)
-    <folder>/corpus.jsonl      {"_id", "title", "text"}
+    <folder>/corpus.jsonl      {"_id", "title", "text"}                            (optional)
     <folder>/queries.jsonl     {"_id", "text", "metadata": {"stratum", "cluster", "answers"}}
     <folder>/qrels/test.tsv    query-id <tab> corpus-id <tab> score
     <folder>/pairs.jsonl       {"query_id", "satisfying_id", "violating_id", "mirror"}   (optional)
 
-Everything is checked while it is read; the first mistake is a `SuiteError` with file and line.
+Everything is checked while it is read; the first mistake is a `SuiteError` with file and line. Ids, strata and clusters
+are texts, grades are whole numbers from 0 on. A byte order mark and CRLF are understood.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterator, Mapping
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
-import yaml
 
+from monitor.decision.pairing import OVERALL
 from monitor.errors import SuiteError
 from monitor.model import Axis, Pair, Query, Suite
+from monitor.suites.lines import identifier, label, read_lines, read_text, text_of
+from monitor.yaml_file import TextLoader, read_yaml
 
-OVERALL = "overall"
-"""Name of the stratum that is the whole suite."""
-
-_HEAD_KEYS = {"name", "title", "version", "axis", "owner", "licence", "description", "controls", "strata", "source"}
+_HEAD_KEYS = ("name", "title", "version", "axis", "owner", "licence", "description", "controls", "strata", "source")
+_GRADE = re.compile(r"[0-9]{1,6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,180 +46,209 @@ class Document:
         return f"{self.title} {self.text}".strip()
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    name: str
+    version: str
+    axis: Axis
+    controls: frozenset[str]
+
+
 def read_suite(folder: Path) -> Suite:
     """The suite in a folder. Raises SuiteError naming file and line."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise SuiteError(str(folder), "no such folder; a suite is a folder with queries.jsonl and qrels/test.tsv")
     head = _read_head(folder / "suite.yaml")
-    known_documents = {document.doc_id for document in read_corpus(folder)}
-    queries = _read_queries(folder / "queries.jsonl", default_stratum=head["name"])
-    grades = _read_grades(folder / "qrels" / "test.tsv", queries.keys(), known_documents)
-    pairs = tuple(_read_pairs(folder / "pairs.jsonl", queries.keys(), known_documents))
-    if not any(grade > 0 for judged in grades.values() for grade in judged.values()):
-        raise SuiteError(str(folder / "qrels" / "test.tsv"), "no query has a relevant document")
-    suite = Suite(
-        head["name"],
-        head["version"],
-        head["axis"],
-        tuple(_judge(query, grades.get(query.query_id, {})) for query in queries.values()),
-        pairs,
-        head["controls"],
-    )
-    if OVERALL in suite.strata and len(suite.strata) > 1:
-        raise SuiteError(str(folder / "queries.jsonl"), f"a stratum cannot be called {OVERALL}: it is the whole suite")
-    unknown = suite.controls - set(suite.strata)
-    if unknown:
-        raise SuiteError(str(folder / "suite.yaml"), f"controls: no stratum is called {', '.join(sorted(unknown))}")
+    # A production corpus stays where it is: only what is asked and judged must be here.
+    documents = {each.doc_id for each in read_corpus(folder)} if has_corpus(folder) else None
+    queries = _read_queries(folder / "queries.jsonl", default_stratum=head.name)
+    grades = _read_grades(folder / "qrels" / "test.tsv", queries.keys(), documents)
+    pairs = _read_pairs(folder / "pairs.jsonl", queries.keys(), documents)
+    judged = tuple(_judge(query, grades.get(query.query_id, {})) for query in queries.values())
+    suite = Suite(head.name, head.version, head.axis, judged, pairs, head.controls)
+    _refuse_empty_strata(suite, folder)
     return replace(suite, digest=digest_of(suite))
+
+
+def suite_name(folder: Path) -> str:
+    """The name of the suite in a folder: what its suite.yaml says, else the folder's own."""
+    return _read_head(folder / "suite.yaml").name
+
+
+def has_corpus(folder: Path) -> bool:
+    """Whether a suite brings its own documents."""
+    return os.path.lexists(folder / "corpus.jsonl")
 
 
 def read_corpus(folder: Path) -> Iterator[Document]:
     """The documents of a suite, one after the other."""
-    path = folder / "corpus.jsonl"
     seen: set[str] = set()
-    for where, row in _read_lines(path):
-        doc_id = _text(row, "_id", where)
+    for where, row in read_lines(folder / "corpus.jsonl"):
+        doc_id = identifier(row, where)
         if doc_id in seen:
             raise SuiteError(where, f"duplicate document id {doc_id}")
         seen.add(doc_id)
-        yield Document(doc_id, str(row.get("title") or ""), _text(row, "text", where))
+        yield Document(doc_id, str(row.get("title") or ""), text_of(row.get("text"), "text", where, may_be_empty=True))
 
 
 def digest_of(suite: Suite) -> str:
-    """SHA-256 over everything that could change a measurement: queries, strata, clusters, grades, pairs."""
+    """SHA-256 over everything that could change a measurement or how it is judged.
+
+    That is the queries in their order with strata, clusters, grades and answers, the pairs, the axis and the
+    controls; not the name, the version, the documents, or the order in which judgements and pairs are written.
+    """
     content = [[q.query_id, q.text, q.stratum, q.cluster, sorted(q.grades.items()), q.answers] for q in suite.queries]
-    pairs = [[p.query_id, p.satisfying_id, p.violating_id, p.mirror_id] for p in suite.pairs]
+    pairs = sorted([p.query_id, p.satisfying_id, p.violating_id, p.mirror_id or ""] for p in suite.pairs)
     return hashlib.sha256(orjson.dumps([suite.axis, sorted(suite.controls), content, pairs])).hexdigest()
 
 
-def _read_head(path: Path) -> dict[str, Any]:
-    stated = _load_yaml(path) if path.exists() else {}
+def _read_head(path: Path) -> _Head:
+    stated = _load_head(path)
     for key in stated:
         if key not in _HEAD_KEYS:
-            raise SuiteError(f"{path}: {key}", f"unknown key; known are {', '.join(sorted(_HEAD_KEYS))}")
-    axis = stated.get("axis", Axis.BROAD)
+            raise SuiteError(str(path), f"unknown key {key}; known are {', '.join(_HEAD_KEYS)}")
+    for key in ("name", "version", "axis"):
+        if key in stated:
+            text_of(stated[key], key, str(path))
+    axis, controls = stated.get("axis", Axis.BROAD), stated.get("controls") or []
     if axis not in list(Axis):
-        raise SuiteError(f"{path}: axis", f"is {axis!r}; must be compositional or broad")
-    return {
-        "name": str(stated.get("name") or path.parent.resolve().name),
-        "version": str(stated.get("version", "0")),
-        "axis": Axis(axis),
-        "controls": frozenset(stated.get("controls") or ()),
-    }
+        raise SuiteError(str(path), f"axis is {axis!r}; must be compositional or broad")
+    if not isinstance(controls, list) or not all(isinstance(stratum, str) for stratum in controls):
+        raise SuiteError(str(path), "controls must be a list of strata such as [paraphrase, entity]")
+    name = stated.get("name") or os.path.basename(os.path.abspath(path.parent))
+    if name == OVERALL:
+        raise SuiteError(str(path), f"a suite cannot be called {OVERALL}: that is every suite as a whole")
+    return _Head(name, stated.get("version", "0"), Axis(axis), frozenset(controls))
 
 
-def _load_yaml(path: Path) -> Mapping[str, Any]:
+def _load_head(path: Path) -> dict[Any, Any]:
     try:
-        stated = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise SuiteError(f"{path}{line}", f"not YAML: {getattr(error, 'problem', error)}") from error
-    if not isinstance(stated, dict):
-        raise SuiteError(str(path), "must be a mapping of keys to values")
-    return stated
+        return read_yaml(path, SuiteError, TextLoader) if os.path.lexists(path) else {}
+    except OSError as error:
+        raise SuiteError(str(path), error.strerror or str(error)) from error
 
 
 def _read_queries(path: Path, *, default_stratum: str) -> dict[str, Query]:
     queries: dict[str, Query] = {}
-    for where, row in _read_lines(path):
-        query_id = _text(row, "_id", where)
+    for where, row in read_lines(path):
+        query_id = identifier(row, where)
         if query_id in queries:
             raise SuiteError(where, f"duplicate query id {query_id}")
         metadata = row.get("metadata") or {}
         if not isinstance(metadata, dict):
             raise SuiteError(where, "metadata must be an object")
+        stratum = label(metadata, "stratum", where) or default_stratum
+        if stratum == OVERALL:
+            raise SuiteError(where, f"a stratum cannot be called {OVERALL}: that is the suite as a whole")
         queries[query_id] = Query(
             query_id,
-            _text(row, "text", where),
-            str(metadata.get("stratum") or default_stratum),
-            str(metadata.get("cluster") or ""),
-            answers=tuple(str(answer) for answer in metadata.get("answers") or ()),
+            text_of(row.get("text"), "text", where),
+            stratum,
+            label(metadata, "cluster", where),
+            answers=_answers(metadata, where),
         )
     if not queries:
         raise SuiteError(str(path), "the suite is empty: it has no query")
     return queries
 
 
-def _read_grades(path: Path, queries: Container[str], documents: set[str]) -> dict[str, dict[str, int]]:
+def _read_grades(path: Path, queries: Collection[str], documents: Collection[str] | None) -> dict[str, dict[str, int]]:
     grades: dict[str, dict[str, int]] = {}
-    for where, line in _read_text(path):
+    for index, (where, line) in enumerate(read_text(path)):
         fields = line.split("\t")
-        if not grades and fields[0] == "query-id":
+        if index == 0 and fields[0] == "query-id":
             continue
         if len(fields) != 3:
-            raise SuiteError(where, f"has {len(fields)} fields; must be query-id, corpus-id, score with tabs between")
+            problem = f"must have 3 columns with tabs between (query-id, corpus-id, score), not {len(fields)}"
+            raise SuiteError(where, problem)
         query_id, doc_id, grade = fields
-        if query_id not in queries:
-            raise SuiteError(where, f"unknown query {query_id}")
-        if doc_id not in documents:
-            raise SuiteError(where, f"unknown document {doc_id}")
+        _refer_to_query(query_id, queries, where)
+        _refer_to_document(doc_id, documents, where)
         judged = grades.setdefault(query_id, {})
         if doc_id in judged:
             raise SuiteError(where, f"document {doc_id} is judged twice for query {query_id}")
-        judged[doc_id] = _grade(grade, where)
+        judged[doc_id] = _grade(grade.strip(), where)
     return grades
 
 
 def _grade(stated: str, where: str) -> int:
-    try:
-        return int(stated)
-    except ValueError:
-        raise SuiteError(where, f"score {stated!r} is not a whole number") from None
+    if not _GRADE.fullmatch(stated):
+        raise SuiteError(where, f"score {stated!r} must be a whole number from 0 (not relevant) to 999999")
+    return int(stated)
 
 
-def _read_pairs(path: Path, queries: Container[str], documents: set[str]) -> Iterator[Pair]:
-    for where, row in _read_lines(path) if path.exists() else ():
-        pair = Pair(
-            _text(row, "query_id", where),
-            _text(row, "satisfying_id", where),
-            _text(row, "violating_id", where),
-            row.get("mirror"),
-        )
+def _read_pairs(path: Path, queries: Collection[str], documents: Collection[str] | None) -> tuple[Pair, ...]:
+    """The pairs in the order of their queries: it decides under which query a mirrored pair is counted."""
+    pairs: dict[str, Pair] = {}
+    places: dict[str, str] = {}
+    for where, row in read_lines(path) if os.path.lexists(path) else ():
+        pair = _pair(row, where)
         for query_id in filter(None, (pair.query_id, pair.mirror_id)):
-            if query_id not in queries:
-                raise SuiteError(where, f"unknown query {query_id}")
+            _refer_to_query(query_id, queries, where)
         for doc_id in (pair.satisfying_id, pair.violating_id):
-            if doc_id not in documents:
-                raise SuiteError(where, f"unknown document {doc_id}")
-        yield pair
+            _refer_to_document(doc_id, documents, where)
+        if pair.satisfying_id == pair.violating_id:
+            raise SuiteError(where, f"document {pair.satisfying_id} cannot both satisfy and violate the query")
+        if pair.query_id in pairs:
+            raise SuiteError(where, f"query {pair.query_id} has a pair already")
+        pairs[pair.query_id], places[pair.query_id] = pair, where
+    for pair in pairs.values():
+        _check_mirror(pair, pairs, places[pair.query_id])
+    return tuple(pairs[query_id] for query_id in queries if query_id in pairs)
+
+
+def _pair(row: Mapping[str, Any], where: str) -> Pair:
+    query_id, satisfying_id, violating_id = (
+        text_of(row.get(key), key, where) for key in ("query_id", "satisfying_id", "violating_id")
+    )
+    mirror = row.get("mirror")
+    return Pair(query_id, satisfying_id, violating_id, None if mirror is None else text_of(mirror, "mirror", where))
+
+
+def _check_mirror(pair: Pair, pairs: Mapping[str, Pair], where: str) -> None:
+    if pair.mirror_id is None:
+        return
+    mirror = pairs.get(pair.mirror_id)
+    if mirror is None:
+        raise SuiteError(where, f"the mirror {pair.mirror_id} has no pair of its own")
+    if mirror.mirror_id != pair.query_id:
+        raise SuiteError(where, f"the mirror {mirror.query_id} does not name {pair.query_id} as its own mirror")
+    if mirror.satisfying_id != pair.violating_id:
+        raise SuiteError(where, f"the mirror {mirror.query_id} must be satisfied by {pair.violating_id}")
 
 
 def _judge(query: Query, grades: Mapping[str, int]) -> Query:
     """Queries without a stated cluster are grouped by their best document: they share its fate."""
-    best = max(grades, key=lambda doc_id: grades[doc_id], default=query.query_id)
-    return replace(query, grades=dict(grades), cluster=query.cluster or best)
+    ordered = dict(sorted(grades.items()))  # the same suite, however its judgements are ordered in the file
+    best = max(ordered, key=ordered.__getitem__, default=query.query_id)
+    return replace(query, grades=ordered, cluster=query.cluster or best)
 
 
-def _read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for where, line in _read_text(path):
-        try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise SuiteError(where, f"not JSON: {error.msg}") from error
-        if not isinstance(row, dict):
-            raise SuiteError(where, "must be a JSON object")
-        yield where, row
+def _refuse_empty_strata(suite: Suite, folder: Path) -> None:
+    """A stratum that nothing can be measured on would look as if it were watched."""
+    unknown = suite.controls - set(suite.strata)
+    if unknown:
+        raise SuiteError(str(folder / "suite.yaml"), f"controls: no stratum is called {', '.join(sorted(unknown))}")
+    judged = {query.stratum for query in suite.queries if query.is_judged}
+    for stratum in suite.strata:
+        if stratum not in judged:
+            of_stratum = f" of stratum {stratum}" if judged else ""
+            problem = f"no query{of_stratum} has a relevant document (a score of 1 or more)"
+            raise SuiteError(str(folder / "qrels" / "test.tsv"), problem)
 
 
-def _read_text(path: Path) -> Iterator[tuple[str, str]]:
-    """Each line that is not blank, with its place."""
-    try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(file, 1):
-                where = f"{path}:{number}"
-                try:
-                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-                except UnicodeDecodeError as error:
-                    raise SuiteError(where, f"not UTF-8 at byte {error.start + 1}") from error
-                if line.strip():
-                    yield where, line
-    except OSError as error:
-        raise SuiteError(str(path), error.strerror or str(error)) from error
+def _refer_to_query(query_id: str, queries: Collection[str], where: str) -> None:
+    if query_id not in queries:
+        raise SuiteError(where, f"unknown query {query_id}: it is not in queries.jsonl")
 
 
-def _text(row: Mapping[str, Any], key: str, where: str) -> str:
-    value = row.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise SuiteError(where, f"{key} must be a text that is not empty")
-    return value
+def _refer_to_document(doc_id: str, documents: Collection[str] | None, where: str) -> None:
+    if documents is not None and doc_id not in documents:
+        raise SuiteError(where, f"unknown document {doc_id}: it is not in corpus.jsonl")
+
+
+def _answers(metadata: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    answers = metadata.get("answers") or []
+    if not isinstance(answers, list):
+        raise SuiteError(where, "metadata.answers must be a list of texts")
+    return tuple(text_of(answer, "metadata.answers", where) for answer in answers)

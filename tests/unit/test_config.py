@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from monitor import wiring
-from monitor.config import Config, PolicyOptions, Server, parse_duration, read_config, validate
-from monitor.errors import ConfigError
+from monitor.adapters import registry
+from monitor.config import Config, PolicyOptions, Section, Server, parse_duration, read_config, validate
+from monitor.errors import ConfigError, SuiteError
 from monitor.model import Axis
 from monitor.schedule import trigger_of
 from monitor.starter import STARTER
@@ -29,7 +30,7 @@ def test_a_bad_configuration_is_refused_with_exactly_this_message(case, monkeypa
 
 def test_every_bad_configuration_has_its_message_beside_it():
     """No file is tested by accident only, and no message is left over."""
-    assert len(CASES) > 30
+    assert len(CASES) > 60
     assert sorted(path.stem for path in BAD.glob("*.txt")) == CASES
 
 
@@ -91,6 +92,12 @@ def test_a_key_that_is_a_list_is_refused(tmp_path):
     """YAML allows keys that no configuration can have; they are refused with their line."""
     with pytest.raises(ConfigError, match=":1"):
         read_config(written(tmp_path, "? [a]\n: b\n"))
+
+
+def test_a_bottomless_file_is_refused(tmp_path):
+    """Brackets within brackets without end are a configuration error, not a crash."""
+    with pytest.raises(ConfigError, match="is nested too deeply"):
+        read_config(written(tmp_path, "[" * 5_000))
 
 
 def test_an_alias_within_itself_is_refused(tmp_path):
@@ -212,6 +219,84 @@ def test_gating_measures_reach_the_policy():
 def test_any_port_there_is_can_be_served_on(port):
     """Both ends of the range are ports; 0 asks the system for a free one."""
     assert validate(Server, {"port": port}, where="server").port == port
+
+
+class OptionsOfAPlugIn(Section):
+    """What an adapter from elsewhere may be told."""
+
+    size: int = 1
+    limit: float = 1.5
+    verbose: bool = False
+    fields: list[str] | None = None
+    folder: Path = Path()
+    inner: Server = Server()
+
+
+@pytest.mark.parametrize(
+    ("key", "stated", "problem"),
+    [
+        ("size", "many", "must be a whole number"),
+        ("size", None, "must be a whole number"),
+        ("size", 1.5, "must be a whole number"),
+        ("limit", "high", "must be a number"),
+        ("limit", [], "must be a number"),
+        ("verbose", "perhaps", "must be true or false"),
+        ("verbose", [], "must be true or false"),
+        ("fields", "title", "must be a list such as [a, b]"),
+        ("folder", 7, "must be a path"),
+        ("inner", [], "must be a mapping of keys to values"),
+    ],
+)
+def test_no_words_of_a_library_show_through(key, stated, problem):
+    """The options of any adapter, a plug-in's too, are refused in the words of the other messages."""
+    with pytest.raises(ConfigError) as refused:
+        validate(OptionsOfAPlugIn, {key: stated}, where="notifiers.on-call")
+    assert str(refused.value) == f"notifiers.on-call.{key}: {problem}"
+
+
+def test_a_suite_asked_for_twice_is_refused(tmp_path):
+    """On the command line, too, one suite cannot be replayed twice in one cycle under two names."""
+    parts = _check(starter(tmp_path))
+    with pytest.raises(ConfigError, match=r"^suites: broad and builtin:broad are both the suite broad; "):
+        wiring.plan_for(parts, "production", ("broad", "compositional", "builtin:broad"))
+
+
+def test_suites_are_told_apart_by_what_they_call_themselves(tmp_path):
+    """Folders of one name are two suites where suite.yaml says so, and two folders are one where it says that."""
+    for folder in ("a/legal", "b/legal", "c/law"):
+        (tmp_path / folder).mkdir(parents=True)
+    text = f"suites: {{one: {{path: {tmp_path}/a/legal}}, other: {{path: {tmp_path}/b/legal}}}}"
+    with pytest.raises(ConfigError, match="one and other are both the suite legal"):
+        _check(written(tmp_path, text))
+    (tmp_path / "b/legal/suite.yaml").write_text("name: law\n")
+    _check(written(tmp_path, text))
+    with pytest.raises(ConfigError, match="other and third are both the suite law"):
+        _check(written(tmp_path, text.replace("}}", f"}}, third: {{path: {tmp_path}/c/law}}}}")))
+
+
+def test_a_broken_suite_yaml_is_told_with_its_line(tmp_path):
+    """A configured suite whose name cannot be read is refused by its file, before anything starts."""
+    path = BAD.parent / "bad_suites" / "suite_yaml_is_not_yaml"
+    with pytest.raises(SuiteError, match=r"suite_yaml_is_not_yaml/suite\.yaml:3: not YAML"):
+        _check(written(tmp_path, f"suites: {{parking: {{path: {path}}}}}"))
+
+
+def test_every_key_says_what_it_is_for():
+    """Each key of the configuration and of every adapter's options has a description, which the documents print."""
+    adapters = [
+        registry.find(port, kind, where=port).Options for port in registry.BUILT_IN for kind in registry.known(port)
+    ]
+    schemas = [kind.model_json_schema() for kind in (Config, *adapters)]
+    sections = [
+        each for schema in schemas for each in (schema, *schema.get("$defs", {}).values()) if "properties" in each
+    ]
+    assert len(sections) > 10
+    assert [
+        f"{section['title']}.{key}"
+        for section in sections
+        for key, each in section["properties"].items()
+        if not each.get("description")
+    ] == []
 
 
 def test_the_schema_names_every_key_and_every_kind():

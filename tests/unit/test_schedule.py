@@ -98,6 +98,15 @@ def test_days_of_the_month_and_months_are_those_of_cron():
         assert [(at.month, at.day) for at in firings(cron, n=2)] == [(7, 1), (1, 1)]
 
 
+def test_either_day_is_enough_where_cron_says_so():
+    """Both kinds of day restricted means either of them, each day once; a star in one of them leaves the other."""
+    found = [at.day for at in firings("0 3 13,15 * 5", n=5)]
+    assert found == [6, 13, 15, 20, 27]  # Fridays are the 6th, 13th, 20th and 27th of March
+    assert [at.day for at in firings("0 3 13 * *", n=3)] == [13, 13, 13]
+    assert [at.day for at in firings("0 3 */2 * 5", n=3)] == [13, 27, 3]  # odd days that are Fridays
+    assert [at.day for at in firings("0 3 1-7 * */7", n=3)] == [1, 5, 3]  # first Sundays
+
+
 def test_cron_is_in_utc_whatever_the_machine_says(monkeypatch):
     """03:00 is 03:00 UTC on a machine in New York."""
     monkeypatch.setenv("TZ", "America/New_York")

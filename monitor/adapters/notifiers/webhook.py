@@ -21,10 +21,13 @@ class WebhookOptions(Section):
     """Where to send, and what to sign with."""
 
     url: transport.Url = Field(repr=False)
+    """Where the message is posted; user and password in it become basic authentication."""
     secret: SecretStr | None = None
     """``whsec_`` and base64; by ``${ENV}``, never in clear."""
     secret_file: Path | None = None
+    """A file with the secret, instead of ``secret``."""
     timeout: Duration = 10.0
+    """For a whole delivery; what takes longer is sent again later."""
 
     @model_validator(mode="after")
     def _has_one_secret(self) -> WebhookOptions:

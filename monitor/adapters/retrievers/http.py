@@ -41,7 +41,7 @@ class ResponsePaths(Section):
             try:
                 jmespath.compile(path)
             except jmespath.exceptions.JMESPathError as error:
-                raise ValueError(f"not JMESPath: {str(error).splitlines()[0]}") from error
+                raise ValueError(f"not JMESPath: {str(error).splitlines()[0].rstrip(':')}") from error
         return path
 
 

@@ -29,6 +29,7 @@ class LocalOptions(Section):
     model: str = BUNDLED_MODEL
     """A folder with a sentence-transformers model, or a name it knows."""
     batch_size: int = Field(default=64, ge=1)
+    """Documents embedded at once; more need more memory."""
 
 
 class LocalRetriever:

@@ -57,14 +57,17 @@ def suite_from_rows(head: Row, rows: Iterable[Row]) -> Suite:
         head["name"],
         head["version"],
         Axis(head["axis"]),
-        tuple(
-            Query(r["query_id"], r["text"], r["stratum"], r["cluster"], r["grades"], tuple(r["answers"]))
-            for r in queries
-        ),
+        tuple(map(_query_from_row, queries)),
         tuple(Pair(r["query_id"], *r["pair"]) for r in queries if r["pair"]),
         frozenset(head["controls"]),
         head["digest"],
     )
+
+
+def _query_from_row(row: Row) -> Query:
+    # The database keeps grades in an order of its own; sums are taken in the order in which suites are read.
+    grades = dict(sorted(row["grades"].items()))
+    return Query(row["query_id"], row["text"], row["stratum"], row["cluster"], grades, tuple(row["answers"]))
 
 
 def run_to_row(run: Run) -> dict[str, Any]:

@@ -1,0 +1,83 @@
+"""What the writer of a configuration is told about a wrong key, instead of the words of the library that found it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+_KEY = "[key]"
+"""How pydantic marks that a key, and not its value, is wrong."""
+
+_TEXT_KEY = "a key must be a text; put it in quotes"
+_WORDS = {
+    "missing": "is missing",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "must name at least {min_length}, not {actual_length}",
+    "enum": "is {input!r}; must be {expected}",
+    "literal_error": "is {input!r}; must be {expected}",
+    "invalid_key": _TEXT_KEY,
+    "string_type": "must be a text (in quotes if it looks like a number or a date)",
+    "path_type": "must be a path",
+    "tuple_type": "must be a list such as [a, b]",
+    "list_type": "must be a list such as [a, b]",
+    "dict_type": "must be a mapping of keys to values",
+    "model_type": "must be a mapping of keys to values",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+}
+
+
+def place_of(error: ErrorDetails) -> str:
+    """The wrong key with all those above it, dots between."""
+    return ".".join(str(part) for part in error["loc"] if part != _KEY)
+
+
+def explain(kind: type[BaseModel], error: ErrorDetails) -> str:
+    """What is wrong with a key of a section of this kind, and what would be right."""
+    values = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
+    *parents, key = error["loc"] or ("",)
+    if error["type"] == "extra_forbidden":
+        return _unknown(str(key), _keys(kind, parents))
+    if error["type"] == "enum" and key == _KEY:
+        return f"unknown key; must be {values['expected']}"
+    if key == _KEY:
+        return _TEXT_KEY
+    words = _WORDS.get(error["type"])
+    return words.format(input=error["input"], **values) if words else error["msg"].removeprefix("Value error, ")
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, 1)
+    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known are {', '.join(known)}"
+
+
+def _keys(kind: type[BaseModel], parents: Sequence[int | str]) -> list[str]:
+    """The keys that the section at the end of the path knows."""
+    known: Any = kind
+    for part in parents:
+        field = known.model_fields.get(str(part)) if _is_section(known) else None
+        known = field.annotation if field else next(iter(getattr(known, "__args__", (None,))[-1:]), None)
+    return list(known.model_fields) if _is_section(known) else []
+
+
+def _is_section(known: Any) -> bool:
+    return isinstance(known, type) and issubclass(known, BaseModel)
+
+
+def _plain(value: Any) -> Any:
+    """A limit of 1.0 as 1, and names without pydantic's quotes."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value.replace("'", "") if isinstance(value, str) else value
