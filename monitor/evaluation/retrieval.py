@@ -69,7 +69,10 @@ def locate(rankings: Iterable[tuple[Sequence[str], Mapping[str, int]]]) -> Relev
             except ValueError:
                 continue
         n_queries += 1
-    return Relevance(n_queries, *_columns(found), *_columns(ideal))
+    query, position, gain = _columns(found)
+    # Summed in the order of ranks, equally relevant documents that change places leave no trace in the last digit.
+    by_rank = np.argsort(query * (position.max(initial=0) + 1) + position, kind="stable")
+    return Relevance(n_queries, query[by_rank], position[by_rank], gain[by_rank], *_columns(ideal))
 
 
 def recall(relevance: Relevance, k: int) -> Floats:
@@ -139,7 +142,7 @@ FAMILIES: dict[str, Callable[[Relevance, int], Floats]] = {
 }
 """Name of a measure to its function: a new measure is one function and one line here."""
 
-_MEASURE = re.compile(r"(?P<family>[a-z]+)@(?P<k>-?\d+)")
+_MEASURE = re.compile(r"(?P<family>[a-z]+)@(?P<k>0|-?[1-9][0-9]*)")
 
 
 def parse_measure(measure: str) -> tuple[str, int]:

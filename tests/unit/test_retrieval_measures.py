@@ -1,11 +1,237 @@
 """The rank measures are trec_eval's, to the last digits."""
 
-import pytest
+import math
+from collections.abc import Mapping, Sequence
 
-from monitor.evaluation.retrieval import locate, ndcg
+import ir_measures
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from monitor.errors import ComparisonError
+from monitor.evaluation.retrieval import FAMILIES, evaluate, locate, ndcg, parse_measure
+
+Judged = tuple[Sequence[str], Mapping[str, int]]
+"""The document ids of a ranking, and the grades they are judged by."""
+
+DOC_IDS = "abcdefghijkl"
+FAMILY = pytest.mark.parametrize("family", FAMILIES)
+# Nothing is timed here, and a busy machine must not fail a test.
+EXAMPLES = settings(max_examples=150, deadline=None)
+
+rankings = st.lists(st.sampled_from(DOC_IDS), unique=True)
+binary, graded, far_apart = (st.integers(0, highest) for highest in (1, 3, 1_000))
+grades = st.one_of(
+    *(st.dictionaries(st.sampled_from(DOC_IDS), grade, min_size=1) for grade in (binary, graded, far_apart))
+)
+judged = st.tuples(rankings, grades)
+cutoffs = st.integers(1, len(DOC_IDS) + 2)
+
+Values = dict[tuple[str, int], float]
+"""The value of every family of measures on every query, by family and number of the query."""
+
+
+def values(k: int, *queries: Judged) -> Values:
+    """What recallwatch makes of these queries."""
+    relevance = locate(queries)
+    found = {family: evaluate(relevance, f"{family}@{k}").tolist() for family in FAMILIES}
+    assert {len(each) for each in found.values()} == {len(queries)}
+    return {(family, number): value for family, each in found.items() for number, value in enumerate(each)}
+
+
+ORACLES = {
+    "recall": (ir_measures.pytrec_eval, ir_measures.R),
+    "success": (ir_measures.pytrec_eval, ir_measures.Success),
+    "mrr": (ir_measures.DefaultPipeline, ir_measures.RR),  # trec_eval has no cutoff for it
+    "ndcg": (ir_measures.pytrec_eval, ir_measures.nDCG),
+}
+
+
+def oracle(k: int, *queries: Judged) -> Values:
+    """What ir_measures makes of the same queries, told by falling scores that rank is position."""
+    qrels = [
+        ir_measures.Qrel(str(number), doc_id, grade)
+        for number, (_, grades) in enumerate(queries)
+        for doc_id, grade in grades.items()
+    ]
+    run = [
+        ir_measures.ScoredDoc(str(number), doc_id, -float(position))
+        for number, (doc_ids, _) in enumerate(queries)
+        for position, doc_id in enumerate(doc_ids)
+    ]
+    return {
+        (family, int(each.query_id)): each.value
+        for family, (provider, measure) in ORACLES.items()
+        for each in provider.iter_calc([measure @ k], qrels, run)
+    }
 
 
 def test_one_of_five_relevant_documents_at_rank_one_gives_the_textbook_ndcg():
     """One of five relevant retrieved first at k = 5 is 0.339."""
     relevance = locate([(["a"], dict.fromkeys("abcde", 1))])
     assert ndcg(relevance, 5)[0] == pytest.approx(0.3391602052736161, abs=1e-12)
+
+
+LOG3 = math.log2(3)
+BY_HAND = {
+    "the only relevant document first": ("abc", {"a": 1}, 3, (1.0, 1.0, 1.0, 1.0)),
+    "the only relevant document at the cutoff": ("abc", {"c": 1}, 3, (1.0, 1.0, 1 / 3, 0.5)),
+    "the only relevant document one below the cutoff": ("abc", {"c": 1}, 2, (0.0, 0.0, 0.0, 0.0)),
+    "a ranking shorter than the cutoff": ("ab", {"b": 1, "x": 1}, 9, (0.5, 1.0, 0.5, (1 / LOG3) / (1 + 1 / LOG3))),
+    "more relevant documents than the cutoff": ("ab", {"a": 1, "b": 1, "x": 1, "y": 1}, 2, (0.5, 1.0, 1.0, 1.0)),
+    "an empty ranking": ("", {"a": 1}, 3, (0.0, 0.0, 0.0, 0.0)),
+    "documents nobody judged": ("xyz", {"a": 1}, 3, (0.0, 0.0, 0.0, 0.0)),
+    "grade 0 is judged and not relevant": ("xa", {"x": 0, "a": 1}, 2, (1.0, 1.0, 0.5, 1 / LOG3)),
+    "nothing relevant": ("ab", {"a": 0}, 2, (0.0, 0.0, 0.0, 0.0)),
+    "no judgement": ("ab", {}, 2, (0.0, 0.0, 0.0, 0.0)),
+    "the gain is the grade": ("ab", {"a": 1, "b": 3}, 2, (1.0, 1.0, 1.0, (1 + 3 / LOG3) / (3 + 1 / LOG3))),
+    "the ideal, too, stops at the cutoff": ("ab", {"a": 1, "b": 3}, 1, (0.5, 1.0, 1.0, 1 / 3)),
+    "a document given twice counts where it came first": ("aab", {"a": 1}, 3, (1.0, 1.0, 1.0, 1.0)),
+}
+
+
+@pytest.mark.parametrize(("doc_ids", "grades", "k", "expected"), BY_HAND.values(), ids=BY_HAND)
+def test_the_measures_are_what_a_person_computes(
+    doc_ids: str, grades: dict[str, int], k: int, expected: tuple[float, ...]
+):
+    """Recall, success, MRR and nDCG of small rankings are the numbers worked out on paper."""
+    found = values(k, (doc_ids, grades))
+    assert [found[family, 0] for family in ("recall", "success", "mrr", "ndcg")] == pytest.approx(expected, abs=1e-12)
+
+
+@given(queries=st.lists(judged, min_size=1, max_size=5), k=cutoffs)
+@settings(EXAMPLES, max_examples=250)
+def test_every_measure_equals_the_oracle(queries: list[Judged], k: int):
+    """One query or many, binary or graded, short, empty or unjudged rankings: the values are those of ir_measures."""
+    assert values(k, *queries) == pytest.approx(oracle(k, *queries), rel=0, abs=1e-12)
+
+
+def test_a_query_that_the_run_missed_is_an_empty_ranking_to_a_measure_as_to_the_oracle():
+    """A missed query is worth 0 and shifts none of its neighbours."""
+    answered, missed = ("a", {"a": 1}), ("", {"a": 1})
+    found = values(3, answered, missed, answered)
+    assert found == oracle(3, answered, missed, answered)
+    assert found == {(family, number): float(number != 1) for family in FAMILIES for number in range(3)}
+
+
+@FAMILY
+def test_no_queries_have_no_values(family: str):
+    """Nothing in, nothing out."""
+    assert evaluate(locate([]), f"{family}@3").tolist() == []
+
+
+@given(queries=st.lists(judged, min_size=2, max_size=5), k=cutoffs)
+@EXAMPLES
+def test_a_query_is_measured_alone_whoever_is_measured_beside_it(queries: list[Judged], k: int):
+    """The values of many queries are those of each query, to the bit."""
+    alone = {
+        (family, number): value for number, each in enumerate(queries) for (family, _), value in values(k, each).items()
+    }
+    assert values(k, *queries) == alone
+
+
+@given(query=judged, k=cutoffs)
+@EXAMPLES
+def test_a_measure_is_a_ratio(query: Judged, k: int):
+    """Every value is in [0, 1]."""
+    assert all(0.0 <= value <= 1.0 for value in values(k, query).values())
+
+
+@given(grades=grades.filter(lambda grades: any(grades.values())), k=cutoffs)
+@EXAMPLES
+def test_the_best_order_is_worth_one(grades: dict[str, int], k: int):
+    """Ranking by grade gives 1; in recall only as far as the cutoff has room."""
+    best = sorted(grades, key=grades.__getitem__, reverse=True)
+    n_relevant = sum(grade > 0 for grade in grades.values())
+    expected = dict.fromkeys(((family, 0) for family in FAMILIES), 1.0)
+    expected["recall", 0] = min(k, n_relevant) / n_relevant
+    assert values(k, (best, grades)) == expected
+
+
+@given(query=judged.filter(lambda query: len(query[0]) > 1), k=cutoffs, data=st.data())
+@EXAMPLES
+def test_a_measure_never_falls_when_a_relevant_document_moves_up(query: Judged, k: int, data: st.DataObject):
+    """Changing places with a less relevant document above is never a loss, and within the cutoff a gain in nDCG."""
+    doc_ids, grades = query
+    upper, lower = sorted(data.draw(st.lists(st.integers(0, len(doc_ids) - 1), min_size=2, max_size=2, unique=True)))
+    worse, better = sorted((doc_ids[upper], doc_ids[lower]), key=lambda doc_id: grades.get(doc_id, 0))
+    before, after = list(doc_ids), list(doc_ids)
+    before[upper], before[lower] = worse, better
+    after[upper], after[lower] = better, worse
+    low, high = values(k, (before, grades)), values(k, (after, grades))
+    assert all(high[each] >= low[each] for each in high)
+    if upper < k and grades.get(better, 0) > grades.get(worse, 0):
+        assert high["ndcg", 0] > low["ndcg", 0]
+
+
+def test_equally_relevant_documents_change_places_without_a_trace(grades: dict[str, int], k: int, order: Sequence[str]):
+    """Two orders that differ among equals only have the same values to the bit: nothing has changed, nothing shows."""
+    one, other = (sorted(each, key=lambda doc_id: -grades.get(doc_id, 0)) for each in (DOC_IDS, order))
+    assert values(k, (one, grades)) == values(k, (other, grades))
+
+
+@given(query=judged, k=cutoffs, names=st.permutations(DOC_IDS))
+@EXAMPLES
+def test_the_names_of_documents_do_not_matter(query: Judged, k: int, names: list[str]):
+    """Renaming every document, in rankings and judgements alike, changes no value."""
+    renamed = dict(zip(DOC_IDS, names, strict=True))
+    doc_ids, grades = query
+    same = [renamed[doc_id] for doc_id in doc_ids], {renamed[doc_id]: grade for doc_id, grade in grades.items()}
+    assert values(k, same) == values(k, query)
+
+
+@given(query=judged, k=cutoffs, data=st.data())
+@EXAMPLES
+def test_the_order_of_judgements_does_not_matter(query: Judged, k: int, data: st.DataObject):
+    """Judgements written in another order give the same values."""
+    doc_ids, grades = query
+    shuffled = dict(data.draw(st.permutations(list(grades.items()))))
+    assert values(k, (doc_ids, shuffled)) == pytest.approx(values(k, query), abs=1e-12)
+
+
+@given(query=judged, k=cutoffs)
+@EXAMPLES
+def test_hits_below_the_cutoff_change_nothing(query: Judged, k: int):
+    """What a ranking holds after its first k hits has no influence on a measure at k."""
+    doc_ids, grades = query
+    assert values(k, (doc_ids[:k], grades)) == values(k, query)
+
+
+@given(query=judged.filter(lambda query: len(query[0]) > 0), k=cutoffs, data=st.data())
+@EXAMPLES
+def test_a_repeated_document_takes_a_place_and_earns_nothing(query: Judged, k: int, data: st.DataObject):
+    """A second copy of a hit is worth what an irrelevant document at its place is worth."""
+    doc_ids, grades = query
+    first = data.draw(st.integers(0, len(doc_ids) - 1))
+    place = data.draw(st.integers(first + 1, len(doc_ids)))
+    repeated = [*doc_ids[:place], doc_ids[first], *doc_ids[place:]]
+    displaced = [*doc_ids[:place], "irrelevant", *doc_ids[place:]]
+    assert values(k, (repeated, grades)) == values(k, (displaced, grades))
+
+
+@pytest.mark.parametrize("grade", [1, 3])
+def test_a_single_judgement_is_measured_as_one_among_irrelevant_ones(grade: int):
+    """A query with one judgement, the most common kind, has the values of one whose other documents are grade 0."""
+    assert values(5, ("xya", {"a": grade})) == values(5, ("xya", {"z": 0, "a": grade, "x": 0}))
+
+
+def test_a_measure_is_a_family_and_a_cutoff():
+    """The name of a measure says which function and how deep."""
+    assert [parse_measure(f"{family}@10") for family in FAMILIES] == [(family, 10) for family in FAMILIES]
+
+
+@pytest.mark.parametrize("measure", ["", "recall", "recall@", "@10", "Recall@10", "map@10", "recall@5.0", " recall@5"])
+def test_an_unknown_measure_is_refused_and_told_what_is_known(measure: str):
+    """A misspelt measure is an error that quotes it and lists the families."""
+    known = "known are recall@k, success@k, mrr@k, ndcg@k, pair_accuracy and mirrored_accuracy"
+    with pytest.raises(ComparisonError) as refused:
+        evaluate(locate([]), measure)
+    assert str(refused.value) == f"unknown measure {measure!r}; {known}"
+
+
+@pytest.mark.parametrize("k", [0, -1])
+@FAMILY
+def test_a_cutoff_below_one_is_refused(family: str, k: int):
+    """A measure of no hits at all does not exist."""
+    with pytest.raises(ComparisonError, match=f"measure '{family}@{k}': the cutoff must be 1 or more"):
+        parse_measure(f"{family}@{k}")
