@@ -164,6 +164,9 @@ def test_a_measure_never_falls_when_a_relevant_document_moves_up(query: Judged, 
         assert high["ndcg", 0] > low["ndcg", 0]
 
 
+@given(grades=st.dictionaries(st.sampled_from(DOC_IDS), st.integers(0, 3)), k=cutoffs, order=st.permutations(DOC_IDS))
+@example(grades=dict.fromkeys("abcdef", 1), k=10, order=list("fedcba"))
+@EXAMPLES
 def test_equally_relevant_documents_change_places_without_a_trace(grades: dict[str, int], k: int, order: Sequence[str]):
     """Two orders that differ among equals only have the same values to the bit: nothing has changed, nothing shows."""
     one, other = (sorted(each, key=lambda doc_id: -grades.get(doc_id, 0)) for each in (DOC_IDS, order))
