@@ -47,11 +47,14 @@ $(STAMP): pyproject.toml constraints.txt
 
 .PHONY: system
 system:  ## what the system tests need beyond Python
-	@command -v promtool >/dev/null || { \
+	@{ command -v prometheus && command -v promtool && command -v amtool \
+	   && { command -v prometheus-alertmanager || command -v alertmanager; }; } >/dev/null || { \
 	  command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
-	  || { echo "make test needs promtool: install your system's prometheus package" >&2; exit 1; }; \
-	  echo "installing prometheus"; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null; }
+	  || { echo "make test needs Prometheus and Alertmanager with promtool and amtool: install your system's packages" >&2; \
+	       exit 1; }; \
+	  echo "installing prometheus and prometheus-alertmanager"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    prometheus prometheus-alertmanager >/dev/null; }
 
 lock: $(STAMP)  ## write the versions that are installed now
 	$(BIN)/pip install --quiet --upgrade --upgrade-strategy eager --editable '.[local,dev,bench]'

@@ -18,6 +18,7 @@ from monitor.adapters.stores.embedded import EmbeddedPostgres
 from monitor.adapters.stores.postgres import PostgresStore
 from monitor.commands import run_until_done
 from monitor.cycle import Plan, Report, World, run_cycle
+from monitor.decision.routing import OnCall
 from monitor.model import Axis, Suite
 from monitor.verdict import Baseline, Policy
 from monitor.wiring import this_process, utc_now
@@ -35,7 +36,7 @@ async def promote_first(whole: Plan, store: PostgresStore, address: str) -> None
     """One cycle against ``/before``, made the baseline."""
     retriever = open_retriever(f"{address}/before")
     try:
-        report = await run_cycle(whole, World(store, retriever, (), utc_now, this_process()))
+        report = await run_cycle(whole, World(store, retriever, OnCall(), utc_now, this_process()))
     finally:
         await retriever.close()
     run = report.measured[0].run
@@ -60,7 +61,7 @@ async def measure(store: PostgresStore, retriever: object, address: str) -> list
     whole = plan()
     say(f"cycle: {N_OURS:,} probes in {N_STRATA} strata, kept and compared with a baseline")
     await promote_first(whole, store, address)
-    world = World(store, retriever, ("on-call",), utc_now, this_process())
+    world = World(store, retriever, OnCall(("on-call",)), utc_now, this_process())
     reports: list[Report] = []
 
     async def cycle() -> None:

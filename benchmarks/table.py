@@ -30,6 +30,8 @@ Times of day differ by machine; the ratios are what to look at.
   ids in memory. The means equal pytrec_eval's to 1e-12, or the benchmark stops. What a peer needs to
   turn rankings into its own inputs is shown in the last column and is no part of the ratio. ranx was compiled
   before it was timed and uses all processors; recallwatch and pytrec_eval use one.
+- **Labelling**: one to three judged passages for each query, looked for in rankings of chunks of 400 characters, with
+  the states of the labels: by the places of the chunks, and by the words of their texts, which is done while probing.
 - **Storing**: the same rows into the same table of an embedded PostgreSQL, in transactions of 10,000:
   1,000,000 by the store's binary COPY, 100,000 by executemany, whose dictionaries were built beforehand.
 - **Probing**: a server on the same machine, in its own process, answers at once with 100 hits; the clients share
@@ -39,6 +41,11 @@ Times of day differ by machine; the ratios are what to look at.
   swap, and compared with a baseline by 9,999 sign flips of 5,000 clusters; divided by replaying alone. Peak memory
   is that of the process, PostgreSQL's own not included. The server answers at once; a real retriever takes longer,
   and the ratio falls towards 1.
+- **Delivering**: 10,000 alerts of as many incidents, in the outbox of an embedded PostgreSQL, to a webhook in the same
+  process that answers each signed message after 5 ms; then fifty one by one, each from its commit to its arrival.
+- **Scraping**: a daemon in its own process shows 200 targets × 30 strata × 6 measures, each with its baseline,
+  difference, interval and detectable effect; seconds until the last byte has arrived, and the peak of the daemon's
+  memory over what it had before its first cycle.
 """
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
 from monitor.errors import ComparisonError, ConfigError, MonitorError, SuiteError
+from monitor.incident_cli import incident_app, routes_app
 from monitor.starter import DEFAULT_CONFIG, STARTER
+from monitor.suite_cli import suite_app
+from monitor.terminal import AsJson, ConfigPath, finish, perform
 
 EXIT_PASSED, EXIT_REGRESSED, EXIT_REFUSED, EXIT_NOT_MEASURED = 0, 1, 2, 3
 
@@ -27,9 +29,13 @@ app = typer.Typer(
 )
 baseline_app = typer.Typer(help="The trusted runs that others are compared with.", no_args_is_help=True)
 app.add_typer(baseline_app, name="baseline")
-
-ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The configuration.", envvar="RECALLWATCH_CONFIG")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+policy_app = typer.Typer(help="The rules that lead from evidence to a verdict.", no_args_is_help=True)
+app.add_typer(policy_app, name="policy")
+notify_app = typer.Typer(help="The notifiers that tell on-call.", no_args_is_help=True)
+app.add_typer(notify_app, name="notify")
+app.add_typer(incident_app, name="incident")
+app.add_typer(routes_app, name="routes")
+app.add_typer(suite_app, name="suite")
 
 
 def main() -> NoReturn:
@@ -67,7 +73,7 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Check the configuration and the suites, and probe each target once."""
     from monitor import commands
 
-    _finish(_run(commands.check(config)), as_json)
+    finish(perform(commands.check(config)), as_json)
 
 
 @app.command()
@@ -75,7 +81,7 @@ def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Run the daemon: schedules, alerts, metrics."""
     from monitor import commands
 
-    _run(commands.serve(config), log_level=logging.INFO)
+    perform(commands.serve(config), log_level=logging.INFO)
 
 
 @app.command()
@@ -89,7 +95,7 @@ def run(
     """Replay suites against a target now, and judge the result against the baseline."""
     from monitor import commands
 
-    _finish(_run(commands.run(config, target, tuple(suite), policy)), as_json)
+    finish(perform(commands.run(config, target, tuple(suite), policy)), as_json)
 
 
 @app.command()
@@ -103,7 +109,7 @@ def compare(
     """Compare two stored runs of one suite."""
     from monitor import commands
 
-    _finish(_run(commands.compare_runs(config, baseline, candidate, policy)), as_json)
+    finish(perform(commands.compare_runs(config, baseline, candidate, policy)), as_json)
 
 
 @baseline_app.command("show")
@@ -111,7 +117,7 @@ def baseline_show(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) 
     """Show the baselines that hold, and the latest runs."""
     from monitor import commands
 
-    _finish(_run(commands.show_baselines(config)), as_json)
+    finish(perform(commands.show_baselines(config)), as_json)
 
 
 @baseline_app.command("promote")
@@ -128,7 +134,32 @@ def baseline_promote(
 
     if (run_id is None) == (target is None):
         raise ConfigError("baseline promote", "give either a run id or --target")
-    _finish(_run(commands.promote(config, run_id, target, by, reason)), as_json)
+    finish(perform(commands.promote(config, run_id, target, by, reason)), as_json)
+
+
+@notify_app.command("test")
+def notify_test(
+    name: Annotated[str, typer.Argument(help="A notifier of the configuration.")],
+    state: Annotated[Literal["firing", "resolved"], typer.Option(help="Which message; one ends the other.")] = "firing",
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Send one alert, marked as a test, through a notifier now."""
+    from monitor import drill
+
+    finish(perform(drill.hold(config, name, state)), as_json)
+
+
+@policy_app.command("explain")
+def policy_explain(
+    name: Annotated[str, typer.Argument(help="A policy of the configuration.")] = "default",
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Say in plain words what would page and what would not, and the smallest drops that would be seen."""
+    from monitor import policies
+
+    finish(perform(policies.explain(config, name)), as_json)
 
 
 @app.command()
@@ -136,7 +167,7 @@ def migrate(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Bring the schema of the database up to date."""
     from monitor import commands
 
-    _run(commands.migrate(config))
+    perform(commands.migrate(config))
     typer.echo("The schema is current.")
 
 
@@ -148,7 +179,7 @@ def demo(
     """Show the whole story on this machine: a model is swapped, the drop is measured, on-call is told."""
     from monitor.demo.story import tell
 
-    raise typer.Exit(_run(tell(keep=keep, as_json=as_json)))
+    raise typer.Exit(perform(tell(keep=keep, as_json=as_json)))
 
 
 @app.command()
@@ -167,31 +198,6 @@ def version() -> None:
     from monitor import __version__
 
     typer.echo(__version__)
-
-
-T = TypeVar("T")
-
-
-def _run(work: Coroutine[Any, Any, T], log_level: int = logging.WARNING) -> T:
-    from monitor.commands import configure_logging, run_until_done
-
-    configure_logging(log_level)
-    return run_until_done(work)
-
-
-def _finish(answer: Any, as_json: bool) -> None:
-    """Print what a command found, for people or for programs, and leave with its exit code."""
-    if as_json:
-        import json
-
-        typer.echo(json.dumps(answer.data, indent=2, default=str))
-    else:
-        from rich.console import Console
-
-        console = Console(width=None if sys.stdout.isatty() else 160)
-        for part in answer.shown:
-            console.print(part)
-    raise typer.Exit(answer.exit_code)
 
 
 def _fail(error: MonitorError) -> NoReturn:

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,9 +22,10 @@ from monitor.delivery import Courier
 from monitor.errors import StoreError
 from monitor.evaluation.scoring import measure
 from monitor.model import Outcome, Run, RunStatus
+from monitor.ports import Store
 from monitor.replay import probe
 from monitor.starter import DEFAULT_CONFIG
-from monitor.verdict import Baseline, Verdict, VerdictName
+from monitor.verdict import Baseline, Look, Verdict, VerdictName
 
 EXIT_CODES = {VerdictName.REGRESSED: 1, VerdictName.TRADE_OFF: 1}
 REFUSED, NOT_MEASURED = 2, 3
@@ -84,7 +85,7 @@ async def serve(path: Path) -> None:
     """Run the daemon until it is told to stop."""
     from monitor.daemon import serve_forever
 
-    await serve_forever(wiring.load(path))
+    await serve_forever(lambda: wiring.load(path))
 
 
 async def migrate(path: Path) -> None:
@@ -123,15 +124,15 @@ async def check(path: Path) -> Answer:
 async def run(path: Path, target: str, suites: tuple[str, ...], policy: str) -> Answer:
     """Replay suites against a target now, and judge the result against the baseline."""
     parts = _parts_for(path, target)
-    plan = wiring.plan_for(parts, target, suites, policy)
+    plan = replace(wiring.plan_for(parts, target, suites, policy), asked=True)
     async with wiring.open_store(parts.config) as store:
         await wiring.close_abandoned_runs(store, now=wiring.utc_now())
         retriever = parts.retrievers[target].build()
-        world = World(store, retriever, parts.config.routed_notifiers, wiring.utc_now, wiring.this_process())
+        world = World(store, retriever, parts.config.on_call, wiring.utc_now, wiring.this_process())
         try:
             with _progress(plan) as watch:
                 found = await run_cycle(plan, world, watch=watch)
-            await _deliver_now(parts, world)
+            await deliver_now(parts, store)
         finally:
             await retriever.close()
     data = {
@@ -155,7 +156,8 @@ async def compare_runs(path: Path, baseline_id: str, candidate_id: str, policy: 
         suites = [await store.load_suite(each.suite_digest) for each in (before, after)]
     plan = Plan(after.target, (suites[1],), parts.config.policy(policy))
     measured = [measure(each, suite, plan.measures) for each, suite in zip((before, after), suites, strict=True)]
-    verdict = decide(plan, measured[1:], measured[:1], cycle_id=after.cycle_id, at=wiring.utc_now())
+    look = Look(0, "asked for", plan.policy.alpha_page)
+    verdict = decide(plan, measured[1:], measured[:1], look, cycle_id=after.cycle_id, at=wiring.utc_now())
     return Answer([report.verdict_text(verdict)], report.verdict_to_dict(verdict), _exit_code(verdict))
 
 
@@ -208,11 +210,11 @@ def _parts_for(path: Path, target: str | None) -> wiring.Parts:
     return wiring.assemble(config)
 
 
-async def _deliver_now(parts: wiring.Parts, world: World) -> None:
+async def deliver_now(parts: wiring.Parts, store: Store) -> None:
     """Send what was queued at once; what fails stays queued for the daemon."""
     notifiers = {name: part.build() for name, part in parts.notifiers.items()}
     try:
-        await Courier(world.store, notifiers, world.now).deliver_due()
+        await Courier(store, notifiers, wiring.utc_now, on_call=parts.config.on_call).deliver_due()
     finally:
         for notifier in notifiers.values():
             await notifier.close()

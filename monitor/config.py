@@ -11,35 +11,24 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from monitor import mistakes
+from monitor.decision.routing import Links, OnCall
 from monitor.errors import ComparisonError, ConfigError
 from monitor.evaluation.retrieval import parse_measure
 from monitor.evaluation.scoring import PAIR_MEASURES
 from monitor.model import Axis
-from monitor.verdict import Policy
+from monitor.section import Duration as Duration
+from monitor.section import Probability, Ratio, below
+from monitor.section import Section as Section
+from monitor.section import validate as validate
+from monitor.telling import RouteOptions, SilenceOptions, check_routes
+from monitor.verdict import Policy, QueryText, Tolerance
 from monitor.yaml_file import read_yaml
 
-_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-_LONGEST_S = 366 * _UNITS_S["d"]
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-
-
-def parse_duration(value: Any) -> float:
-    """Seconds in a duration such as ``30s``, ``15m``, ``1h`` or ``1d``."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
-    elif match := _DURATION.fullmatch(str(value).strip()):
-        seconds = float(match[1]) * _UNITS_S[match[2]]
-    else:
-        raise ValueError(f"{value!r} is not a duration; write for example 30s, 15m, 1h or 1d")
-    if not 0 < seconds <= _LONGEST_S:
-        raise ValueError("must be longer than 0s and at most 366d")
-    return seconds
 
 
 def _known_measure(value: str) -> str:
@@ -51,20 +40,7 @@ def _known_measure(value: str) -> str:
     return value
 
 
-Duration = Annotated[
-    float,
-    BeforeValidator(parse_duration),
-    Field(json_schema_extra={"type": ["number", "string"], "examples": ["30s", "15m", "1h"]}),
-]
-Ratio = Annotated[float, Field(ge=0, le=1)]
-Probability = Annotated[float, Field(gt=0, lt=1)]
 MeasureName = Annotated[str, BeforeValidator(_known_measure)]
-
-
-class Section(BaseModel):
-    """A part of the configuration; a key it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Storage(Section):
@@ -82,6 +58,8 @@ class Target(Section):
 
     retriever: dict[str, Any] = Field(repr=False)
     """``kind`` names the adapter; the other keys are the adapter's own."""
+    owner: str = ""
+    """Who answers for it; routes and silences can ask for it."""
 
 
 class SuiteSource(Section):
@@ -105,6 +83,8 @@ class Schedule(Section):
     enough, as in cron. Instead of ``every``."""
     policy: str = "default"
     """The rule that judges, by its name in ``policies``."""
+    no_data_after: Duration | None = None
+    """On-call is told if no cycle has brought data for this long; two intervals and ten minutes if left out."""
 
     @field_validator("suites")
     @classmethod
@@ -121,11 +101,32 @@ class Schedule(Section):
         return self
 
 
+class ToleranceOptions(Section):
+    """Another margin or floor for a part of what is measured. What is left out matches everything."""
+
+    axis: Axis | None = None
+    """``broad`` or ``compositional``."""
+    suite: str | None = None
+    """A suite, by name."""
+    stratum: str | None = None
+    """A domain or phenomenon; ``overall`` is the whole suite."""
+    measure: MeasureName | None = None
+    """A measure such as ``ndcg@10``."""
+    margin: Ratio | None = None
+    """Instead of the policy's ``margin``."""
+    floor_absolute: Ratio | None = None
+    """Instead of the policy's ``floor_absolute``."""
+    floor_relative: Ratio | None = None
+    """Instead of the policy's ``floor_relative``."""
+
+
 class PolicyOptions(Section):
     """The rule that leads from evidence to a verdict."""
 
     alpha_page: Probability = 0.01
     """Family-wise error of a page: the adjusted p-value that a drop must not exceed."""
+    alpha_year: Probability = 0.05
+    """Error of all pages of a year together: the n-th look at a change may spend 6/(π²n²) of it."""
     alpha_warn: Probability = 0.05
     """Error level of what does not page: a gain on the other axis, detectable effects, “no worse than the margin”."""
     floor_absolute: Ratio = 0.01
@@ -136,23 +137,39 @@ class PolicyOptions(Section):
     """Share of the baseline that may be lost while still calling a candidate safe."""
     coverage_floor: Ratio = 0.98
     """Below this share of queries that brought something back the verdict is ``invalid``."""
+    label_floor: Ratio = 0.98
+    """Below this share of the baseline's judgements that still hold, as far as the hits reveal it, the verdict is
+    ``invalid``: the documents have changed under the judgements."""
     min_clusters: Annotated[int, Field(ge=2)] = 12
     """A stratum with fewer independent clusters of queries is shown and not tested."""
     resamples: Annotated[int, Field(ge=999)] = 9_999
     """Random sign flips of each test; more make p-values finer and slower."""
-    gating: dict[Axis, tuple[MeasureName, ...]] = dict(Policy().gating)
+    replays: Annotated[int, Field(ge=24)] = 24
+    """Replays that measure the noise floor of a target that does not always answer alike."""
+    replayed_queries: Annotated[int, Field(ge=1)] = 500
+    """Queries of each such replay, spread over the suite; more make small drops visible sooner."""
+    gating: dict[Axis, tuple[MeasureName, ...]] = Field(default=dict(Policy().gating))
     """Measures that can page, for each axis."""
+
+    tolerances: tuple[ToleranceOptions, ...] = ()
+    """Exceptions from ``margin`` and the floors; of those that match, the last one that states a value counts."""
+    confirm: Annotated[int, Field(ge=1)] = 1
+    """Verdicts that page, in a row, before on-call is told; what is to be confirmed is probed again at once."""
+    recover: Annotated[int, Field(ge=1)] = 2
+    """Passed verdicts in a row before an incident resolves; results that equal the baseline's resolve it at once."""
+    reopen_within: Duration = 86_400.0
+    """A drop that comes back within this time, with the same deployment, reopens its incident."""
+    critical_absolute: Ratio = 0.05
+    """A drop of the whole broad axis by this much is ``critical``; what is less, and no trade-off, a ``warning`` …"""
+    critical_relative: Ratio = 0.10
+    """… and so is one by this share of the baseline."""
+    query_text: QueryText = "show"
+    """Whether alerts ``show`` the text of queries, give its ``hash``, or ``withhold`` it."""
 
     def to_policy(self) -> Policy:
         """The policy as the core knows it."""
-        return Policy(**self.model_dump())
-
-
-class Route(Section):
-    """Which notifiers an alert goes to."""
-
-    notifiers: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Notifiers that are told, by their names in ``notifiers``."""
+        stated = self.model_dump() | {"tolerances": tuple(Tolerance(**each.model_dump()) for each in self.tolerances)}
+        return Policy(**stated)
 
 
 class Server(Section):
@@ -162,6 +179,12 @@ class Server(Section):
     """Address to listen on; ``0.0.0.0`` is every address of the machine."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 9_464
     """Port to listen on; 0 lets the system choose a free one."""
+    public_url: str = ""
+    """Where people reach this server, for links in alerts; such as ``https://recallwatch.internal``."""
+    dashboards_url: str = ""
+    """Where Grafana answers, for links in alerts."""
+    runbook_url: str = "docs/runbooks.md"
+    """Where the runbook is, for links in alerts."""
 
 
 class Config(Section):
@@ -169,33 +192,46 @@ class Config(Section):
 
     storage: Storage = Storage()
     """Where runs, verdicts and alerts are kept."""
-    targets: dict[str, Target] = {}
+    targets: dict[str, Target] = Field(default={})
     """Live retrievers, by name."""
-    suites: dict[str, SuiteSource] = {
-        "broad": SuiteSource(path="builtin:broad"),
-        "compositional": SuiteSource(path="builtin:compositional"),
-    }
+    suites: dict[str, SuiteSource] = Field(
+        default={
+            "broad": SuiteSource(path="builtin:broad"),
+            "compositional": SuiteSource(path="builtin:compositional"),
+        }
+    )
     """Probe suites, by name."""
-    schedules: dict[str, Schedule] = {}
+    schedules: dict[str, Schedule] = Field(default={})
     """What is replayed when, by name."""
-    policies: dict[str, PolicyOptions] = {}
+    policies: dict[str, PolicyOptions] = Field(default={})
     """Rules that lead from evidence to a verdict, by name; ``default`` always exists."""
     notifiers: dict[str, dict[str, Any]] = Field(default={}, repr=False)
     """What delivers alerts, by name. ``kind`` names the adapter; the other keys are the adapter's own."""
-    routes: tuple[Route, ...] = ()
-    """Which notifiers are told; without routes all of them."""
+    routes: tuple[RouteOptions, ...] = ()
+    """Which notifiers are told of what; without routes all are told of everything."""
+    silences: tuple[SilenceOptions, ...] = ()
+    """When nobody is told; incidents are recorded all the same, and told afterwards if they still last."""
     server: Server = Server()
     """Where metrics, health and the page for people are served."""
 
     def policy(self, name: str) -> Policy:
-        """A policy by name; ``default`` always exists."""
-        return (self.policies.get(name) or PolicyOptions()).to_policy()
+        """A policy by name; ``default`` always exists. Raises ConfigError for any other that is not stated."""
+        if name not in self.policies and name != "default":
+            listed = ", ".join(dict.fromkeys(("default", *self.policies)))
+            raise ConfigError("policies", f"no policy is called {name}; there are: {listed}")
+        return self.policies.get(name, PolicyOptions()).to_policy()
 
     @property
-    def routed_notifiers(self) -> tuple[str, ...]:
-        """Notifiers that alerts go to: all of them where no route is given."""
-        routed = [name for route in self.routes for name in route.notifiers]
-        return tuple(dict.fromkeys(routed or self.notifiers))
+    def on_call(self) -> OnCall:
+        """Who is told, when not, and where to look."""
+        links = Links(self.server.public_url, self.server.dashboards_url, self.server.runbook_url)
+        return OnCall(
+            tuple(self.notifiers),
+            tuple(route.to_route() for route in self.routes),
+            tuple(silence.to_silence() for silence in self.silences),
+            {name: target.owner for name, target in self.targets.items()},
+            links,
+        )
 
 
 def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
@@ -214,21 +250,6 @@ def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
     return config
 
 
-SectionType = TypeVar("SectionType", bound=Section)
-
-
-def validate(kind: type[SectionType], stated: Any, *, where: str) -> SectionType:
-    """The section, or a ConfigError that names its first wrong key below ``where``."""
-    try:
-        return kind.model_validate(stated)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = _below(where, mistakes.place_of(first)) or "configuration"
-        raise ConfigError(place, mistakes.explain(kind, first)) from error
-    except ConfigError as error:  # from a validator, which does not know what it stands below
-        raise ConfigError(_below(where, error.where), error.problem) from error
-
-
 def read_secret(text: str | None, file: Path | None, *, where: str) -> str | None:
     """A secret that is given directly or by the name of a file."""
     if file is None:
@@ -239,13 +260,9 @@ def read_secret(text: str | None, file: Path | None, *, where: str) -> str | Non
         raise ConfigError(f"{where}_file", f"{file}: {error.strerror or error}") from error
 
 
-def _below(where: str, key: str) -> str:
-    return ".".join(filter(None, (where, key)))
-
-
 def _fill(value: Any, environment: Mapping[str, str], where: str) -> Any:
     if isinstance(value, dict):
-        return {key: _fill(each, environment, _below(where, str(key))) for key, each in value.items()}
+        return {key: _fill(each, environment, below(where, str(key))) for key, each in value.items()}
     if isinstance(value, list):
         return [_fill(each, environment, f"{where}.{index}") for index, each in enumerate(value)]
     if not isinstance(value, str):
@@ -263,6 +280,7 @@ def _check_references(config: Config) -> None:
         for suite in schedule.suites:
             _refer(f"{where}.suites", suite, config.suites, "suite")
         _refer(f"{where}.policy", schedule.policy, {"default": None, **config.policies}, "policy")
+    check_routes(config.routes)
     for index, route in enumerate(config.routes):
         for notifier in route.notifiers:
             _refer(f"routes.{index}.notifiers", notifier, config.notifiers, "notifier")

@@ -5,6 +5,7 @@ Everything that touches the world comes in through ``World``; everything that de
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,18 +15,20 @@ from uuid import uuid4
 
 import numpy as np
 
-from monitor import swaps
+from monitor import paging, swaps, vigilance
 from monitor.decision import judgement
 from monitor.decision.comparison import METHOD, compare
 from monitor.decision.explanation import lost_queries
-from monitor.decision.incidents import advance, dedup_key
 from monitor.decision.pairing import paired_coverage
+from monitor.decision.routing import OnCall
 from monitor.errors import ComparisonError, StoreError
 from monitor.evaluation.scoring import PAIR_MEASURES, REPORTED, depth_of, fingerprint, measure
+from monitor.incident import Incident, IncidentKind
 from monitor.model import Measured, Outcome, Run, RunStatus, Suite
 from monitor.ports import Retriever, Store
 from monitor.replay import Watch, replay
-from monitor.verdict import Evidence, Policy, Swap, Verdict
+from monitor.verdict import Evidence, Look, Policy, Swap, Verdict
+from monitor.vigil import Noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,9 @@ class Plan:
     target: str
     suites: tuple[Suite, ...]
     policy: Policy
+    asked: bool = False
+    """Whether a person asks for a verdict now; a schedule judges only what has changed."""
+    policy_name: str = "default"
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -49,10 +55,12 @@ class World:
 
     store: Store
     retriever: Retriever
-    notifiers: tuple[str, ...]
+    on_call: OnCall
     now: Callable[[], datetime]
     owner: str
     """Host and process, so that a run left behind by a crash can be told."""
+    wake: Callable[[], None] = lambda: None
+    """Called when alerts may have been queued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +70,24 @@ class Report:
     verdict: Verdict
     measured: tuple[Measured, ...]
     swaps: tuple[Swap, ...]
+    incident: Incident | None = None
+    """The incident of the target, as the verdict left it."""
 
 
 async def run_cycle(plan: Plan, world: World, *, watch: Watch = lambda _: None) -> Report:
     """Replay the suites, keep what came back, judge it against the baselines, queue what on-call must know."""
     cycle_id = uuid4().hex
     measured = [await probe_suite(suite, plan, world, cycle_id, watch) for suite in plan.suites]
-    noticed = [swap for each in measured if (swap := await notice_swap(each.run, world))]
     baselines = [await load_baseline(each, plan, world.store) for each in measured]
+    lasting = await world.store.find_incident(IncidentKind.REGRESSION, plan.target)
+    noticed, look = await look_for_change(plan, measured, baselines, world, incident_is_open=lasting is not None)
 
-    verdict = decide(plan, measured, baselines, cycle_id=cycle_id, at=world.now())
-    incident, alerts = advance(await world.store.open_incident(dedup_key(plan.target)), verdict)
-
-    await world.store.save_decision(verdict, incident, alerts, world.notifiers)  # one transaction
-    return Report(verdict, tuple(measured), tuple(noticed))
+    # In a thread, so that meanwhile the daemon answers and other targets are probed.
+    verdict = await asyncio.to_thread(decide, plan, measured, baselines, look, cycle_id=cycle_id, at=world.now())
+    change = await paging.what_changed(measured, baselines, plan.target, world.store)
+    incident = await paging.page(verdict, change, world.store, world.on_call, policy=plan.policy_name)
+    world.wake()
+    return Report(verdict, tuple(measured), noticed, incident)
 
 
 async def probe_suite(suite: Suite, plan: Plan, world: World, cycle_id: str, watch: Watch) -> Measured:
@@ -87,9 +99,10 @@ async def probe_suite(suite: Suite, plan: Plan, world: World, cycle_id: str, wat
         suite_name=suite.name,
         suite_digest=suite.digest,
         axis=suite.axis,
-        depth=depth_of(plan.measures),
+        depth=max(depth_of(plan.measures), suite.depth),
         started_at=world.now(),
         owner=world.owner,
+        corpus=suite.corpus,
     )
     await world.store.save_suite(suite)
     await world.store.start_run(run)
@@ -108,14 +121,44 @@ async def probe_suite(suite: Suite, plan: Plan, world: World, cycle_id: str, wat
     return measured
 
 
-async def notice_swap(run: Run, world: World) -> Swap | None:
+async def look_for_change(
+    plan: Plan,
+    measured: Sequence[Measured],
+    baselines: Sequence[Measured | None],
+    world: World,
+    *,
+    incident_is_open: bool,
+) -> tuple[tuple[Swap, ...], Look | None]:
+    """Level 1: the swaps since the runs before, and the look that level 2 is to take, if there is reason for one."""
+    noticed, kept = [], []
+    for now, before in zip(measured, baselines, strict=True):
+        vigil = await world.store.vigil(plan.target, now.suite.name)
+        noise = vigil.noise if vigil else Noise()
+        if not plan.asked:
+            noise = await vigilance.learn_noise(vigil, now, plan.policy, world.retriever)
+        swap = await notice_swap(now.run, noise, world)
+        noticed += [swap] if swap else []
+        kept.append((now, vigilance.keep(vigil, noise, now, before, swap, plan.policy)))
+    if plan.asked:
+        return tuple(noticed), Look(0, "asked for", plan.policy.alpha_page)
+    look = vigilance.look_at(
+        [each for _, each in kept], plan.policy, incident_is_open=incident_is_open, now=world.now()
+    )
+    for now, each in kept:
+        vigil = replace(each.vigil, looks=look.taken if look else each.vigil.looks)
+        await world.store.save_vigil(plan.target, now.suite.name, vigil)
+    return tuple(noticed), look
+
+
+async def notice_swap(run: Run, noise: Noise, world: World) -> Swap | None:
     """Compare with the run before, and keep what is found."""
     previous = await world.store.latest_run(run.target, run.suite_name, before=run.started_at)
     if previous is None or previous.suite_digest != run.suite_digest:
         return None
     if previous.fingerprint == run.fingerprint:  # as nearly always: no need to load what it ranked
         return None
-    swap = swaps.detect(await world.store.load_run(previous.run_id), run, at=world.now())
+    previous = await world.store.load_run(previous.run_id)
+    swap = swaps.detect(previous, run, at=world.now(), noise=noise.share_changed)
     if swap is not None:
         await world.store.save_swap(swap)
     return swap
@@ -134,14 +177,16 @@ def decide(
     plan: Plan,
     measured: Sequence[Measured],
     baselines: Sequence[Measured | None],
+    look: Look | None,
     *,
     cycle_id: str,
     at: datetime,
 ) -> Verdict:
     """The verdict on one cycle. Pure: the same runs and policy give the same verdict, to the last digit."""
+    policy = replace(plan.policy, alpha_page=look.alpha) if look else plan.policy
     judged = [(before, after) for before, after in zip(baselines, measured, strict=True) if before]
     seed = seed_of(judged)
-    judgement_, evidence = weigh(judged, measured, plan.policy, seed)
+    judgement_, evidence = weigh(judged, measured, policy, seed, may_page=look is not None)
     return Verdict(
         verdict_id=uuid4().hex,
         cycle_id=cycle_id,
@@ -152,17 +197,24 @@ def decide(
         evidence=evidence,
         run_ids=tuple(each.run.run_id for each in measured),
         baseline_run_ids=tuple(before.run.run_id for before, _ in judged),
-        policy=plan.policy,
+        policy=policy,
         policy_digest=judgement.digest_of(plan.policy),
         seed=seed,
         method=METHOD,
         decided_at=at,
+        look=look.number if look else 0,
+        look_reason=look.why if look else "",
         lost_queries=lost_queries(judged) if judgement_.name.pages else (),
     )
 
 
 def weigh(
-    judged: Sequence[tuple[Measured, Measured]], measured: Sequence[Measured], policy: Policy, seed: int
+    judged: Sequence[tuple[Measured, Measured]],
+    measured: Sequence[Measured],
+    policy: Policy,
+    seed: int,
+    *,
+    may_page: bool = True,
 ) -> tuple[judgement.Judgement, tuple[Evidence, ...]]:
     """Judgement and evidence: invalid first, then what the evidence says."""
     for each in measured:
@@ -178,7 +230,7 @@ def weigh(
         share = paired_coverage(before, after)
         if refused := judgement.refuse_coverage(share, after.suite.name, after.counts, policy):
             return refused, evidence
-    return judgement.judge(evidence, policy), evidence
+    return judgement.judge(evidence, policy, may_page=may_page), evidence
 
 
 def seed_of(judged: Sequence[tuple[Measured, Measured]]) -> int:
@@ -190,6 +242,7 @@ def seed_of(judged: Sequence[tuple[Measured, Measured]]) -> int:
 def _finished(run: Run, outcomes: tuple[Outcome, ...], at: datetime) -> Run:
     seen = fingerprint(outcomes)
     declared = {outcome.ranking.deployment for outcome in outcomes if outcome.ranking} - {None}
+    corpora = {outcome.ranking.corpus for outcome in outcomes if outcome.ranking} - {None}
     return replace(
         run,
         outcomes=outcomes,
@@ -197,4 +250,5 @@ def _finished(run: Run, outcomes: tuple[Outcome, ...], at: datetime) -> Run:
         finished_at=at,
         fingerprint=seen,
         deployment=" + ".join(sorted(filter(None, declared))) or seen,
+        corpus=" + ".join(sorted(filter(None, corpora))) or run.corpus,
     )

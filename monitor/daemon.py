@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
 from monitor import wiring
-from monitor.adapters.exporters.prometheus import Metrics
+from monitor.adapters.exporters.prometheus import Metrics, Outbox, Planned
 from monitor.api.app import create_app
 from monitor.api.server import listen, running
 from monitor.cycle import Plan, World
 from monitor.delivery import Courier
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.ports import Store
-from monitor.schedule import Timetable, trigger_of
+from monitor.schedule import Timetable, longest_interval_s, silence_allowed_s, trigger_of
+from monitor.watchdog import Watchdog, Watched
 
 _LOG = structlog.get_logger(__name__)
+
+PULSE_S = 5.0
+"""How often the daemon looks at its own outbox."""
 
 
 @dataclass(slots=True)
@@ -30,18 +34,56 @@ class Daemon:
 
     url: str
     store: Store
-    timetable: Timetable
     metrics: Metrics
+    parts: wiring.Parts
+    timetable: Timetable = field(init=False)
+    _work: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def begin(self, parts: wiring.Parts, plans: Mapping[str, Plan]) -> None:
+        """Work by a checked configuration from now on. What was under way is broken off and its runs are marked."""
+        async with AsyncExitStack() as work:
+            # The new adapters first: if one cannot be built, nothing has changed yet.
+            retrievers, notifiers = await work.enter_async_context(_adapters(parts))
+            await self.end()
+            self.parts = parts
+            self.metrics.plan(_planned(parts, plans), notifiers)
+            courier = _courier(parts, self.store, notifiers, self.metrics)
+            watchdog = _watchdog(parts, plans, courier)
+            self.timetable = _timetable(parts, plans, retrievers, self.metrics, watchdog)
+            await work.enter_async_context(_working(self.timetable, courier, watchdog, self.metrics))
+            self._work = work.pop_all()
+        self.metrics.reload_succeeded = True
+
+    async def end(self) -> None:
+        """Stop probing and delivering."""
+        await self._work.aclose()
+
+    async def reload(self, load: Callable[[], wiring.Parts]) -> bool:
+        """Change to the configuration as it is now; a wrong one leaves the old in force and says so in a gauge."""
+        try:
+            parts = load()
+            _refuse_to_move(self.parts, parts)
+            await self.begin(parts, _plans(parts))
+        except MonitorError as error:
+            self.metrics.reload_succeeded = False
+            _LOG.error("reload_refused", problem=str(error))
+            return False
+        _LOG.info("reloaded", schedules=list(self.timetable.plans))
+        return True
 
 
-async def serve_forever(parts: wiring.Parts) -> None:
-    """Run until SIGTERM or SIGINT, then stop in order: no new probe, runs marked, alerts kept, store closed."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serving(parts) as daemon:
+async def serve_forever(load: Callable[[], wiring.Parts]) -> None:
+    """Run until SIGTERM or SIGINT, then stop in order: no new probe, runs marked, alerts kept, store closed.
+
+    SIGHUP reads the configuration anew.
+    """
+    signals: asyncio.Queue[int] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
+    async with serving(load()) as daemon:
         _LOG.info("serving", url=daemon.url, schedules=list(daemon.timetable.plans))
-        await stop.wait()
+        while await signals.get() == signal.SIGHUP:
+            await daemon.reload(load)
         _LOG.info("stopping")
 
 
@@ -53,13 +95,14 @@ async def serving(parts: wiring.Parts) -> AsyncIterator[Daemon]:
         async with wiring.open_store(parts.config) as store:
             for run in await wiring.close_abandoned_runs(store, now=wiring.utc_now()):
                 _LOG.warning("run_interrupted", run=run.run_id, target=run.target, suite=run.suite_name)
-            metrics = Metrics()
-            app = create_app(metrics, is_ready=lambda: True)
-            async with _adapters(parts) as (retrievers, notifiers), running(app, listener) as url:
-                timetable = _timetable(parts, plans, store, retrievers, metrics)
-                courier = Courier(store, notifiers, wiring.utc_now, delivered=metrics.alerts, failed=metrics.refused)
-                async with _working(timetable, courier):
-                    yield Daemon(url, store, timetable, metrics)
+            metrics = Metrics(started_at=wiring.utc_now())
+            async with running(create_app(metrics, is_ready=lambda: True), listener) as url:
+                daemon = Daemon(url, store, metrics, parts)
+                try:
+                    await daemon.begin(parts, plans)
+                    yield daemon
+                finally:
+                    await daemon.end()
 
 
 @asynccontextmanager
@@ -74,17 +117,50 @@ async def _adapters(parts: wiring.Parts) -> AsyncIterator[tuple[dict[str, Any], 
 
 
 @asynccontextmanager
-async def _working(timetable: Timetable, courier: Courier) -> AsyncIterator[None]:
-    delivering = asyncio.create_task(courier.deliver_forever())
+async def _working(timetable: Timetable, courier: Courier, watchdog: Watchdog, metrics: Metrics) -> AsyncIterator[None]:
+    loops = (courier.deliver_forever(), watchdog.watch_forever(), _watch(courier.store, watchdog, metrics))
+    tasks = [asyncio.create_task(loop) for loop in loops]
     scheduler = timetable.start()
     try:
         yield
     finally:
         scheduler.shutdown(wait=False)
         await timetable.stop()
-        delivering.cancel()
-        with suppress(asyncio.CancelledError):
-            await delivering
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _watch(store: Store, watchdog: Watchdog, metrics: Metrics) -> None:
+    """Look at the outbox and the incidents now and then, so that a scrape need not."""
+    while True:
+        with suppress(StoreError):  # which the store counts; what was last seen stays
+            metrics.outbox = Outbox(await store.count_deliveries(), await store.oldest_pending())
+            metrics.tallies = await store.tally_incidents()
+        metrics.no_data = {
+            (watched.plan.target, name): name in watchdog.silent for name, watched in watchdog.schedules.items()
+        }
+        metrics.database_errors = store.errors
+        await asyncio.sleep(PULSE_S)
+
+
+def _refuse_to_move(old: wiring.Parts, new: wiring.Parts) -> None:
+    for key in ("storage", "server"):
+        if getattr(old.config, key) != getattr(new.config, key):
+            raise ConfigError(key, "cannot be changed while the daemon runs; restart it")
+
+
+def _planned(parts: wiring.Parts, plans: Mapping[str, Plan]) -> dict[str, Planned]:
+    now = wiring.utc_now()
+    return {
+        name: Planned(
+            plan.target,
+            tuple(suite.name for suite in plan.suites),
+            longest_interval_s(trigger_of(parts.config.schedules[name], where=f"schedules.{name}"), now),
+        )
+        for name, plan in plans.items()
+    }
 
 
 def _plans(parts: wiring.Parts) -> dict[str, Plan]:
@@ -97,18 +173,44 @@ def _plans(parts: wiring.Parts) -> dict[str, Plan]:
     return plans
 
 
+def _courier(parts: wiring.Parts, store: Store, notifiers: Mapping[str, Any], metrics: Metrics) -> Courier:
+    return Courier(
+        store,
+        notifiers,
+        wiring.utc_now,
+        delivered=metrics.alerts,
+        failed=metrics.refused,
+        dead=metrics.dead_letters,
+        on_call=parts.config.on_call,
+    )
+
+
+def _watchdog(parts: wiring.Parts, plans: Mapping[str, Plan], courier: Courier) -> Watchdog:
+    now = wiring.utc_now()
+    schedules = {
+        name: Watched(plan, silence_allowed_s(parts.config.schedules[name], now, where=f"schedules.{name}"))
+        for name, plan in plans.items()
+    }
+    return Watchdog(schedules, courier.store, courier.on_call, wiring.utc_now, courier.wake)
+
+
 def _timetable(
-    parts: wiring.Parts, plans: Mapping[str, Plan], store: Store, retrievers: Mapping[str, Any], metrics: Metrics
+    parts: wiring.Parts,
+    plans: Mapping[str, Plan],
+    retrievers: Mapping[str, Any],
+    metrics: Metrics,
+    watchdog: Watchdog,
 ) -> Timetable:
-    owner = wiring.this_process()
+    owner, store = wiring.this_process(), watchdog.store
     return Timetable(
         metrics,
         {
             name: (
                 parts.config.schedules[name],
                 plan,
-                World(store, retrievers[plan.target], parts.config.routed_notifiers, wiring.utc_now, owner),
+                World(store, retrievers[plan.target], watchdog.on_call, wiring.utc_now, owner, watchdog.wake),
             )
             for name, plan in plans.items()
         },
+        watchdog,
     )

@@ -68,8 +68,14 @@ def _keys(kind: type[BaseModel], parents: Sequence[int | str]) -> list[str]:
     known: Any = kind
     for part in parents:
         field = known.model_fields.get(str(part)) if _is_section(known) else None
-        known = field.annotation if field else next(iter(getattr(known, "__args__", (None,))[-1:]), None)
-    return list(known.model_fields) if _is_section(known) else []
+        known = field.annotation if field else _content(known)
+    fields = known.model_fields.items() if _is_section(known) else ()
+    return [field.alias or name for name, field in fields]
+
+
+def _content(known: Any) -> Any:
+    """What a mapping, list or tuple holds."""
+    return next((each for each in reversed(getattr(known, "__args__", ())) if each is not Ellipsis), None)
 
 
 def _is_section(known: Any) -> bool:

@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import Reason
+from monitor.passage import LabelState, Passage, Sources
 
 GLOSSARY: dict[str, str] = {
     "query": "a question asked of a retriever, as in TREC",
     "qrel": "a judgement: how relevant a document is to a query, as in TREC",
+    "passage": "a judged piece of a source document, by its place or by its words; it survives re-chunking",
     "hit": "one document a retriever returned, with its score if it tells one",
     "ranking": "the hits of one query in the retriever's order; rank is position",
     "run": "the outcomes of one suite replayed against one target, as in TREC",
@@ -44,9 +46,13 @@ GLOSSARY: dict[str, str] = {
     "margin": "the drop that is tolerated",
     "evidence": "a difference with its interval, p-value, number of queries and clusters, and detectable effect",
     "policy": "the rule that leads from evidence to a verdict",
+    "noise floor": "how much the results of an unchanged deployment vary, learnt by replaying it; 0 if deterministic",
+    "look": "one comparison that may page, taken when something changed; each spends from a yearly error budget",
+    "vigil": "what is remembered of a target and suite between cycles, to tell a change from noise",
     "verdict": "`passed`, `regressed`, `trade_off`, `inconclusive` or `invalid`",
-    "incident": "a regression that lasts, under one dedup key",
-    "alert": "one firing or resolved message about an incident",
+    "incident": "what lasts and on-call must know: a regression, missing data, a notifier that takes nothing",
+    "alert": "one firing, acknowledged or resolved message about an incident",
+    "silence": "a time in which alerts that match are held back; what still lasts afterwards is told then",
     "notifier": "an adapter that delivers alerts",
     "cycle": "one pass of the line: probe, evaluate, keep, compare, decide, queue",
 }
@@ -95,11 +101,12 @@ class Query:
     grades: Mapping[str, int] = field(default_factory=dict)
     """Document id to grade."""
     answers: tuple[str, ...] = ()
+    passages: tuple[Passage, ...] = ()
 
     @property
     def is_judged(self) -> bool:
-        """Whether at least one document is known to be relevant."""
-        return any(grade > 0 for grade in self.grades.values())
+        """Whether at least one document or passage is known to be relevant."""
+        return any(grade > 0 for grade in self.grades.values()) or any(each.grade > 0 for each in self.passages)
 
     @property
     def qrels(self) -> tuple[Qrel, ...]:
@@ -131,6 +138,10 @@ class Suite:
     """Strata that must not move when a model gets better at structure (paraphrase, entity)."""
     digest: str = ""
     """SHA-256 over queries, judgements and pairs: the ruler's identity."""
+    corpus: str = field(default="", compare=False)
+    """SHA-256 over the suite's own documents, where it brings them; kept with each run."""
+    depth: int = field(default=0, compare=False)
+    """Hits to ask for at least, where the hits are chunks and ten of them are little text; kept with each run."""
 
     @property
     def strata(self) -> tuple[str, ...]:
@@ -146,6 +157,12 @@ class Ranking:
     scores: tuple[float, ...] | None = None
     deployment: str | None = None
     """What the retriever says it is serving, when it says so."""
+    sources: Sources | None = None
+    """Where the texts of the hits come from, where the retriever says so."""
+    texts: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
+    """The texts of the hits, until the judged quotes have been looked for in them; never kept."""
+    corpus: str | None = field(default=None, compare=False)
+    """What the retriever says it searches, when it says so; kept with the run."""
 
     @property
     def hits(self) -> tuple[Hit, ...]:
@@ -194,6 +211,8 @@ class Run:
     """SHA-256 over every ranking: equal fingerprints mean that nothing a user could see has changed."""
     deployment: str = ""
     """What the target declared it was serving, else the fingerprint."""
+    corpus: str = ""
+    """What the target declared it searches, else the digest of the suite's own documents, else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,3 +260,12 @@ class Measured:
     measurements: Mapping[str, Measurements]
     judged_share: float = float("nan")
     """Share of returned documents that carry a judgement."""
+    labels: Mapping[LabelState, int] = field(default_factory=dict)
+    """States of the judgements that the hits reveal, where passages are judged or sources are told."""
+
+    @property
+    def label_validity(self) -> float:
+        """Share of the revealed judgements that still say what they said, in [0, 1]; 1 where none is revealed."""
+        revealed = sum(self.labels.values())
+        usable = sum(count for state, count in self.labels.items() if state.is_usable)
+        return usable / revealed if revealed else 1.0

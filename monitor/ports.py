@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from monitor.errors import Reason
+from monitor.incident import Incident, IncidentKind, Tally
 from monitor.model import Measured, Outcome, Ranking, Run, RunStatus, Suite
-from monitor.verdict import Alert, Baseline, Delivery, Incident, Swap, Verdict
+from monitor.verdict import Alert, Baseline, Delivery, Swap, Verdict
+from monitor.vigil import Vigil
 
 
 @runtime_checkable
@@ -40,6 +42,9 @@ class Notifier(Protocol):
 
 class Store(Protocol):
     """Where everything is kept. Raises `StoreError` and nothing else."""
+
+    errors: int
+    """Transactions that were not taken since the store was opened."""
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date where that is the store's own business."""
@@ -97,18 +102,48 @@ class Store(Protocol):
         """Every baseline that holds now."""
         ...
 
+    async def vigil(self, target: str, suite_name: str) -> Vigil | None:
+        """What level 1 remembers about a target and suite."""
+        ...
+
+    async def save_vigil(self, target: str, suite_name: str, vigil: Vigil) -> None:
+        """Remember it until the next cycle."""
+        ...
+
     async def save_swap(self, swap: Swap) -> None:
         """Keep that what a target serves has changed."""
         ...
 
-    async def open_incident(self, dedup_key: str) -> Incident | None:
-        """The incident that lasts under this key."""
+    async def latest_swap(self, target: str, suite_names: Sequence[str]) -> Swap | None:
+        """The last change of what a target serves that was seen in one of these suites."""
         ...
 
-    async def save_decision(
-        self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert], notifiers: Sequence[str]
-    ) -> None:
-        """Keep verdict and incident, and queue each alert for each notifier, in one transaction."""
+    async def find_incident(self, kind: IncidentKind, subject: str, dedup_key: str = "") -> Incident | None:
+        """The incident that lasts for a subject, else the last one under the key."""
+        ...
+
+    async def load_incident(self, incident_id: str) -> Incident:
+        """One incident. Raises StoreError naming the id if there is none."""
+        ...
+
+    async def list_incidents(self, limit: int = 50) -> list[Incident]:
+        """Incidents, those that last first, then the newest."""
+        ...
+
+    async def tally_incidents(self) -> list[Tally]:
+        """The noise ledger: what became of the regressions that fired, by target and policy."""
+        ...
+
+    async def save_incident(self, incident: Incident, alerts: Sequence[Alert]) -> bool:
+        """Keep the next revision of an incident and queue its alerts, in one transaction.
+
+        A firing alert is queued for the notifiers that it names, what follows for those who were told; what a silence
+        still holds is taken back when the incident ends. False, and nothing is kept, if another process was first.
+        """
+        ...
+
+    async def save_decision(self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert]) -> bool:
+        """Keep a verdict, and what it changed of an incident as `save_incident` does, in one transaction."""
         ...
 
     async def latest_verdict(self, target: str) -> Verdict | None:
@@ -121,8 +156,8 @@ class Store(Protocol):
         """Take alerts that are due for these notifiers, for ``lease_s`` seconds; in order per dedup key."""
         ...
 
-    async def mark_delivered(self, delivery_id: int, at: datetime) -> None:
-        """The notifier accepted the alert."""
+    async def mark_delivered(self, delivery_ids: Sequence[int], at: datetime) -> None:
+        """The notifiers accepted these alerts."""
         ...
 
     async def mark_undelivered(
@@ -132,5 +167,9 @@ class Store(Protocol):
         ...
 
     async def count_deliveries(self) -> Mapping[str, int]:
-        """Deliveries by state: pending, delivered, dead."""
+        """Deliveries by state: pending, delivered, dead, silenced."""
+        ...
+
+    async def oldest_pending(self) -> datetime | None:
+        """When the alert was created that waits longest; None if none waits."""
         ...

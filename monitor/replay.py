@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from monitor.errors import MonitorError, RetrieverError
+from monitor.evaluation.quotes import look_for_quotes
 from monitor.model import Failure, Outcome, Query
 from monitor.ports import Retriever
 
@@ -74,7 +75,8 @@ async def probe(query: Query, retriever: Retriever, *, depth: int, attempts: int
         except RetrieverError as error:
             failed = error
         else:
-            return Outcome(query.query_id, ranking, duration_s=time.perf_counter() - started)
+            duration_s = time.perf_counter() - started
+            return Outcome(query.query_id, look_for_quotes(ranking, query.passages), duration_s=duration_s)
         if attempt == attempts or not failed.reason.is_worth_retrying:
             break
         await asyncio.sleep(min(failed.retry_after_s or 0.1 * attempt, PATIENCE_S))

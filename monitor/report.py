@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -11,8 +11,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from monitor.evaluation.bounds import judged_shares, upper_bounds
 from monitor.evaluation.scoring import stratum_means
-from monitor.model import Measured, Run
+from monitor.model import Measured, Measurements, Run
+from monitor.passage import Manner
 from monitor.verdict import Baseline, Evidence, Verdict, VerdictName
 
 _COLOURS = {
@@ -32,19 +34,36 @@ def run_table(measured: Measured) -> Table:
         title=f"{measured.suite.name} ({measured.suite.axis}) · {measured.run.target}",
         caption=f"{counts.attempted} queries: {counts.scored} scored, {counts.failed} failed"
         + (f" ({failed})" if failed else "")
-        + f", {counts.skipped} skipped · run {measured.run.run_id}",
+        + f", {counts.skipped} skipped · run {measured.run.run_id}\n"
+        + f"after … how high it could be if the unjudged were relevant{_labels(measured)}",
         title_justify="left",
         caption_justify="left",
     )
-    means = by_stratum(measured)
+    means, upper = by_stratum(measured), by_stratum(measured, upper_bounds(measured))
+    shares = judged_by_stratum(measured)
     measures = list(measured.measurements)
     table.add_column("stratum")
+    table.add_column("judged", justify="right")
     for name in measures:
         table.add_column(name, justify="right")
     for stratum, values in means.items():
-        cells = [f"{values[name]:.4f}" if name in values else "" for name in measures]
-        table.add_row(stratum, *cells, style="bold" if stratum == "overall" else None)
+        cells = [_cell(values, upper.get(stratum, {}), name) for name in measures]
+        share = f"{shares[stratum]:.0%}" if stratum in shares else ""
+        table.add_row(stratum, share, *cells, style="bold" if stratum == "overall" else None)
     return table
+
+
+def _cell(values: Mapping[str, float], upper: Mapping[str, float], name: str) -> str:
+    if name not in values:
+        return ""
+    return f"{values[name]:.4f}" + (f" … {upper[name]:.2f}" if name in upper else "")
+
+
+def _labels(measured: Measured) -> str:
+    """The states of the judgements that the hits revealed, and how often a quote was found only roughly."""
+    told = ", ".join(f"{count} {state}" for state, count in measured.labels.items())
+    rough = f", {fuzzy} hits by fuzzy quote" if (fuzzy := count_fuzzy(measured)) else ""
+    return f"\njudgements seen: {told}{rough}" if told else ""
 
 
 def verdict_text(verdict: Verdict) -> RenderableType:
@@ -104,12 +123,34 @@ def plain(noun: Any, *, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
     return {each.name: finite(getattr(noun, each.name)) for each in fields(noun) if each.name not in leave_out}
 
 
-def by_stratum(measured: Measured) -> dict[str, dict[str, float]]:
-    """Stratum to measure to mean; “overall” first."""
+def by_stratum(
+    measured: Measured, measurements: Mapping[str, Measurements] | None = None
+) -> dict[str, dict[str, float]]:
+    """Stratum to measure to mean, of the run's own measurements or of others on its queries; “overall” first."""
     means: dict[str, dict[str, float]] = {}
-    for stratum, measure, value in stratum_means(measured):
+    for stratum, measure, value in stratum_means(measured, measurements):
         means.setdefault(stratum, {})[measure] = value
     return means
+
+
+def judged_by_stratum(measured: Measured) -> dict[str, float]:
+    """Stratum to the share of what was returned that carries a judgement, mean over queries."""
+    shares = by_stratum(measured, {"judged_share": judged_shares(measured)})
+    return {stratum: values["judged_share"] for stratum, values in shares.items()}
+
+
+def count_fuzzy(measured: Measured) -> int:
+    """Hits in which a judged quote was found only roughly."""
+    sources = (each.ranking.sources for each in measured.run.outcomes if each.ranking and each.ranking.sources)
+    return sum(quoted.manner is Manner.FUZZY for each in sources for quoted in each.quoted or ())
+
+
+def _bounds(measured: Measured) -> dict[str, dict[str, dict[str, float]]]:
+    upper, lower = by_stratum(measured, upper_bounds(measured)), by_stratum(measured)
+    return {
+        stratum: {name: {"lower": lower[stratum][name], "upper": value} for name, value in values.items()}
+        for stratum, values in upper.items()
+    }
 
 
 def run_to_dict(measured: Measured) -> dict[str, Any]:
@@ -134,6 +175,12 @@ def run_to_dict(measured: Measured) -> dict[str, Any]:
         },
         "coverage": counts.coverage,
         "judged_share": finite(measured.judged_share),
+        "judged_shares": judged_by_stratum(measured),
+        "bounds": _bounds(measured),
+        "labels": {str(state): count for state, count in measured.labels.items()},
+        "label_validity": measured.label_validity,
+        "fuzzy_hits": count_fuzzy(measured),
+        "corpus": run.corpus,
         "measures": means.get("overall", {}),
         "strata": {name: values for name, values in means.items() if name != "overall"},
     }

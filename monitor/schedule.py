@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TypeAlias
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -18,11 +20,15 @@ from apscheduler.triggers.interval import IntervalTrigger
 from monitor.adapters.exporters.prometheus import Metrics, Seen
 from monitor.config import Schedule
 from monitor.cycle import Plan, Report, World, run_cycle
-from monitor.decision.incidents import dedup_key
 from monitor.errors import ConfigError, MonitorError
+from monitor.incident import IncidentStatus
+from monitor.watchdog import GRACE_S, Watchdog
 
 _LOG = structlog.get_logger(__name__)
 
+Trigger: TypeAlias = CronTrigger | IntervalTrigger | OrTrigger
+
+_LOOKED_AHEAD = 34
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
@@ -32,8 +38,11 @@ class Timetable:
 
     metrics: Metrics
     plans: Mapping[str, tuple[Schedule, Plan, World]]
+    watchdog: Watchdog | None = None
+    """Told of every cycle that brings data, and of every one that does not."""
     reports: dict[str, Report] = field(default_factory=dict)
     """The last report of each schedule."""
+    _triggers: dict[str, Trigger] = field(default_factory=dict)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self) -> AsyncIOScheduler:
@@ -42,17 +51,19 @@ class Timetable:
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
         scheduler = AsyncIOScheduler(timezone="UTC")
         for position, (name, (schedule, _, world)) in enumerate(self.plans.items()):
+            trigger = self._triggers[name] = trigger_of(schedule, where=f"schedules.{name}")
+            # Offset, so that targets are not all probed in the same instant.
+            first = self.metrics.due[name] = world.now() + timedelta(milliseconds=200 * position)
             scheduler.add_job(
                 self.run_safely,
-                trigger_of(schedule, where=f"schedules.{name}"),
+                trigger,
                 args=(name,),
                 id=name,
                 coalesce=True,
                 max_instances=1,
                 # A late cycle is better than none; the library's default forgets it after one second.
                 misfire_grace_time=None,
-                # Offset, so that targets are not all probed in the same instant.
-                next_run_time=world.now() + timedelta(milliseconds=200 * position),
+                next_run_time=first,
             )
         scheduler.start()
         return scheduler
@@ -71,33 +82,46 @@ class Timetable:
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _run_and_tell(self, name: str) -> None:
-        _, plan, _ = self.plans[name]
+        _, plan, world = self.plans[name]
+        started_at = world.now()
+        # What is due next counts from here on, so that a cycle that never ends is late as well.
+        self.metrics.due[name] = next_after(self._triggers[name], started_at) or started_at
         try:
-            await self.run(name)
+            while _awaits_confirmation(await self.run(name)):
+                _LOG.info("confirming", schedule=name, target=plan.target)
         except MonitorError as error:
-            self.metrics.cycle_failures[plan.target] += 1
+            self._count_failure(name, str(error))
             _LOG.error("cycle_failed", schedule=name, target=plan.target, problem=str(error))
-        except Exception:  # noqa: BLE001 - whatever it is, the other schedules must go on
-            self.metrics.cycle_failures[plan.target] += 1
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other schedules must go on
+            self._count_failure(name, type(error).__name__)
             _LOG.exception("cycle_failed", schedule=name, target=plan.target)
+        self.metrics.cycle_seconds[name] = (world.now() - started_at).total_seconds()
+
+    def _count_failure(self, name: str, problem: str) -> None:
+        self.metrics.cycle_failures[self.plans[name][1].target] += 1
+        if self.watchdog is not None:
+            self.watchdog.failed(name, problem)
 
     async def run(self, name: str) -> Report:
         """Run one cycle and publish what it found."""
         _, plan, world = self.plans[name]
         _LOG.info("cycle_started", schedule=name, target=plan.target)
         report = await run_cycle(plan, world, watch=lambda outcome: self.metrics.watch(plan.target, outcome))
-        incident = await world.store.open_incident(dedup_key(plan.target))
         self.metrics.publish(
             Seen(
                 report.verdict,
                 report.measured,
-                incident is not None,
+                report.incident is not None and report.incident.is_open,
                 world.now(),
                 report.swaps[0] if report.swaps else None,
                 name,
             )
         )
         self.reports[name] = report
+        if self.watchdog is not None and _brought_data(report):
+            await self.watchdog.heard(name)
+        elif self.watchdog is not None:
+            self.watchdog.failed(name, report.verdict.summary)
         _LOG.info(
             "cycle_finished",
             schedule=name,
@@ -109,7 +133,39 @@ class Timetable:
         return report
 
 
-def trigger_of(schedule: Schedule, *, where: str) -> CronTrigger | IntervalTrigger | OrTrigger:
+def _awaits_confirmation(report: Report) -> bool:
+    """Whether another cycle is asked for at once, before on-call is told."""
+    incident = report.incident
+    return report.verdict.name.pages and incident is not None and incident.status is IncidentStatus.SUSPECTED
+
+
+def _brought_data(report: Report) -> bool:
+    floor = report.verdict.policy.coverage_floor
+    return all(each.counts.coverage >= floor for each in report.measured)
+
+
+def silence_allowed_s(schedule: Schedule, at: datetime, *, where: str) -> float:
+    """For how long a schedule may bring no data: as configured, else two intervals and a grace."""
+    if schedule.no_data_after is not None:
+        return schedule.no_data_after
+    return 2 * longest_interval_s(trigger_of(schedule, where=where), at) + GRACE_S
+
+
+def next_after(trigger: Trigger, at: datetime) -> datetime | None:
+    """When a cycle that starts at an instant is followed by the next."""
+    found: datetime | None = trigger.get_next_fire_time(at, at)
+    return found
+
+
+def longest_interval_s(trigger: Trigger, at: datetime) -> float:
+    """The longest time between two of the next cycles: over a weekend, where a schedule knows weekdays."""
+    times = [at]
+    while len(times) < _LOOKED_AHEAD and (following := next_after(trigger, times[-1])):
+        times.append(following)
+    return max(((after - before).total_seconds() for before, after in pairwise(times[1:])), default=0.0)
+
+
+def trigger_of(schedule: Schedule, *, where: str) -> Trigger:
     """The trigger of a schedule, in UTC, where no hour happens twice. Raises ConfigError naming the key."""
     if schedule.every is not None:
         return IntervalTrigger(seconds=schedule.every, timezone="UTC")

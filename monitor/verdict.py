@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from monitor.model import Axis
 
@@ -27,10 +27,14 @@ class VerdictName(StrEnum):
 
 
 class AlertState(StrEnum):
-    """The two messages an incident can send."""
+    """The messages an incident can send."""
 
     FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
+
+
+QueryText = Literal["show", "hash", "withhold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Evidence:
     p_worse: float
     """Null hypothesis: differences are symmetric about zero or larger. NaN below the least number of clusters."""
     p_worse_adjusted: float
+    p_better: float
+    """Null hypothesis: differences are symmetric about zero or smaller."""
     p_better_adjusted: float
     p_not_safe: float
     """Null hypothesis: the candidate lost the margin or more."""
@@ -65,23 +71,84 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How much may be lost, for what it matches: an axis, a suite, a stratum, a measure, or any mix of them."""
+
+    margin: float | None = None
+    floor_absolute: float | None = None
+    floor_relative: float | None = None
+    axis: Axis | None = None
+    suite: str | None = None
+    stratum: str | None = None
+    measure: str | None = None
+
+    def matches(self, axis: Axis, suite: str, stratum: str, measure: str) -> bool:
+        """Whether everything that is stated is so."""
+        stated = ((self.axis, axis), (self.suite, suite), (self.stratum, stratum), (self.measure, measure))
+        return all(wanted is None or wanted == found for wanted, found in stated)
+
+
+class Tolerated(NamedTuple):
+    """What a policy tolerates of one measure of one stratum. Ratios are in [0, 1]."""
+
+    margin: float
+    floor_absolute: float
+    floor_relative: float
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The rule that leads from evidence to a verdict. Ratios are in [0, 1]."""
 
     alpha_page: float = 0.01
+    alpha_year: float = 0.05
     alpha_warn: float = 0.05
     floor_absolute: float = 0.01
     floor_relative: float = 0.02
     margin: float = 0.05
     coverage_floor: float = 0.98
+    label_floor: float = 0.98
+    """Share of the baseline's label validity below which the ruler has moved."""
     min_clusters: int = 12
     resamples: int = 9_999
+    replays: int = 24
+    replayed_queries: int = 500
     gating: Mapping[Axis, tuple[str, ...]] = field(
         default_factory=lambda: {
             Axis.BROAD: ("ndcg@10", "mrr@10", "recall@5", "recall@10"),
             Axis.COMPOSITIONAL: ("pair_accuracy", "mrr@10"),
         }
     )
+    tolerances: tuple[Tolerance, ...] = ()
+    """Exceptions from margin and floors; of those that match, the last one that states a value counts."""
+
+    def tolerance_of(self, axis: Axis, suite: str, stratum: str, measure: str) -> Tolerated:
+        """Margin and floors that hold for one measure of one stratum."""
+        values = Tolerated(self.margin, self.floor_absolute, self.floor_relative)
+        for each in self.tolerances:
+            if each.matches(axis, suite, stratum, measure):
+                stated = {name: getattr(each, name) for name in Tolerated._fields}
+                values = values._replace(**{name: value for name, value in stated.items() if value is not None})
+        return values
+
+    confirm: int = 1
+    recover: int = 2
+    reopen_within: float = 86_400.0
+    critical_absolute: float = 0.05
+    critical_relative: float = 0.10
+    query_text: QueryText = "show"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One comparison that may page. Each look at a new change spends a part of the year's error budget."""
+
+    number: int
+    why: str
+    alpha: float
+    """The error level of this look."""
+    taken: tuple[datetime, ...] = ()
+    """All looks of the last year, this one included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +169,9 @@ class Verdict:
     seed: int
     method: str
     decided_at: datetime
+    look: int = 0
+    """Which look of the year it is; 0 where level 1 saw no change, or a person asked."""
+    look_reason: str = ""
     lost_queries: tuple[Mapping[str, Any], ...] = ()
     """The queries that lost most, worst first, with what was expected and what came back."""
 
@@ -119,25 +189,8 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
-    """A regression that lasts."""
-
-    incident_id: str
-    dedup_key: str
-    target: str
-    verdict_name: VerdictName
-    opened_at: datetime
-    resolved_at: datetime | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it still lasts."""
-        return self.resolved_at is None
-
-
-@dataclass(frozen=True, slots=True)
 class Alert:
-    """One firing or resolved message. ``alert_id`` stays the same however often it is sent."""
+    """One message about an incident. ``alert_id`` stays the same however often it is sent."""
 
     alert_id: str
     incident_id: str
@@ -145,6 +198,12 @@ class Alert:
     state: AlertState
     payload: Mapping[str, Any]
     created_at: datetime
+    notifiers: tuple[str, ...] = ()
+    """Who is told that it fires; what follows goes to whoever was told."""
+    silenced_until: datetime | None = None
+    """Held back until then, and sent only if the incident still lasts."""
+    silence: str = ""
+    """Why it is held back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def plan_for(parts: Parts, target: str, suites: tuple[str, ...], policy: str = "
         raise ConfigError("targets", f"no target is called {target}; there are: {listed}")
     loaded = tuple(load_suite(parts.config, name) for name in suites)
     _refuse_one_suite_twice(zip(suites, (suite.name for suite in loaded), strict=True))
-    return Plan(target, loaded, parts.config.policy(policy))
+    return Plan(target, loaded, parts.config.policy(policy), policy_name=policy)
 
 
 def _refuse_one_suite_twice(named: Iterable[tuple[str, str]]) -> None:

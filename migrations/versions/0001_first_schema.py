@@ -15,18 +15,36 @@ def upgrade() -> None:
         sa.Column("incident_id", sa.Text(), nullable=False),
         sa.Column("dedup_key", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Text(), nullable=False),
         sa.Column("verdict_name", sa.Text(), nullable=False),
+        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column("n_paging", sa.Integer(), nullable=False),
+        sa.Column("recovering", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("axes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("baseline_run_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("reopened", sa.Integer(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("fired_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("acknowledged_by", sa.Text(), nullable=False),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolution", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("incident_id", name=op.f("incident_pkey")),
     )
     op.create_index(
-        "incident_open_idx",
+        "incident_lasting_idx",
         "incident",
-        ["dedup_key"],
+        ["kind", "subject"],
         unique=True,
-        postgresql_where=sa.text("resolved_at IS NULL"),
+        postgresql_where=sa.text("status IN ('suspected', 'open', 'acknowledged')"),
     )
+    op.create_index("incident_dedup_key_idx", "incident", ["dedup_key"], unique=False)
     op.create_table(
         "suite",
         sa.Column("digest", sa.Text(), nullable=False),
@@ -51,6 +69,8 @@ def upgrade() -> None:
         sa.Column("policy_digest", sa.Text(), nullable=False),
         sa.Column("seed", sa.BigInteger(), nullable=False),
         sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("look", sa.Integer(), nullable=False),
+        sa.Column("look_reason", sa.Text(), nullable=False),
         sa.Column("lost_queries", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("verdict_id", name=op.f("verdict_pkey")),
@@ -64,9 +84,13 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("notifiers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("silenced_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("silence", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["incident_id"], ["incident.incident_id"], name=op.f("alert_incident_id_fkey")),
         sa.PrimaryKeyConstraint("alert_id", name=op.f("alert_pkey")),
     )
+    op.create_index("alert_incident_id_idx", "alert", ["incident_id"], unique=False)
     op.create_table(
         "run",
         sa.Column("run_id", sa.Text(), nullable=False),
@@ -82,6 +106,7 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("fingerprint", sa.Text(), server_default="", nullable=False),
         sa.Column("deployment", sa.Text(), server_default="", nullable=False),
+        sa.Column("corpus", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(["suite_digest"], ["suite.digest"], name=op.f("run_suite_digest_fkey")),
         sa.PrimaryKeyConstraint("run_id", name=op.f("run_pkey")),
     )
@@ -98,6 +123,7 @@ def upgrade() -> None:
         sa.Column("grades", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("answers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("pair", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("passages", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(["digest"], ["suite.digest"], name=op.f("suite_query_digest_fkey")),
         sa.PrimaryKeyConstraint("digest", "query_id", name=op.f("suite_query_pkey")),
     )
@@ -129,7 +155,7 @@ def upgrade() -> None:
         sa.Column("dedup_key", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), server_default="pending", nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -141,7 +167,14 @@ def upgrade() -> None:
     op.create_index(
         "delivery_pending_idx",
         "delivery",
-        ["next_attempt_at"],
+        ["notifier", "delivery_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index(
+        "delivery_lane_idx",
+        "delivery",
+        ["notifier", "dedup_key", "delivery_id"],
         unique=False,
         postgresql_where=sa.text("state = 'pending'"),
     )
@@ -163,7 +196,15 @@ def upgrade() -> None:
         sa.Column("doc_ids", sa.JSON(), nullable=True),
         sa.Column("scores", sa.JSON(), nullable=True),
         sa.Column("deployment", sa.Text(), nullable=True),
+        sa.Column("sources", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", "query_id", name=op.f("outcome_pkey")),
+    )
+    op.create_table(
+        "vigil",
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("suite_name", sa.Text(), nullable=False),
+        sa.Column("state", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("target", "suite_name", name=op.f("vigil_pkey")),
     )
     op.create_table(
         "swap",
@@ -183,8 +224,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Undo it."""
     op.drop_table("swap")
+    op.drop_table("vigil")
     op.drop_table("outcome")
     op.drop_table("measurement")
+    op.drop_index("delivery_lane_idx", table_name="delivery", postgresql_where=sa.text("state = 'pending'"))
     op.drop_index("delivery_pending_idx", table_name="delivery", postgresql_where=sa.text("state = 'pending'"))
     op.drop_table("delivery")
     op.drop_index("baseline_current_idx", table_name="baseline", postgresql_where=sa.text("retired_at IS NULL"))
@@ -193,9 +236,15 @@ def downgrade() -> None:
     op.drop_index("run_target_suite_idx", table_name="run")
     op.drop_index("run_running_idx", table_name="run", postgresql_where=sa.text("status = 'running'"))
     op.drop_table("run")
+    op.drop_index("alert_incident_id_idx", table_name="alert")
     op.drop_table("alert")
     op.drop_index("verdict_target_idx", table_name="verdict")
     op.drop_table("verdict")
     op.drop_table("suite")
-    op.drop_index("incident_open_idx", table_name="incident", postgresql_where=sa.text("resolved_at IS NULL"))
+    op.drop_index("incident_dedup_key_idx", table_name="incident")
+    op.drop_index(
+        "incident_lasting_idx",
+        table_name="incident",
+        postgresql_where=sa.text("status IN ('suspected', 'open', 'acknowledged')"),
+    )
     op.drop_table("incident")

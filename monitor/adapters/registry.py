@@ -18,6 +18,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "notifier": {
         "webhook": "monitor.adapters.notifiers.webhook:WebhookNotifier",
+        "slack": "monitor.adapters.notifiers.slack:SlackNotifier",
+        "pagerduty": "monitor.adapters.notifiers.pagerduty:PagerDutyNotifier",
+        "alertmanager": "monitor.adapters.notifiers.alertmanager:AlertmanagerNotifier",
+        "teams": "monitor.adapters.notifiers.teams:TeamsNotifier",
+        "grafana_oncall": "monitor.adapters.notifiers.grafana_oncall:GrafanaOnCallNotifier",
+        "email": "monitor.adapters.notifiers.email:EmailNotifier",
     },
 }
 """Port to name to class. A class names its ``Options`` and takes an instance of them."""

@@ -7,21 +7,26 @@ from dataclasses import replace
 
 import numpy as np
 
+from monitor.decision.exact import sign_flip_p
 from monitor.decision.pairing import Paired, pair
 from monitor.decision.power import detectable_drop
 from monitor.decision.significance import (
     cluster_sums,
+    holm,
     interval,
     non_inferiority,
     sign_flips,
     standard_error,
     step_down,
 )
-from monitor.model import Measured
+from monitor.model import Floats, Measured
 from monitor.verdict import Evidence, Policy
 
-METHOD = "cluster-sign-flip-maxt/2"
+METHOD = "cluster-sign-flip-maxt/3"
 """Changes whenever the same runs could lead to other numbers."""
+
+FEW = 10
+"""With no more flips than this beyond what was observed, a sampled p-value is too coarse to be told."""
 
 
 def compare(
@@ -36,24 +41,40 @@ def compare(
     everything = [paired for before, after in pairs_of_runs for paired in pair(before, after, policy)]
     found = {id(paired): _describe(paired, policy) for paired in everything}
     testable = [paired for paired in everything if paired.n_clusters >= policy.min_clusters]
-    observed, null = sign_flips(cluster_sums(testable), resamples=policy.resamples, rng=rng)
+    sums = cluster_sums(testable)
+    observed, null = sign_flips(sums, resamples=policy.resamples, rng=rng)
     for gating in (True, False):
         columns = [column for column, paired in enumerate(testable) if paired.gating is gating]
-        _, better = step_down(observed[columns], null[:, columns])
-        worse, worse_adjusted = step_down(-observed[columns], -null[:, columns])
+        worse, worse_adjusted = _p_values(-sums[:, columns], -observed[columns], -null[:, columns])
+        better, better_adjusted = _p_values(sums[:, columns], observed[columns], null[:, columns])
         for at, column in enumerate(columns):
             found[id(testable[column])] = replace(
                 found[id(testable[column])],
                 p_worse=float(worse[at]),
                 p_worse_adjusted=float(worse_adjusted[at]),
-                p_better_adjusted=float(better[at]),
+                p_better=float(better[at]),
+                p_better_adjusted=float(better_adjusted[at]),
             )
     return [found[id(paired)] for paired in everything]
+
+
+def _p_values(sums: Floats, observed: Floats, null: Floats) -> tuple[Floats, Floats]:
+    """Raw and adjusted p-values, finer than the flips can tell where they tell next to nothing.
+
+    Where (nearly) no flip reached what was observed, the raw p-value is computed without sampling; where (nearly) none
+    did over the whole family, the adjusted one is Holm's bound on those, if that is smaller.
+    """
+    raw, adjusted = step_down(observed, null)
+    coarse = FEW / (len(null) + 1.0)
+    for column in np.flatnonzero(raw <= coarse):
+        raw[column] = sign_flip_p(sums[:, column])
+    return raw, np.maximum(raw, np.where(adjusted <= coarse, np.minimum(adjusted, holm(raw)), adjusted))
 
 
 def _describe(paired: Paired, policy: Policy) -> Evidence:
     lower, upper = interval(paired)
     unknown = float("nan")
+    tolerated = policy.tolerance_of(paired.axis, paired.suite, paired.stratum, paired.measure)
     return Evidence(
         paired.suite,
         paired.axis,
@@ -69,7 +90,8 @@ def _describe(paired: Paired, policy: Policy) -> Evidence:
         upper,
         p_worse=unknown,
         p_worse_adjusted=unknown,
+        p_better=unknown,
         p_better_adjusted=unknown,
-        p_not_safe=non_inferiority(paired, margin=policy.margin),
+        p_not_safe=non_inferiority(paired, margin=tolerated.margin),
         mde=detectable_drop(standard_error(paired), alpha=policy.alpha_warn),
     )

@@ -9,7 +9,7 @@ from scipy import optimize, special, stats
 
 from monitor.model import Floats
 
-LATTICE_LIMIT, SADDLEPOINT_FROM = 4_000_000, 100
+LATTICE_LIMIT, SADDLEPOINT_FROM, EFFECTIVE_FROM, GRID_UP_TO = 4_000_000, 100, 35.0, 1_000
 _UNITS = (1, 2, 6, 12, 60, 420, 2520)
 """Denominators of the measures' values: 2,520 is the least common multiple of the ranks 1 to 10."""
 _GRID = 2**16
@@ -23,8 +23,9 @@ def sign_flip_p(sums: Floats) -> float:
 
     The method is chosen by size. Where the sums are multiples of a common fraction, as those of recall, hits,
     pairs and reciprocal ranks are, their distribution is convolved exactly while that takes less than a few
-    million additions. Else, from 100 non-zero sums on, it is Lugannani and Rice's saddlepoint approximation, and
-    below that a convolution on a fine grid with the rounding counted against significance.
+    million additions. Else, from 100 non-zero sums on of which no few dominate, it is Lugannani and Rice's
+    saddlepoint approximation, and otherwise a convolution on a fine grid with the rounding counted against
+    significance.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def sign_flip_p(sums: Floats) -> float:
     unit = _unit(sums)
     if unit and len(sums) * np.abs(sums).sum() / unit <= LATTICE_LIMIT:
         return _convolved(np.abs(sums) / unit, sums.sum() / unit, slack=0.0)
-    if len(sums) >= SADDLEPOINT_FROM:
+    if len(sums) >= SADDLEPOINT_FROM and (_effective(sums) >= EFFECTIVE_FROM or len(sums) > GRID_UP_TO):
         return _saddlepoint(np.abs(sums), float(sums.sum()))
     unit = float(np.abs(sums).sum()) / _GRID
     return _convolved(np.abs(sums) / unit, sums.sum() / unit, slack=len(sums) / 2)
@@ -77,10 +78,16 @@ def mcnemar_mid_p(losses: int, gains: int) -> float:
 def _unit(sums: Floats) -> float:
     """The fraction of which all sums are multiples; 0 if there is none."""
     for denominator in _UNITS:
-        scaled = sums * denominator
-        if np.abs(scaled - np.round(scaled)).max() < 1e-6:
+        whole = np.round(sums * denominator)
+        if whole.all() and np.abs(sums * denominator - whole).max() < 1e-9:
             return 1.0 / denominator
     return 0.0
+
+
+def _effective(sums: Floats) -> float:
+    """How many equally large sums would be as close to normal as these: (ΣS²)²/ΣS⁴."""
+    squares = (sums / np.abs(sums).max()) ** 2
+    return float(squares.sum() ** 2 / (squares @ squares))
 
 
 def _convolved(sizes: Floats, total: float, *, slack: float) -> float:

@@ -43,7 +43,9 @@ def _losses(before: Measured, after: Measured) -> list[dict[str, Any]]:
 
 
 def _told(query: Query, pair: Pair | None, old: Outcome, new: Outcome) -> dict[str, Any]:
-    expected = [pair.satisfying_id] if pair else [doc for doc, grade in query.grades.items() if grade > 0]
+    relevant = [doc_id for doc_id, grade in query.grades.items() if grade > 0]
+    relevant += [passage.name for passage in query.passages if passage.grade > 0]
+    expected = [pair.satisfying_id] if pair else relevant
     return {
         "query_id": query.query_id,
         "query": query.text,

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from monitor.decision.pairing import OVERALL
 from monitor.model import Axis, Counts
 from monitor.verdict import Evidence, Policy, VerdictName
 
@@ -24,24 +25,25 @@ class Judgement:
     advice: str
 
 
-def judge(evidence: Sequence[Evidence], policy: Policy) -> Judgement:
+def judge(evidence: Sequence[Evidence], policy: Policy, *, may_page: bool = True) -> Judgement:
     """The verdict that the policy draws from the evidence.
 
-    ``trade_off``: the broad axis fell and a compositional stratum rose, each significant after correction
-    and beyond the floor. ``regressed``: any gating measure fell so. ``passed``: every gating measure is
-    shown to have lost less than the margin. ``inconclusive``: the rest.
+    ``trade_off``: the broad axis fell and the compositional axis rose. Either some broad measure fell and some
+    compositional one rose, each significant after correction and beyond its floor; or the leading measures of
+    both whole axes did, where by intersection and union no correction is due (Berger 1982). ``regressed``: any
+    gating measure fell so. ``passed``: every gating measure is shown to have lost less than its margin.
+    ``inconclusive``: the rest, and every drop while ``may_page`` is false: nothing has changed but noise.
     """
     fallen = sorted((each for each in evidence if has_fallen(each, policy)), key=_difference)
-    risen = [each for each in evidence if _has_risen(each, policy)]
-    broad = [each for each in fallen if each.axis is Axis.BROAD]
-    if broad and risen:
-        best = max(risen, key=_difference)
+    if fallen and not may_page:
         return Judgement(
-            VerdictName.TRADE_OFF,
-            f"{_sentence(broad)} Meanwhile {_where(best)} rose {_points(best.difference)} points: "
-            "this is the trade-off of training for structure.",
-            "roll back",
+            VerdictName.INCONCLUSIVE,
+            f"{_sentence(fallen)} But nothing was seen to change: so far this is within the noise of replays.",
+            "watch",
         )
+    traded = _traded(evidence, fallen, policy) if may_page else None
+    if traded:
+        return Judgement(VerdictName.TRADE_OFF, _trade_off_sentence(*traded, evidence, policy), "roll back")
     if fallen:
         return Judgement(VerdictName.REGRESSED, _sentence(fallen), "roll back")
     return _judge_safety([each for each in evidence if each.gating], policy)
@@ -54,8 +56,8 @@ def refuse_coverage(share: float, suite: str, counts: Counts, policy: Policy) ->
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.reasons.items())) or "in the baseline"
     return Judgement(
         VerdictName.INVALID,
-        f"Coverage of {suite} is {share:.1%}, below the floor of {policy.coverage_floor:.0%} "
-        f"({counts.failed} of {counts.attempted} probes failed: {reasons}).",
+        f"Coverage of {suite} is {share:.1%}, below the floor of {100 * policy.coverage_floor:g}% "
+        f"({counts.failed} of {counts.scored + counts.failed} probes failed: {reasons}).",
         "mend the target or the connection to it; no quality was judged",
     )
 
@@ -81,11 +83,14 @@ def digest_of(policy: Policy) -> str:
 
 def has_fallen(evidence: Evidence, policy: Policy) -> bool:
     """Whether a gating measure fell, significantly after correction and beyond both floors."""
+    return evidence.gating and evidence.p_worse_adjusted <= policy.alpha_page and _is_beyond_floors(evidence, policy)
+
+
+def _is_beyond_floors(evidence: Evidence, policy: Policy) -> bool:
+    tolerance = policy.tolerance_of(evidence.axis, evidence.suite, evidence.stratum, evidence.measure)
     return (
-        evidence.gating
-        and evidence.p_worse_adjusted <= policy.alpha_page
-        and evidence.difference <= -policy.floor_absolute
-        and not evidence.relative_difference > -policy.floor_relative
+        evidence.difference <= -tolerance.floor_absolute
+        and not evidence.relative_difference > -tolerance.floor_relative
     )
 
 
@@ -98,6 +103,47 @@ def _has_risen(evidence: Evidence, policy: Policy) -> bool:
     )
 
 
+def _traded(
+    evidence: Sequence[Evidence], fallen: Sequence[Evidence], policy: Policy
+) -> tuple[list[Evidence], Evidence] | None:
+    """What fell on the broad axis, and what rose most on the compositional one, if both did."""
+    broad = [each for each in fallen if each.axis is Axis.BROAD]
+    risen = [each for each in evidence if _has_risen(each, policy)]
+    if broad and risen:
+        return broad, max(risen, key=_difference)
+    leading = [each for each in evidence if each.stratum == OVERALL and each.measure == _leading(each.axis, policy)]
+    lost = [each for each in leading if each.axis is Axis.BROAD and _is_beyond_floors(each, policy)]
+    gained = [e for e in leading if e.axis is Axis.COMPOSITIONAL and e.difference >= policy.floor_absolute]
+    for fell in lost:
+        for rose in gained:
+            if max(fell.p_worse, rose.p_better) <= policy.alpha_page:
+                return [fell], rose
+    return None
+
+
+def _leading(axis: Axis, policy: Policy) -> str:
+    return next(iter(policy.gating.get(axis, ())), "")
+
+
+def _trade_off_sentence(broad: Sequence[Evidence], rose: Evidence, evidence: Sequence[Evidence], policy: Policy) -> str:
+    """What fell, what rose, what did not move, and whether the gain is hollow."""
+    others = [
+        each
+        for each in evidence
+        if each.axis is Axis.COMPOSITIONAL and each.measure == rose.measure and each.stratum != OVERALL
+    ]
+    still = [each.stratum for each in others if each.gating and each.lower <= 0 <= each.upper]
+    controls = [each for each in others if not each.gating and each.p_worse <= policy.alpha_warn]
+    hollow = [each for each in controls if _is_beyond_floors(each, policy)]
+    told = f"{_sentence(broad)} Meanwhile {_where(rose)} rose {_points(rose.difference)} points"
+    if still:
+        told += f"; {', '.join(still[:3])}{f' and {len(still) - 3} more' if len(still) > 3 else ''} did not move"
+    if hollow:
+        fell = ", ".join(f"{each.stratum} {_points(each.difference)}" for each in hollow)
+        told += f"; the gain is hollow, for a control fell with it ({fell})"
+    return f"{told}: this is the trade-off of training for structure."
+
+
 def _judge_safety(gating: Sequence[Evidence], policy: Policy) -> Judgement:
     if not gating:
         return Judgement(
@@ -105,31 +151,38 @@ def _judge_safety(gating: Sequence[Evidence], policy: Policy) -> Judgement:
         )
     if all(each.lower == each.upper == 0 for each in gating):
         return Judgement(VerdictName.PASSED, "Every result is what it was: nothing has changed.", "keep")
-    unsafe = [each for each in gating if not each.p_not_safe <= policy.alpha_warn]
+    tested = [each for each in gating if not math.isnan(each.p_worse)]
+    untested = sorted({_stratum(each) for each in gating} - {_stratum(each) for each in tested})
+    note = f" Not tested, for want of {policy.min_clusters} clusters: {', '.join(untested)}." if untested else ""
+    if not tested:
+        return Judgement(VerdictName.INCONCLUSIVE, f"Nothing could be tested.{note}", "add queries from more sources")
+    unsafe = [each for each in tested if not each.p_not_safe <= policy.alpha_warn]
+    worst = min(unsafe or tested, key=_difference)
+    told = f"{_where(worst)} ({_points(worst.difference)} points"
     if not unsafe:
         return Judgement(
             VerdictName.PASSED,
-            f"Every gating measure kept at least {1 - policy.margin:.0%} of its baseline; {_noted(gating)}.",
+            f"Every gating measure kept at least {1 - policy.margin:.0%} of its baseline; "
+            f"the lowest is {told}{', significant' if _is_sure(worst, policy) else ''}).{note}",
             "keep",
         )
-    worst = min(unsafe, key=_difference)
+    no_drop = "No drop beyond the floors" if any(_is_sure(each, policy) for each in unsafe) else "No significant drop"
     return Judgement(
         VerdictName.INCONCLUSIVE,
-        f"No significant drop, but {len(unsafe)} of {len(gating)} gating measures are not shown to be within "
-        f"{policy.margin:.0%}; the least certain is {_where(worst)} ({_points(worst.difference)} points, "
-        f"{worst.n_queries} queries, detectable from {_points(worst.mde)}).",
+        f"{no_drop}, but {len(unsafe)} of {len(tested)} gating measures are not shown to be within "
+        f"{policy.margin:.0%}; the least certain is {told}, "
+        f"{worst.n_queries} queries, detectable from {_points(worst.mde)}).{note}",
         "watch",
     )
 
 
-def _noted(gating: Sequence[Evidence]) -> str:
-    worst = min(gating, key=_difference)
-    return f"the lowest is {_where(worst)} with {_points(worst.difference)} points"
+def _is_sure(evidence: Evidence, policy: Policy) -> bool:
+    return evidence.p_worse_adjusted <= policy.alpha_page
 
 
 def _sentence(fallen: Sequence[Evidence]) -> str:
     """The widest drop there is, said with its certainty: the whole axis before a part of it."""
-    overall = [each for each in fallen if each.stratum == "overall"]
+    overall = [each for each in fallen if each.stratum == OVERALL]
     told = min(overall or fallen, key=_difference)
     also = len(fallen) - 1
     return (
@@ -137,13 +190,16 @@ def _sentence(fallen: Sequence[Evidence]) -> str:
         f"{told.baseline_mean:.3f} → {told.candidate_mean:.3f} "
         f"(95 % interval {_points(-told.upper)} to {_points(-told.lower)}, adjusted p = {told.p_worse_adjusted:.2g}, "
         f"{told.n_queries} queries in {told.n_clusters} clusters)"
-        + (f", and {also} other measures with it." if also else ".")
+        + (f", and {also} other measure{'s' if also > 1 else ''} with it." if also else ".")
     )
 
 
 def _where(evidence: Evidence) -> str:
-    stratum = "" if evidence.stratum == "overall" else f" {evidence.stratum}"
-    return f"{evidence.axis}{stratum} {evidence.measure}"
+    return f"{_stratum(evidence)} {evidence.measure}"
+
+
+def _stratum(evidence: Evidence) -> str:
+    return str(evidence.axis) if evidence.stratum == OVERALL else f"{evidence.axis} {evidence.stratum}"
 
 
 def _points(value: float) -> str:

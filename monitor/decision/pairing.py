@@ -15,6 +15,11 @@ from monitor.verdict import Policy
 OVERALL = "overall"
 """Name of the stratum that is the whole suite."""
 
+_RE_ANCHOR = (
+    "check the judgements with `recallwatch suite lint`, re-anchor those that moved, and promote a new run with "
+    "`recallwatch baseline promote`"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Paired:
@@ -59,9 +64,10 @@ def pair(baseline: Measured, candidate: Measured, policy: Policy) -> list[Paired
     A query that failed in either run leaves both. Measures that the policy gates on are marked, except on
     the control strata.
 
-    Raises ComparisonError if suite, judgements or depth differ.
+    Raises ComparisonError if suite, judgements, depth or corpus differ, or the judgements have lost their places.
     """
     refuse_unlike(baseline, candidate)
+    refuse_lost_labels(baseline, candidate, policy)
     strata = candidate.suite.strata
     names = (OVERALL, *strata) if len(strata) > 1 else (OVERALL,)
     measures = [name for name in candidate.measurements if name in baseline.measurements]
@@ -85,6 +91,21 @@ def refuse_unlike(baseline: Measured, candidate: Measured) -> None:
         raise ComparisonError(
             f"the baseline asked for {baseline.run.depth} hits and this run for {candidate.run.depth}: "
             "promote a run of the new depth with `recallwatch baseline promote`"
+        )
+    before, after = baseline.run.corpus, candidate.run.corpus
+    if before and after and before != after:
+        raise ComparisonError(
+            f"the corpus under suite {candidate.suite.name} has changed since the baseline "
+            f"({before:.12} → {after:.12}): {_RE_ANCHOR}"
+        )
+
+
+def refuse_lost_labels(baseline: Measured, candidate: Measured, policy: Policy) -> None:
+    """Raise ComparisonError if fewer judgements still hold than did in the baseline, as far as the hits reveal it."""
+    if candidate.label_validity < policy.label_floor * baseline.label_validity:
+        raise ComparisonError(
+            f"{candidate.label_validity:.1%} of the judgements of suite {candidate.suite.name} that the hits reveal "
+            f"still hold, where {baseline.label_validity:.1%} did in the baseline: {_RE_ANCHOR}"
         )
 
 

@@ -187,9 +187,12 @@ async def _keep_running(daemon: Daemon, url: str, telling: Telling) -> None:
     await asyncio.Event().wait()
 
 
+_SHOWN = ("state", "severity", "verdict", "summary", "advice", "target", "opened_at", "duration_s")
+
+
 def _short(message: dict[str, Any]) -> dict[str, Any]:
-    """A message without its long lists, for the screen."""
-    data = {key: value for key, value in message["data"].items() if key not in ("fallen", "lost_queries")}
+    """What on-call would read first, for the screen; the whole message is as long as an incident is wide."""
+    data = {key: message["data"][key] for key in _SHOWN if message["data"].get(key) is not None}
     lost = [each["query"] for each in message["data"]["lost_queries"][:3]]
     return {"type": message["type"], **data, "fallen": len(message["data"]["fallen"]), "lost_most": lost}
 

@@ -7,8 +7,9 @@ once and every measure is a sum over them. Rank is position: nothing is sorted h
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,14 @@ from monitor.errors import ComparisonError
 from monitor.model import Floats
 
 Integers = NDArray[np.intp]
+
+
+class Ranked(Protocol):
+    """What tells the position of a document, or raises ValueError: a tuple of ids does."""
+
+    def index(self, doc_id: str, /) -> int:
+        """The first position of a document; 0 is rank 1."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,7 @@ class Relevance:
         return _sum_by_query(self.ideal_query, None, self.n_queries)
 
 
-def locate(rankings: Iterable[tuple[Sequence[str], Mapping[str, int]]]) -> Relevance:
+def locate(rankings: Iterable[tuple[Ranked, Mapping[str, int]]]) -> Relevance:
     """Positions of the relevant documents in rankings, given as (document ids, grades) for each query.
 
     A grade above 0 is relevant. If a ranking repeats a document, its first position counts.

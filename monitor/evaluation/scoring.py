@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from monitor.errors import ComparisonError
+from monitor.evaluation.labels import Resolved, label_states, resolve
 from monitor.evaluation.pairs import mirrored_accuracy, pair_accuracy
 from monitor.evaluation.retrieval import evaluate, locate, parse_measure
-from monitor.model import Counts, Measured, Measurements, Outcome, Ranking, Run, Suite
+from monitor.model import Counts, Measured, Measurements, Outcome, Query, Ranking, Run, Suite
+from monitor.passage import LabelState
 
 REPORTED = ("recall@5", "recall@10", "mrr@10", "ndcg@10", "success@5")
 """Rank measures of every run; a policy may name more."""
+
+Grades = Mapping[str, int]
 
 PAIR_MEASURES = {"pair_accuracy": pair_accuracy, "mirrored_accuracy": mirrored_accuracy}
 
@@ -45,27 +49,47 @@ def measure(run: Run, suite: Suite, measures: Sequence[str] = REPORTED) -> Measu
         for query in suite.queries
         if query.is_judged and (ranking := outcomes[query.query_id].ranking) is not None
     }
+    judged = judge(suite, rankings)
     return Measured(
         run,
         suite,
         _count(suite, outcomes.values(), len(rankings)),
-        dict(_rank_measurements(suite, rankings, measures)) | dict(_pair_measurements(suite, rankings)),
-        _judged_share(suite, rankings),
+        dict(_rank_measurements(judged, measures)) | dict(_pair_measurements(suite, rankings)),
+        _judged_share(judged),
+        _label_counts(suite, rankings),
     )
 
 
-def stratum_means(measured: Measured) -> Iterator[tuple[str, str, float]]:
-    """Stratum, measure and mean, for the whole suite (“overall”) and each stratum with a scored query."""
+def judge(suite: Suite, rankings: Mapping[str, Ranking]) -> dict[str, tuple[tuple[str, ...] | Resolved, Grades]]:
+    """Each ranking as its judgements see it, with their grades: the documents as they came, or the units found."""
+    scored = [(query, rankings[query.query_id]) for query in suite.queries if query.query_id in rankings]
+    return {query.query_id: _judge(query, ranking) for query, ranking in scored}
+
+
+def _judge(query: Query, ranking: Ranking) -> tuple[tuple[str, ...] | Resolved, Grades]:
+    if not query.passages and ranking.sources is None:
+        return ranking.doc_ids, query.grades
+    resolved = resolve(query, ranking)
+    return resolved, resolved.grades
+
+
+def stratum_means(
+    measured: Measured, measurements: Mapping[str, Measurements] | None = None
+) -> Iterator[tuple[str, str, float]]:
+    """Stratum, measure and mean, for the whole suite (“overall”) and each stratum with a scored query.
+
+    They are of the run's own measurements, unless others on its queries are given.
+    """
     stratum_of = {query.query_id: query.stratum for query in measured.suite.queries}
-    for measurements in measured.measurements.values():
-        if len(measurements.values):
-            yield "overall", measurements.measure, measurements.mean
+    for each in (measured.measurements if measurements is None else measurements).values():
+        if len(each.values):
+            yield "overall", each.measure, each.mean
         values: dict[str, list[float]] = {}
-        for query_id, value in zip(measurements.query_ids, measurements.values.tolist(), strict=True):
+        for query_id, value in zip(each.query_ids, each.values.tolist(), strict=True):
             values.setdefault(stratum_of[query_id], []).append(value)
         if len(measured.suite.strata) > 1:
             for stratum, numbers in values.items():
-                yield stratum, measurements.measure, math.fsum(numbers) / len(numbers)
+                yield stratum, each.measure, math.fsum(numbers) / len(numbers)
 
 
 def fingerprint(outcomes: Iterable[Outcome]) -> str:
@@ -74,6 +98,8 @@ def fingerprint(outcomes: Iterable[Outcome]) -> str:
     for outcome in sorted(outcomes, key=lambda each: each.query_id):
         if outcome.ranking is not None:
             digest.update("\x1f".join((outcome.query_id, *outcome.ranking.doc_ids, "\n")).encode())
+            if outcome.ranking.sources is not None:
+                digest.update(repr(outcome.ranking.sources).encode())
     return digest.hexdigest()
 
 
@@ -92,11 +118,10 @@ def _count(suite: Suite, outcomes: Iterable[Outcome], scored: int) -> Counts:
 
 
 def _rank_measurements(
-    suite: Suite, rankings: dict[str, Ranking], measures: Sequence[str]
+    judged: Mapping[str, tuple[tuple[str, ...] | Resolved, Grades]], measures: Sequence[str]
 ) -> Iterable[tuple[str, Measurements]]:
-    scored = [query for query in suite.queries if query.query_id in rankings]
-    relevance = locate((rankings[query.query_id].doc_ids, query.grades) for query in scored)
-    ids = tuple(query.query_id for query in scored)
+    relevance = locate(judged.values())
+    ids = tuple(judged)
     return [(name, Measurements(name, ids, evaluate(relevance, name))) for name in measures]
 
 
@@ -105,11 +130,23 @@ def _pair_measurements(suite: Suite, rankings: dict[str, Ranking]) -> Iterable[t
     return [(name, Measurements(name, ids, values)) for name, ids, values in computed if ids]
 
 
-def _judged_share(suite: Suite, rankings: dict[str, Ranking]) -> float:
-    shares = [
-        sum(doc_id in query.grades for doc_id in rankings[query.query_id].doc_ids)
-        / len(rankings[query.query_id].doc_ids)
-        for query in suite.queries
-        if query.query_id in rankings and rankings[query.query_id].doc_ids
-    ]
+def _judged_share(judged: Mapping[str, tuple[tuple[str, ...] | Resolved, Grades]]) -> float:
+    shares = [share for ranked, grades in judged.values() if not math.isnan(share := judged_share(ranked, grades))]
     return float(np.mean(shares)) if shares else float("nan")
+
+
+def judged_share(ranked: tuple[str, ...] | Resolved, grades: Grades) -> float:
+    """Share of what was returned that carries a judgement, in [0, 1]; NaN where nothing was returned."""
+    if isinstance(ranked, Resolved):
+        return len(ranked.judged) / ranked.n_positions if ranked.n_positions else math.nan
+    return sum(doc_id in grades for doc_id in ranked) / len(ranked) if ranked else math.nan
+
+
+def _label_counts(suite: Suite, rankings: Mapping[str, Ranking]) -> dict[LabelState, int]:
+    """States of the judgements, where the hits could reveal more than their ids."""
+    counts: Counter[LabelState] = Counter()
+    for query in suite.queries:
+        ranking = rankings.get(query.query_id)
+        if ranking is not None and (query.passages or ranking.sources is not None):
+            counts.update(label_states(query, ranking).values())
+    return {state: counts[state] for state in LabelState if counts[state]}

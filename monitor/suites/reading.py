@@ -1,9 +1,10 @@
 """Reading a suite from its folder: the BEIR layout, with what recallwatch adds to it.
 
-    <folder>/suite.yaml        title, version, axis, owner, licence, controls     (optional)
+    <folder>/suite.yaml        title, version, axis, owner, licence, controls, depth     (optional)
     <folder>/corpus.jsonl      {"_id", "title", "text"}                            (optional)
     <folder>/queries.jsonl     {"_id", "text", "metadata": {"stratum", "cluster", "answers"}}
     <folder>/qrels/test.tsv    query-id <tab> corpus-id <tab> score
+    <folder>/passages.jsonl    {"query_id", "doc_id", "start", "end", "quote", "grade"}   (optional; then so are qrels)
     <folder>/pairs.jsonl       {"query_id", "satisfying_id", "violating_id", "mirror"}   (optional)
 
 Everything is checked while it is read; the first mistake is a `SuiteError` with file and line. Ids, strata and clusters
@@ -15,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,13 @@ import orjson
 from monitor.decision.pairing import OVERALL
 from monitor.errors import SuiteError
 from monitor.model import Axis, Pair, Query, Suite
+from monitor.passage import Passage
 from monitor.suites.lines import identifier, label, read_lines, read_text, text_of
+from monitor.suites.passages import read_passages
 from monitor.yaml_file import TextLoader, read_yaml
 
-_HEAD_KEYS = ("name", "title", "version", "axis", "owner", "licence", "description", "controls", "strata", "source")
+_HEAD_KEYS = ("name", "title", "version", "axis", "owner", "licence", "description", "controls", "strata", "source",
+              "depth")  # fmt: skip
 _GRADE = re.compile(r"[0-9]{1,6}")
 
 
@@ -52,6 +56,7 @@ class _Head:
     version: str
     axis: Axis
     controls: frozenset[str]
+    depth: int
 
 
 def read_suite(folder: Path) -> Suite:
@@ -60,12 +65,16 @@ def read_suite(folder: Path) -> Suite:
         raise SuiteError(str(folder), "no such folder; a suite is a folder with queries.jsonl and qrels/test.tsv")
     head = _read_head(folder / "suite.yaml")
     # A production corpus stays where it is: only what is asked and judged must be here.
-    documents = {each.doc_id for each in read_corpus(folder)} if has_corpus(folder) else None
+    documents, corpus = _read_documents(folder) if has_corpus(folder) else (None, "")
     queries = _read_queries(folder / "queries.jsonl", default_stratum=head.name)
-    grades = _read_grades(folder / "qrels" / "test.tsv", queries.keys(), documents)
+    passages = _read_passages(folder, queries)
+    qrels = folder / "qrels" / "test.tsv"
+    grades = _read_grades(qrels, queries.keys(), documents) if os.path.lexists(qrels) or not passages else {}
     pairs = _read_pairs(folder / "pairs.jsonl", queries.keys(), documents)
-    judged = tuple(_judge(query, grades.get(query.query_id, {})) for query in queries.values())
-    suite = Suite(head.name, head.version, head.axis, judged, pairs, head.controls)
+    judged = tuple(
+        _judge(each, grades.get(query_id, {}), passages.get(query_id, ())) for query_id, each in queries.items()
+    )
+    suite = Suite(head.name, head.version, head.axis, judged, pairs, head.controls, corpus=corpus, depth=head.depth)
     _refuse_empty_strata(suite, folder)
     return replace(suite, digest=digest_of(suite))
 
@@ -91,13 +100,27 @@ def read_corpus(folder: Path) -> Iterator[Document]:
         yield Document(doc_id, str(row.get("title") or ""), text_of(row.get("text"), "text", where, may_be_empty=True))
 
 
+def _read_documents(folder: Path) -> tuple[set[str], str]:
+    """Ids of the suite's own documents, and what identifies them all, in whatever order they are written."""
+    documents: set[str] = set()
+    total = 0
+    for each in read_corpus(folder):
+        documents.add(each.doc_id)
+        content = "\x1f".join((each.doc_id, each.title, each.text)).encode()
+        total += int.from_bytes(hashlib.sha256(content).digest())
+    return documents, f"{total % 2**256:064x}"
+
+
 def digest_of(suite: Suite) -> str:
     """SHA-256 over everything that could change a measurement or how it is judged.
 
-    That is the queries in their order with strata, clusters, grades and answers, the pairs, the axis and the
+    That is the queries in their order with strata, clusters, grades, passages and answers, the pairs, the axis and the
     controls; not the name, the version, the documents, or the order in which judgements and pairs are written.
     """
-    content = [[q.query_id, q.text, q.stratum, q.cluster, sorted(q.grades.items()), q.answers] for q in suite.queries]
+    content = [
+        [q.query_id, q.text, q.stratum, q.cluster, sorted(q.grades.items()), q.answers, *map(list, q.passages)]
+        for q in suite.queries
+    ]
     pairs = sorted([p.query_id, p.satisfying_id, p.violating_id, p.mirror_id or ""] for p in suite.pairs)
     return hashlib.sha256(orjson.dumps([suite.axis, sorted(suite.controls), content, pairs])).hexdigest()
 
@@ -118,7 +141,10 @@ def _read_head(path: Path) -> _Head:
     name = stated.get("name") or os.path.basename(os.path.abspath(path.parent))
     if name == OVERALL:
         raise SuiteError(str(path), f"a suite cannot be called {OVERALL}: that is every suite as a whole")
-    return _Head(name, stated.get("version", "0"), Axis(axis), frozenset(controls))
+    depth = stated.get("depth", "0")
+    if not isinstance(depth, str) or not re.fullmatch(r"[0-9]{1,4}", depth):
+        raise SuiteError(str(path), f"depth is {depth!r}; must be a whole number: the hits to ask for at least")
+    return _Head(name, stated.get("version", "0"), Axis(axis), frozenset(controls), int(depth))
 
 
 def _load_head(path: Path) -> dict[Any, Any]:
@@ -217,11 +243,22 @@ def _check_mirror(pair: Pair, pairs: Mapping[str, Pair], where: str) -> None:
         raise SuiteError(where, f"the mirror {mirror.query_id} must be satisfied by {pair.violating_id}")
 
 
-def _judge(query: Query, grades: Mapping[str, int]) -> Query:
-    """Queries without a stated cluster are grouped by their best document: they share its fate."""
-    ordered = dict(sorted(grades.items()))  # the same suite, however its judgements are ordered in the file
-    best = max(ordered, key=ordered.__getitem__, default=query.query_id)
-    return replace(query, grades=ordered, cluster=query.cluster or best)
+def _read_passages(folder: Path, queries: Collection[str]) -> dict[str, list[Passage]]:
+    path = folder / "passages.jsonl"
+    if not os.path.lexists(path):
+        return {}
+    corpus = ((each.doc_id, each.text) for each in read_corpus(folder)) if has_corpus(folder) else None
+    return read_passages(path, queries, corpus)
+
+
+def _judge(query: Query, grades: Mapping[str, int], passages: Iterable[Passage]) -> Query:
+    """Queries without a stated cluster are grouped by their best document or passage: they share its fate."""
+    # The same suite, however its judgements are ordered in the file.
+    ordered = dict(sorted(grades.items()))
+    passages = tuple(sorted(passages, key=lambda each: [str(value) for value in each]))
+    units = {each.quote or each.name: each.grade for each in passages} | ordered
+    best = max(units, key=units.__getitem__, default=query.query_id)
+    return replace(query, grades=ordered, passages=passages, cluster=query.cluster or best)
 
 
 def _refuse_empty_strata(suite: Suite, folder: Path) -> None:
@@ -234,7 +271,8 @@ def _refuse_empty_strata(suite: Suite, folder: Path) -> None:
         if stratum not in judged:
             of_stratum = f" of stratum {stratum}" if judged else ""
             problem = f"no query{of_stratum} has a relevant document (a score of 1 or more)"
-            raise SuiteError(str(folder / "qrels" / "test.tsv"), problem)
+            qrels, passages = folder / "qrels" / "test.tsv", folder / "passages.jsonl"
+            raise SuiteError(str(qrels if os.path.lexists(qrels) else passages), problem)
 
 
 def _refer_to_query(query_id: str, queries: Collection[str], where: str) -> None:

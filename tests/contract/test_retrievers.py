@@ -7,6 +7,7 @@ import json
 import ssl
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,10 +15,13 @@ import aiohttp
 import httpx
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
+from pydantic import ValidationError
 
 from monitor.adapters import registry
+from monitor.adapters.retrievers.http import ResponsePaths
 from monitor.errors import Reason, RetrieverError
 from monitor.model import Outcome, Query, Ranking
+from monitor.passage import Manner, Passage, Quoted, Sources
 from monitor.replay import probe
 from tests.contract.local_server import (
     Answer,
@@ -404,6 +408,67 @@ def test_short_rankings_can_be_accepted(found, expected):
     """A target that returns only what matches can be told to be right."""
     ranking = ranking_of(hits(*found), short_rankings="accept")
     assert ranking.doc_ids == expected
+
+
+CHUNKS = {
+    "index": {"version": 7},
+    "hits": [
+        {"id": "c1", "score": 2, "meta": {"doc": 9, "from": 0, "to": 40}, "text": "No refunds after thirty days."},
+        {"id": "c2", "score": 1, "meta": {"doc": "d", "from": 5, "to": 5}, "text": ""},
+    ],
+}
+PLACES = {"document": "meta.doc", "start": "meta.from", "end": "meta.to"}
+
+
+def test_what_the_hits_cover_is_read():
+    """A target can tell where its chunks come from, what they say, and which corpus it searches."""
+    ranking = ranking_of(CHUNKS, response=PLACES | {"text": "text", "corpus": "index.version"})
+    assert ranking.sources == Sources(("9", "d"), (0, 5), (40, 5))
+    assert ranking.corpus == "7"
+    assert ranking.texts is None, "texts are looked into and not kept"
+    assert ranking_of(CHUNKS, response={"document": "meta.doc"}).sources == Sources(("9", "d"))
+    assert ranking_of(CHUNKS, response={"text": "text"}).sources is None
+
+
+def test_judged_quotes_are_looked_for_while_the_texts_are_there():
+    """A query that is judged by its words keeps where they stood, and none of the texts."""
+    query = replace(QUERY, passages=(Passage(1, quote="thirty days"),))
+
+    async def run() -> Outcome:
+        async with serving(reply(body=CHUNKS)) as server:
+            retriever = build(server.url(), response={"text": "text"})
+            outcome = await probe(query, retriever, depth=2)
+            await retriever.close()
+            return outcome
+
+    assert asyncio.run(run()).ranking.sources == Sources(quoted=(Quoted(0, 0, 0, 11, 11, Manner.EXACT),))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"meta": {"from": 0, "to": 4}},
+        {"meta": {"doc": "d", "from": 4, "to": 3}},
+        {"meta": {"doc": "d", "from": -1, "to": 3}},
+        {"meta": {"doc": "d", "from": "0", "to": 3}},
+        {"meta": {"doc": "d", "from": True, "to": 3}},
+        {"text": None},
+    ],
+    ids=str,
+)
+def test_a_hit_that_does_not_tell_what_it_covers_is_malformed(broken):
+    """Half an answer about places or texts is a failure of this probe, and no guess."""
+    answer = CHUNKS | {"hits": [CHUNKS["hits"][0], CHUNKS["hits"][1] | broken]}
+    outcome, _ = outcome_of(reply(body=answer), response=PLACES | {"text": "text"})
+    assert outcome.failure is not None
+    assert outcome.failure.reason is Reason.MALFORMED
+
+
+@pytest.mark.parametrize("paths", [{"document": "d", "start": "s"}, {"start": "s", "end": "e"}], ids=str)
+def test_a_place_needs_document_start_and_end(paths):
+    """A configuration that could not place a chunk is refused before anything is asked."""
+    with pytest.raises(ValidationError, match="start and end go together, and with document"):
+        ResponsePaths(**paths)
 
 
 def test_connections_are_shared_up_to_the_concurrency():

@@ -6,23 +6,29 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from monitor.adapters.stores.memory import MemoryStore
 from monitor.adapters.stores.postgres import PostgresStore
 from monitor.cycle import Plan, decide
-from monitor.decision.incidents import advance, dedup_key
+from monitor.decision.incidents import advance
+from monitor.decision.routing import OnCall
 from monitor.errors import Reason, StoreError
 from monitor.evaluation.scoring import fingerprint, measure
+from monitor.incident import Change, Incident, IncidentKind, IncidentStatus, Resolution, Severity, Tally
 from monitor.model import Axis, Failure, Measured, Outcome, Pair, Query, Ranking, Run, RunStatus, Suite
+from monitor.paging import page
+from monitor.passage import Manner, Passage, Quoted, Sources
 from monitor.ports import Store
 from monitor.report import verdict_to_dict
 from monitor.suites.reading import digest_of
-from monitor.verdict import Baseline, Policy, Swap, Verdict, VerdictName
+from monitor.verdict import Alert, AlertState, Baseline, Look, Policy, Swap, Verdict, VerdictName
 
 pytestmark = pytest.mark.slow
 BOTH = ("pager", "chat")
+LOOK = Look(1, "a swap", Policy().alpha_page)
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 Check = Callable[[Store], Awaitable[None]]
 
@@ -135,6 +141,38 @@ def test_a_run_comes_back_with_every_outcome_unrounded(check: Callable[[Check], 
     check(body)
 
 
+def test_judged_passages_and_what_the_hits_cover_come_back(check: Callable[[Check], None]) -> None:
+    """Passages, sources and what was quoted come back as they were, so that the run can be measured again."""
+
+    async def body(store: Store) -> None:
+        passages = (Passage(2, "guide", 10, 40), Passage(1, None, None, None, "no refunds — “ever”"))
+        queries = (replace(a_suite().queries[0], passages=passages), *a_suite().queries[1:])
+        suite = replace(a_suite(), queries=queries, digest="with passages")
+        quoted = (Quoted(1, 1, 0, 15, 15, Manner.FUZZY), Quoted(0, 1, 3, 9, 15, Manner.CUT))
+        told = Sources(("guide", "guide", "x"), (0, 30, 0), (30, 2**40, 9), quoted)
+        first, second, *others = outcomes_of(suite)
+        outcomes = (
+            replace(first, ranking=replace(first.ranking, sources=told)),
+            replace(second, ranking=replace(second.ranking, sources=Sources(("a", "b", "c")))),
+            *others,
+        )
+        await store.save_suite(suite)
+        await store.start_run(a_run(suite))
+        await store.save_outcomes("run-1", outcomes)
+        seen = fingerprint(outcomes)
+        done = replace(a_run(suite), outcomes=outcomes, status=RunStatus.FINISHED, finished_at=NOW, fingerprint=seen)
+        measured = measure(replace(done, corpus="index-7"), suite)
+        await store.finish_run(measured)
+        kept = await store.load_run("run-1")
+        assert set(kept.outcomes) == set(outcomes)
+        assert (kept.corpus, fingerprint(kept.outcomes)) == ("index-7", seen)
+        again = measure(kept, await store.load_suite(suite.digest))
+        assert again.labels == measured.labels != {}
+        assert again.measurements["ndcg@10"].values.tolist() == measured.measurements["ndcg@10"].values.tolist()
+
+    check(body)
+
+
 def test_a_query_has_one_outcome_and_a_refused_batch_leaves_nothing(check: Callable[[Check], None]) -> None:
     """A second outcome for a query is refused together with the batch that holds it."""
 
@@ -208,6 +246,11 @@ def test_a_promotion_replaces_the_baseline_of_its_target_and_suite_alone(check: 
     check(body)
 
 
+async def lasting(store: Store) -> Incident | None:
+    """The regression that lasts."""
+    return await store.find_incident(IncidentKind.REGRESSION, "target")
+
+
 async def a_decision(store: Store) -> tuple[Measured, Measured]:
     """A regression, decided and queued for two notifiers."""
     suite = a_suite()
@@ -215,9 +258,9 @@ async def a_decision(store: Store) -> tuple[Measured, Measured]:
     after = await a_finished_run(store, suite, "after", minutes=1, found=False)
     await store.save_swap(Swap("target", "sample", "after", "before", True, 1.0, NOW))
     plan = Plan("target", (suite,), Policy(resamples=999))
-    verdict = decide(plan, [after], [before], cycle_id="cycle-1", at=NOW)
-    incident, alerts = advance(await store.open_incident(dedup_key("target")), verdict)
-    await store.save_decision(verdict, incident, alerts, ["pager", "chat"])
+    verdict = decide(plan, [after], [before], LOOK, cycle_id="cycle-1", at=NOW)
+    incident, alerts = advance(None, verdict, OnCall(BOTH))
+    assert await store.save_decision(verdict, incident, alerts)
     assert verdict.name is VerdictName.REGRESSED
     return before, after
 
@@ -232,7 +275,7 @@ def test_a_verdict_comes_back_so_that_it_can_be_decided_again(check: Callable[[C
         runs = [await store.load_run(run_id) for run_id in (*verdict.baseline_run_ids, *verdict.run_ids)]
         before, after = [measure(run, await store.load_suite(run.suite_digest)) for run in runs]
         plan = Plan("target", (after.suite,), verdict.policy)
-        again = decide(plan, [after], [before], cycle_id=verdict.cycle_id, at=verdict.decided_at)
+        again = decide(plan, [after], [before], LOOK, cycle_id=verdict.cycle_id, at=verdict.decided_at)
         assert _told(replace(again, verdict_id=verdict.verdict_id)) == _told(verdict)
 
     check(body)
@@ -247,10 +290,10 @@ def test_incident_and_alerts_are_queued_with_the_verdict(check: Callable[[Check]
 
     async def body(store: Store) -> None:
         await a_decision(store)
-        incident = await store.open_incident(dedup_key("target"))
+        incident = await lasting(store)
         assert incident is not None
         assert incident.is_open
-        assert await store.count_deliveries() == {"pending": 2, "delivered": 0, "dead": 0}
+        assert await store.count_deliveries() == {"pending": 2, "delivered": 0, "dead": 0, "silenced": 0}
         leased = await store.lease_deliveries(BOTH, 10, NOW, 60)
         assert {delivery.notifier for delivery in leased} == {"pager", "chat"}
         assert len({delivery.alert.alert_id for delivery in leased}) == 1
@@ -279,13 +322,13 @@ def test_a_delivery_ends_delivered_or_dead_and_waits_in_between(check: Callable[
     async def body(store: Store) -> None:
         await a_decision(store)
         one, two = await store.lease_deliveries(BOTH, 10, NOW, 60)
-        await store.mark_delivered(one.delivery_id, NOW)
+        await store.mark_delivered([one.delivery_id], NOW)
         later = NOW + timedelta(seconds=30)
         await store.mark_undelivered(two.delivery_id, Reason.BROKEN, "HTTP 500", next_attempt_at=later)
         assert await store.lease_deliveries(BOTH, 10, NOW, 60) == []
         assert [d.delivery_id for d in await store.lease_deliveries(BOTH, 10, later, 60)] == [two.delivery_id]
         await store.mark_undelivered(two.delivery_id, Reason.REJECTED, "HTTP 404", next_attempt_at=None)
-        assert await store.count_deliveries() == {"pending": 0, "delivered": 1, "dead": 1}
+        assert await store.count_deliveries() == {"pending": 0, "delivered": 1, "dead": 1, "silenced": 0}
 
     check(body)
 
@@ -297,16 +340,276 @@ def test_the_resolved_alert_waits_for_the_firing_one(check: Callable[[Check], No
         before, _ = await a_decision(store)
         recovered = await a_finished_run(store, before.suite, "recovered", minutes=2)
         plan = Plan("target", (before.suite,), Policy(resamples=999))
-        verdict = decide(plan, [recovered], [before], cycle_id="cycle-2", at=NOW + timedelta(minutes=2))
-        incident, alerts = advance(await store.open_incident(dedup_key("target")), verdict)
-        await store.save_decision(verdict, incident, alerts, ["pager"])
+        verdict = decide(plan, [recovered], [before], LOOK, cycle_id="cycle-2", at=NOW + timedelta(minutes=2))
+        incident, alerts = advance(await lasting(store), verdict, OnCall(BOTH))
+        assert await store.save_decision(verdict, incident, alerts)
         assert verdict.name is VerdictName.PASSED
-        assert await store.open_incident(dedup_key("target")) is None
+        assert await lasting(store) is None
         late = NOW + timedelta(minutes=5)
         first = [d for d in await store.lease_deliveries(BOTH, 10, late, 60) if d.notifier == "pager"]
         assert [d.alert.state for d in first] == ["firing"]
-        await store.mark_delivered(first[0].delivery_id, late)
-        second = await store.lease_deliveries(BOTH, 10, late, 60)
+        await store.mark_delivered([first[0].delivery_id], late)
+        second = await store.lease_deliveries(["pager"], 10, late, 60)
         assert [d.alert.state for d in second] == ["resolved"]
+
+    check(body)
+
+
+def an_incident(**changes: Any) -> Incident:
+    """An incident that on-call was told of."""
+    made = Incident("i1", "key", "target", NOW, subject="target", status=IncidentStatus.OPEN, fired_at=NOW)
+    filled = replace(made, policy="strict", summary="fell", recovering={"b": 1, "a": 0}, axes=("broad",))
+    return replace(filled, **{"baseline_run_ids": ("r1",), **changes})
+
+
+def an_alert(incident: Incident, state: AlertState = AlertState.FIRING, **changes: Any) -> Alert:
+    """An alert about an incident in its revision."""
+    made = Alert(
+        f"{incident.incident_id}/{state}/{incident.revision}",
+        incident.incident_id,
+        incident.dedup_key,
+        state,
+        {"data": {"state": str(state)}},
+        NOW,
+        notifiers=BOTH if state is AlertState.FIRING else (),
+    )
+    return replace(made, **changes)
+
+
+def revised(incident: Incident, **changes: Any) -> Incident:
+    """The next revision."""
+    return replace(incident, revision=incident.revision + 1, **changes)
+
+
+def test_an_incident_comes_back_as_it_was_saved(check: Callable[[Check], None]) -> None:
+    """Every field survives, by id, by subject and in the list; an unknown id is refused by name."""
+
+    async def body(store: Store) -> None:
+        first = an_incident()
+        assert await store.save_incident(first, ())
+        ended = revised(
+            first,
+            status=IncidentStatus.DISMISSED,
+            severity=Severity.CRITICAL,
+            verdict_name="trade_off",
+            acknowledged_at=NOW,
+            acknowledged_by="ada",
+            resolved_at=NOW + timedelta(hours=1),
+            resolution=Resolution.DISMISSED,
+            reason="noise (ada)",
+            reopened=2,
+            n_paging=1,
+        )
+        assert await store.save_incident(ended, ())
+        assert await store.load_incident("i1") == ended
+        assert await store.list_incidents() == [ended]
+        with pytest.raises(StoreError, match="no incident nope"):
+            await store.load_incident("nope")
+
+    check(body)
+
+
+def test_whoever_comes_second_is_told_so_and_keeps_nothing(check: Callable[[Check], None]) -> None:
+    """A revision that somebody else wrote first, or another incident of the subject, is refused whole."""
+
+    async def body(store: Store) -> None:
+        first = an_incident()
+        assert await store.save_incident(first, [an_alert(first)])
+        other = an_incident(incident_id="i2", dedup_key="another")
+        assert not await store.save_incident(other, [an_alert(other)])
+        assert await store.save_incident(revised(first, acknowledged_by="ada"), ())
+        late = revised(first, acknowledged_by="bob")
+        assert not await store.save_incident(late, [an_alert(late)])
+        assert (await store.load_incident("i1")).acknowledged_by == "ada"
+        assert (await store.count_deliveries())["pending"] == len(BOTH)
+
+    check(body)
+
+
+def test_an_overtaken_decision_leaves_no_verdict_behind(check: Callable[[Check], None]) -> None:
+    """Verdict and incident are kept together or not at all, so that deciding again keeps one verdict."""
+
+    async def body(store: Store) -> None:
+        await a_decision(store)
+        verdict = await store.latest_verdict("target")
+        assert verdict is not None
+        again = replace(verdict, verdict_id="again", decided_at=NOW + timedelta(minutes=1))
+        assert not await store.save_decision(again, an_incident(), ())
+        kept = await store.latest_verdict("target")
+        assert kept is not None
+        assert kept.verdict_id == verdict.verdict_id
+        assert await store.save_decision(again, None, ())
+
+    check(body)
+
+
+def test_verdicts_of_two_schedules_in_the_same_moment_are_one_incident(check: Callable[[Check], None]) -> None:
+    """Whoever is overtaken starts anew from what the other kept: one incident about both, told once."""
+
+    async def body(store: Store) -> None:
+        await a_decision(store)
+        seen = await store.latest_verdict("target")
+        assert seen is not None
+        verdicts = [
+            replace(
+                seen,
+                verdict_id=f"v{n}",
+                target="twin",
+                evidence=tuple(replace(each, suite=f"suite-{n}") for each in seen.evidence),
+            )
+            for n in range(8)
+        ]
+        on_call = OnCall(BOTH)
+        await asyncio.gather(*(page(each, Change(), store, on_call, policy="default") for each in verdicts))
+        incident = await store.find_incident(IncidentKind.REGRESSION, "twin")
+        assert incident is not None
+        assert incident.suites == tuple(f"suite-{n}" for n in range(8))
+        assert incident.revision == 8
+        assert (await store.count_deliveries())["pending"] == 2 * len(BOTH)
+
+    check(body)
+
+
+def test_a_resolved_incident_makes_room_for_another_and_cannot_come_back_beside_it(
+    check: Callable[[Check], None],
+) -> None:
+    """Of one subject one incident lasts at a time, also when two processes open and reopen in the same moment."""
+
+    async def body(store: Store) -> None:
+        first = an_incident()
+        over = revised(first, status=IncidentStatus.RESOLVED, resolved_at=NOW)
+        second = an_incident(incident_id="i2", dedup_key="another", opened_at=NOW + timedelta(hours=1))
+        for each in (first, over, second):
+            assert await store.save_incident(each, ())
+        assert not await store.save_incident(revised(over, status=IncidentStatus.OPEN), ())
+        assert await store.find_incident(IncidentKind.REGRESSION, "target", "key") == second
+        assert await store.find_incident(IncidentKind.NO_DATA, "target", "key") is None
+        assert await store.save_incident(revised(second, status=IncidentStatus.WITHDRAWN), ())
+        assert await store.find_incident(IncidentKind.REGRESSION, "target", "key") == over
+        assert await store.find_incident(IncidentKind.REGRESSION, "target") is None
+
+    check(body)
+
+
+def test_what_follows_goes_to_whoever_was_told(check: Callable[[Check], None]) -> None:
+    """A resolved message reaches exactly those whom the firing one was queued for, whatever the routes say now."""
+
+    async def body(store: Store) -> None:
+        incident = an_incident()
+        assert await store.save_incident(incident, [an_alert(incident, notifiers=("chat",))])
+        over = revised(incident, status=IncidentStatus.RESOLVED, resolved_at=NOW)
+        assert await store.save_incident(over, [an_alert(over, AlertState.RESOLVED)])
+        (firing,) = await store.lease_deliveries(BOTH, 10, NOW, 60)
+        await store.mark_delivered([firing.delivery_id], NOW)
+        (resolved,) = await store.lease_deliveries(BOTH, 10, NOW, 60)
+        assert [(each.notifier, each.alert.state) for each in (firing, resolved)] == [
+            ("chat", AlertState.FIRING),
+            ("chat", AlertState.RESOLVED),
+        ]
+        assert firing.alert == an_alert(incident, notifiers=("chat",))
+
+    check(body)
+
+
+def test_a_silence_holds_alerts_back_until_it_ends(check: Callable[[Check], None]) -> None:
+    """What still lasts then is told; the alert on record says why it was late."""
+
+    async def body(store: Store) -> None:
+        incident, until = an_incident(), NOW + timedelta(hours=1)
+        held = an_alert(incident, silenced_until=until, silence="rebuild")
+        assert await store.save_incident(incident, [held])
+        assert await store.lease_deliveries(BOTH, 10, until - timedelta(seconds=1), 60) == []
+        leased = await store.lease_deliveries(BOTH, 10, until, 60)
+        assert [each.alert for each in leased] == [held, held]
+
+    check(body)
+
+
+def test_what_is_over_before_the_silence_ends_is_never_told(check: Callable[[Check], None]) -> None:
+    """Neither that it fired nor that it was resolved is sent; the deliveries are on record as silenced."""
+
+    async def body(store: Store) -> None:
+        incident, until = an_incident(), NOW + timedelta(hours=1)
+        assert await store.save_incident(incident, [an_alert(incident, silenced_until=until, silence="rebuild")])
+        over = revised(incident, status=IncidentStatus.RESOLVED, resolved_at=NOW)
+        assert await store.save_incident(over, [an_alert(over, AlertState.RESOLVED)])
+        assert await store.lease_deliveries(BOTH, 10, until + timedelta(days=1), 60) == []
+        assert await store.count_deliveries() == {"pending": 0, "delivered": 0, "dead": 0, "silenced": 2}
+
+    check(body)
+
+
+def test_a_delivery_that_somebody_else_finished_is_not_put_back(check: Callable[[Check], None]) -> None:
+    """A courier that comes late with a refusal cannot undo what another delivered meanwhile."""
+
+    async def body(store: Store) -> None:
+        await a_decision(store)
+        slow, _ = await store.lease_deliveries(BOTH, 10, NOW, 60)
+        await store.mark_delivered([slow.delivery_id], NOW)
+        await store.mark_undelivered(slow.delivery_id, Reason.TIMEOUT, "late", next_attempt_at=None)
+        assert (await store.count_deliveries())["delivered"] == 1
+        assert (await store.count_deliveries())["dead"] == 0
+
+    check(body)
+
+
+def test_a_clock_that_was_set_back_does_not_hold_alerts_for_long(check: Callable[[Check], None]) -> None:
+    """New alerts are due at once, and a lease from the future is no lease."""
+
+    async def body(store: Store) -> None:
+        await a_decision(store)
+        yesterday = NOW - timedelta(days=1)
+        assert len(await store.lease_deliveries(BOTH, 10, NOW, 60)) == len(BOTH)
+        assert len(await store.lease_deliveries(BOTH, 10, yesterday, 60)) == len(BOTH)
+        assert await store.lease_deliveries(BOTH, 10, yesterday, 60) == []
+
+    check(body)
+
+
+def test_the_noise_ledger_counts_what_became_of_incidents(check: Callable[[Check], None]) -> None:
+    """By target and policy: how many fired, were taken on or rolled back, and were false alarms."""
+
+    async def body(store: Store) -> None:
+        over = {"status": IncidentStatus.RESOLVED, "resolved_at": NOW}
+        false = {"status": IncidentStatus.DISMISSED, "resolved_at": NOW}
+        rolled_back = {**over, "resolution": Resolution.ROLLED_BACK}
+        unheard = {"status": IncidentStatus.WITHDRAWN, "fired_at": None}
+        taken = {"acknowledged_at": NOW}
+        story = [over, rolled_back, {**over, **taken}, false, {**false, **taken}, unheard, {"policy": "lax", **over}]
+        for number, changes in enumerate([*story, {"kind": IncidentKind.NO_DATA, **over}]):
+            assert await store.save_incident(an_incident(incident_id=f"i{number}", **changes), ())
+        assert await store.tally_incidents() == [
+            Tally("target", "lax", fired=1),
+            Tally("target", "strict", fired=5, confirmed=2, dismissed=2),
+        ]
+
+    check(body)
+
+
+def test_the_last_swap_of_a_target_is_known(check: Callable[[Check], None]) -> None:
+    """Since when something else is served: the newest swap in any of the suites asked for."""
+
+    async def body(store: Store) -> None:
+        await a_decision(store)
+        assert await store.latest_swap("target", ["sample"]) == Swap(
+            "target", "sample", "after", "before", True, 1.0, NOW
+        )
+        assert await store.latest_swap("target", ["other"]) is None
+        assert await store.latest_swap("elsewhere", ["sample"]) is None
+
+    check(body)
+
+
+def test_the_alert_that_waits_longest_is_known(check: Callable[[Check], None]) -> None:
+    """The age of the outbox is that of its oldest pending alert; delivered ones do not count."""
+
+    async def body(store: Store) -> None:
+        assert await store.oldest_pending() is None
+        await a_decision(store)
+        for delivery in await store.lease_deliveries(BOTH, 10, NOW, 60):
+            assert await store.oldest_pending() == delivery.alert.created_at
+            await store.mark_delivered([delivery.delivery_id], NOW)
+        assert await store.oldest_pending() is None
+        assert store.errors == 0
 
     check(body)

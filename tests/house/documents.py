@@ -28,14 +28,15 @@ def readme() -> str:
 
 def metrics() -> str:
     """docs/metrics.md: every family that the exporter knows."""
-    families = sorted(Metrics().registry.collect(), key=lambda family: family.name)
+    families = sorted(Metrics().families(), key=lambda family: family.name)
     rows = "\n".join(f"| `{_exposed(family)}` | {family.type} | {family.documentation} |" for family in families)
     return (
         "# Metrics\n\nWhat the daemon shows at `/metrics`. Written from the code; a test keeps them equal.\n\n"
         "| metric | type | what it says |\n|---|---|---|\n"
         f"{rows}\n\n"
         "Labels: `target`, `suite`, `axis`, `stratum` (or `overall`), `k`, `role` (`candidate` or `baseline`),\n"
-        "`measure`, `verdict`, `reason`, `notifier`, `state`. None is a query, a document or a run.\n"
+        "`measure`, `verdict`, `reason`, `notifier`, `state`, `schedule`, `policy`, `outcome`, `deployment`,\n"
+        "`version`. None is a query, a document or a run.\n"
     )
 
 

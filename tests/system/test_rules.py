@@ -1,24 +1,181 @@
-"""The Prometheus rules are valid, by Prometheus' own tool, and name metrics that exist."""
+"""The Prometheus rules: valid by Prometheus' own tool, tested by it, and firing all the way to a webhook."""
 
+import asyncio
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+from monitor import wiring
+from monitor.api.server import listen, running
+from monitor.config import Config, validate
+from monitor.daemon import Daemon, serving
+from tests.conftest import started
 from tests.house.documents import ROOT, metrics
+from tests.system.watching import Prometheus, alertmanager, prometheus, promote_first_runs
 
 pytestmark = pytest.mark.slow
-RULES = ROOT / "dashboards" / "prometheus-rules.yaml"
+FOLDER = ROOT / "dashboards"
+RULES = FOLDER / "prometheus-rules.yaml"
+ALERTS = {
+    rule["alert"]: rule
+    for group in yaml.safe_load(RULES.read_text())["groups"]
+    for rule in group["rules"]
+    if "alert" in rule
+}
+TESTS = yaml.safe_load((FOLDER / "prometheus-rules-test.yaml").read_text())["tests"]
 
 
-def test_promtool_accepts_the_rules() -> None:
-    """`promtool check rules` finds nothing wrong."""
-    checked = subprocess.run(["promtool", "check", "rules", str(RULES)], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    "command",
+    [
+        "promtool check rules prometheus-rules.yaml",
+        "promtool test rules prometheus-rules-test.yaml",
+        "promtool check config prometheus.yaml",
+        "amtool check-config alertmanager.yaml",
+    ],
+)
+def test_the_tools_of_prometheus_accept_it(command: str) -> None:
+    """Prometheus' own tools find nothing wrong, and every alert fires and does not fire when it should."""
+    checked = subprocess.run(command.split(), cwd=FOLDER, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "FAILED" not in checked.stdout + checked.stderr
 
 
 def test_every_metric_in_the_rules_exists() -> None:
     """No rule waits for a metric that the daemon does not show."""
-    named = set(re.findall(r"recallwatch_\w+", RULES.read_text()))
-    assert named
-    assert {name for name in named if f"`{name}`" not in metrics()} == set()
+    # Recorded series have a colon and are the rules' own.
+    named = set(re.findall(r"(?<![\w:])recallwatch_[a-z_]+(?!:)", RULES.read_text()))
+    shown = {re.sub(r"_(bucket|count|sum)$", "", name) for name in named}
+    assert shown
+    assert {name for name in shown if f"`{name}`" not in metrics()} == set()
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not(alert: str) -> None:
+    """No alert is without a test of `promtool test rules` on either side."""
+    tests = [test for test in TESTS if test["alert_rule_test"][0]["alertname"] == alert]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
+    beside = any("fine" in each["series"] for test in tests for each in test["input_series"])
+    assert any(case["exp_alerts"] for case in cases)
+    assert beside or any(not case["exp_alerts"] for case in cases)
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_alert_says_how_bad_it_is_and_what_to_do(alert: str) -> None:
+    """Severity, summary, description, and a runbook that has a section of that name."""
+    rule = ALERTS[alert]
+    assert rule["labels"]["severity"] in ("critical", "warning", "info", "none")
+    assert {"summary", "description", "runbook_url"} <= rule["annotations"].keys()
+    page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        ("alertname=RecallwatchRegression severity=critical", "on-call"),
+        ("alertname=RecallwatchLowCoverage severity=warning", "team"),
+        ("alertname=RecallwatchSwapDetected severity=info", "timeline"),
+        ("alertname=RecallwatchWatchdog severity=none", "dead-mans-switch"),
+    ],
+)
+def test_the_example_of_alertmanager_routes_by_severity(labels: str, receiver: str) -> None:
+    """A critical alert reaches on-call, a heartbeat the service outside."""
+    done = subprocess.run(
+        ["amtool", "config", "routes", "test", f"--config.file={FOLDER / 'alertmanager.yaml'}", *labels.split()],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, receiver), done.stderr
+
+
+def test_every_alert_that_is_inhibited_or_inhibits_exists() -> None:
+    """The inhibition rules and routes of the example name no alert that is not in the rules."""
+    named = set(re.findall(r"Recallwatch\w+", (FOLDER / "alertmanager.yaml").read_text()))
+    assert named <= ALERTS.keys()
+
+
+class Hook:
+    """A webhook that keeps what Alertmanager sends."""
+
+    def __init__(self) -> None:
+        self.alerts: dict[tuple[str, str], dict[str, Any]] = {}
+        self.news = asyncio.Event()
+
+    def create_app(self) -> Starlette:
+        """An endpoint that takes whatever comes."""
+        return Starlette(routes=[Route("/", self._take, methods=["POST"])])
+
+    async def _take(self, request: Request) -> Response:
+        for alert in (await request.json())["alerts"]:
+            self.alerts[alert["labels"]["alertname"], alert["status"]] = alert
+        self.news.set()
+        return Response(status_code=200)
+
+    async def wait_for(self, name: str, status: str, *, timeout_s: float = 60) -> dict[str, Any]:
+        """The first alert of this name in this status."""
+        async with asyncio.timeout(timeout_s):
+            while (name, status) not in self.alerts:
+                self.news.clear()
+                await self.news.wait()
+        return self.alerts[name, status]
+
+
+@pytest.fixture
+def retriever(xquad: Path) -> Iterator[str]:
+    """A live retriever over the documents of xquad-en."""
+    with started("tests/word_retriever.py", str(xquad)) as said:
+        yield said["url"]
+
+
+def test_a_regression_and_a_dead_daemon_travel_to_a_webhook(
+    xquad: Path, retriever: str, postgres_url: str, tmp_path: Path
+) -> None:
+    """Daemon, scrape, rule, Alertmanager, webhook: firing, resolved, and when the daemon is dead its absence."""
+
+    async def story() -> None:
+        hook = Hook()
+        config = {
+            "storage": {"url": postgres_url},
+            "targets": {"docs": {"retriever": {"kind": "http", "url": f"{retriever}/search"}}},
+            "suites": {"xquad": {"path": str(xquad)}},
+            "schedules": {"often": {"target": "docs", "suites": ["xquad"], "every": "500ms"}},
+            "server": {"port": 0},
+        }
+        parts = wiring.assemble(validate(Config, config, where=""))
+        async with AsyncExitStack() as outside, AsyncExitStack() as life:
+            listener = outside.enter_context(listen("127.0.0.1", 0))
+            hook_url = await outside.enter_async_context(running(hook.create_app(), listener))
+            told = await outside.enter_async_context(alertmanager(tmp_path / "alertmanager", hook_url))
+            daemon = await life.enter_async_context(serving(parts))
+            watcher = await outside.enter_async_context(prometheus(tmp_path / "prometheus", daemon.url, told))
+            await _break_and_mend(daemon, retriever, hook, watcher)
+            await life.aclose()
+            await hook.wait_for("RecallwatchDown", "firing")
+            await hook.wait_for("RecallwatchAbsent", "firing")
+
+    asyncio.run(story())
+
+
+async def _break_and_mend(daemon: Daemon, retriever: str, hook: Hook, watcher: Prometheus) -> None:
+    await promote_first_runs(daemon)
+    await hook.wait_for("RecallwatchWatchdog", "firing")
+    assert ("RecallwatchRegression", "firing") not in hook.alerts
+    await watcher.client.post(f"{retriever}/break", json={"share": 0.5})
+    fired = await hook.wait_for("RecallwatchRegression", "firing")
+    assert fired["labels"] | {"target": "docs", "severity": "critical"} == fired["labels"]
+    assert fired["annotations"]["summary"] == "Retrieval of docs has regressed"
+    await watcher.client.post(f"{retriever}/break", json={"share": 0.0})
+    await hook.wait_for("RecallwatchRegression", "resolved")

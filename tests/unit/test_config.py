@@ -2,16 +2,21 @@
 
 import re
 from dataclasses import MISSING, fields
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from monitor import wiring
 from monitor.adapters import registry
-from monitor.config import Config, PolicyOptions, Section, Server, parse_duration, read_config, validate
+from monitor.config import Config, PolicyOptions, Section, Server, read_config, validate
+from monitor.decision.routing import Labels
 from monitor.errors import ConfigError, SuiteError
+from monitor.incident import Severity
 from monitor.model import Axis
 from monitor.schedule import trigger_of
+from monitor.section import parse_duration
 from monitor.starter import STARTER
 from monitor.verdict import Policy
 
@@ -59,7 +64,7 @@ def test_the_starter_configuration_is_right(tmp_path):
     parts = _check(starter(tmp_path))
     assert list(parts.retrievers) == ["production"]
     assert parts.config.schedules["hourly"].every == 3_600.0
-    assert parts.config.routed_notifiers == ()
+    assert parts.config.on_call.notifiers == ()
 
 
 def test_every_comment_of_the_starter_is_right_when_uncommented(tmp_path, monkeypatch):
@@ -71,7 +76,7 @@ def test_every_comment_of_the_starter_is_right_when_uncommented(tmp_path, monkey
     head, _, tail = text.partition("# notifiers:")
     parts = _check(written(tmp_path, head + "notifiers:" + re.sub(r"(?m)^#", "", tail)))
     assert parts.config.targets["production"].retriever["headers"] == {"Authorization": "Bearer abc"}
-    assert parts.config.routed_notifiers == ("on-call",)
+    assert parts.config.on_call.notifiers == ("on-call",)
 
 
 def test_a_file_that_is_not_there_says_how_to_get_one(tmp_path):
@@ -181,14 +186,52 @@ def test_the_options_of_a_notifier_do_not_show_its_secret(tmp_path, monkeypatch)
     assert "MfKQ9r8" not in repr(parts.notifiers)
 
 
-def test_without_routes_alerts_go_to_every_notifier(tmp_path, monkeypatch):
-    """All notifiers are told unless routes name some; a notifier named twice is told once."""
-    monkeypatch.setenv("SIGNING", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    hook = '{kind: webhook, url: "http://hooks/", secret: "${SIGNING}"}'
-    text = f"notifiers: {{day: {hook}, night: {hook}}}\n"
-    assert read_config(written(tmp_path, text)).routed_notifiers == ("day", "night")
-    routed = text + "routes: [{notifiers: [night]}, {notifiers: [night]}]\n"
-    assert read_config(written(tmp_path, routed)).routed_notifiers == ("night",)
+def hooks(*names: str) -> str:
+    """Notifiers of these names."""
+    hook = '{kind: webhook, url: "http://hooks/", secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}'
+    return f"notifiers: {{{', '.join(f'{name}: {hook}' for name in names)}}}\n"
+
+
+def told(folder: Path, text: str, **labels: Any) -> tuple[str, ...]:
+    """Who is told of an alert by a configuration."""
+    stated = {"target": "docs", "severity": Severity.WARNING, **labels}
+    return read_config(written(folder, text)).on_call.notifiers_for(Labels(**stated))
+
+
+def test_without_routes_alerts_go_to_every_notifier(tmp_path):
+    """All notifiers are told of everything unless there are routes; one that is named twice is told once."""
+    assert told(tmp_path, hooks("day", "night")) == ("day", "night")
+    assert told(tmp_path, hooks("day", "night") + "routes: [{notifiers: [night, night]}]\n") == ("night",)
+
+
+def test_the_first_route_that_fits_is_taken_and_continue_goes_on(tmp_path):
+    """Values, lists and regular expressions match; the last route takes what no other did."""
+    text = hooks("pager", "search", "chat") + (
+        "targets: {docs: {owner: team-search, retriever: {kind: http, url: 'http://docs/'}}}\n"
+        "routes:\n"
+        "  - {match: {owner: /team-.*/}, notifiers: [search], continue: true}\n"
+        "  - {match: {severity: critical, axis: [broad]}, notifiers: [pager]}\n"
+        "  - {notifiers: [chat]}\n"
+    )
+    grave = {"severity": Severity.CRITICAL, "axes": ("broad", "compositional")}
+    assert told(tmp_path, text, owner="team-search", **grave) == ("search", "pager")
+    assert told(tmp_path, text, owner="other", **grave) == ("pager",)
+    assert told(tmp_path, text) == ("chat",)
+    assert read_config(tmp_path / "recallwatch.yaml").on_call.owners == {"docs": "team-search"}
+
+
+def test_silences_are_read_with_their_times(tmp_path):
+    """A window from and to an instant, and a part of every day, hold back what they match."""
+    text = (
+        "silences:\n"
+        "  - {match: {target: staging}, from: 2026-03-01T22:00:00Z, to: 2026-03-02T04:00:00+00:00, reason: rebuild}\n"
+        "  - {match: {target: docs}, daily: '22:00-06:00', reason: nightly batch}\n"
+    )
+    on_call = read_config(written(tmp_path, text)).on_call
+    late = datetime(2026, 3, 1, 23, tzinfo=UTC)
+    assert on_call.silence_for(Labels("staging", Severity.WARNING), late) == (late.replace(day=2, hour=4), "rebuild")
+    assert on_call.silence_for(Labels("docs", Severity.WARNING), late) == (late.replace(day=2, hour=6), "nightly batch")
+    assert on_call.silence_for(Labels("other", Severity.WARNING), late) == (None, "")
 
 
 def test_the_default_policy_always_exists(tmp_path):

@@ -3,15 +3,18 @@
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from monitor.adapters.stores.memory import MemoryStore
+from monitor.decision.routing import OnCall
 from monitor.delivery import LEASE_S, MAX_ATTEMPTS, MAX_WAIT_S, Courier
 from monitor.errors import NotifierError, Reason, StoreError
+from monitor.incident import Incident, IncidentKind, IncidentStatus
 from monitor.ports import Notifier
-from monitor.verdict import Alert, AlertState, Delivery, Policy, Verdict, VerdictName
+from monitor.verdict import Alert, AlertState, Delivery
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PASSING = tuple(reason for reason in Reason if reason.is_worth_retrying)
@@ -57,26 +60,6 @@ def alert(alert_id: str, target: str = "production", state: AlertState = AlertSt
     return Alert(alert_id, f"incident-{target}", f"recallwatch/{target}", state, {"type": "incident"}, NOON)
 
 
-def verdict() -> Verdict:
-    """A verdict for alerts to hang on."""
-    return Verdict(
-        verdict_id="v1",
-        cycle_id="c1",
-        target="production",
-        name=VerdictName.REGRESSED,
-        summary="fell",
-        advice="roll back",
-        evidence=(),
-        run_ids=("r2",),
-        baseline_run_ids=("r1",),
-        policy=Policy(),
-        policy_digest="",
-        seed=0,
-        method="",
-        decided_at=NOON,
-    )
-
-
 class Office:
     """A courier with its store and clock, used from tests that are not asynchronous."""
 
@@ -86,8 +69,9 @@ class Office:
         self.courier = Courier(self.store, notifiers, self.clock, random.Random(7))  # noqa: S311 - jitter, not a secret
 
     def queue(self, *alerts: Alert, notifiers: Sequence[str] = ("on-call",)) -> None:
-        """Put alerts into the outbox."""
-        asyncio.run(self.store.save_decision(verdict(), None, alerts, notifiers))
+        """Put alerts into the outbox; what does not fire goes to whoever was told."""
+        for each in alerts:
+            self.store.enqueue(replace(each, notifiers=tuple(notifiers)))
 
     def deliver(self, after_s: float = 0.0) -> int:
         """Let time pass, then deliver what is due."""
@@ -102,7 +86,7 @@ class Office:
 
 def counted(pending: int = 0, delivered: int = 0, dead: int = 0) -> dict[str, int]:
     """What the store counts."""
-    return {"pending": pending, "delivered": delivered, "dead": dead}
+    return {"pending": pending, "delivered": delivered, "dead": dead, "silenced": 0}
 
 
 def test_an_alert_that_is_accepted_is_delivered_once():
@@ -334,3 +318,117 @@ def test_the_loop_outlives_a_store_that_is_away(monkeypatch):
 
     asyncio.run(run())
     assert notifier.accepted == ["a1"]
+
+
+def test_an_alert_is_on_its_way_as_soon_as_it_is_queued(monkeypatch):
+    """Whoever queues wakes the courier: nothing waits for the next look at the outbox."""
+    monkeypatch.setattr("monitor.delivery.IDLE_S", 3_600.0)
+
+    class Ringing(ScriptedNotifier):
+        rang: asyncio.Event
+
+        async def notify(self, alert: Alert) -> None:
+            await super().notify(alert)
+            self.rang.set()
+
+    notifier = Ringing()
+    office = Office({"on-call": notifier})
+
+    async def run() -> None:
+        notifier.rang = asyncio.Event()
+        loop = asyncio.create_task(office.courier.deliver_forever())
+        await asyncio.sleep(0.01)  # until it has seen that there is nothing
+        office.store.enqueue(replace(alert("a1"), notifiers=("on-call",)))
+        office.courier.wake()
+        async with asyncio.timeout(2):
+            await notifier.rang.wait()
+        loop.cancel()
+
+    asyncio.run(run())
+    assert notifier.accepted == ["a1"]
+
+
+def test_a_notifier_that_hangs_holds_up_no_other(monkeypatch):
+    """Each notifier is served by itself: while one does not answer, the others' alerts go out."""
+    monkeypatch.setattr("monitor.delivery.IDLE_S", 0.001)
+    arrived = asyncio.Event()
+
+    class Hanging(ScriptedNotifier):
+        async def notify(self, alert: Alert) -> None:
+            await asyncio.sleep(60)
+
+    class Ringing(ScriptedNotifier):
+        async def notify(self, alert: Alert) -> None:
+            await super().notify(alert)
+            if len(self.accepted) == 2:
+                arrived.set()
+
+    office = Office({"slow": Hanging(), "on-call": (healthy := Ringing())})
+    office.queue(alert("a1"), notifiers=("slow", "on-call"))
+
+    async def run() -> None:
+        loop = asyncio.create_task(office.courier.deliver_forever())
+        await asyncio.sleep(0.05)
+        office.queue(alert("b1", "staging"), notifiers=("slow", "on-call"))
+        async with asyncio.timeout(2):
+            await arrived.wait()
+        loop.cancel()
+
+    asyncio.run(run())
+    assert healthy.accepted == ["a1", "b1"]
+
+
+def of_kind(office: Office, kind: IncidentKind) -> list[Incident]:
+    """The incidents of a kind."""
+    return [each for each in office.store.incidents.values() if each.kind is kind]
+
+
+def test_a_dead_letter_is_told_through_the_other_notifiers_once():
+    """However many alerts a notifier refuses, the others hear of it once, with what to try."""
+    refusing, chat = ScriptedNotifier(*[NotifierError(Reason.REJECTED, "HTTP 404")] * 3), ScriptedNotifier()
+    office = Office({"pager": refusing, "chat": chat})
+    office.courier.on_call = OnCall(("pager", "chat"))
+    office.queue(*(alert(f"a{n}", f"target-{n}") for n in range(3)), notifiers=("pager",))
+    office.deliver()
+    office.deliver()
+    (incident,) = of_kind(office, IncidentKind.DEAD_LETTER)
+    assert incident.subject == "pager"
+    assert incident.is_open
+    assert len(chat.accepted) == 1
+    told = office.store.queue[4].delivery.alert.payload["data"]
+    assert told["next_command"] == "recallwatch notify test pager"
+    assert "HTTP 404" in told["summary"]
+    assert office.courier.dead == {("pager", Reason.REJECTED): 3}
+
+
+def test_a_notifier_that_takes_alerts_again_ends_what_was_told_of_it():
+    """Also when the courier that finds it mended is not the one that gave up."""
+    office = Office({"pager": ScriptedNotifier(NotifierError(Reason.REJECTED, "HTTP 404")), "chat": ScriptedNotifier()})
+    office.courier.on_call = OnCall(("pager", "chat"))
+    office.queue(alert("a1"), notifiers=("pager",))
+    office.deliver()
+    chat = ScriptedNotifier()
+    later = Office({"pager": ScriptedNotifier(), "chat": chat}, office.store)
+    later.courier.on_call = OnCall(("pager", "chat"))
+    later.queue(alert("a2"), notifiers=("pager",))
+    later.deliver()
+    later.deliver()
+    later.deliver()
+    (incident,) = of_kind(later, IncidentKind.DEAD_LETTER)
+    assert incident.status is IncidentStatus.RESOLVED
+    states = [later.store.queue[n].delivery.alert.state for n in sorted(later.store.queue)]
+    assert states == [AlertState.FIRING, AlertState.FIRING, AlertState.FIRING, AlertState.RESOLVED]
+    assert len(chat.accepted) == 2
+
+
+def test_dead_letters_about_dead_letters_come_to_an_end():
+    """When every notifier refuses everything, each is told of once and nothing goes round in circles."""
+    refusals = [NotifierError(Reason.REJECTED, "HTTP 404")] * 100
+    office = Office({"pager": ScriptedNotifier(*refusals), "chat": ScriptedNotifier(*refusals)})
+    office.courier.on_call = OnCall(("pager", "chat"))
+    office.queue(alert("a1"), notifiers=("pager",))
+    for _ in range(20):
+        office.deliver()
+    assert {each.subject for each in of_kind(office, IncidentKind.DEAD_LETTER)} == {"pager", "chat"}
+    assert office.states["pending"] == 0
+    assert len(office.store.queue) == 3

@@ -17,7 +17,7 @@ LATTICE = st.lists(st.sampled_from([-1.0, -0.5, -1 / 3, 0.0, 0.1, 1 / 3, 0.5, 1.
 def counted(sums: np.ndarray) -> float:
     """The share of all sign patterns that reach the observed total."""
     patterns = np.array(list(itertools.product((-1, 1), repeat=len(sums))))
-    return float((patterns @ np.abs(sums) >= sums.sum() - 1e-9).mean())
+    return float((patterns @ np.abs(sums) >= sums.sum() - 1e-12 * np.abs(sums).sum()).mean())
 
 
 @given(LATTICE.map(np.array))
@@ -34,13 +34,13 @@ def test_off_the_lattice_rounding_is_never_in_favour_of_significance(sums):
     assert counted(sums) - 1e-12 <= sign_flip_p(sums)
     shaken = sums.sum() - 2 * len(sums) * np.abs(sums).sum() / 2**16
     patterns = np.array(list(itertools.product((-1, 1), repeat=len(sums))))
-    assert sign_flip_p(sums) <= (patterns @ np.abs(sums) >= shaken - 1e-9).mean() + 1e-12
+    assert sign_flip_p(sums) <= (patterns @ np.abs(sums) >= shaken * (1 - 1e-12)).mean() + 1e-12
 
 
-@pytest.mark.parametrize("n", [100, 300, 2_000])
+@pytest.mark.parametrize("n", [100, 500])
 @pytest.mark.parametrize("shift", [-0.1, 0.0, 0.1])
 def test_the_saddlepoint_agrees_with_sampling(n, shift):
-    """With a hundred or more changes the approximation is within sampling error of half a million flips."""
+    """With a hundred or more changes the approximation is within sampling error of a hundred thousand flips."""
     rng = np.random.default_rng(n)
     sums = rng.normal(shift, 1, n) * rng.exponential(1, n)
     drawn = 100_000

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.adapters.exporters.prometheus import CONTENT_TYPE, FAMILIES, Metrics, Seen
+from monitor import __version__
+from monitor.adapters.exporters.prometheus import CONTENT_TYPE, FAMILIES, Metrics, Outbox, Planned, Seen
 from monitor.errors import Reason
 from monitor.evaluation import retrieval
 from monitor.evaluation.scoring import PAIR_MEASURES, fingerprint, measure
+from monitor.incident import Tally
 from monitor.model import Axis, Failure, Measured, Outcome, Pair, Query, Ranking, Run, RunStatus, Suite
 from monitor.verdict import Evidence, Policy, Swap, Verdict, VerdictName
 
@@ -53,7 +55,7 @@ def measured(of: Suite, ranks: Sequence[int | None]) -> Measured:
 def evidence(of: Suite, stratum: str = "overall", name: str = "recall@10", **changes: float) -> Evidence:
     """A fall from 0.9 to 0.75."""
     made = Evidence(
-        of.name, of.axis, stratum, name, True, 4, 2, 0.9, 0.75, -0.15, -0.2, -0.1, 0.001, 0.004, 1.0, 0.9, 0.05
+        of.name, of.axis, stratum, name, True, 4, 2, 0.9, 0.75, -0.15, -0.2, -0.1, 0.001, 0.004, 1.0, 1.0, 0.9, 0.05
     )
     return replace(made, **changes)
 
@@ -232,6 +234,26 @@ def test_deliveries_and_broken_cycles_are_counted():
     assert value(metrics, "recallwatch_cycle_failures_total", target="production") == 1.0
 
 
+def test_the_noise_ledger_is_exported_by_target_policy_and_outcome():
+    """How often a policy called and how often it was right can be told from the metrics."""
+    metrics = Metrics(tallies=[Tally("production", "strict", fired=5, confirmed=2, dismissed=1)])
+    where = {"target": "production", "policy": "strict"}
+    shown = {
+        outcome: value(metrics, "recallwatch_incidents_total", outcome=outcome, **where)
+        for outcome in ("fired", "confirmed", "dismissed")
+    }
+    assert shown == {"fired": 5.0, "confirmed": 2.0, "dismissed": 1.0}
+
+
+def test_silent_schedules_and_dead_letters_are_exported():
+    """What keeps recallwatch from doing its work has series of its own."""
+    metrics = Metrics(no_data={("production", "nightly"): True, ("production", "hourly"): False})
+    metrics.dead_letters["on-call", "rejected"] += 2
+    assert value(metrics, "recallwatch_no_data", target="production", schedule="nightly") == 1.0
+    assert value(metrics, "recallwatch_no_data", target="production", schedule="hourly") == 0.0
+    assert value(metrics, "recallwatch_dead_letters_total", notifier="on-call", reason="rejected") == 2.0
+
+
 def test_the_last_swap_is_remembered():
     """A swap stays visible after the cycle that saw it."""
     seen = Seen(verdict(), (), False, NOON, swap())
@@ -336,3 +358,120 @@ def test_promtool_accepts_the_exposition():
         [promtool, "check", "metrics"], input=everything().render(), capture_output=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def planned(target: str = "production", *suites: str, interval_s: float = 60.0) -> Planned:
+    """What a schedule will run."""
+    return Planned(target, suites or ("legal",), interval_s)
+
+
+def test_counters_begin_at_zero():
+    """A first failure is an increase: every counter of a planned target and notifier is there before it happens."""
+    metrics = Metrics()
+    metrics.plan({"daily": planned()}, ["on-call"])
+    for reason in Reason:
+        assert value(metrics, "recallwatch_probe_failures_total", target="production", reason=reason) == 0.0
+        assert value(metrics, "recallwatch_notifications_failed_total", notifier="on-call", reason=reason) == 0.0
+    assert value(metrics, "recallwatch_alerts_total", notifier="on-call", state="firing") == 0.0
+    assert value(metrics, "recallwatch_cycle_failures_total", target="production") == 0.0
+    assert value(metrics, "recallwatch_probe_duration_seconds_count", target="production") == 0.0
+
+
+def test_planning_again_forgets_no_count():
+    """A reload that keeps a target keeps what was counted."""
+    metrics = Metrics()
+    metrics.plan({"daily": planned()}, ["on-call"])
+    metrics.watch("production", Outcome("query-1", failure=Failure(Reason.TIMEOUT, "slow")))
+    metrics.plan({"hourly": planned()}, ["on-call"])
+    assert value(metrics, "recallwatch_probe_failures_total", target="production", reason="timeout") == 1.0
+
+
+def test_a_target_that_is_planned_no_more_leaves_no_series():
+    """After a reload nothing of a deleted target is left, neither series nor counters nor times."""
+    legal = suite()
+    metrics = Metrics()
+    metrics.plan({"daily": planned("blue"), "weekly": planned("green")})
+    for name, schedule in (("blue", "daily"), ("green", "weekly")):
+        gone = replace(swap(), target=name)
+        seen = Seen(verdict(target=name), (measured(legal, [1, 1, 1, 1]),), False, NOON, gone, schedule)
+        metrics.publish(seen)
+        metrics.due[schedule], metrics.cycle_seconds[schedule] = NOON, 1.0
+    assert _values_of(metrics, "target") == {"blue", "green"}
+    metrics.plan({"daily": planned("blue")})
+    assert _values_of(metrics, "target") == {"blue"}
+    assert [seen.verdict.target for seen in metrics.seen.values()] == ["blue"]
+
+
+def test_a_suite_that_is_planned_no_more_leaves_no_series():
+    """After a reload that takes a suite out of a schedule the other suites stay."""
+    metrics = Metrics()
+    metrics.plan({"daily": planned("production", "legal", "medical")})
+    runs = (measured(suite("legal"), [1, 1, 1, 1]), measured(suite("medical"), [1, 1, 1, 1]))
+    metrics.publish(Seen(verdict(), runs, False, NOON, schedule="daily"))
+    metrics.plan({"daily": planned("production", "legal")})
+    assert _values_of(metrics, "suite") == {"legal"}
+    assert value(metrics, "recallwatch_verdict", target="production", verdict="regressed") == 1.0
+
+
+def test_a_schedule_shows_when_its_next_cycle_is_due():
+    """Lateness can be told without asking the daemon, which may hang."""
+    metrics = Metrics()
+    metrics.plan({"daily": planned(interval_s=86_400.0)})
+    metrics.due["daily"], metrics.cycle_seconds["daily"] = NOON, 12.5
+    where = {"target": "production", "schedule": "daily"}
+    assert value(metrics, "recallwatch_cycle_due_timestamp_seconds", **where) == NOON.timestamp()
+    assert value(metrics, "recallwatch_cycle_duration_seconds", **where) == 12.5
+    assert value(metrics, "recallwatch_run_interval_seconds", target="production", suite="legal") == 86_400.0
+
+
+def test_a_suite_of_two_schedules_is_expected_by_the_faster_one():
+    """No data is told by the schedule that would have brought it first."""
+    metrics = Metrics()
+    metrics.plan({"daily": planned(interval_s=86_400.0), "hourly": planned(interval_s=3_600.0)})
+    assert value(metrics, "recallwatch_run_interval_seconds", target="production", suite="legal") == 3_600.0
+
+
+def test_the_daemon_tells_how_it_is_itself():
+    """Outbox, database, configuration, start and version have series, and an outbox nobody looked at has none."""
+    metrics = Metrics(started_at=NOON)
+    assert value(metrics, "recallwatch_outbox_deliveries", state="pending") is None
+    metrics.outbox = Outbox({"pending": 3, "delivered": 9, "dead": 1}, NOON)
+    metrics.database_errors, metrics.reload_succeeded = 2, False
+    assert value(metrics, "recallwatch_outbox_deliveries", state="pending") == 3.0
+    assert value(metrics, "recallwatch_outbox_deliveries", state="dead") == 1.0
+    assert value(metrics, "recallwatch_outbox_oldest_timestamp_seconds") == NOON.timestamp()
+    assert value(metrics, "recallwatch_database_errors_total") == 2.0
+    assert value(metrics, "recallwatch_config_last_reload_successful") == 0.0
+    assert value(metrics, "recallwatch_start_timestamp_seconds") == NOON.timestamp()
+    assert value(metrics, "recallwatch_build_info", version=__version__) == 1.0
+
+
+def test_the_policy_is_shown_beside_what_it_bounds():
+    """Alerts and dashboards compare with the policy's own coverage floor and margin, not with a number of theirs."""
+    metrics = published(Seen(verdict(), (measured(suite(), [1, 1, 1, None]),), False, NOON))
+    where = {"target": "production", "suite": "legal"}
+    assert value(metrics, "recallwatch_coverage_floor_ratio", **where) == Policy().coverage_floor
+    assert value(metrics, "recallwatch_margin_ratio", **where) == Policy().margin
+    shown = {each: value(metrics, "recallwatch_run_queries", outcome=each, **where) for each in ("scored", "failed")}
+    assert shown == {"scored": 3.0, "failed": 1.0}
+
+
+def test_a_scrape_under_way_is_not_disturbed_by_a_cycle_that_ends():
+    """All of one scrape is of one snapshot: no family is of another cycle than the family before it."""
+    legal = suite()
+    metrics = published(Seen(verdict(VerdictName.PASSED), (measured(legal, [1, 1, 1, 1]),), False, NOON))
+    before, chunks = metrics.render(), metrics.chunks()
+    first = next(chunks)
+    metrics.publish(Seen(verdict(VerdictName.REGRESSED), (measured(legal, [9, 9, 9, 9]),), True, NOON))
+    assert b"".join((first, *chunks)) == before
+    assert metrics.render() != before
+
+
+def test_what_is_kept_of_a_cycle_has_no_rankings_and_no_evidence():
+    """The memory of a daemon does not grow with its suites."""
+    legal = suite()
+    metrics = published(
+        Seen(verdict(VerdictName.PASSED, evidence(legal)), (measured(legal, [1, 1, 1, 1]),), False, NOON)
+    )
+    [kept] = metrics.seen.values()
+    assert (kept.measured, kept.verdict.evidence) == ((), ())

@@ -12,10 +12,12 @@ from monitor.adapters.exporters.prometheus import Metrics
 from monitor.adapters.stores.memory import MemoryStore
 from monitor.config import Schedule
 from monitor.cycle import Plan, World
-from monitor.errors import ConfigError
+from monitor.decision.routing import OnCall
+from monitor.errors import ConfigError, Reason, RetrieverError
 from monitor.model import Axis, Query, Ranking, RunStatus, Suite
 from monitor.schedule import Timetable, trigger_of
-from monitor.verdict import Policy, VerdictName
+from monitor.verdict import AlertState, Baseline, Policy, VerdictName
+from monitor.watchdog import Watchdog, Watched
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -171,7 +173,7 @@ def timetable(store: MemoryStore, **retrievers: Echo) -> Timetable:
             name: (
                 schedule(every=3_600.0),
                 Plan(name, (suite,), Policy()),
-                World(store, retriever, (), lambda: datetime.now(UTC), "here/1"),
+                World(store, retriever, OnCall(), lambda: datetime.now(UTC), "here/1"),
             )
             for name, retriever in retrievers.items()
         },
@@ -232,3 +234,64 @@ def test_stopping_marks_what_is_under_way_as_interrupted():
 
     asyncio.run(run())
     assert [each.status for each in store.runs.values()] == [RunStatus.INTERRUPTED]
+
+
+class Swapped(Echo):
+    """A retriever that finds the right document until its model is swapped."""
+
+    is_worse = False
+
+    async def retrieve(self, query: str, k: int) -> Ranking:
+        """The judged document first, or nowhere."""
+        first = "nothing" if self.is_worse else query
+        return Ranking((first, *(f"d{rank}" for rank in range(1, k))))
+
+
+def page_of(policy: Policy) -> tuple[MemoryStore, Timetable, Swapped]:
+    """An hourly schedule over thirty independent queries, judged by a policy whenever it runs."""
+    queries = tuple(Query(f"q{n}", f"t{n}", "s", f"c{n}", {f"t{n}": 1}) for n in range(30))
+    suite = Suite("small", "1", Axis.BROAD, queries, digest="digest")
+    store, retriever = MemoryStore(), Swapped()
+    world = World(store, retriever, OnCall(("pager",)), lambda: datetime.now(UTC), "here/1")
+    plan = Plan("production", (suite,), policy, asked=True)
+    return store, Timetable(Metrics(), {"hourly": (schedule(every=3_600.0), plan, world)}), retriever
+
+
+@pytest.mark.parametrize(("confirm", "runs"), [(1, 2), (3, 4)])
+def test_a_confirmation_is_asked_for_at_once(confirm, runs):
+    """A suspicion is probed again without waiting for the next hour, and then paged once."""
+    store, table, retriever = page_of(Policy(resamples=999, confirm=confirm))
+
+    async def run() -> None:
+        report = await table.run("hourly")
+        run = report.measured[0].run
+        await store.promote(Baseline("production", "small", run.run_id, "ada", "good", datetime.now(UTC)))
+        retriever.is_worse = True
+        table._triggers["hourly"] = trigger_of(schedule(every=3_600.0), where="s")
+        await table.run_safely("hourly")
+
+    asyncio.run(run())
+    assert len(store.runs) == runs
+    assert [item.delivery.alert.state for item in store.queue.values()] == [AlertState.FIRING]
+    data = store.queue[1].delivery.alert.payload["data"]
+    baseline, candidate = (each.run_id for each in (store.promoted[0], list(store.runs.values())[-1]))
+    assert data["next_command"] == f"recallwatch compare {baseline} {candidate}"
+    assert data["deployment"]["since"] == min(swap.detected_at for swap in store.swaps).isoformat()
+
+
+def test_the_watchdog_hears_of_cycles_with_data_only():
+    """A run in which too few probes brought something back is no data, and neither is a cycle that breaks."""
+    store, table, retriever = page_of(Policy(resamples=999))
+    plan = table.plans["hourly"][1]
+    table.watchdog = Watchdog({"hourly": Watched(plan, 1.0)}, store, OnCall(), lambda: datetime.now(UTC))
+    asyncio.run(table.run("hourly"))
+    assert list(table.watchdog._last_at) == ["hourly"]
+    table.watchdog._last_at.clear()
+
+    async def refuse(query: str, k: int) -> Ranking:
+        raise RetrieverError(Reason.REJECTED, "HTTP 404")
+
+    retriever.retrieve = refuse  # type: ignore[method-assign]  # as a target that is gone
+    asyncio.run(table.run("hourly"))
+    assert table.watchdog._last_at == {}
+    assert "Coverage of small is 0.0%" in table.watchdog._problems["hourly"]

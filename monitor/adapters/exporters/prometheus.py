@@ -1,15 +1,16 @@
 """Prometheus metrics over one immutable snapshot: a scrape computes nothing and touches no database.
 
-Series that are no longer in the snapshot vanish by themselves. Labels are bounded: targets, suites, strata,
-cutoffs and closed reasons, never a query, document or run.
+What a cycle found is written out when the cycle is published; a scrape puts the pieces together. Series that are no
+longer in the snapshot vanish by themselves. Labels are bounded: targets, suites, strata, cutoffs and closed reasons,
+never a query, document or run.
 """
 
 from __future__ import annotations
 
-import math
+import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Histogram
@@ -17,48 +18,35 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from monitor.evaluation.scoring import stratum_means
-from monitor.model import Measured, Outcome
-from monitor.verdict import Evidence, Swap, Verdict, VerdictName
+from monitor import __version__
+from monitor.adapters.exporters.families import FAMILIES, Block, Seen, empty, headers, run_block, verdict_block
+from monitor.errors import Reason
+from monitor.incident import Tally
+from monitor.model import Outcome
+from monitor.verdict import AlertState, Swap
+
+__all__ = ["CONTENT_TYPE", "FAMILIES", "Metrics", "Outbox", "Planned", "Seen"]
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-_LABELS = ("target", "suite", "axis", "stratum", "k", "role")
-_DIFFERENCE_LABELS = ("target", "suite", "axis", "stratum", "measure")
-
-FAMILIES: dict[str, tuple[str, str]] = {
-    "recall": ("recallwatch_recall_ratio", "Share of relevant documents among the first k hits, mean over queries."),
-    "mrr": ("recallwatch_mrr_ratio", "Reciprocal rank of the first relevant document within k, mean over queries."),
-    "ndcg": ("recallwatch_ndcg_ratio", "Normalised discounted cumulative gain at k, mean over queries."),
-    "success": ("recallwatch_success_ratio", "Share of queries with a relevant document among the first k hits."),
-    "pair_accuracy": (
-        "recallwatch_pair_accuracy_ratio",
-        "Share of pairs whose satisfying document ranks above the violating one.",
-    ),
-    "mirrored_accuracy": (
-        "recallwatch_mirrored_accuracy_ratio",
-        "Share of mirrored pairs with both queries right; chance is one quarter.",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A cycle that has finished."""
+class Planned:
+    """What a schedule will run."""
 
-    verdict: Verdict
-    measured: tuple[Measured, ...]
-    incident_open: bool
-    finished_at: datetime
-    swap: Swap | None = None
-    schedule: str = ""
-
-    def evidence_of(self, suite: str) -> tuple[Evidence, ...]:
-        """The part of the verdict's evidence that is about one suite."""
-        return tuple(each for each in self.verdict.evidence if each.suite == suite)
+    target: str
+    suites: tuple[str, ...]
+    interval_s: float
+    """The longest time between two cycles, as scheduled."""
 
 
-Shown = tuple[Seen, Measured]
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """The alerts that wait, when somebody last looked."""
+
+    deliveries: Mapping[str, int]
+    oldest_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -66,8 +54,10 @@ class Metrics:
     """Everything that is exported, and the registry that exports it."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    """What changes between cycles: counters, times, the daemon's own health."""
+    planned: Mapping[str, Planned] = field(default_factory=dict)
     seen: Mapping[str, Seen] = field(default_factory=dict)
-    """The last cycle of each schedule: schedules of one target show side by side."""
+    """The last cycle of each schedule, without its rankings and evidence."""
     last_swap: dict[str, Swap] = field(default_factory=dict)
     last_success: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """When a run of a target and suite last finished with enough coverage; a bad run does not erase it."""
@@ -75,7 +65,20 @@ class Metrics:
     alerts: Counter[tuple[str, str]] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     cycle_failures: Counter[str] = field(default_factory=Counter)
+    due: dict[str, datetime] = field(default_factory=dict)
+    """When the next cycle of each schedule should start."""
+    cycle_seconds: dict[str, float] = field(default_factory=dict)
+    started_at: datetime | None = None
+    outbox: Outbox | None = None
+    dead_letters: Counter[tuple[str, str]] = field(default_factory=Counter)
+    tallies: Sequence[Tally] = ()
+    no_data: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    """Target and schedule to whether it has been silent for too long."""
+    database_errors: int = 0
+    reload_succeeded: bool | None = None
     durations: Histogram = field(init=False)
+    _blocks: Mapping[tuple[str, str], tuple[str, Block]] = field(default_factory=dict)
+    """By target and suite, with the schedule that it is from; what is about a whole target has no suite."""
 
     def __post_init__(self) -> None:
         self.durations = Histogram(
@@ -87,6 +90,39 @@ class Metrics:
         )
         self.registry.register(_Collector(self))
 
+    def plan(self, planned: Mapping[str, Planned], notifiers: Collection[str] = ()) -> None:
+        """Show these schedules and no others. Counters begin at zero, so that a first failure is an increase."""
+        targets = {each.target for each in planned.values()}
+        self._forget({each.target for each in self.planned.values()} - targets)
+        self.planned = dict(planned)
+        self.seen = {place: seen for place, seen in self.seen.items() if seen.schedule in planned}
+        runs = {(each.target, suite) for each in planned.values() for suite in (*each.suites, "")}
+        self._blocks = {
+            place: (schedule, block)
+            for place, (schedule, block) in self._blocks.items()
+            if place in runs and schedule in planned
+        }
+        for kept in (self.due, self.cycle_seconds):
+            for gone in kept.keys() - planned.keys():
+                del kept[gone]
+        for target in targets:
+            self.durations.labels(target)
+            self.cycle_failures[target] += 0
+            self.failures.update({(target, reason): 0 for reason in Reason})
+        for notifier in notifiers:
+            self.alerts.update({(notifier, state): 0 for state in AlertState})
+            self.refused.update({(notifier, reason): 0 for reason in Reason})
+            self.dead_letters.update({(notifier, reason): 0 for reason in Reason})
+
+    def _forget(self, targets: Collection[str]) -> None:
+        for target in targets:
+            self.durations.remove(target)
+            self.cycle_failures.pop(target, None)
+            self.last_swap.pop(target, None)
+        for counted in (self.failures, self.last_success):
+            for gone in [key for key in counted if key[0] in targets]:
+                del counted[gone]
+
     def watch(self, target: str, outcome: Outcome) -> None:
         """Count one probe as it ends."""
         if outcome.failure is not None:
@@ -97,49 +133,96 @@ class Metrics:
     def publish(self, seen: Seen) -> None:
         """Replace what is shown of a schedule by its last cycle."""
         target = seen.verdict.target
-        self.seen = {**self.seen, f"{target}/{seen.schedule}": seen}
+        fresh = {(target, each.suite.name): (seen.schedule, run_block(seen, each)) for each in seen.measured}
+        fresh[target, ""] = (seen.schedule, verdict_block(seen))
+        # A suite that the cycle no longer has leaves with the cycle before; other schedules stay as they are.
+        kept = {at: part for at, part in self._blocks.items() if at[0] != target or part[0] != seen.schedule}
+        self._blocks = {**kept, **fresh}
+        slim = replace(seen, measured=(), verdict=replace(seen.verdict, evidence=(), lost_queries=()))
+        self.seen = {**self.seen, f"{target}/{seen.schedule}": slim}
         if seen.swap is not None:
             self.last_swap[target] = seen.swap
         for measured in seen.measured:
             if measured.counts.coverage >= seen.verdict.policy.coverage_floor:
                 self.last_success[target, measured.suite.name] = seen.finished_at
 
+    def chunks(self) -> Iterator[bytes]:
+        """The exposition that Prometheus scrapes, a family at a time, all of one snapshot."""
+        blocks = [block for _, block in self._blocks.values()]
+        live = generate_latest(self.registry)
+        for name, header in headers().items():
+            yield b"".join((header, *(zlib.decompress(block[name]) for block in blocks if name in block)))
+        yield live
+
     def render(self) -> bytes:
-        """The exposition that Prometheus scrapes."""
-        return generate_latest(self.registry)
+        """The whole exposition at once."""
+        return b"".join(self.chunks())
+
+    def families(self) -> list[Metric]:
+        """Every family there is, for the documentation."""
+        return [*empty(), *self.registry.collect()]
+
+    def shows(self, target: str, suite: str) -> bool:
+        """Whether a run of this target and suite is in the snapshot."""
+        return (target, suite) in self._blocks
 
 
 class _Collector(Collector):
+    """What is not of a cycle: few series, read from memory as they are."""
+
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    def collect(self) -> Iterable[Metric]:
-        cycles = sorted(self._metrics.seen.values(), key=lambda seen: seen.finished_at)
-        targets = {seen.verdict.target: seen for seen in cycles}
-        runs = {(seen.verdict.target, each.suite.name): (seen, each) for seen in cycles for each in seen.measured}
-        measured = tuple(runs.values())
-        yield from _measures(measured)
-        yield from _differences(measured)
-        yield from _runs(measured)
-        yield from _targets(targets.values())
-        yield from self._times(runs.keys())
-        yield from self._counters()
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: a registry that asks at registration would compute a scrape."""
+        return ()
 
-    def _times(self, shown: Collection[tuple[str, str]]) -> Iterator[Metric]:
+    def collect(self) -> Iterable[Metric]:
+        yield from self._times()
+        yield from self._schedules()
+        yield from self._counters()
+        yield from self._incidents()
+        yield from self._own()
+
+    def _times(self) -> Iterator[Metric]:
+        metrics = self._metrics
         success = GaugeMetricFamily(
             "recallwatch_run_last_success_timestamp_seconds",
             "When a run last finished with its coverage above the floor.",
             labels=("target", "suite"),
         )
-        for labels, at in tuple(self._metrics.last_success.items()):
-            if labels in shown:
+        for labels, at in tuple(metrics.last_success.items()):
+            if metrics.shows(*labels):
                 success.add_metric(labels, at.timestamp())
         swapped = GaugeMetricFamily(
             "recallwatch_swap_last_detected_timestamp_seconds", "When the target last changed.", labels=("target",)
         )
-        for target, swap in tuple(self._metrics.last_swap.items()):
+        for target, swap in tuple(metrics.last_swap.items()):
             swapped.add_metric((target,), swap.detected_at.timestamp())
         yield from (success, swapped)
+
+    def _schedules(self) -> Iterator[Metric]:
+        metrics, labels = self._metrics, ("target", "schedule")
+        interval = GaugeMetricFamily(
+            "recallwatch_run_interval_seconds",
+            "The longest time between two runs, as scheduled.",
+            labels=("target", "suite"),
+        )
+        due = GaugeMetricFamily(
+            "recallwatch_cycle_due_timestamp_seconds", "When the next cycle should start.", labels=labels
+        )
+        took = GaugeMetricFamily("recallwatch_cycle_duration_seconds", "How long the last cycle took.", labels=labels)
+        shortest: dict[tuple[str, str], float] = {}
+        for name, each in metrics.planned.items():
+            for suite in each.suites:
+                shortest[each.target, suite] = min(each.interval_s, shortest.get((each.target, suite), each.interval_s))
+            if name in metrics.due:
+                due.add_metric((each.target, name), metrics.due[name].timestamp())
+            if name in metrics.cycle_seconds:
+                took.add_metric((each.target, name), metrics.cycle_seconds[name])
+        for run, seconds in shortest.items():
+            interval.add_metric(run, seconds)
+        yield from (interval, due, took)
 
     def _counters(self) -> Iterator[Metric]:
         metrics = self._metrics
@@ -153,74 +236,48 @@ class _Collector(Collector):
             cycles.add_metric((target,), count)
         yield cycles
 
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: a registry that asks at registration would compute a scrape."""
-        return ()
+    def _incidents(self) -> Iterator[Metric]:
+        metrics = self._metrics
+        incidents = CounterMetricFamily(
+            "recallwatch_incidents",
+            "Regressions that fired, and how many of them were confirmed or dismissed as false alarms.",
+            labels=("target", "policy", "outcome"),
+        )
+        for tally in metrics.tallies:
+            for outcome in ("fired", "confirmed", "dismissed"):
+                incidents.add_metric((tally.target, tally.policy, outcome), getattr(tally, outcome))
+        silent = GaugeMetricFamily(
+            "recallwatch_no_data", "Whether a schedule has brought no data for too long.", labels=("target", "schedule")
+        )
+        for place, is_silent in metrics.no_data.items():
+            silent.add_metric(place, float(is_silent))
+        yield incidents
+        yield silent
+        yield _counter("recallwatch_dead_letters", "Alerts given up.", ("notifier", "reason"), metrics.dead_letters)
 
-
-def _measures(shown: Iterable[Shown]) -> Iterator[Metric]:
-    families = {name: GaugeMetricFamily(metric, text, labels=_LABELS) for name, (metric, text) in FAMILIES.items()}
-    for seen, measured in shown:
-        target, suite = seen.verdict.target, measured.suite
-        for stratum, measure, value in stratum_means(measured):
-            family, _, k = measure.partition("@")
-            families[family].add_metric((target, suite.name, suite.axis, stratum, k, "candidate"), value)
-        for evidence in seen.evidence_of(suite.name):
-            family, _, k = evidence.measure.partition("@")
-            labels = (target, suite.name, suite.axis, evidence.stratum, k, "baseline")
-            families[family].add_metric(labels, evidence.baseline_mean)
-    yield from families.values()
-
-
-def _differences(shown: tuple[Shown, ...]) -> Iterator[Metric]:
-    what = "Candidate minus baseline, mean over paired queries; negative is worse"
-    fields = {
-        "difference": (f"{what}.", "recallwatch_difference_ratio"),
-        "lower": (f"{what}: lower end of the 95 % interval.", "recallwatch_difference_lower_ratio"),
-        "upper": (f"{what}: upper end of the 95 % interval.", "recallwatch_difference_upper_ratio"),
-        "mde": ("Smallest true drop found with 80 % power.", "recallwatch_mde_ratio"),
-    }
-    for name, (text, metric) in fields.items():
-        gauge = GaugeMetricFamily(metric, text, labels=_DIFFERENCE_LABELS)
-        for seen, measured in shown:
-            for evidence in seen.evidence_of(measured.suite.name):
-                value = getattr(evidence, name)
-                if math.isfinite(value):
-                    gauge.add_metric(_labels_of(seen.verdict.target, evidence), value)
-        yield gauge
-
-
-def _labels_of(target: str, evidence: Evidence) -> tuple[str, ...]:
-    return target, evidence.suite, evidence.axis, evidence.stratum, evidence.measure
-
-
-def _targets(seen: Iterable[Seen]) -> Iterator[Metric]:
-    verdict = GaugeMetricFamily(
-        "recallwatch_verdict", "1 for the verdict that holds, 0 for the others.", labels=("target", "verdict")
-    )
-    incident = GaugeMetricFamily("recallwatch_incident_open", "Whether an incident lasts.", labels=("target",))
-    for each in seen:
-        for name in VerdictName:
-            verdict.add_metric((each.verdict.target, name), float(each.verdict.name is name))
-        incident.add_metric((each.verdict.target,), float(each.incident_open))
-    yield from (verdict, incident)
-
-
-def _runs(shown: Iterable[Shown]) -> Iterator[Metric]:
-    coverage = GaugeMetricFamily(
-        "recallwatch_coverage_ratio", "Share of probes that brought something back.", labels=("target", "suite")
-    )
-    judged = GaugeMetricFamily(
-        "recallwatch_judged_ratio", "Share of retrieved documents with a judgement.", labels=("target", "suite")
-    )
-    deployment = InfoMetricFamily("recallwatch_deployment", "What the target serves.", labels=("target", "suite"))
-    for seen, measured in shown:
-        labels = (seen.verdict.target, measured.suite.name)
-        coverage.add_metric(labels, measured.counts.coverage)
-        if math.isfinite(measured.judged_share):
-            judged.add_metric(labels, measured.judged_share)
-        deployment.add_metric(labels, {"deployment": measured.run.deployment[:64]})
-    yield from (coverage, judged, deployment)
+    def _own(self) -> Iterator[Metric]:
+        metrics = self._metrics
+        waiting = GaugeMetricFamily("recallwatch_outbox_deliveries", "Deliveries that wait or died.", labels=("state",))
+        oldest = GaugeMetricFamily(
+            "recallwatch_outbox_oldest_timestamp_seconds", "When the alert was queued that waits longest."
+        )
+        if metrics.outbox is not None:
+            for state in ("pending", "dead"):
+                waiting.add_metric((state,), metrics.outbox.deliveries.get(state, 0))
+            if metrics.outbox.oldest_at is not None:
+                oldest.add_metric((), metrics.outbox.oldest_at.timestamp())
+        errors = CounterMetricFamily("recallwatch_database_errors", "Transactions that the database did not take.")
+        errors.add_metric((), metrics.database_errors)
+        reload = GaugeMetricFamily(
+            "recallwatch_config_last_reload_successful", "Whether the configuration in force is the last that was read."
+        )
+        if metrics.reload_succeeded is not None:
+            reload.add_metric((), float(metrics.reload_succeeded))
+        started = GaugeMetricFamily("recallwatch_start_timestamp_seconds", "When the daemon started.")
+        if metrics.started_at is not None:
+            started.add_metric((), metrics.started_at.timestamp())
+        build = InfoMetricFamily("recallwatch_build", "The version that runs.", value={"version": __version__})
+        yield from (waiting, oldest, errors, reload, started, build)
 
 
 def _counter(name: str, text: str, labels: tuple[str, str], counted: Counter[tuple[str, str]]) -> Metric:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,12 +11,12 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from monitor.adapters import transport
-from monitor.config import Duration, Section, read_secret
-from monitor.errors import NotifierError
+from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions
+from monitor.adapters.notifiers.secret import read_one
 from monitor.verdict import Alert
 
 
-class WebhookOptions(Section):
+class WebhookOptions(EndpointOptions):
     """Where to send, and what to sign with."""
 
     url: transport.Url = Field(repr=False)
@@ -26,21 +25,17 @@ class WebhookOptions(Section):
     """``whsec_`` and base64; by ``${ENV}``, never in clear."""
     secret_file: Path | None = None
     """A file with the secret, instead of ``secret``."""
-    timeout: Duration = 10.0
-    """For a whole delivery; what takes longer is sent again later."""
 
     @model_validator(mode="after")
-    def _has_one_secret(self) -> WebhookOptions:
-        if (self.secret is None) == (self.secret_file is None):
-            raise ValueError("give either secret (as ${ENV}) or secret_file")
+    def _can_sign(self) -> WebhookOptions:
         self.signer()
         return self
 
     def signer(self) -> Webhook:
         """What signs. Raises ValueError if the secret cannot."""
-        plain = self.secret.get_secret_value() if self.secret else None
+        plain = read_one(self, "secret")
         try:
-            return Webhook(read_secret(plain, self.secret_file, where="secret") or "")
+            return Webhook(plain)
         except (EmptyWebhookSecretError, ValueError, RuntimeError):
             # From None: the error's own text could show the secret.
             raise ValueError("the secret cannot sign: it must be whsec_ and base64") from None
@@ -52,10 +47,8 @@ class WebhookNotifier:
     Options = WebhookOptions
 
     def __init__(self, options: WebhookOptions) -> None:
-        self._options = options
         self._signer = options.signer()
-        self._url, credentials = transport.split_credentials(options.url)
-        self._client = transport.open_client(timeout_s=options.timeout, connections=32, headers=credentials)
+        self._endpoint = Endpoint(options.url, options)
 
     async def notify(self, alert: Alert) -> None:
         """Deliver one alert; returning means it was accepted with a 2xx."""
@@ -66,19 +59,8 @@ class WebhookNotifier:
             "webhook-timestamp": str(int(sent_at.timestamp())),
             "webhook-signature": self._signer.sign(alert.alert_id, sent_at, body),
         }
-        try:
-            async with (
-                asyncio.timeout(self._options.timeout),
-                self._client.stream("POST", self._url, content=body, headers=headers) as response,
-            ):
-                pass  # the status is all that counts; a body of any length is left where it is
-        except transport.FAILURES as error:
-            told = transport.describe(error, timeout_s=self._options.timeout)
-            raise NotifierError(transport.reason_of(error), told) from error
-        reason = transport.reason_of_status(response.status_code)
-        if reason is not None:
-            raise NotifierError(reason, f"HTTP {response.status_code}", retry_after_s=transport.retry_after_s(response))
+        await self._endpoint.post(body, headers)
 
     async def close(self) -> None:
         """Give back the connections."""
-        await self._client.aclose()
+        await self._endpoint.close()

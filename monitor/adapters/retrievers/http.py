@@ -14,12 +14,13 @@ from typing import Any, Literal
 import httpx
 import jmespath
 import orjson
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from monitor.adapters import transport
 from monitor.config import Duration, Section
 from monitor.errors import Reason, RetrieverError
 from monitor.model import Ranking
+from monitor.passage import Sources
 
 
 class ResponsePaths(Section):
@@ -33,8 +34,18 @@ class ResponsePaths(Section):
     """The score, within a hit, where there is one."""
     deployment: str | None = None
     """What the retriever says it is serving, where it says so."""
+    corpus: str | None = None
+    """What the retriever says it searches, such as the version of the index; when it changes, nothing is compared."""
+    text: str | None = None
+    """The text of a chunk, within a hit: judged quotes are looked for in it, and it is not kept."""
+    document: str | None = None
+    """The source document of a chunk, within a hit."""
+    start: str | None = None
+    """Where the chunk starts in its source document, within a hit: characters, counted from 0 …"""
+    end: str | None = None
+    """… and where it ends, the first character after it."""
 
-    @field_validator("hits", "id", "score", "deployment")
+    @field_validator("hits", "id", "score", "deployment", "corpus", "text", "document", "start", "end")
     @classmethod
     def _compiles(cls, path: str | None) -> str | None:
         if path is not None:
@@ -43,6 +54,12 @@ class ResponsePaths(Section):
             except jmespath.exceptions.JMESPathError as error:
                 raise ValueError(f"not JMESPath: {str(error).splitlines()[0].rstrip(':')}") from error
         return path
+
+    @model_validator(mode="after")
+    def _places_are_whole(self) -> ResponsePaths:
+        if (self.start is None) != (self.end is None) or (self.start is not None and self.document is None):
+            raise ValueError("start and end go together, and with document")
+        return self
 
 
 class HttpOptions(Section):
@@ -92,8 +109,14 @@ class HttpRetriever:
         self._read_ids = _column(options.response.id)
         self._read_scores = _column(options.response.score) if options.response.score else None
         self._find_hits = _reader(options.response.hits)
-        deployment = options.response.deployment
-        self._find_deployment = _reader(deployment) if deployment else None
+        response = options.response
+        self._find_deployment = _reader(response.deployment) if response.deployment else None
+        self._find_corpus = _reader(response.corpus) if response.corpus else None
+        self._read_texts = _column(response.text) if response.text else None
+        self._read_documents = _column(response.document) if response.document else None
+        self._read_bounds = (
+            (_column(response.start), _column(response.end)) if response.start and response.end else None
+        )
 
     async def retrieve(self, query: str, k: int) -> Ranking:
         """Return the ``k`` best documents for the query, best first."""
@@ -160,7 +183,34 @@ class HttpRetriever:
                 f"{len(doc_ids)} hits where {k} were asked for; if that is right, set short_rankings: accept",
             )
         deployment = self._find_deployment(answer) if self._find_deployment else None
-        return Ranking(doc_ids, self._scores(hits), None if deployment is None else str(deployment))
+        corpus = self._find_corpus(answer) if self._find_corpus else None
+        return Ranking(
+            doc_ids,
+            self._scores(hits),
+            None if deployment is None else str(deployment),
+            self._sources(hits),
+            self._texts(hits),
+            None if corpus is None else str(corpus),
+        )
+
+    def _sources(self, hits: list[Any]) -> Sources | None:
+        if self._read_documents is None:
+            return None
+        documents = _doc_ids(self._read_documents(hits), "source document")
+        if self._read_bounds is None:
+            return Sources(documents)
+        starts, ends = (tuple(read(hits)) for read in self._read_bounds)
+        if not {*map(type, starts), *map(type, ends)} <= {int} or not all(map(_is_span, starts, ends)):
+            raise RetrieverError(Reason.MALFORMED, "the start or end of a hit is not a place in its document")
+        return Sources(documents, starts, ends)
+
+    def _texts(self, hits: list[Any]) -> tuple[str, ...] | None:
+        if self._read_texts is None:
+            return None
+        texts = self._read_texts(hits)
+        if not {*map(type, texts)} <= {str}:
+            raise RetrieverError(Reason.MALFORMED, f"a hit has no text at {self._options.response.text!r}")
+        return tuple(texts)
 
     def _scores(self, hits: list[Any]) -> tuple[float, ...] | None:
         if self._read_scores is None or not hits:
@@ -201,10 +251,14 @@ def _reader(path: str) -> Callable[[Any], Any]:
     return read
 
 
-def _doc_ids(values: list[Any]) -> tuple[str, ...]:
+def _doc_ids(values: list[Any], noun: str = "document id") -> tuple[str, ...]:
     if not {*map(type, values)} <= {str, int} or "" in values:
-        raise RetrieverError(Reason.MALFORMED, "a hit has no document id")
+        raise RetrieverError(Reason.MALFORMED, f"a hit has no {noun}")
     return tuple(map(str, values))
+
+
+def _is_span(start: int, end: int) -> bool:
+    return 0 <= start <= end
 
 
 def _fill(value: Any, query: str, k: int) -> Any:

@@ -33,6 +33,7 @@ class Database:
         self._is_ours = not isinstance(server, str)
         self._server = nullcontext(server) if isinstance(server, str) else server
         self._engine: AsyncEngine | None = None
+        self.errors = 0
 
     async def open(self) -> None:
         """Connect; migrate an embedded database, refuse an outside one whose schema is not current."""
@@ -60,6 +61,7 @@ class Database:
             async with self._engine.begin() as connection:
                 yield connection
         except (SQLAlchemyError, psycopg.Error, OSError) as error:
+            self.errors += 1
             raise describe(error) from error
 
     async def _execute(self, statement: Executable) -> None:

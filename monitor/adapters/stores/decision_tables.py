@@ -10,11 +10,13 @@ from sqlalchemy import Select, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from monitor.adapters.stores import rows, schema
-from monitor.adapters.stores.connection import Database
-from monitor.verdict import Alert, Baseline, Incident, Swap, Verdict
+from monitor.adapters.stores.incident_tables import IncidentTables, OvertakenError, keep_incident
+from monitor.incident import Incident
+from monitor.verdict import Alert, Baseline, Swap, Verdict
+from monitor.vigil import Vigil
 
 
-class DecisionTables(Database):
+class DecisionTables(IncidentTables):
     """What is trusted and what was decided."""
 
     async def promote(self, baseline: Baseline) -> None:
@@ -42,45 +44,43 @@ class DecisionTables(Database):
         """Every baseline that holds now."""
         return [rows.baseline_from_row(row) for row in await self._all(_current_baselines())]
 
+    async def vigil(self, target: str, suite_name: str) -> Vigil | None:
+        """What level 1 remembers about a target and suite."""
+        table = schema.vigil
+        row = await self._first(select(table).where(table.c.target == target, table.c.suite_name == suite_name))
+        return rows.vigil_from_row(row) if row else None
+
+    async def save_vigil(self, target: str, suite_name: str, vigil: Vigil) -> None:
+        """Remember it until the next cycle."""
+        state = rows.vigil_to_json(vigil)
+        added = upsert(schema.vigil).values(target=target, suite_name=suite_name, state=state)
+        await self._execute(added.on_conflict_do_update(index_elements=["target", "suite_name"], set_={"state": state}))
+
     async def save_swap(self, swap: Swap) -> None:
         """Keep that what a target serves has changed."""
         await self._execute(upsert(schema.swap).values(asdict(swap)).on_conflict_do_nothing())
 
-    async def open_incident(self, dedup_key: str) -> Incident | None:
-        """The incident that lasts under this key."""
-        table = schema.incident
-        row = await self._first(select(table).where(table.c.dedup_key == dedup_key, table.c.resolved_at.is_(None)))
-        return rows.incident_from_row(row) if row else None
+    async def latest_swap(self, target: str, suite_names: Sequence[str]) -> Swap | None:
+        """The last change of what a target serves that was seen in one of these suites."""
+        table = schema.swap
+        row = await self._first(
+            select(table)
+            .where(table.c.target == target, table.c.suite_name.in_(suite_names))
+            .order_by(table.c.detected_at.desc())
+            .limit(1)
+        )
+        return rows.swap_from_row(row) if row else None
 
-    async def save_decision(
-        self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert], notifiers: Sequence[str]
-    ) -> None:
-        """Keep verdict and incident, and queue each alert for each notifier, in one transaction."""
-        async with self._transaction() as connection:
-            await connection.execute(insert(schema.verdict).values(rows.verdict_to_row(verdict)))
-            if incident is not None:
-                values = asdict(incident) | {"verdict_name": str(incident.verdict_name)}
-                await connection.execute(
-                    upsert(schema.incident)
-                    .values(values)
-                    .on_conflict_do_update(index_elements=["incident_id"], set_={"resolved_at": incident.resolved_at})
-                )
-            for alert in alerts:
-                await connection.execute(
-                    upsert(schema.alert).values(asdict(alert) | {"state": str(alert.state)}).on_conflict_do_nothing()
-                )
-            queued = [
-                {
-                    "alert_id": alert.alert_id,
-                    "notifier": notifier,
-                    "dedup_key": alert.dedup_key,
-                    "next_attempt_at": alert.created_at,
-                }
-                for alert in alerts
-                for notifier in notifiers
-            ]
-            if queued:
-                await connection.execute(upsert(schema.delivery).values(queued).on_conflict_do_nothing())
+    async def save_decision(self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert]) -> bool:
+        """Keep a verdict, what it changed of an incident, and its alerts, in one transaction; False if overtaken."""
+        try:
+            async with self._transaction() as connection:
+                await connection.execute(insert(schema.verdict).values(rows.verdict_to_row(verdict)))
+                if incident is not None:
+                    await keep_incident(connection, incident, alerts)
+        except OvertakenError:
+            return False
+        return True
 
     async def latest_verdict(self, target: str) -> Verdict | None:
         """The last verdict about a target."""

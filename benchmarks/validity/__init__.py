@@ -1,0 +1,1 @@
+"""A validity study: whether the built-in suites tell of a model swap what public data tell of it."""

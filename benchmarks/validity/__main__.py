@@ -1,0 +1,70 @@
+"""Run the validity study: ``python -m benchmarks.validity [--quick] [--write] [--data FOLDER]``."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.timing import say
+from benchmarks.validity.finetuning import Recipe
+from benchmarks.validity.models import Model, adapter_texts, adapters, fine_tuned, int8_twin, static, untouched
+from benchmarks.validity.page import page, text
+from benchmarks.validity.rulers import Encode
+from benchmarks.validity.scatter import scatter
+from benchmarks.validity.scores import read_rulers
+from benchmarks.validity.study import refuse_leaks, study
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data"
+PAGE, PICTURE = ROOT / "docs" / "validity.md", ROOT / "docs" / "validity.svg"
+THREADS = 2
+STEPS, SEEDS = (10, 30, 60, 100, 300), (1, 2)
+
+
+def models(base: Encode, folder: Path, *, quick: bool) -> Iterator[Model]:
+    """Every swap of the study; few of them if it must be quick."""
+    yield int8_twin(folder, THREADS)
+    if quick:
+        yield from adapters(base, (10, 100), SEEDS[:1])
+    else:
+        yield from adapters(base, STEPS, SEEDS)
+        yield from fine_tuned(Recipe(threads=THREADS), folder)
+    yield static(folder)
+
+
+def main() -> None:
+    """Parse the command line, run, show."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.validity", description="Built-in suites, public data.")
+    parser.add_argument("--quick", action="store_true", help="few swaps, an eighth of the triplets")
+    parser.add_argument("--write", action="store_true", help=f"also write docs/{PAGE.name} and docs/{PICTURE.name}")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder with xquad-en, pubmedqa and sugarcrepe-pp")
+    stated = parser.parse_args()
+    if stated.quick and stated.write:
+        parser.error("--write needs the whole study")
+    if not stated.data.is_dir():
+        parser.error(f"no folder {stated.data}: name the one with the public data by --data")
+
+    import torch
+
+    torch.set_num_threads(THREADS)
+    started = time.perf_counter()
+    folder = Path(tempfile.gettempdir()) / "recallwatch-validity"
+    folder.mkdir(exist_ok=True)
+    say(f"vectors and weights are kept in {folder}")
+    rulers = read_rulers(ROOT / "probes", stated.data, every_triplet=8 if stated.quick else 1)
+    refuse_leaks(rulers, itertools.chain(adapter_texts(SEEDS), Recipe(threads=THREADS).texts))
+    base = untouched(folder)
+    found = study(rulers, base, models(base, folder, quick=stated.quick))
+    say(f"done in {time.perf_counter() - started:.0f} s")
+    if stated.write:
+        PAGE.write_text(page(found), encoding="utf-8")
+        PICTURE.write_text(scatter(found), encoding="utf-8")
+    print(text(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""What the swaps are measured by: suites with their own corpus as index, and public triplets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.adapters.retrievers.local import build_index
+from monitor.evaluation.scoring import REPORTED, depth_of, measure
+from monitor.model import Measured, Outcome, Ranking, Run, RunStatus, Suite
+from monitor.suites.reading import read_corpus, read_suite
+
+Vectors = NDArray[np.float32]
+Encode = Callable[[Sequence[str]], Vectors]
+
+DEPTH = depth_of(REPORTED)
+_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruler:
+    """A suite and the documents it is asked of."""
+
+    suite: Suite
+    doc_ids: tuple[str, ...]
+    documents: tuple[str, ...]
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """The texts of the queries, in their order."""
+        return tuple(query.text for query in self.suite.queries)
+
+
+@dataclass(frozen=True, slots=True)
+class Triplets:
+    """Texts, each with a paraphrase and with a near-miss: almost its words, another meaning."""
+
+    categories: tuple[str, ...]
+    texts: tuple[str, ...]
+    paraphrases: tuple[str, ...]
+    near_misses: tuple[str, ...]
+
+
+def read_ruler(folder: Path) -> Ruler:
+    """The suite in a folder, with its corpus."""
+    documents = list(read_corpus(folder))
+    return Ruler(
+        read_suite(folder), tuple(each.doc_id for each in documents), tuple(each.full_text for each in documents)
+    )
+
+
+def read_triplets(path: Path, *, every: int = 1) -> Triplets:
+    """Every n-th triplet of a file of JSON lines."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()][::every]
+    columns = (tuple(row[key] for row in rows) for key in ("category", "text", "paraphrase", "near_miss"))
+    return Triplets(*columns)
+
+
+def replay(ruler: Ruler, encode: Encode) -> Measured:
+    """A measured run of the suite: exact cosine search over its own corpus."""
+    index = build_index(encode(ruler.documents))
+    scores, places = index.search(encode(ruler.questions), DEPTH)
+    outcomes = tuple(
+        Outcome(query.query_id, Ranking(tuple(ruler.doc_ids[place] for place in found), tuple(map(float, told))))
+        for query, found, told in zip(ruler.suite.queries, places, scores, strict=True)
+    )
+    suite = ruler.suite
+    run = Run(
+        "run", "cycle", "model", suite.name, suite.digest, suite.axis, DEPTH, _AT, _AT, RunStatus.FINISHED,
+        outcomes=outcomes,
+    )  # fmt: skip
+    return measure(run, suite)
+
+
+def pairs_by_similarity(ruler: Ruler, encode: Encode) -> Iterator[tuple[str, bool]]:
+    """Stratum of each pair, and whether its query is closer to the satisfying than to the violating document."""
+    documents = dict(zip(ruler.doc_ids, encode(ruler.documents), strict=True))
+    queries = dict(zip((query.query_id for query in ruler.suite.queries), encode(ruler.questions), strict=True))
+    stratum_of = {query.query_id: query.stratum for query in ruler.suite.queries}
+    for pair in ruler.suite.pairs:
+        closer = documents[pair.satisfying_id] - documents[pair.violating_id]
+        yield stratum_of[pair.query_id], bool(queries[pair.query_id] @ closer > 0)
+
+
+def triplets_by_similarity(triplets: Triplets, encode: Encode) -> Iterator[tuple[str, bool]]:
+    """Category of each triplet, and whether its text is closer to the paraphrase than to the near-miss."""
+    texts, paraphrases, near_misses = map(encode, (triplets.texts, triplets.paraphrases, triplets.near_misses))
+    right = (texts * (paraphrases - near_misses)).sum(axis=1) > 0
+    yield from zip(triplets.categories, right.tolist(), strict=True)

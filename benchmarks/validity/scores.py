@@ -1,0 +1,96 @@
+"""What one model scores on every ruler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.validity.agreement import COUNTERPARTS, mean_of_groups, shares
+from benchmarks.validity.rulers import (
+    Encode,
+    Ruler,
+    Triplets,
+    pairs_by_similarity,
+    read_ruler,
+    read_triplets,
+    replay,
+    triplets_by_similarity,
+)
+from monitor.decision.pairing import OVERALL
+from monitor.evaluation.scoring import stratum_means
+from monitor.model import Measured
+
+BROAD, SIMILARITY, RANK = "broad", "phenomena", "phenomena by rank"
+XQUAD, PUBMEDQA, TRIPLETS = "xquad-en", "pubmedqa", "sugarcrepe-pp"
+COMPARISONS = ((BROAD, XQUAD), (BROAD, PUBMEDQA), (SIMILARITY, TRIPLETS))
+"""Our series and the public one that it must follow."""
+EVERY_COMPARISON = (*COMPARISONS, (RANK, TRIPLETS))
+
+
+@dataclass(frozen=True, slots=True)
+class Rulers:
+    """All rulers of the study."""
+
+    broad: Ruler
+    compositional: Ruler
+    xquad: Ruler
+    pubmedqa: Ruler
+    triplets: Triplets
+
+    @property
+    def texts(self) -> set[str]:
+        """Everything that must not be trained on."""
+        suites = (self.broad, self.compositional, self.xquad, self.pubmedqa)
+        triplets = self.triplets
+        return {text for ruler in suites for text in (*ruler.documents, *ruler.questions)} | {
+            *triplets.texts, *triplets.paraphrases, *triplets.near_misses
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Means by series, and the measured runs of the built-in suites.
+
+    A series is a ruler (“broad”) or a part of it (“broad/finance”).
+    """
+
+    means: Mapping[str, float]
+    runs: tuple[Measured, Measured]
+
+
+def read_rulers(probes: Path, data: Path, *, every_triplet: int = 1) -> Rulers:
+    """The built-in suites and the public data."""
+    return Rulers(
+        broad=read_ruler(probes / "broad"),
+        compositional=read_ruler(probes / "compositional"),
+        xquad=read_ruler(data / XQUAD),
+        pubmedqa=read_ruler(data / PUBMEDQA),
+        triplets=read_triplets(data / TRIPLETS / "triplets.jsonl", every=every_triplet),
+    )
+
+
+def score(rulers: Rulers, encode: Encode) -> Scores:
+    """Everything that is measured of one model."""
+    broad, compositional = replay(rulers.broad, encode), replay(rulers.compositional, encode)
+    public = {name: replay(ruler, encode) for name, ruler in ((XQUAD, rulers.xquad), (PUBMEDQA, rulers.pubmedqa))}
+    domains = _means(broad, "ndcg@10")
+    by_rank = _means(compositional, "pair_accuracy")
+    by_similarity = shares(pairs_by_similarity(rulers.compositional, encode))
+    categories = shares(triplets_by_similarity(rulers.triplets, encode))
+    matched = COUNTERPARTS.values()
+    means = {
+        BROAD: domains.pop(OVERALL),
+        **{name: _means(measured, "ndcg@10")[OVERALL] for name, measured in public.items()},
+        SIMILARITY: mean_of_groups(by_similarity, matched),
+        RANK: mean_of_groups(by_rank, matched),
+        TRIPLETS: mean_of_groups(categories, COUNTERPARTS),
+    }
+    by_rank.pop(OVERALL)
+    for series, parts in ((BROAD, domains), (SIMILARITY, by_similarity), (RANK, by_rank), (TRIPLETS, categories)):
+        means |= {f"{series}/{part}": mean for part, mean in parts.items()}
+    return Scores(means, (broad, compositional))
+
+
+def _means(measured: Measured, measure: str) -> dict[str, float]:
+    return {stratum: mean for stratum, name, mean in stratum_means(measured) if name == measure}

@@ -1,0 +1,81 @@
+"""Every swap measured by every ruler, and judged by the default policy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.timing import say
+from benchmarks.validity.models import Model
+from benchmarks.validity.rulers import Encode
+from benchmarks.validity.scores import Rulers, Scores, score
+from monitor.decision.comparison import compare
+from monitor.decision.judgement import Judgement, judge
+from monitor.verdict import Policy
+
+SEED = 20_261_121
+"""Of the sign flips behind each verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """What one swap changed, and what recallwatch says to it."""
+
+    name: str
+    kind: str
+    changes: Mapping[str, float]
+    """Series to candidate minus baseline; negative is worse."""
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """All that was found, and what it was measured from."""
+
+    baseline: Mapping[str, float]
+    swaps: Sequence[Swap]
+    sizes: Mapping[str, int]
+    """Ruler to its number of queries, pairs or triplets."""
+
+    @property
+    def changes(self) -> dict[str, Mapping[str, float]]:
+        """Changes of each swap by its name."""
+        return {swap.name: swap.changes for swap in self.swaps}
+
+
+def refuse_leaks(rulers: Rulers, trained_on: Iterable[str]) -> None:
+    """Stop if a text that a model is trained on is also measured by."""
+    if leaked := rulers.texts.intersection(trained_on):
+        raise SystemExit(f"{len(leaked)} texts are both trained on and measured by, such as: {min(leaked)}")
+
+
+def study(rulers: Rulers, base: Encode, models: Iterable[Model]) -> Study:
+    """The untouched model and everything that takes its place."""
+    before = _timed("untouched model", rulers, base)
+    swaps = tuple(_swaps(rulers, before, models))
+    suites = (rulers.broad, rulers.compositional, rulers.xquad, rulers.pubmedqa)
+    sizes = {ruler.suite.name: len(ruler.suite.queries) for ruler in suites}
+    return Study(before.means, swaps, sizes | {"triplets": len(rulers.triplets.texts)})
+
+
+def _swaps(rulers: Rulers, before: Scores, models: Iterable[Model]) -> Iterator[Swap]:
+    for model in models:
+        after = _timed(model.name, rulers, model.encode)
+        changes = {series: after.means[series] - mean for series, mean in before.means.items()}
+        yield Swap(model.name, model.kind, changes, _judge(before, after))
+
+
+def _judge(before: Scores, after: Scores) -> Judgement:
+    policy = Policy()
+    evidence = compare(list(zip(before.runs, after.runs, strict=True)), policy, rng=np.random.default_rng(SEED))
+    return judge(evidence, policy)
+
+
+def _timed(name: str, rulers: Rulers, encode: Encode) -> Scores:
+    started = time.perf_counter()
+    found = score(rulers, encode)
+    say(f"{name}: {time.perf_counter() - started:.0f} s")
+    return found

@@ -1,0 +1,88 @@
+-- A read-only role for Grafana, and the views that are all it sees. Run as the owner of the database, after each
+-- `recallwatch migrate`; a migration that a view stands in the way of wants `DROP SCHEMA dashboard CASCADE` first.
+--
+--   psql "$DATABASE_URL" --single-transaction --file dashboards/read-only.sql
+--   psql "$DATABASE_URL" --command '\password recallwatch_reader'
+--
+-- The views show the texts of queries. Where Grafana's readers must not see them, write NULL for suite_query.text.
+
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'recallwatch_reader') THEN
+    CREATE ROLE recallwatch_reader LOGIN;
+  END IF;
+END $$;
+ALTER ROLE recallwatch_reader SET default_transaction_read_only = on;
+ALTER ROLE recallwatch_reader SET statement_timeout = '30s';
+
+DROP SCHEMA IF EXISTS dashboard CASCADE;
+CREATE SCHEMA dashboard;
+
+CREATE VIEW dashboard.run AS
+SELECT run_id, cycle_id, target, suite_name AS suite, suite_digest, axis, deployment, status, started_at, finished_at,
+  (SELECT count(*) FROM outcome WHERE outcome.run_id = run.run_id) AS attempted,
+  (SELECT count(*) FROM outcome WHERE outcome.run_id = run.run_id AND reason IS NOT NULL) AS failed
+FROM run;
+
+CREATE VIEW dashboard.baseline AS
+SELECT target, suite_name AS suite, run_id, promoted_by, reason, promoted_at, retired_at FROM baseline;
+
+CREATE VIEW dashboard.swap AS
+SELECT target, suite_name AS suite, run_id, previous_run_id, declared, share_changed, detected_at FROM swap;
+
+CREATE VIEW dashboard.measurement AS
+SELECT run_id, measure, query_id, value FROM measurement;
+
+CREATE VIEW dashboard.verdict AS
+SELECT verdict_id, cycle_id, target, name AS verdict, summary, advice, decided_at FROM verdict;
+
+CREATE VIEW dashboard.evidence AS
+SELECT verdict.verdict_id, verdict.target, verdict.decided_at, found.*
+FROM verdict, jsonb_to_recordset(verdict.evidence) AS found(
+  suite text, axis text, stratum text, measure text, gating boolean, n_queries integer, n_clusters integer,
+  baseline_mean double precision, candidate_mean double precision, difference double precision,
+  lower double precision, upper double precision, p_worse_adjusted double precision, mde double precision
+);
+
+CREATE FUNCTION dashboard.listed(ids jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT string_agg(id, ', ' ORDER BY place) FROM jsonb_array_elements_text(ids) WITH ORDINALITY AS each(id, place)
+$$;
+
+CREATE VIEW dashboard.lost_query AS
+SELECT verdict.verdict_id, verdict.target, lost ->> 'suite' AS suite, lost ->> 'stratum' AS stratum,
+  lost ->> 'query_id' AS query_id, lost ->> 'query' AS query, lost ->> 'measure' AS measure,
+  (lost ->> 'difference')::double precision AS difference,
+  dashboard.listed(lost -> 'expected') AS expected,
+  dashboard.listed(lost -> 'retrieved_before') AS retrieved_before,
+  dashboard.listed(lost -> 'retrieved_now') AS retrieved_now
+FROM verdict, jsonb_array_elements(verdict.lost_queries) AS lost;
+
+-- One row for each query of a run: the rank of its first relevant document, and which relevant ones did not come back.
+CREATE VIEW dashboard.outcome AS
+SELECT outcome.run_id, outcome.query_id, asked.stratum, asked.text AS query, outcome.reason, outcome.duration_s,
+  (SELECT min(place) FROM jsonb_array_elements_text(doc_ids::jsonb) WITH ORDINALITY AS hit(doc_id, place)
+    WHERE (asked.grades ->> doc_id)::numeric > 0) AS rank,
+  (SELECT string_agg(doc_id, ', ' ORDER BY doc_id) FROM jsonb_each_text(asked.grades) AS relevant(doc_id, grade)
+    WHERE grade::numeric > 0 AND NOT doc_ids::jsonb ? doc_id) AS missing,
+  dashboard.listed(jsonb_path_query_array(doc_ids::jsonb, '$[0 to 2]')) AS retrieved
+FROM outcome
+JOIN run ON run.run_id = outcome.run_id
+JOIN suite_query AS asked ON asked.digest = run.suite_digest AND asked.query_id = outcome.query_id;
+
+-- Two runs query by query, for the queries that both scored.
+CREATE FUNCTION dashboard.compare(before_run text, now_run text, of_measure text) RETURNS TABLE (
+  stratum text, query_id text, query text, value_before double precision, value_now double precision,
+  rank_before bigint, rank_now bigint, missing_now text, retrieved_now text
+) LANGUAGE sql STABLE AS $$
+  SELECT now.stratum, now.query_id, now.query, value_before.value, value_now.value, before.rank, now.rank, now.missing,
+    now.retrieved
+  FROM dashboard.outcome AS now
+  JOIN dashboard.outcome AS before ON before.run_id = before_run AND before.query_id = now.query_id
+  JOIN dashboard.measurement AS value_now
+    ON value_now.run_id = now_run AND value_now.measure = of_measure AND value_now.query_id = now.query_id
+  JOIN dashboard.measurement AS value_before
+    ON value_before.run_id = before_run AND value_before.measure = of_measure AND value_before.query_id = now.query_id
+  WHERE now.run_id = now_run
+$$;
+
+GRANT USAGE ON SCHEMA dashboard TO recallwatch_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA dashboard TO recallwatch_reader;

@@ -1,0 +1,211 @@
+"""Both axes of one target."""
+
+from __future__ import annotations
+
+from dashboards.panels import PROMETHEUS, Json, lines, mapping, override, page, query, stat, table, variable
+from dashboards.series import (
+    AGE,
+    AGE_IN_INTERVALS,
+    BAD,
+    DASHED,
+    GOOD,
+    IN_FORCE,
+    LOSS,
+    SCRAPED,
+    SWAPS,
+    TARGETS,
+    VERDICT_NAMES,
+)
+
+OF_SUITE = 'SELF, target=~"$target", suite=~"$suite"'
+OF_STRATUM = f'{OF_SUITE}, stratum=~"$stratum"'
+NOW = [
+    stat(
+        "Verdict",
+        "The verdict that holds.",
+        query(f"max({IN_FORCE})"),
+        mappings=[VERDICT_NAMES],
+        width=6,
+    ),
+    stat(
+        "Incident",
+        "Whether on-call has been told of a regression that lasts.",
+        query('max(recallwatch_incident_open{SELF, target=~"$target"})'),
+        mappings=[mapping(none=(0, GOOD), open=(1, BAD))],
+        width=6,
+    ),
+    stat(
+        "Last good run",
+        "Its age, in intervals of the schedule.",
+        query(f"max({AGE_IN_INTERVALS})"),
+        steps=AGE,
+        decimals=1,
+        width=6,
+    ),
+    stat(
+        "Last swap",
+        "When what the target serves last changed, declared or not.",
+        query('max(recallwatch_swap_last_detected_timestamp_seconds{SELF, target=~"$target"}) * 1000'),
+        unit="dateTimeFromNow",
+        width=6,
+    ),
+]
+TRADE_OFF = [
+    lines(
+        "Trade-off: compositional against broad",
+        "Whole suites, candidate minus baseline with the 95 % interval. Compositional above zero while broad is "
+        "below: the model was tuned for structure and forgets the domains; roll back.",
+        *(
+            query(
+                f'recallwatch_difference_{bound}ratio{{{OF_SUITE}, axis="{axis}", stratum="overall",'
+                f' measure="{measure}"}}',
+                f"{axis} {{{{suite}}}} {measure}{name}",
+            )
+            for axis, measure in (("broad", "ndcg@10"), ("compositional", "pair_accuracy"))
+            for bound, name in (("", ""), ("lower_", " lower"), ("upper_", " upper"))
+        ),
+        width=24,
+        height=9,
+        unit="percentunit",
+        steps=LOSS,
+        overrides=[
+            override("byRegexp", "/lower$/", custom__lineWidth=1, custom__lineStyle={"fill": "dot", "dash": [2, 4]}),
+            override("byRegexp", "/upper$/", custom__lineWidth=1, custom__lineStyle={"fill": "dot", "dash": [2, 4]}),
+        ],
+    )
+]
+AXES = [
+    lines(
+        "Broad axis by domain: nDCG@10",
+        "Mean over the queries of a stratum; dashed is the baseline.",
+        query(f'recallwatch_ndcg_ratio{{{OF_STRATUM}, axis="broad", k="10"}}', "{{suite}} {{stratum}} {{role}}"),
+        unit="percentunit",
+        min=0,
+        max=1,
+        height=10,
+        overrides=[DASHED],
+    ),
+    lines(
+        "Compositional axis by phenomenon: pair accuracy",
+        "Share of pairs whose satisfying document ranks above the violating one; dashed is the baseline. Guessing "
+        "gives one half.",
+        query(
+            f'recallwatch_pair_accuracy_ratio{{{OF_STRATUM}, axis="compositional"}}',
+            "{{suite}} {{stratum}} {{role}}",
+        ),
+        unit="percentunit",
+        min=0,
+        max=1,
+        steps=((None, BAD), (0.5, "transparent")),
+        height=10,
+        overrides=[DASHED],
+    ),
+    lines(
+        "Difference by stratum: $measure",
+        "Candidate minus baseline for the chosen measure; negative is worse.",
+        query(
+            f'recallwatch_difference_ratio{{{OF_STRATUM}, measure=~"$measure"}}',
+            "{{suite}} {{stratum}} {{measure}}",
+        ),
+        unit="percentunit",
+        steps=LOSS,
+    ),
+    lines(
+        "Recall at 10",
+        "Share of relevant documents among the first ten hits.",
+        query(f'recallwatch_recall_ratio{{{OF_STRATUM}, k="10"}}', "{{suite}} {{stratum}} {{role}}"),
+        unit="percentunit",
+        min=0,
+        max=1,
+        overrides=[DASHED],
+    ),
+    table(
+        "Evidence now: $measure",
+        "Difference, its 95 % interval, and the smallest drop that would have been found with 80 % power. An "
+        "interval that spans zero proves nothing; a large smallest drop means that more queries are needed.",
+        *(
+            query(f'recallwatch_{name}_ratio{{{OF_STRATUM}, measure=~"$measure"}}', instant=True)
+            for name in ("difference", "difference_lower", "difference_upper", "mde")
+        ),
+        unit="percentunit",
+        height=10,
+        overrides=[
+            override("byName", f"Value #{letter}", displayName=name)
+            for letter, name in zip("ABCD", ("difference", "lower", "upper", "smallest drop found"), strict=True)
+        ],
+    ),
+]
+PROBING = [
+    lines(
+        "Where the queries of a run went",
+        "Attempted is scored, failed and skipped. A failure is never a zero.",
+        query(f"recallwatch_run_queries{{{OF_SUITE}}}", "{{suite}} {{outcome}}"),
+        custom={"stacking": {"mode": "normal", "group": "A"}, "fillOpacity": 40, "lineWidth": 1},
+        unit="short",
+        min=0,
+    ),
+    lines(
+        "Judged share",
+        "Share of retrieved documents that carry a judgement. A fall after a swap means that the new model finds "
+        "documents nobody has judged: some of them may be right.",
+        query(f"recallwatch_judged_ratio{{{OF_SUITE}}}", "{{suite}}"),
+        unit="percentunit",
+        min=0,
+    ),
+    lines(
+        "Failed probes",
+        "By reason, in each second. Probes come in bursts, when a cycle runs.",
+        query(
+            'sum by (reason) (rate(recallwatch_probe_failures_total{SELF, target=~"$target"}[$__rate_interval]))',
+            "{{reason}}",
+        ),
+        unit="reqps",
+        min=0,
+    ),
+    lines(
+        "Latency of the target",
+        "From the request leaving to the answer complete; waiting in recallwatch is not counted. The objective is "
+        "a second for 99 % of answers.",
+        *(
+            query(
+                f"histogram_quantile({share}, sum by (le) (rate(recallwatch_probe_duration_seconds_bucket"
+                '{SELF, target=~"$target"}[$__rate_interval])))',
+                name,
+            )
+            for share, name in ((0.5, "median"), (0.95, "95 %"), (0.99, "99 %"))
+        ),
+        unit="s",
+        min=0,
+        steps=((None, "transparent"), (1, BAD)),
+    ),
+    table(
+        "What is served",
+        "The deployment of the last run: what the target declared, else a fingerprint of its rankings.",
+        query(f"recallwatch_deployment_info{{{OF_SUITE}}}", instant=True),
+        height=5,
+    ),
+]
+MEASURES = 'label_values(recallwatch_difference_ratio{job=~"$job", target=~"$target"}, measure)'
+
+
+def dashboard() -> Json:
+    """Both axes of one target."""
+    return page(
+        "recallwatch-target",
+        "recallwatch / Target",
+        "One target: both axes by stratum with the baseline, differences with intervals, probing, swaps.",
+        PROMETHEUS,
+        [
+            *SCRAPED,
+            variable("target", "Target", TARGETS),
+            variable(
+                "suite", "Suite", 'label_values(recallwatch_coverage_ratio{target=~"$target"}, suite)', multi=True
+            ),
+            variable(
+                "stratum", "Stratum", 'label_values(recallwatch_recall_ratio{suite=~"$suite"}, stratum)', multi=True
+            ),
+            variable("measure", "Measure", MEASURES, multi=True),
+        ],
+        [("Now", NOW), ("Trade-off", TRADE_OFF), ("Both axes", AXES), ("Probing", PROBING)],
+        [SWAPS],
+    )

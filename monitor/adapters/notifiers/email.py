@@ -1,0 +1,190 @@
+"""E-mail: plain text over SMTP, in one thread for each incident."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import smtplib
+import ssl
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from email.errors import MessageError
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from monitor.adapters.notifiers.message import one_line, plain_text, render
+from monitor.adapters.notifiers.secret import read_optional
+from monitor.config import Duration, Section
+from monitor.errors import NotifierError, Reason
+from monitor.verdict import Alert
+
+_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_UNAUTHORISED = {530, 534, 535, 538}
+_GOING_DOWN = 421
+
+FAILURES = (smtplib.SMTPException, MessageError, OSError, ValueError)
+"""Everything that sending can raise."""
+
+
+def check_mailbox(address: str) -> str:
+    """The address, if it is one and nothing else. Raises ValueError if not."""
+    name, _, domain = address.rpartition("@")
+    if not name or not domain or not address.isascii() or not address.isprintable() or set(address) & set(' ,;<>"'):
+        raise ValueError("is not an address such as on-call@example.org")
+    return address
+
+
+Mailbox = Annotated[str, AfterValidator(check_mailbox)]
+
+
+class EmailOptions(Section):
+    """Through which server, from whom and to whom."""
+
+    host: Annotated[str, Field(min_length=1)]
+    """The SMTP server that takes mail for delivery."""
+    port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """Its port; left out, 587 for ``starttls``, 465 for ``tls`` and 25 for ``none``."""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """Encryption: ``starttls`` after connecting, ``tls`` from the first byte, or ``none``. Certificates are checked."""
+    ca_file: Path | None = None
+    """Certificates that are trusted besides those of the system, for a server with a private authority."""
+    user: str | None = None
+    """Who signs in; without it nobody does."""
+    password: SecretStr | None = Field(default=None, repr=False)
+    """By ``${ENV}``; needs encryption."""
+    password_file: Path | None = None
+    """A file with the password, instead of ``password``."""
+    sender: Mailbox
+    """The address that messages come from."""
+    recipients: Annotated[tuple[Mailbox, ...], Field(min_length=1)]
+    """The addresses that messages go to."""
+    timeout: Duration = 20.0
+    """For a whole delivery; what takes longer is sent again later."""
+
+    @model_validator(mode="after")
+    def _signs_in_safely(self) -> EmailOptions:
+        password = read_optional(self, "password")
+        if (password is None) != (self.user is None):
+            raise ValueError("signing in needs both user and password (or password_file)")
+        if password is not None and self.security == "none":
+            raise ValueError("a password is sent only with security starttls or tls")
+        self.context()
+        return self
+
+    def context(self) -> ssl.SSLContext:
+        """What checks the server's certificate. Raises ValueError if the trusted certificates cannot be read."""
+        context = ssl.create_default_context()
+        try:
+            if self.ca_file is not None:
+                context.load_verify_locations(self.ca_file)
+        except OSError as error:  # that it holds no certificate is an OSError, too
+            raise ValueError(f"ca_file: {self.ca_file}: {error.strerror or 'holds no certificate'}") from error
+        return context
+
+
+class EmailNotifier:
+    """Sends an alert as a message."""
+
+    Options = EmailOptions
+
+    def __init__(self, options: EmailOptions) -> None:
+        self._options = options
+        self._password = read_optional(options, "password")
+        self._context = options.context()
+        # Threads of its own: a silent server must not use up those in which everybody else looks up names.
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="email")
+
+    async def notify(self, alert: Alert) -> None:
+        """Send one message; returning means that the server took it for every recipient.
+
+        If some are refused, all is told as refused: the others may then get it again, under the same Message-ID.
+        """
+        try:
+            async with asyncio.timeout(self._options.timeout):
+                message = write(alert, self._options)
+                refused = await asyncio.get_running_loop().run_in_executor(self._threads, self._send, message)
+        except FAILURES as error:
+            raise _explain(error, self._options.timeout) from error
+        if refused:
+            raise _refusal(refused.values())
+
+    async def close(self) -> None:
+        """Let go of the threads; a conversation under way ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _send(self, message: EmailMessage) -> dict[str, tuple[int, bytes]]:
+        """Who was refused, with what the server said; smtplib itself raises if all were."""
+        with self._connected() as server:
+            if self._options.security == "starttls":
+                server.starttls(context=self._context)
+            if self._options.user is not None and self._password is not None:
+                server.login(self._options.user, self._password)
+            return server.send_message(message)
+
+    def _connected(self) -> smtplib.SMTP:
+        host, timeout = self._options.host, self._options.timeout
+        port = self._options.port or _PORTS[self._options.security]
+        if self._options.security == "tls":
+            return smtplib.SMTP_SSL(host, port, timeout=timeout, context=self._context)
+        return smtplib.SMTP(host, port, timeout=timeout)
+
+
+def write(alert: Alert, options: EmailOptions) -> EmailMessage:
+    """The message. All of an incident refer to one id that none of them has, so that clients show them together."""
+    rendered = render(alert)
+    domain = options.sender.rpartition("@")[2]
+    thread = f"<{_identify(alert.incident_id)}@{domain}>"
+    message = EmailMessage()
+    message["Subject"] = rendered.title
+    message["From"] = options.sender
+    message["To"] = ", ".join(options.recipients)
+    message["Date"] = format_datetime(alert.created_at)
+    message["Message-ID"] = f"<{_identify(alert.alert_id)}@{domain}>"
+    message["In-Reply-To"] = thread
+    message["References"] = thread
+    message["Auto-Submitted"] = "auto-generated"  # keeps out-of-office replies away (RFC 3834)
+    message["X-Recallwatch-State"] = rendered.state
+    message["X-Recallwatch-Dedup-Key"] = one_line(alert.dedup_key, 200)
+    message.set_content(plain_text(rendered))
+    return message
+
+
+def _identify(name: str) -> str:
+    """The name, or its digest where it has what an id in a header must not have."""
+    if name and len(name) <= 120 and name.isascii() and name.replace("_", "").replace("-", "").isalnum():
+        return name
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()
+
+
+def _explain(error: BaseException, timeout_s: float) -> NotifierError:
+    """The failure in a few words. The server's own text is left out: nobody knows what it repeats."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return _refusal(error.recipients.values())
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _refusal([(error.smtp_code, b"")])
+    # smtplib tells a server that fell silent as one that hung up.
+    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+        return NotifierError(Reason.TIMEOUT, f"no answer within {timeout_s:g} s")
+    if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionResetError | BrokenPipeError):
+        return NotifierError(Reason.BROKEN, f"the conversation broke off: {type(error).__name__}")
+    if isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException):
+        return NotifierError(Reason.UNREACHABLE, f"no connection: {type(error).__name__}")
+    return NotifierError(Reason.REJECTED, f"the server or the message does not allow it: {type(error).__name__}")
+
+
+def _refusal(answers: Iterable[tuple[int, bytes]]) -> NotifierError:
+    """What the codes of refusals mean together: as long as one may pass, it is worth trying again."""
+    codes = sorted({code for code, _ in answers})
+    code = codes[0]
+    if code in _UNAUTHORISED:
+        reason = Reason.UNAUTHORISED
+    elif code >= 500:
+        reason = Reason.REJECTED
+    else:
+        # What is not a code at all (-1) is a server that speaks something else.
+        reason = Reason.RATE_LIMITED if 400 <= code != _GOING_DOWN else Reason.BROKEN
+    return NotifierError(reason, f"SMTP {', '.join(map(str, codes))}")

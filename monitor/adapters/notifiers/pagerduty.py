@@ -1,0 +1,94 @@
+"""PagerDuty, by its Events API v2: one alert there for each dedup key, triggered, acknowledged and resolved."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import Field, SecretStr, model_validator
+
+from monitor.adapters import transport
+from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions
+from monitor.adapters.notifiers.message import Message, clip, fit, render
+from monitor.adapters.notifiers.secret import read_one
+from monitor.verdict import Alert
+
+_LONGEST_KEY, _LONGEST_SUMMARY, _LARGEST_EVENT = 255, 1_024, 512 * 1_024
+_SEVERITIES = {"critical": "critical", "warning": "warning", "info": "info"}
+
+
+class PagerDutyOptions(EndpointOptions):
+    """Which service of PagerDuty is paged."""
+
+    routing_key: SecretStr | None = Field(default=None, repr=False)
+    """Integration key of an Events API v2 integration, 32 characters; by ``${ENV}``."""
+    routing_key_file: Path | None = None
+    """A file with the key, instead of ``routing_key``."""
+    url: transport.Url = "https://events.pagerduty.com/v2/enqueue"
+    """Where events are posted; accounts in Europe use ``https://events.eu.pagerduty.com/v2/enqueue``."""
+
+    @model_validator(mode="after")
+    def _has_a_key(self) -> PagerDutyOptions:
+        if len(read_one(self, "routing_key")) != 32:
+            raise ValueError("routing_key must be 32 characters")
+        return self
+
+
+class PagerDutyNotifier:
+    """Sends an alert as an event."""
+
+    Options = PagerDutyOptions
+
+    def __init__(self, options: PagerDutyOptions) -> None:
+        self._routing_key = read_one(options, "routing_key")
+        self._endpoint = Endpoint(options.url, options)
+
+    async def notify(self, alert: Alert) -> None:
+        """Send one event; returning means PagerDuty queued it."""
+
+        def write(message: Message) -> bytes:
+            return orjson.dumps({"routing_key": self._routing_key, **event(alert, message)})
+
+        await self._endpoint.post(fit(render(alert), write, _LARGEST_EVENT))
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        await self._endpoint.close()
+
+
+def event(alert: Alert, message: Message) -> dict[str, Any]:
+    """The event without its routing key. Only a trigger carries content: PagerDuty ignores it in the others."""
+    action = "resolve" if message.is_over else "acknowledge" if message.state == "acknowledged" else "trigger"
+    key = {"event_action": action, "dedup_key": _key(alert.dedup_key)}
+    if action != "trigger":
+        return key
+    return {
+        **key,
+        "payload": {
+            "summary": clip(f"{message.title}: {message.text}", _LONGEST_SUMMARY),
+            "source": message.target or "recallwatch",
+            "severity": _SEVERITIES.get(message.severity, "error"),
+            "timestamp": alert.created_at.isoformat(),
+            "component": "retriever",
+            "class": str(alert.payload.get("type", "incident")),
+            "custom_details": _details(alert, message),
+        },
+        "links": [{"href": link.url, "text": link.label} for link in message.links],
+        "client": "recallwatch",
+    }
+
+
+def _details(alert: Alert, message: Message) -> dict[str, Any]:
+    details: dict[str, Any] = {"Incident": alert.incident_id, "Message": message.text, **message.facts}
+    details |= {part.title: list(part.lines) for part in message.parts}
+    return {**details, "Next": message.command} if message.command else details
+
+
+def _key(dedup_key: str) -> str:
+    """The key itself, or, where it is longer than PagerDuty takes, its beginning and its digest."""
+    if len(dedup_key) <= _LONGEST_KEY:
+        return dedup_key
+    digest = hashlib.sha256(dedup_key.encode()).hexdigest()
+    return f"{dedup_key[: _LONGEST_KEY - len(digest) - 1]}/{digest}"

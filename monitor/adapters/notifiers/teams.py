@@ -1,0 +1,78 @@
+"""Microsoft Teams: an Adaptive Card in the envelope that a webhook of the Workflows app takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from monitor.adapters.notifiers.endpoint import Endpoint, SecretUrlOptions
+from monitor.adapters.notifiers.message import Message, fit, render
+from monitor.verdict import Alert
+
+_LARGEST_MESSAGE = 21_000
+"""Teams documents 28 KB and has been seen to refuse from 21 KB on."""
+_COLOURS = {"firing": "Attention", "reopened": "Attention", "acknowledged": "Warning"}
+
+
+class TeamsOptions(SecretUrlOptions):
+    """Which workflow is asked to post."""
+
+
+class TeamsNotifier:
+    """Posts an alert as a card."""
+
+    Options = TeamsOptions
+
+    def __init__(self, options: TeamsOptions) -> None:
+        self._endpoint = Endpoint(options.address(), options)
+
+    async def notify(self, alert: Alert) -> None:
+        """Post one alert; returning means that the workflow took it."""
+        await self._endpoint.post(fit(render(alert), _write, _LARGEST_MESSAGE))
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        await self._endpoint.close()
+
+
+def _write(message: Message) -> bytes:
+    attachment = {
+        "contentType": "application/vnd.microsoft.card.adaptive",
+        "contentUrl": None,
+        "content": _card(message),
+    }
+    return orjson.dumps({"type": "message", "attachments": [attachment]})
+
+
+def _card(message: Message) -> dict[str, Any]:
+    colour = "Good" if message.is_over else _COLOURS.get(message.state, "Default")
+    return {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "fallbackText": message.title,
+        "msteams": {"width": "Full"},
+        "body": [
+            _line(_run(message.title, weight="Bolder", size="Large", color=colour)),
+            *([_line(_run(message.text))] if message.text else []),
+            *(_line(_run(f"{name}: ", weight="Bolder"), _run(value)) for name, value in message.facts.items()),
+            *([_line(_run(message.command, fontType="Monospace"))] if message.command else []),
+            *(line for part in message.parts for line in _list(part.title, part.lines)),
+        ],
+        "actions": [{"type": "Action.OpenUrl", "title": link.label, "url": link.url} for link in message.links],
+    }
+
+
+def _list(title: str, lines: tuple[str, ...]) -> list[dict[str, Any]]:
+    head = {**_line(_run(title, weight="Bolder")), "spacing": "Medium"}
+    return [head, *(_line(_run(f"• {line}")) for line in lines)]
+
+
+def _line(*runs: dict[str, Any]) -> dict[str, Any]:
+    """A paragraph. Its runs, unlike a TextBlock, show every character as it is: nothing in them is Markdown."""
+    return {"type": "RichTextBlock", "spacing": "Small", "inlines": list(runs)}
+
+
+def _run(text: str, **style: str) -> dict[str, Any]:
+    return {"type": "TextRun", "text": text, **style}

@@ -1,0 +1,242 @@
+"""A test collection in memory: what every format is read into and written from.
+
+`Gathering` puts one together, checks each part as it comes and refuses with the place it was read at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from monitor.errors import SuiteError
+from monitor.model import Qrel
+from monitor.suites.lines import text_of
+
+HIGHEST_GRADE = 999_999
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Span(NamedTuple):
+    """A part of a document, in characters; the end is not part of it."""
+
+    doc_id: str
+    start: int
+    end: int
+
+
+class Answer(NamedTuple):
+    """A reference answer, and where it stands if that is known."""
+
+    text: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document with whatever else its format said about it."""
+
+    doc_id: str
+    text: str
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A query before it is judged, with whatever else its format said about it."""
+
+    query_id: str
+    text: str
+    stratum: str = ""
+    cluster: str = ""
+    answers: tuple[Answer, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Topics, judgements and documents in the order of their source."""
+
+    topics: tuple[Topic, ...]
+    qrels: tuple[Qrel, ...]
+    documents: tuple[Document, ...] | None = None
+    """None where the documents stay in production."""
+    pairs: tuple[Mapping[str, Any], ...] = ()
+    """The rows of pairs.jsonl."""
+    passages: tuple[Mapping[str, Any], ...] = ()
+    """The rows of passages.jsonl."""
+    head: Mapping[str, Any] = field(default_factory=dict)
+    """The keys of suite.yaml."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """What was not taken from the source: reason to count."""
+
+    def qrels_by_query(self) -> Mapping[str, list[Qrel]]:
+        """The judgements of each query in their order; an empty list for a query without any."""
+        found: defaultdict[str, list[Qrel]] = defaultdict(list)
+        for qrel in self.qrels:
+            found[qrel.query_id].append(qrel)
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """How much there is of everything."""
+        judgements = len(self.qrels) + len(self.passages)
+        return {"documents": len(self.documents or ()), "queries": len(self.topics), "judgements": judgements}
+
+
+class Sources(NamedTuple):
+    """Where a collection is read from."""
+
+    source: Path
+    qrels: Path | None = None
+    corpus: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a collection is written to."""
+
+    path: Path
+    index: str = "documents"
+    """The index that the ratings of Elasticsearch name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How one format is read, written and told."""
+
+    name: str
+    read: Callable[[Sources], Collection]
+    write: Callable[[Collection, Destination], Mapping[str, int]]
+    """Returns how much of what the format cannot hold was left out."""
+    recognises: Callable[[Path], bool]
+    takes_qrels: bool = False
+    takes_corpus: bool = False
+
+
+class Gathering:
+    """A collection that is being put together. Errors name the place that is given; without one, the caller adds it."""
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+        self._topics: dict[str, Topic] = {}
+        self._documents: dict[str, Document] | None = None
+        self._grades: dict[tuple[str, str], int] = {}
+        self._skipped: Counter[str] = Counter()
+
+    def add_document(self, document: Document, where: str = "") -> None:
+        """Take a document."""
+        _check_id(document.doc_id, "the document id", where)
+        self._documents = {} if self._documents is None else self._documents
+        if document.doc_id in self._documents:
+            raise SuiteError(where, f"duplicate document id {document.doc_id}")
+        text_of(document.text, "text", where, may_be_empty=True)
+        self._documents[document.doc_id] = document
+
+    def add_topic(self, topic: Topic, where: str = "") -> None:
+        """Take a query. Its documents must be there already."""
+        _check_id(topic.query_id, "the query id", where)
+        if topic.query_id in self._topics:
+            raise SuiteError(where, f"duplicate query id {topic.query_id}")
+        text_of(topic.text, "the text of the query", where)
+        for answer in topic.answers:
+            text_of(answer.text, "an answer", where)
+            self._check_span(answer.span, where)
+        self._topics[topic.query_id] = topic
+
+    def judge(self, qrel: Qrel, where: str = "") -> None:
+        """Take a judgement. Its query, and its document if there are any, must be there already."""
+        if qrel.query_id not in self._topics:
+            raise SuiteError(where, f"unknown query {qrel.query_id}")
+        _check_id(qrel.doc_id, "the document id", where)
+        self._check_document(qrel.doc_id, where)
+        if (qrel.query_id, qrel.doc_id) in self._grades:
+            raise SuiteError(where, f"document {qrel.doc_id} is judged twice for query {qrel.query_id}")
+        if not 0 <= qrel.grade <= HIGHEST_GRADE:
+            raise SuiteError(where, f"grade {qrel.grade} must be a whole number from 0 to {HIGHEST_GRADE}")
+        self._grades[qrel.query_id, qrel.doc_id] = qrel.grade
+
+    def skip(self, reason: str) -> None:
+        """Leave something of the source out, and count it."""
+        self._skipped[reason] += 1
+
+    def has_document(self, doc_id: str) -> bool:
+        """Whether the document is there already."""
+        return doc_id in (self._documents or ())
+
+    def has_topic(self, query_id: str) -> bool:
+        """Whether the query is there already."""
+        return query_id in self._topics
+
+    def finish(
+        self,
+        *,
+        head: Mapping[str, Any] | None = None,
+        pairs: Iterable[Mapping[str, Any]] = (),
+        passages: Iterable[Mapping[str, Any]] = (),
+    ) -> Collection:
+        """Everything that was taken, once it is known to be enough for a suite."""
+        passages = tuple(passages)
+        if not passages and not any(self._grades.values()):
+            told = "; ".join(f"{count} skipped: {reason}" for reason, count in self._skipped.items())
+            raise SuiteError(str(self._source), f"no query has a relevant document{f' ({told})' if told else ''}")
+        return Collection(
+            tuple(self._topics.values()),
+            tuple(Qrel(query_id, doc_id, grade) for (query_id, doc_id), grade in self._grades.items()),
+            None if self._documents is None else tuple(self._documents.values()),
+            tuple(pairs),
+            passages,
+            head or {},
+            dict(self._skipped),
+        )
+
+    def _check_document(self, doc_id: str, where: str) -> None:
+        if self._documents is not None and doc_id not in self._documents:
+            raise SuiteError(where, f"unknown document {doc_id}")
+
+    def _check_span(self, span: Span | None, where: str) -> None:
+        if span is None:
+            return
+        self._check_document(span.doc_id, where)
+        end = len(self._documents[span.doc_id].text) if self._documents is not None else span.end
+        if not 0 <= span.start <= span.end <= end:
+            place = f"{span.start} to {span.end}"
+            raise SuiteError(where, f"the span {place} lies outside document {span.doc_id} of {end} characters")
+
+
+def hashed_id(prefix: str, text: str) -> str:
+    """An id that follows from the content, for formats that give none: it stays when others come or go."""
+    return f"{prefix}{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def left_out(collection: Collection, *parts: str) -> dict[str, int]:
+    """How much there is of the named parts, which a format cannot hold."""
+    topics = collection.topics
+    there = {
+        "documents": len(collection.documents or ()),
+        "titles": sum(bool(document.title) for document in collection.documents or ()),
+        "answers": sum(len(topic.answers) for topic in topics),
+        "answer spans": sum(answer.span is not None for topic in topics for answer in topic.answers),
+        "strata": len({topic.stratum for topic in topics} - {""}),
+        "clusters": len({topic.cluster for topic in topics} - {""}),
+        "metadata": sum(bool(topic.metadata) for topic in topics),
+        "pairs": len(collection.pairs),
+        "passages": len(collection.passages),
+    }
+    return {part: there[part] for part in parts if there[part]}
+
+
+def whole_number(stated: str, where: str) -> int:
+    """A grade as a file states it."""
+    if not re.fullmatch(r"[0-9]{1,6}", stated):
+        raise SuiteError(where, f"grade {stated!r} must be a whole number from 0 (not relevant) to {HIGHEST_GRADE}")
+    return int(stated)
+
+
+def _check_id(value: str, name: str, where: str) -> None:
+    if _CONTROL_CHARACTER.search(text_of(value, name, where)):
+        raise SuiteError(where, f"{name} {value!r} has a tab, a line break or another control character")

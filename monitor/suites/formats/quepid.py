@@ -1,0 +1,127 @@
+"""Quepid's ratings: CSV with the columns query, docid, rating.
+
+A query without a rating is a line of its own with nothing but its text. Queries have no ids: they are called by the
+hash of their text, so that the same question keeps its id when others come or go.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from monitor.errors import SuiteError
+from monitor.model import Qrel
+from monitor.suites.formats import beir
+from monitor.suites.formats.collection import (
+    Collection,
+    Destination,
+    Format,
+    Gathering,
+    Sources,
+    Topic,
+    hashed_id,
+    left_out,
+    whole_number,
+)
+from monitor.suites.formats.json_values import opening, read_whole
+
+COLUMNS = ["query", "docid", "rating"]
+
+
+def read(sources: Sources) -> Collection:
+    """The collection in a CSV file."""
+    gathering = Gathering(sources.source)
+    if sources.corpus:
+        beir.add_corpus(gathering, sources.corpus)
+    for where, (text, doc_id, rating) in _rows(sources.source):
+        query_id = hashed_id("q-", text)
+        if not gathering.has_topic(query_id):
+            gathering.add_topic(Topic(query_id, text), where)
+        if doc_id or rating:
+            grade = whole_number(re.sub(r"\.0+$", "", rating.strip()), where)  # Quepid writes 3 as 3.0
+            gathering.judge(Qrel(query_id, doc_id, grade), where)
+    return gathering.finish()
+
+
+def write(collection: Collection, destination: Destination) -> Mapping[str, int]:
+    """Write a CSV file. Queries with the same text, by which alone CSV tells them apart, become one."""
+    merged = _merged(collection)
+    with destination.path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(_lines(merged))
+    lost = Counter(left_out(collection, "documents", "answers", "strata", "clusters", "metadata", "pairs", "passages"))
+    lost["queries asked twice in the same words"] = len(collection.topics) - len(merged.topics)
+    lost["judgements given twice"] = len(collection.qrels) - len(merged.qrels)
+    return +lost
+
+
+def _merged(collection: Collection) -> Collection:
+    """Each text once, with the judgements of all who ask it; the first of two grades for one document counts."""
+    first: dict[str, Topic] = {}
+    for topic in collection.topics:
+        first.setdefault(topic.text, topic)
+    ids = {topic.query_id: first[topic.text].query_id for topic in collection.topics}
+    grades: dict[tuple[str, str], int] = {}
+    for qrel in collection.qrels:
+        grades.setdefault((ids[qrel.query_id], qrel.doc_id), qrel.grade)
+    qrels = tuple(Qrel(query_id, doc_id, grade) for (query_id, doc_id), grade in grades.items())
+    return replace(collection, topics=tuple(first.values()), qrels=qrels)
+
+
+def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
+    reader = csv.reader(io.StringIO(read_whole(path), newline=""), strict=True)
+    begun = 1
+    try:
+        for fields in reader:
+            where, begun = f"{path}:{begun}", reader.line_num + 1
+            if where == f"{path}:1":
+                _check_header(fields, where)
+            elif fields:
+                yield where, _three(fields, where)
+    except csv.Error as error:
+        raise SuiteError(f"{path}:{begun}", f"not CSV: {error}") from error
+    if begun == 1:
+        _check_header([], f"{path}:1")
+
+
+def _check_header(fields: list[str], where: str) -> None:
+    if [field.strip().lower() for field in fields] != COLUMNS:
+        raise SuiteError(where, f"the first line must be {','.join(COLUMNS)}")
+
+
+def _three(fields: list[str], where: str) -> list[str]:
+    if len(fields) not in (1, 3):
+        raise SuiteError(where, f"must have 3 columns (query, docid, rating), not {len(fields)}")
+    return fields if len(fields) == 3 else [*fields, "", ""]
+
+
+def _lines(collection: Collection) -> Iterator[tuple[str, ...]]:
+    """Judgements in their order. A query that comes before its turn is preceded by the names of those before it."""
+    texts = {topic.query_id: topic.text for topic in collection.topics}
+    waiting = iter(texts)
+    named: set[str] = set()
+    for qrel in collection.qrels:
+        while qrel.query_id not in named:
+            query_id = next(waiting)
+            named.add(query_id)
+            if query_id != qrel.query_id:
+                yield (texts[query_id],)
+        yield texts[qrel.query_id], qrel.doc_id, str(qrel.grade)
+    yield from ((texts[query_id],) for query_id in waiting)
+
+
+def _recognises(path: Path) -> bool:
+    first = opening(path).splitlines()[:1]
+    return (
+        path.suffix.lower() == ".csv"
+        and [field.strip().lower() for line in first for field in line.split(",")] == COLUMNS
+    )
+
+
+FORMAT = Format("csv", read, write, _recognises, takes_corpus=True)

@@ -1,0 +1,72 @@
+"""TREC runs, the rankings that `trec_eval` and its kin read: `query Q0 document rank score tag`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from monitor.errors import SuiteError
+from monitor.model import Outcome, Ranking
+from monitor.suites.formats.placement import placed_at, write_lines
+from monitor.suites.formats.trec import word
+from monitor.suites.lines import read_text
+
+
+def read_rankings(path: Path) -> dict[str, Ranking]:
+    """The ranking of each query, by the ranks that the file states; nothing is sorted by score."""
+    found: dict[str, dict[int, tuple[str, float]]] = {}
+    seen: set[tuple[str, str]] = set()
+    for where, line in read_text(path):
+        query_id, doc_id, rank, score = _fields(line, where)
+        ranks = found.setdefault(query_id, {})
+        if rank in ranks:
+            raise SuiteError(where, f"query {query_id} has two documents at rank {rank}")
+        if (query_id, doc_id) in seen:
+            raise SuiteError(where, f"document {doc_id} is ranked twice for query {query_id}")
+        seen.add((query_id, doc_id))
+        ranks[rank] = (doc_id, score)
+    return {query_id: _ranking(ranks) for query_id, ranks in found.items()}
+
+
+def outcomes_of(rankings: Mapping[str, Ranking]) -> tuple[Outcome, ...]:
+    """Rankings as the outcomes of a run."""
+    return tuple(Outcome(query_id, ranking) for query_id, ranking in rankings.items())
+
+
+def write_run(outcomes: Iterable[Outcome], path: Path, tag: str) -> None:
+    """Write the rankings of a run, whole or not at all. A failure has no line: it is no ranking."""
+    word(tag, "tag")
+    with placed_at(path) as unfinished:
+        write_lines(unfinished, (line for outcome in outcomes for line in _lines(outcome, tag)))
+
+
+def _lines(outcome: Outcome, tag: str) -> Iterator[str]:
+    if outcome.ranking is None:
+        return
+    doc_ids = outcome.ranking.doc_ids
+    # Programs that sort by score must find the order of the ranking also where the retriever told no scores.
+    scores = outcome.ranking.scores or tuple(float(len(doc_ids) - index) for index in range(len(doc_ids)))
+    for rank, (doc_id, score) in enumerate(zip(doc_ids, scores, strict=True), 1):
+        yield f"{word(outcome.query_id, 'query')} Q0 {word(doc_id, 'document')} {rank} {score!r} {tag}"
+
+
+def _fields(line: str, where: str) -> tuple[str, str, int, float]:
+    fields = line.split()
+    if len(fields) != 6:
+        raise SuiteError(where, f"must have 6 columns (query, Q0, document, rank, score, tag), not {len(fields)}")
+    query_id, _, doc_id, rank, score, _ = fields
+    if not rank.isascii() or not rank.isdigit():
+        raise SuiteError(where, f"rank {rank!r} must be a whole number")
+    try:
+        value = float(score)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise SuiteError(where, f"score {score!r} must be a number")
+    return query_id, doc_id, int(rank), value
+
+
+def _ranking(ranks: Mapping[int, tuple[str, float]]) -> Ranking:
+    hits = [ranks[rank] for rank in sorted(ranks)]
+    return Ranking(tuple(doc_id for doc_id, _ in hits), tuple(score for _, score in hits))

@@ -1,0 +1,69 @@
+"""Alerts to deliver: as full as they get, as large as they get."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from monitor.verdict import Alert
+
+AT = datetime(2026, 1, 1, 3, 4, tzinfo=UTC)
+
+
+def a_fall(measure: str = "recall@10", difference: float = -0.19, **told: Any) -> dict[str, Any]:
+    """One measure that moved."""
+    return {
+        "suite": "broad", "axis": "broad", "stratum": "overall", "measure": measure, "baseline_mean": 0.759,
+        "candidate_mean": 0.759 + difference, "difference": difference, "lower": difference - 0.03,
+        "upper": difference + 0.03, "p_worse_adjusted": 0.0001, "p_better_adjusted": 0.002,
+        "n_queries": 826, "n_clusters": 186, "mde": 0.021,
+        **told,
+    }  # fmt: skip
+
+
+def a_lost_query(text: str | None = "which invoices are overdue?") -> dict[str, Any]:
+    """One query that lost."""
+    return {
+        "query_id": "q17", "query": text, "stratum": "billing", "suite": "broad", "measure": "ndcg@10",
+        "difference": -1.0, "expected": ["d1"], "retrieved_before": ["d1", "d2"], "retrieved_now": ["d8", "d9"],
+    }  # fmt: skip
+
+
+def an_alert(state: str = "firing", *, at: datetime = AT, **told: Any) -> Alert:
+    """An alert of one incident in a state, with every key that a payload can have."""
+    is_over = state == "resolved"
+    resolved_at = (AT + timedelta(seconds=7_500)).isoformat() if is_over else None
+    data = {
+        "incident_id": "incident_1", "dedup_key": "recallwatch/production", "state": state, "target": "production",
+        "kind": "regression", "verdict": "trade_off", "severity": "critical", "owner": "search",
+        "summary": "broad recall@10 fell 19.0 points, 0.759 → 0.570 <and> 26 other measures with it.",
+        "advice": "roll back", "opened_at": AT.isoformat(), "resolved_at": resolved_at,
+        "verdict_id": "v1", "run_ids": ["r1"], "baseline_run_ids": ["b1"],
+        "fallen": [a_fall("mrr@10", -0.05), a_fall()], "risen": [a_fall("pair_accuracy", 0.2, axis="compositional")],
+        "lost_queries": [a_lost_query()], "next_command": "recallwatch compare b1 r1",
+        "links": {
+            "run": "https://watch.example.org/runs/r1", "comparison": "https://watch.example.org/compare/b1/r1",
+            "dashboard": "https://grafana.example.org/d/recallwatch", "runbook": "https://docs.example.org/runbook",
+        },
+        "duration_s": 7_500.0 if is_over else None,
+        "deployment": {"baseline": "minilm-v1", "candidate": "minilm-v2", "since": AT.isoformat(), "declared": True},
+        "acknowledged_by": "ada" if state == "acknowledged" else None,
+        **told,
+    }  # fmt: skip
+    payload = {"type": f"incident.{state}", "timestamp": at.isoformat(), "data": data}
+    # The states that are still to come are texts, as those that exist are.
+    return Alert(f"{state}_0123456789abcdef", "incident_1", "recallwatch/production", state, payload, at)  # type: ignore[arg-type]
+
+
+FIRING, RESOLVED = an_alert("firing"), an_alert("resolved")
+
+
+def a_large_alert(character: str) -> Alert:
+    """An alert whose every text is a hundred thousand times the character, and whose every list is long."""
+    text = character * 100_000
+    return an_alert(
+        target=text, verdict=text, severity=text, summary=text, advice=text, next_command=text, acknowledged_by=text,
+        duration_s=1e300, verdict_id=text, run_ids=[text] * 100,
+        fallen=[a_fall(text, float("-inf"), stratum=text)] * 100, risen=[a_fall(text, stratum=text)] * 100,
+        lost_queries=[{**a_lost_query(text), "expected": [text] * 100, "retrieved_now": [text] * 100}] * 100,
+        links={text: f"https://example.org/{text}", **{f"l{n}": f"https://x/{'y' * 780}" for n in range(100)}},
+        deployment={"baseline": text, "candidate": text, "since": text, "declared": False},
+    )  # fmt: skip
