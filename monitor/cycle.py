@@ -61,6 +61,8 @@ class World:
     """Host and process, so that a run left behind by a crash can be told."""
     wake: Callable[[], None] = lambda: None
     """Called when alerts may have been queued."""
+    announce: Callable[[Sequence[Swap]], None] = lambda _: None
+    """Called with the swaps that were noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ async def run_cycle(plan: Plan, world: World, *, watch: Watch = lambda _: None) 
     change = await paging.what_changed(measured, baselines, plan.target, world.store)
     incident = await paging.page(verdict, change, world.store, world.on_call, policy=plan.policy_name)
     world.wake()
+    world.announce(noticed)
     return Report(verdict, tuple(measured), noticed, incident)
 
 

@@ -49,7 +49,7 @@ class Daemon:
             self.metrics.plan(_planned(parts, plans), notifiers)
             courier = _courier(parts, self.store, notifiers, self.metrics)
             watchdog = _watchdog(parts, plans, courier)
-            self.timetable = _timetable(parts, plans, retrievers, self.metrics, watchdog)
+            self.timetable = _timetable(parts, plans, retrievers, self.metrics, courier, watchdog)
             await work.enter_async_context(_working(self.timetable, courier, watchdog, self.metrics))
             self._work = work.pop_all()
         self.metrics.reload_succeeded = True
@@ -199,16 +199,24 @@ def _timetable(
     plans: Mapping[str, Plan],
     retrievers: Mapping[str, Any],
     metrics: Metrics,
+    courier: Courier,
     watchdog: Watchdog,
 ) -> Timetable:
-    owner, store = wiring.this_process(), watchdog.store
     return Timetable(
         metrics,
         {
             name: (
                 parts.config.schedules[name],
                 plan,
-                World(store, retrievers[plan.target], watchdog.on_call, wiring.utc_now, owner, watchdog.wake),
+                World(
+                    courier.store,
+                    retrievers[plan.target],
+                    courier.on_call,
+                    wiring.utc_now,
+                    wiring.this_process(),
+                    courier.wake,
+                    courier.announce,
+                ),
             )
             for name, plan in plans.items()
         },

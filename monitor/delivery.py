@@ -17,8 +17,8 @@ from monitor.decision import troubles
 from monitor.decision.routing import OnCall
 from monitor.errors import NotifierError, Reason, StoreError
 from monitor.incident import IncidentKind, Severity
-from monitor.ports import Notifier, Store
-from monitor.verdict import Delivery
+from monitor.ports import ChangeListener, Notifier, Store
+from monitor.verdict import Delivery, Swap
 
 _LOG = structlog.get_logger(__name__)
 
@@ -48,9 +48,30 @@ class Courier:
     """Alerts given up, by notifier and reason."""
     on_call: OnCall = field(default_factory=OnCall)
     """Who is told of a notifier that takes no alerts."""
+    _announcing: set[asyncio.Task[None]] = field(default_factory=set)
     _bells: dict[str, asyncio.Event] = field(default_factory=dict)
     _mute: set[str] | None = None
     """Notifiers of which on-call was told that they take no alerts; None until the store was asked."""
+
+    def announce(self, swaps: Sequence[Swap]) -> None:
+        """Show changes to the notifiers that can show them, without waiting for it.
+
+        A change is a remark beside the page, not the page: it is tried once, and a failure is counted.
+        """
+        for swap in swaps:
+            for name, notifier in self.notifiers.items():
+                if isinstance(notifier, ChangeListener):
+                    task = asyncio.create_task(self._announce(name, notifier, swap))
+                    self._announcing.add(task)
+                    task.add_done_callback(self._announcing.discard)
+
+    async def _announce(self, name: str, notifier: ChangeListener, swap: Swap) -> None:
+        try:
+            await asyncio.wait_for(notifier.announce(swap), LEASE_S / 2)
+        except (NotifierError, TimeoutError) as error:
+            reason = error.reason if isinstance(error, NotifierError) else Reason.TIMEOUT
+            self.failed[name, reason] += 1
+            _LOG.warning("change_not_announced", notifier=name, target=swap.target, problem=str(error))
 
     def wake(self) -> None:
         """Look at the outbox now: something was queued."""

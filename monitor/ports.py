@@ -40,6 +40,15 @@ class Notifier(Protocol):
         ...
 
 
+@runtime_checkable
+class ChangeListener(Protocol):
+    """A notifier that can show a change on its timeline without paging anybody. Raises `NotifierError` only."""
+
+    async def announce(self, swap: Swap) -> None:
+        """Show that what a target serves has changed."""
+        ...
+
+
 class Store(Protocol):
     """Where everything is kept. Raises `StoreError` and nothing else."""
 

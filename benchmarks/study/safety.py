@@ -33,7 +33,7 @@ def safety(repetitions: int, seed: int) -> Table:
         "Falsely safe (§3.3)",
         f"A true loss of exactly the margin ({MARGIN:.0%}) in rare total losses: with probability {MARGIN:.0%} a whole "
         f"cluster scores nothing any more. The measure is a hit with mean {BASELINE}. Share called safe at 5 %: "
-        "by a t test of cluster sums alone; with a worst-case pseudo-cluster of one query, as the specification has it; "
+        "by a t test of cluster sums alone; with a worst-case pseudo-cluster of one query, as in the specification; "
         "with one that lost the mean baseline sum of a cluster; and by recallwatch (`non_inferiority`).",
         ("clusters", *METHODS, "specification: t · one query"),
         rows,

@@ -1,6 +1,7 @@
 """What each notifier promises of its own service."""
 
 import asyncio
+import json
 import socket
 from dataclasses import replace
 from datetime import timedelta
@@ -11,10 +12,13 @@ import pytest
 
 from monitor.adapters import registry, transport
 from monitor.adapters.notifiers.slack import escape
+from monitor.adapters.stores.memory import MemoryStore
+from monitor.delivery import Courier
 from monitor.errors import ConfigError, NotifierError, Reason
+from monitor.verdict import Swap
 from tests.contract.alerts import AT, FIRING, RESOLVED, a_lost_query, an_alert
-from tests.contract.fakes import SERVICES, Fault, MailService
-from tests.contract.local_server import Answer, reply, serving, unused_port
+from tests.contract.fakes import ROUTING_KEY, SERVICES, SIGNING, Fault, MailService, schema
+from tests.contract.local_server import Answer, LocalServer, reply, serving, unused_port
 from tests.contract.test_notifiers import build, delivered, options_of, refusal, send
 
 
@@ -119,6 +123,44 @@ def test_a_long_dedup_key_is_shortened_the_same_way_each_time():
     said = content("pagerduty", *(replace(FIRING, dedup_key=key) for key in keys))
     first, second, third = (each["dedup_key"] for each in said)
     assert first == third != second
+
+
+SWAP = Swap("production", "broad", "run-2", "run-1", declared=False, share_changed=0.43, detected_at=FIRING.created_at)
+
+
+def announced(answer: Answer) -> tuple[LocalServer, Courier]:
+    """What PagerDuty and a webhook are asked when a swap is announced."""
+
+    async def run() -> tuple[LocalServer, Courier]:
+        async with serving(answer) as server:
+            keys = {"routing_key": ROUTING_KEY, "change_url": server.url("/v2/change/enqueue")}
+            pager = registry.resolve("notifier", {"kind": "pagerduty", **keys}, where="n").build()
+            hook = registry.resolve(
+                "notifier", {"kind": "webhook", "url": server.url("/hook"), "secret": SIGNING}, where="n"
+            ).build()
+            courier = Courier(MemoryStore(), {"pager": pager, "hook": hook}, lambda: FIRING.created_at)
+            courier.announce([SWAP])
+            await asyncio.gather(*courier._announcing)
+            await asyncio.gather(pager.close(), hook.close())
+            return server, courier
+
+    return asyncio.run(run())
+
+
+def test_a_model_swap_is_a_change_event_at_pagerduty_and_pages_nobody():
+    """The change is on the timeline as its schema has it; a notifier without one is left alone."""
+    (asked,) = announced(reply(202, {"status": "success"}))[0].asked
+    said = json.loads(asked.body)
+    schema("pagerduty_change").validate(said)
+    assert asked.path == "/v2/change/enqueue"
+    assert said["payload"]["summary"] == "production: silent swap, 43% of the rankings of broad changed"
+
+
+def test_a_change_that_cannot_be_announced_is_counted_and_harms_nothing():
+    """The remark is tried once; what pages goes through the outbox."""
+    server, courier = announced(reply(500, {}))
+    assert len(server.asked) == 1
+    assert courier.failed == {("pager", Reason.BROKEN): 1}
 
 
 def test_pagerduty_shows_links_and_details():

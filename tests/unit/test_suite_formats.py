@@ -180,6 +180,21 @@ def test_squad_keeps_answers_with_their_places_and_counts_what_has_none(tmp_path
     assert query["metadata"] == {"answers": ["Sundays"], "answer_spans": [span]}
 
 
+def test_an_answer_that_stands_twice_keeps_its_place():
+    """SQuAD says which of two equal words is the answer; an answer without a place is found at the first."""
+    document = Document("d", "free, free")
+    answers = (Answer("free", Span("d", 6, 10)), Answer("free"))
+    found = through("squad", Collection((Topic("q", "Free?", answers=answers),), (Qrel("q", "d", 1),), (document,)))
+    assert [each.span for each in found.topics[0].answers] == [Span("d", 6, 10), Span("d", 0, 4)]
+
+
+def test_a_request_of_an_older_wording_is_not_written_again():
+    """Whoever rewords a query wants that asked, not what Elasticsearch was asked before."""
+    kept = {"rank_eval": {"request": {"query": {"match": {"text": "old"}}}}}
+    collection = Collection((Topic("q", "new", metadata=kept),), (Qrel("q", "d", 1),))
+    assert [topic.text for topic in through("elasticsearch", collection).topics] == ["new"]
+
+
 def test_ragas_contexts_are_documents_by_their_content(tmp_path):
     """The same text is one document, however often it was retrieved, and only reference contexts are relevant."""
     told = imports(sample(tmp_path, "ragas"), tmp_path / "suite")
@@ -708,6 +723,7 @@ def test_csv_holds_the_rating_of_every_text(collection):
     for qrel in collection.qrels:
         wanted.setdefault((texts[qrel.query_id], qrel.doc_id), qrel.grade)
     found = through("csv", collection)
+    assert [topic.text for topic in found.topics] == list(dict.fromkeys(topic.text for topic in collection.topics))
     texts = {topic.query_id: topic.text for topic in found.topics}
     assert [(texts[each.query_id], each.doc_id, each.grade) for each in found.qrels] == [
         (*key, grade) for key, grade in wanted.items()

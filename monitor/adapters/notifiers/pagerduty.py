@@ -13,7 +13,7 @@ from monitor.adapters import transport
 from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions
 from monitor.adapters.notifiers.message import Message, clip, fit, render
 from monitor.adapters.notifiers.secret import read_one
-from monitor.verdict import Alert
+from monitor.verdict import Alert, Swap
 
 _LONGEST_KEY, _LONGEST_SUMMARY, _LARGEST_EVENT = 255, 1_024, 512 * 1_024
 _SEVERITIES = {"critical": "critical", "warning": "warning", "info": "info"}
@@ -28,6 +28,8 @@ class PagerDutyOptions(EndpointOptions):
     """A file with the key, instead of ``routing_key``."""
     url: transport.Url = "https://events.pagerduty.com/v2/enqueue"
     """Where events are posted; accounts in Europe use ``https://events.eu.pagerduty.com/v2/enqueue``."""
+    change_url: transport.Url = "https://events.pagerduty.com/v2/change/enqueue"
+    """Where model swaps are shown as changes, which page nobody; in Europe on ``events.eu.pagerduty.com``."""
 
     @model_validator(mode="after")
     def _has_a_key(self) -> PagerDutyOptions:
@@ -44,6 +46,7 @@ class PagerDutyNotifier:
     def __init__(self, options: PagerDutyOptions) -> None:
         self._routing_key = read_one(options, "routing_key")
         self._endpoint = Endpoint(options.url, options)
+        self._changes = Endpoint(options.change_url, options)
 
     async def notify(self, alert: Alert) -> None:
         """Send one event; returning means PagerDuty queued it."""
@@ -53,9 +56,14 @@ class PagerDutyNotifier:
 
         await self._endpoint.post(fit(render(alert), write, _LARGEST_EVENT))
 
+    async def announce(self, swap: Swap) -> None:
+        """Put a model swap on the service's timeline; returning means PagerDuty queued it."""
+        await self._changes.post(orjson.dumps({"routing_key": self._routing_key, **change_event(swap)}))
+
     async def close(self) -> None:
         """Give back the connections."""
         await self._endpoint.close()
+        await self._changes.close()
 
 
 def event(alert: Alert, message: Message) -> dict[str, Any]:
@@ -77,6 +85,26 @@ def event(alert: Alert, message: Message) -> dict[str, Any]:
         },
         "links": [{"href": link.url, "text": link.label} for link in message.links],
         "client": "recallwatch",
+    }
+
+
+def change_event(swap: Swap) -> dict[str, Any]:
+    """The change event without its routing key."""
+    kind = "declared" if swap.declared else "silent"
+    told = f"{swap.target}: {kind} swap, {swap.share_changed:.0%} of the rankings of {swap.suite_name} changed"
+    return {
+        "payload": {
+            "summary": clip(told, _LONGEST_SUMMARY),
+            "source": swap.target,
+            "timestamp": swap.detected_at.isoformat(),
+            "custom_details": {
+                "Suite": swap.suite_name,
+                "Declared": swap.declared,
+                "Share of rankings changed": swap.share_changed,
+                "Run": swap.run_id,
+                "Run before": swap.previous_run_id,
+            },
+        }
     }
 
 

@@ -156,7 +156,7 @@ class Gathering:
         self._check_document(qrel.doc_id, where)
         if (qrel.query_id, qrel.doc_id) in self._grades:
             raise SuiteError(where, f"document {qrel.doc_id} is judged twice for query {qrel.query_id}")
-        if not 0 <= qrel.grade <= HIGHEST_GRADE:
+        if qrel.grade > HIGHEST_GRADE:
             raise SuiteError(where, f"grade {qrel.grade} must be a whole number from 0 to {HIGHEST_GRADE}")
         self._grades[qrel.query_id, qrel.doc_id] = qrel.grade
 

@@ -1,0 +1,190 @@
+"""How small a drop a suite could show: from stored runs, from its own measured difficulty, or from what is assumed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from monitor import wiring
+from monitor.adapters import registry
+from monitor.commands import Answer
+from monitor.config import Config
+from monitor.decision.pairing import OVERALL, Paired, pair
+from monitor.decision.power import CORRELATION, LEAST_MEAN, Spread, spread_of_differences, spread_of_values
+from monitor.errors import ConfigError, RetrieverError, StoreError
+from monitor.evaluation.scoring import PAIR_MEASURES, REPORTED, depth_of, measure
+from monitor.model import Measured, Outcome, Ranking, Run, RunStatus, Suite
+from monitor.ports import Store
+from monitor.replay import replay
+from monitor.report import finite
+from monitor.starter import DEFAULT_CONFIG
+from monitor.suites.difficulty import read_difficulties
+from monitor.suites.reading import has_corpus, read_suite
+from monitor.verdict import Policy
+
+DROPS = (0.02, 0.05, 0.08)
+"""Shares of the baseline for which the number of queries is told."""
+ASSUMED_DEVIATION = 0.4
+"""Standard deviation of a measure over queries where nothing is known; the built-in domains have 0.27 to 0.39."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where the variance is to come from, and how it is read."""
+
+    target: str | None = None
+    run_id: str | None = None
+    local: bool = False
+    policy: str = "default"
+    baseline_sd: float | None = None
+    correlation: float = CORRELATION
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """What a suite can show, and where that is known from."""
+
+    suite: Suite
+    source: str
+    spreads: dict[tuple[str, str], Spread] = field(default_factory=dict)
+    """(stratum, measure) to spread."""
+
+
+async def power(config_path: Path, folders: Sequence[str], wanted: Wanted) -> Answer:
+    """The detectable effects of suites."""
+    optional = config_path == DEFAULT_CONFIG and not config_path.exists()
+    config = Config() if optional else wiring.load(config_path).config
+    policy = config.policy(wanted.policy)
+    if sum(map(bool, (wanted.target, wanted.run_id, wanted.local))) > 1:
+        raise ConfigError("suite power", "give one of --target, --run and --local")
+    suites = [(wiring.suite_folder(folder), read_suite(wiring.suite_folder(folder))) for folder in folders]
+    if wanted.target or wanted.run_id:
+        async with wiring.open_store(config) as store:
+            found = [await _from_store(store, suite, policy, wanted) for _, suite in suites]
+    elif wanted.local:
+        found = [_from_run(await _replayed(folder, suite), policy, wanted) for folder, suite in suites]
+    else:
+        found = [_from_head(folder, suite, policy, wanted) for folder, suite in suites]
+    shown: list[RenderableType] = [part for each in found for part in _shown(each, policy)]
+    return Answer(shown, {"alpha": policy.alpha_warn, "power": 0.8, "suites": [_plain(each, policy) for each in found]})
+
+
+async def _from_store(store: Store, suite: Suite, policy: Policy, wanted: Wanted) -> Power:
+    """The latest two runs that differ; of a deterministic target that never changed, there is only one."""
+    runs = await _stored_runs(store, suite, wanted)
+    latest = measure(await store.load_run(runs[0].run_id), suite, _measures(policy))
+    other = next((run for run in runs if run.fingerprint != runs[0].fingerprint), None)
+    if wanted.run_id or other is None:
+        return _from_run(latest, policy, wanted)
+    before = measure(await store.load_run(other.run_id), suite, _measures(policy))
+    paired = [each for each in pair(before, latest, policy) if each.gating]
+    source = f"the differences between runs {other.run_id} and {runs[0].run_id}"
+    return Power(suite, source, {_key(each): spread_of_differences(each) for each in paired})
+
+
+async def _stored_runs(store: Store, suite: Suite, wanted: Wanted) -> list[Run]:
+    if wanted.run_id:
+        runs = [await store.load_run(wanted.run_id)]
+    else:
+        runs = [run for run in await store.list_runs(500, RunStatus.FINISHED) if run.target == wanted.target]
+    fitting = [run for run in runs if run.suite_digest == suite.digest and run.status is RunStatus.FINISHED]
+    if not fitting:
+        what = f"run {wanted.run_id}" if wanted.run_id else f"target {wanted.target}"
+        raise StoreError(f"{what} has no finished run of this version of suite {suite.name}; `recallwatch run` makes one")
+    return fitting
+
+
+def _from_run(measured: Measured, policy: Policy, wanted: Wanted) -> Power:
+    paired = [each for each in pair(measured, measured, policy) if each.gating]
+    spreads = {_key(each): spread_of_values(each, correlation=wanted.correlation) for each in paired}
+    source = f"run {measured.run.run_id} alone, with a correlation of {wanted.correlation:g} between runs assumed"
+    return Power(measured.suite, source, spreads)
+
+
+async def _replayed(folder: Path, suite: Suite) -> Measured:
+    """The suite asked of its own documents by the model that the extra ``local`` brings along."""
+    if not has_corpus(folder):
+        raise ConfigError("--local", f"{folder} brings no corpus.jsonl to search; use --target")
+    retriever = registry.resolve("retriever", {"kind": "local", "corpus": [folder]}, where="--local").build()
+    depth, started_at = max(depth_of(REPORTED), suite.depth), datetime.now(UTC)
+
+    async def keep(_: Sequence[Outcome]) -> None:
+        """Nothing is kept: the suite is measured, not the target."""
+
+    try:
+        with Console(stderr=True).status(f"{folder}: {len(suite.queries)} queries"):
+            outcomes = await replay(suite.queries, retriever, depth=depth, keep=keep, watch=lambda _: None)
+    finally:
+        await retriever.close()
+    for outcome in outcomes:
+        if outcome.failure:
+            raise RetrieverError(outcome.failure.reason, outcome.failure.detail)
+    run = Run(
+        "local", "local", "local", suite.name, suite.digest, suite.axis, depth, started_at, datetime.now(UTC),
+        RunStatus.FINISHED, outcomes=outcomes,
+    )  # fmt: skip
+    return measure(run, suite)
+
+
+def _from_head(folder: Path, suite: Suite, policy: Policy, wanted: Wanted) -> Power:
+    """What the suite's head keeps of it, else what is assumed."""
+    kept = None if wanted.baseline_sd else read_difficulties(folder)
+    if kept is None:
+        deviation = wanted.baseline_sd or ASSUMED_DEVIATION
+        difference = deviation * float(np.sqrt(2 * (1 - wanted.correlation)))
+        assumed = Spread(float("nan"), difference, 0.0, np.zeros(1, np.intp))
+        spreads = {key: _resized(assumed, sizes) for key, sizes in _sizes(suite, policy)}
+        told = f"nothing: a standard deviation of {deviation:g} and a correlation of {wanted.correlation:g} are assumed"
+        return Power(suite, told, spreads)
+    spreads = {}
+    for (stratum, name), sizes in _sizes(suite, policy):
+        if each := kept.strata.get(stratum, {}).get(name):
+            spreads[stratum, name] = Spread(each.mean, each.difference, each.icc, sizes)
+    stale = "" if kept.digest == suite.digest else ", of another version of the suite"
+    return Power(suite, f"suite.yaml{stale}: {kept.by}, {kept.swap}", spreads)
+
+
+def _resized(spread: Spread, sizes: Any) -> Spread:
+    return Spread(spread.mean, spread.deviation, spread.icc, sizes)
+
+
+def _sizes(suite: Suite, policy: Policy) -> Iterator[tuple[tuple[str, str], Any]]:
+    """(stratum, measure) with the number of queries in each cluster, for all that can page."""
+    strata = (OVERALL, *suite.strata) if len(suite.strata) > 1 else (OVERALL,)
+    for name in policy.gating.get(suite.axis, ()):
+        scored = _scored(suite, name)
+        for stratum in strata:
+            if stratum in suite.controls:
+                continue
+            clusters = Counter(
+                (query.stratum, query.cluster)
+                for query in suite.queries
+                if query.query_id in scored and stratum in (OVERALL, query.stratum)
+            )
+            if clusters:
+                yield (stratum, name), np.array(list(clusters.values()), np.intp)
+
+
+def _scored(suite: Suite, name: str) -> set[str]:
+    """The queries that have a value of a measure once they have a ranking."""
+    judged = {query.query_id for query in suite.queries if query.is_judged}
+    if name not in PAIR_MEASURES:
+        return judged
+    return set(PAIR_MEASURES[name](suite.pairs, dict.fromkeys(judged, Ranking(())))[0])
+
+
+def _measures(policy: Policy) -> tuple[str, ...]:
+    gated = (name for names in policy.gating.values() for name in names)
+    return tuple(dict.fromkeys((*REPORTED, *(name for name in gated if name not in PAIR_MEASURES))))
+
+
+def _key(paired: Paired) -> tuple[str, str]:
+    return paired.stratum, paired.measure
