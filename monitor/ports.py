@@ -28,6 +28,19 @@ class Retriever(Protocol):
         ...
 
 
+@runtime_checkable
+class Seedable(Retriever, Protocol):
+    """A retriever that can take documents into a namespace of its own. Raises ConfigError where it is not told how."""
+
+    async def seed(self, documents: Sequence[Mapping[str, str]]) -> None:
+        """Write documents, each with ``id``, ``title`` and ``text``, into the namespace that the target searches."""
+        ...
+
+    async def unseed(self) -> None:
+        """Remove the namespace with all that is in it."""
+        ...
+
+
 class Notifier(Protocol):
     """A way to reach on-call. Raises `NotifierError` and nothing else."""
 

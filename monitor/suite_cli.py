@@ -10,7 +10,9 @@ import typer
 from monitor.starter import DEFAULT_CONFIG
 from monitor.terminal import AsJson, ConfigPath, finish, perform
 
-suite_app = typer.Typer(help="Suites: import, export.", no_args_is_help=True)
+suite_app = typer.Typer(help="Suites: import, export, lint, power, seed.", no_args_is_help=True)
+
+Folders = Annotated[list[str], typer.Argument(metavar="SUITE...", help="Folders, or builtin: suites.")]
 
 FORMATS = "beir, trec, jsonl, squad, ragas, elasticsearch or csv"
 
@@ -54,3 +56,52 @@ def suite_export(
     is_run = format_name == "trec-run"
     run, whole = suite_commands.run_exported, suite_commands.exported
     finish(perform(run(config, suite, path) if is_run else whole(suite, path, format_name, index)), as_json)
+
+
+@suite_app.command("lint")
+def suite_lint(folders: Folders, as_json: AsJson = False) -> None:
+    """Say what is wrong with suites. Exit code 1 if there is an error, 0 with warnings."""
+    from monitor import suite_commands
+
+    finish(perform(suite_commands.linted(folders)), as_json)
+
+
+@suite_app.command("power")
+def suite_power(
+    folders: Folders,
+    target: Annotated[str | None, typer.Option(help="Take the variance from the stored runs of a target.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Take it from one stored run.")] = None,
+    local: Annotated[bool, typer.Option("--local", help="Measure now with the model of the extra local.")] = False,
+    baseline_sd: Annotated[
+        float | None, typer.Option(min=0.0, help="Assume this standard deviation of a measure over queries.")
+    ] = None,
+    correlation: Annotated[
+        float | None, typer.Option(min=-1.0, max=1.0, help="Of two runs, where only one is known; 0.57 if left out.")
+    ] = None,
+    policy: Annotated[str, typer.Option(help="A policy of the configuration.")] = "default",
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Say how small a drop suites could show, and how many queries a smaller one would take."""
+    from monitor import suite_power
+
+    wanted = suite_power.Wanted(target, run_id, local, policy, baseline_sd, correlation)
+    finish(perform(suite_power.power(config, folders, wanted)), as_json)
+
+
+@suite_app.command("seed")
+def suite_seed(
+    suite: Annotated[str, typer.Argument(help="A suite of the configuration, a folder, or a builtin: suite.")],
+    target: Annotated[str, typer.Option(help="A target of the configuration that says how it is seeded.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Take the documents away again.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Write a suite's own documents into a namespace of a live target, or remove that namespace."""
+    from monitor import suite_commands
+
+    if not yes:
+        what = "Remove the namespace of the documents" if remove else "Write the documents"
+        typer.confirm(f"{what} of {suite} {'from' if remove else 'to'} {target}?", abort=True, err=True)
+    finish(perform(suite_commands.seeded(config, suite, target, remove=remove)), as_json)

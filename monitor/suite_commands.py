@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,22 @@ from rich.markup import escape
 
 from monitor import wiring
 from monitor.commands import Answer
-from monitor.errors import SuiteError
+from monitor.errors import ConfigError, SuiteError
 from monitor.model import Axis
+from monitor.ports import Seedable
+from monitor.report import plain
 from monitor.suites import formats
 from monitor.suites.formats import beir
 from monitor.suites.formats.collection import Collection, Destination, Format, Sources
 from monitor.suites.formats.placement import placed_at
 from monitor.suites.formats.trec_run import write_run
-from monitor.suites.reading import read_suite
+from monitor.suites.linting import Finding, Severity, lint
+from monitor.suites.reading import has_corpus, read_corpus, read_suite
+
+SHOWN = 20
+"""Findings of one rule that people are shown."""
+
+_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,66 @@ async def run_exported(config: Path, run_id: str, path: Path) -> Answer:
     told = ", ".join(f"{count} {part}" for part, count in counts.items())
     shown: list[RenderableType] = [f"[green]✓[/] {escape(str(path))}: run {run.run_id}, {told}"]
     return Answer(shown, {"run_id": run.run_id, "path": str(path), **counts})
+
+
+async def linted(folders: Sequence[str]) -> Answer:
+    """What is wrong with suites."""
+    shown: list[RenderableType] = []
+    data: list[dict[str, Any]] = []
+    for folder in map(wiring.suite_folder, folders):
+        suite = read_suite(folder)
+        found = list(lint(suite, partial(read_corpus, folder) if has_corpus(folder) else None))
+        counts = {f"{severity}s": sum(each.severity is severity for each in found) for severity in Severity}
+        shown += _findings_shown(str(folder), found, counts)
+        data.append({"suite": suite.name, "folder": str(folder), **counts, "findings": [plain(each) for each in found]})
+    return Answer(shown, {"suites": data}, 1 if any(each["errors"] for each in data) else 0)
+
+
+def _findings_shown(folder: str, found: Sequence[Finding], counts: Mapping[str, int]) -> Iterator[RenderableType]:
+    """The findings, but of a rule that finds much only the first: the rest is in ``--json``."""
+    colour = "red" if counts["errors"] else "yellow" if counts["warnings"] else "green"
+    told = ", ".join(f"{count} {name.removesuffix('s') if count == 1 else name}" for name, count in counts.items())
+    yield f"[{colour}]{'✗' if counts['errors'] else '✓'}[/] {escape(folder)}: {told}"
+    by_rule: dict[str, list[Finding]] = {}
+    for each in found:
+        by_rule.setdefault(each.rule, []).append(each)
+    for rule, findings in by_rule.items():
+        for each in findings[:SHOWN]:
+            colour = _COLOURS[each.severity]
+            told = escape(f"{each.where} {each.text}; {each.remedy}")
+            yield f"  [{colour}]{each.severity}[/] {rule}  {told}"
+        if len(findings) > SHOWN:
+            yield f"  … and {len(findings) - SHOWN:,} more of {rule}; --json has them all"
+
+
+async def seeded(config: Path, suite: str, target: str, *, remove: bool) -> Answer:
+    """Write a suite's own documents into a namespace of a live target, or remove that namespace."""
+    parts = wiring.load(config)
+    if target not in parts.retrievers:
+        listed = ", ".join(parts.retrievers) or "none"
+        raise ConfigError("targets", f"no target is called {target}; there are: {listed}")
+    source = parts.config.suites.get(suite)
+    folder = wiring.suite_folder(source.path if source else suite)
+    read_suite(folder)  # nothing is written for a suite that could not be probed
+    if not has_corpus(folder):
+        raise SuiteError(str(folder), "brings no corpus.jsonl: there is nothing to write")
+    documents = [{"id": each.doc_id, "title": each.title, "text": each.text} for each in read_corpus(folder)]
+    await _seed(parts.retrievers[target].build(), documents, target, remove=remove)
+    done = "the namespace is removed" if remove else f"{len(documents):,} documents of {suite} are written"
+    data = {"target": target, "suite": suite, "removed": remove, "documents": 0 if remove else len(documents)}
+    return Answer([f"[green]✓[/] {escape(target)}: {escape(done)}"], data)
+
+
+async def _seed(retriever: Any, documents: Sequence[Mapping[str, str]], target: str, *, remove: bool) -> None:
+    where = f"targets.{target}.retriever"
+    if not isinstance(retriever, Seedable):
+        raise ConfigError(f"{where}.kind", "this kind of retriever takes no documents; seed an http target")
+    try:
+        await (retriever.unseed() if remove else retriever.seed(documents))
+    except ConfigError as error:  # from an adapter, which does not know what it stands below
+        raise ConfigError(f"{where}.{error.where}", error.problem) from error
+    finally:
+        await retriever.close()
 
 
 def _refuse_needless_sources(known: Format, sources: Sources) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console, RenderableType
 from rich.table import Table
 
@@ -17,10 +18,11 @@ from monitor import wiring
 from monitor.adapters import registry
 from monitor.commands import Answer
 from monitor.config import Config
+from monitor.cycle import Plan
 from monitor.decision.pairing import OVERALL, Paired, pair
 from monitor.decision.power import CORRELATION, LEAST_MEAN, Spread, spread_of_differences, spread_of_values
 from monitor.errors import ConfigError, RetrieverError, StoreError
-from monitor.evaluation.scoring import PAIR_MEASURES, REPORTED, depth_of, measure
+from monitor.evaluation.scoring import PAIR_MEASURES, depth_of, measure
 from monitor.model import Measured, Outcome, Ranking, Run, RunStatus, Suite
 from monitor.ports import Store
 from monitor.replay import replay
@@ -32,8 +34,9 @@ from monitor.verdict import Policy
 
 DROPS = (0.02, 0.05, 0.08)
 """Shares of the baseline for which the number of queries is told."""
-ASSUMED_DEVIATION = 0.4
-"""Standard deviation of a measure over queries where nothing is known; the built-in domains have 0.27 to 0.39."""
+ASSUMED_DEVIATION, ASSUMED_PAIR_DEVIATION, ASSUMED_ICC = 0.4, 0.5, 0.1
+"""Where nothing is known: deviations over queries (the built-in domains have 0.27 to 0.39; right or wrong has 0.5 at
+most), and the correlation within clusters (the built-in domains have up to 0.10)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,12 @@ class Wanted:
     local: bool = False
     policy: str = "default"
     baseline_sd: float | None = None
-    correlation: float = CORRELATION
+    stated_correlation: float | None = None
+
+    @property
+    def correlation(self) -> float:
+        """Between two runs, where only one is known."""
+        return CORRELATION if self.stated_correlation is None else self.stated_correlation
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +68,7 @@ class Power:
 
 async def power(config_path: Path, folders: Sequence[str], wanted: Wanted) -> Answer:
     """The detectable effects of suites."""
-    optional = config_path == DEFAULT_CONFIG and not config_path.exists()
-    config = Config() if optional else wiring.load(config_path).config
+    config = _config(config_path)
     policy = config.policy(wanted.policy)
     if sum(map(bool, (wanted.target, wanted.run_id, wanted.local))) > 1:
         raise ConfigError("suite power", "give one of --target, --run and --local")
@@ -70,11 +77,16 @@ async def power(config_path: Path, folders: Sequence[str], wanted: Wanted) -> An
         async with wiring.open_store(config) as store:
             found = [await _from_store(store, suite, policy, wanted) for _, suite in suites]
     elif wanted.local:
-        found = [_from_run(await _replayed(folder, suite), policy, wanted) for folder, suite in suites]
+        found = [_from_run(await _replayed(folder, suite, policy), policy, wanted) for folder, suite in suites]
     else:
         found = [_from_head(folder, suite, policy, wanted) for folder, suite in suites]
     shown: list[RenderableType] = [part for each in found for part in _shown(each, policy)]
     return Answer(shown, {"alpha": policy.alpha_warn, "power": 0.8, "suites": [_plain(each, policy) for each in found]})
+
+
+def _config(path: Path) -> Config:
+    """The configuration; none is needed where none was named."""
+    return Config() if path == DEFAULT_CONFIG and not path.exists() else wiring.load(path).config
 
 
 async def _from_store(store: Store, suite: Suite, policy: Policy, wanted: Wanted) -> Power:
@@ -98,7 +110,9 @@ async def _stored_runs(store: Store, suite: Suite, wanted: Wanted) -> list[Run]:
     fitting = [run for run in runs if run.suite_digest == suite.digest and run.status is RunStatus.FINISHED]
     if not fitting:
         what = f"run {wanted.run_id}" if wanted.run_id else f"target {wanted.target}"
-        raise StoreError(f"{what} has no finished run of this version of suite {suite.name}; `recallwatch run` makes one")
+        raise StoreError(
+            f"{what} has no finished run of this version of suite {suite.name}; `recallwatch run` makes one"
+        )
     return fitting
 
 
@@ -109,12 +123,12 @@ def _from_run(measured: Measured, policy: Policy, wanted: Wanted) -> Power:
     return Power(measured.suite, source, spreads)
 
 
-async def _replayed(folder: Path, suite: Suite) -> Measured:
+async def _replayed(folder: Path, suite: Suite, policy: Policy) -> Measured:
     """The suite asked of its own documents by the model that the extra ``local`` brings along."""
     if not has_corpus(folder):
         raise ConfigError("--local", f"{folder} brings no corpus.jsonl to search; use --target")
     retriever = registry.resolve("retriever", {"kind": "local", "corpus": [folder]}, where="--local").build()
-    depth, started_at = max(depth_of(REPORTED), suite.depth), datetime.now(UTC)
+    depth, started_at = max(depth_of(_measures(policy)), suite.depth), wiring.utc_now()
 
     async def keep(_: Sequence[Outcome]) -> None:
         """Nothing is kept: the suite is measured, not the target."""
@@ -128,22 +142,17 @@ async def _replayed(folder: Path, suite: Suite) -> Measured:
         if outcome.failure:
             raise RetrieverError(outcome.failure.reason, outcome.failure.detail)
     run = Run(
-        "local", "local", "local", suite.name, suite.digest, suite.axis, depth, started_at, datetime.now(UTC),
+        "local", "local", "local", suite.name, suite.digest, suite.axis, depth, started_at, wiring.utc_now(),
         RunStatus.FINISHED, outcomes=outcomes,
     )  # fmt: skip
-    return measure(run, suite)
+    return measure(run, suite, _measures(policy))
 
 
 def _from_head(folder: Path, suite: Suite, policy: Policy, wanted: Wanted) -> Power:
     """What the suite's head keeps of it, else what is assumed."""
     kept = None if wanted.baseline_sd else read_difficulties(folder)
     if kept is None:
-        deviation = wanted.baseline_sd or ASSUMED_DEVIATION
-        difference = deviation * float(np.sqrt(2 * (1 - wanted.correlation)))
-        assumed = Spread(float("nan"), difference, 0.0, np.zeros(1, np.intp))
-        spreads = {key: _resized(assumed, sizes) for key, sizes in _sizes(suite, policy)}
-        told = f"nothing: a standard deviation of {deviation:g} and a correlation of {wanted.correlation:g} are assumed"
-        return Power(suite, told, spreads)
+        return _assumed(suite, policy, wanted)
     spreads = {}
     for (stratum, name), sizes in _sizes(suite, policy):
         if each := kept.strata.get(stratum, {}).get(name):
@@ -152,17 +161,26 @@ def _from_head(folder: Path, suite: Suite, policy: Policy, wanted: Wanted) -> Po
     return Power(suite, f"suite.yaml{stale}: {kept.by}, {kept.swap}", spreads)
 
 
-def _resized(spread: Spread, sizes: Any) -> Spread:
-    return Spread(spread.mean, spread.deviation, spread.icc, sizes)
+def _assumed(suite: Suite, policy: Policy, wanted: Wanted) -> Power:
+    factor = math.sqrt(2 * (1 - wanted.correlation))
+    spreads = {}
+    for (stratum, name), sizes in _sizes(suite, policy):
+        deviation = wanted.baseline_sd or (ASSUMED_PAIR_DEVIATION if name in PAIR_MEASURES else ASSUMED_DEVIATION)
+        spreads[stratum, name] = Spread(math.nan, factor * deviation, ASSUMED_ICC, sizes)
+    stated = f"{wanted.baseline_sd or ASSUMED_DEVIATION:g}"
+    if not wanted.baseline_sd:
+        stated += f" ({ASSUMED_PAIR_DEVIATION:g} for pairs)"
+    told = f"{wanted.correlation:g} between runs, {ASSUMED_ICC:g} within clusters"
+    return Power(suite, f"assumptions: a standard deviation of {stated}, correlations of {told}", spreads)
 
 
-def _sizes(suite: Suite, policy: Policy) -> Iterator[tuple[tuple[str, str], Any]]:
+def _sizes(suite: Suite, policy: Policy) -> Iterator[tuple[tuple[str, str], NDArray[np.intp]]]:
     """(stratum, measure) with the number of queries in each cluster, for all that can page."""
     strata = (OVERALL, *suite.strata) if len(suite.strata) > 1 else (OVERALL,)
     for name in policy.gating.get(suite.axis, ()):
         scored = _scored(suite, name)
         for stratum in strata:
-            if stratum in suite.controls:
+            if stratum in suite.controls:  # never pages
                 continue
             clusters = Counter(
                 (query.stratum, query.cluster)
@@ -182,9 +200,66 @@ def _scored(suite: Suite, name: str) -> set[str]:
 
 
 def _measures(policy: Policy) -> tuple[str, ...]:
-    gated = (name for names in policy.gating.values() for name in names)
-    return tuple(dict.fromkeys((*REPORTED, *(name for name in gated if name not in PAIR_MEASURES))))
+    return Plan("", (), policy).measures
 
 
 def _key(paired: Paired) -> tuple[str, str]:
     return paired.stratum, paired.measure
+
+
+def _shown(found: Power, policy: Policy) -> Iterator[RenderableType]:
+    suite = found.suite
+    table = Table(
+        title=f"{suite.name} ({suite.axis}) · smallest drop seen with 80 % power at an error of {policy.alpha_warn:g}",
+        caption=f"variance from {found.source}",
+        title_justify="left",
+        caption_justify="left",
+    )
+    for heading in ("stratum", "measure"):
+        table.add_column(heading, no_wrap=True)
+    headings = ("queries", "clusters", "baseline", "σ_d", "deff", "points", "relative")
+    for heading in (*headings, *(f"n for {drop:.0%}" for drop in DROPS)):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in _rows(found, policy):
+        needed = (_told(row["queries_needed"][f"{drop:g}"], ",") for drop in DROPS)
+        table.add_row(
+            row["stratum"],
+            row["measure"],
+            f"{row['n_queries']}",
+            f"{row['n_clusters']}",
+            _told(row["baseline_mean"], ".3f"),
+            f"{row['deviation']:.3f}",
+            f"{row['design_effect']:.2f}",
+            f"{100 * row['mde']:.1f}",
+            _told(row["mde_relative"], ".1%"),
+            *needed,
+            style="bold" if row["stratum"] == OVERALL else None,
+        )
+    yield table
+
+
+def _plain(found: Power, policy: Policy) -> dict[str, Any]:
+    return {"suite": found.suite.name, "variance_from": found.source, "detectable": list(_rows(found, policy))}
+
+
+def _rows(found: Power, policy: Policy) -> Iterator[dict[str, Any]]:
+    """One for each measure of each stratum; None where a number does not exist."""
+    for (stratum, name), spread in found.spreads.items():
+        mde = spread.detectable(alpha=policy.alpha_warn)
+        yield {
+            "stratum": stratum,
+            "measure": name,
+            "n_queries": spread.n_queries,
+            "n_clusters": len(spread.sizes),
+            "baseline_mean": finite(spread.mean),
+            "deviation": spread.deviation,
+            "icc": spread.icc,
+            "design_effect": spread.design_effect,
+            "mde": mde,
+            "mde_relative": mde / spread.mean if spread.mean >= LEAST_MEAN else None,
+            "queries_needed": {f"{drop:g}": spread.queries_needed(drop, alpha=policy.alpha_warn) for drop in DROPS},
+        }
+
+
+def _told(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)

@@ -2,7 +2,9 @@
 
     python tests/word_retriever.py FOLDER [DELAY_S]
 
-POST /search {"query", "k"}; POST /break {"share"} makes that share of the documents unfindable until told otherwise.
+POST /search {"query", "k", "namespace"}; POST /break {"share"} makes that share of the documents unfindable until told
+otherwise. POST /documents {"namespace", "documents": [{"id", "title", "text"}]} and DELETE /documents/NAMESPACE write
+and drop documents beside those of FOLDER.
 """
 
 import json
@@ -22,25 +24,56 @@ def words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
-BAGS = [Counter(words(f"{each.get('title', '')} {each['text']}")) for each in DOCUMENTS]
-FREQUENCY = Counter(word for bag in BAGS for word in bag)
-POSTINGS: dict[str, list[int]] = {}
-for place, bag in enumerate(BAGS):
-    for word in bag:
-        POSTINGS.setdefault(word, []).append(place)
+class Index:
+    """Documents by the words in them."""
+
+    def __init__(self, documents: list[dict[str, str]]) -> None:
+        self.ids = [each["_id"] for each in documents]
+        bags = [Counter(words(f"{each.get('title', '')} {each['text']}")) for each in documents]
+        self.frequency = Counter(word for bag in bags for word in bag)
+        self.postings: dict[str, list[int]] = {}
+        for place, bag in enumerate(bags):
+            for word in bag:
+                self.postings.setdefault(word, []).append(place)
+
+    def search(self, query: str, k: int) -> list[dict[str, object]]:
+        """The k documents that share the rarest words with the query."""
+        scores = dict.fromkeys(range(len(self.ids)), 0.0)
+        for word in words(query):
+            for place in self.postings.get(word, ()):
+                scores[place] += 1.0 / self.frequency[word]
+        hidden = int(STATE["share"] * 10)
+        found = [(place, score) for place, score in scores.items() if place % 10 >= hidden]
+        found.sort(key=lambda item: -item[1])
+        return [{"id": self.ids[place], "score": score} for place, score in found[:k]]
+
+
 STATE = {"share": 0.0}
+PRODUCTION = Index(DOCUMENTS)
+NAMESPACES: dict[str, dict[str, dict[str, str]]] = {}
+INDEXES: dict[str, Index] = {}
 
 
-def search(query: str, k: int) -> list[dict[str, object]]:
-    """The k documents that share the rarest words with the query."""
-    scores = dict.fromkeys(range(len(DOCUMENTS)), 0.0)
-    for word in words(query):
-        for place in POSTINGS.get(word, ()):
-            scores[place] += 1.0 / FREQUENCY[word]
-    hidden = int(STATE["share"] * 10)
-    found = [(place, score) for place, score in scores.items() if place % 10 >= hidden]
-    found.sort(key=lambda item: -item[1])
-    return [{"id": DOCUMENTS[place]["_id"], "score": score} for place, score in found[:k]]
+def search(query: str, k: int, namespace: str) -> list[dict[str, object]]:
+    """Search the documents that were there from the start, or those of a namespace."""
+    if not namespace:
+        return PRODUCTION.search(query, k)
+    if namespace not in INDEXES:
+        INDEXES[namespace] = Index(list(NAMESPACES.get(namespace, {}).values()))
+    return INDEXES[namespace].search(query, k)
+
+
+def add(namespace: str, documents: list[dict[str, str]]) -> None:
+    """Put documents into a namespace; those with the same ids are replaced."""
+    kept = NAMESPACES.setdefault(namespace, {})
+    kept.update({each["id"]: {"_id": each["id"], "title": each["title"], "text": each["text"]} for each in documents})
+    INDEXES.pop(namespace, None)
+
+
+def remove(namespace: str) -> None:
+    """Drop a namespace."""
+    NAMESPACES.pop(namespace, None)
+    INDEXES.pop(namespace, None)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -55,9 +88,18 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/break":
             STATE["share"] = asked["share"]
             self._answer({})
+        elif self.path == "/documents":
+            add(asked["namespace"], asked["documents"])
+            self._answer({})
         else:
             time.sleep(DELAY_S)
-            self._answer({"hits": search(asked["query"], asked["k"])})
+            self._answer({"hits": search(asked["query"], asked["k"], asked.get("namespace", ""))})
+
+    def do_DELETE(self) -> None:
+        """Drop a namespace."""
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        remove(self.path.removeprefix("/documents/"))
+        self._answer({})
 
     def _answer(self, body: object) -> None:
         content = json.dumps(body).encode()

@@ -8,7 +8,7 @@ from benchmarks.study.table import Table
 
 SEED = 2026
 TABLES: dict[str, tuple[int, int]] = {
-    "year.false_alarms": (60, 2),
+    "year.false_alarms": (50, 2),
     "year.delays": (200, 20),
     "year.benign": (1_000, 20),
     "families.families": (2_000, 40),
@@ -27,7 +27,7 @@ TABLES: dict[str, tuple[int, int]] = {
     "budget.spending": (1_000, 30),
     "edges.levels": (4_000, 200),
     "edges.answers": (1, 1),
-    "peers.peers": (300, 10),
+    "peers.peers": (200, 10),
     "real_swaps.real_swaps": (100, 0),
 }
 """Tables in the order of the specification, with their repetitions: in full, and with --quick (0: left out)."""

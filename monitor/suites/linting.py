@@ -21,13 +21,13 @@ from monitor.suites.similarity import Neighbourhood, alike
 
 LIKE_QUERIES = 0.7
 """Share of their words that near-duplicate queries have in common: one of six or more words differs."""
-LIKE_DOCUMENTS = 0.8
-"""Share of their runs of three words that near-duplicate documents have in common."""
+LIKE_DOCUMENTS = 0.7
+"""Share of their runs of three words that near-duplicate documents have in common: one of some twenty words differs."""
 LEAKED_WORDS = 4
 """A shorter query that stands in its document is a keyword, not a quotation."""
 ENOUGH_CLUSTERS, ENOUGH_PAIRS = 20, 80
 
-_QUERY_BANDS, _DOCUMENT_BANDS = 16, 8
+_QUERY_BANDS, _DOCUMENT_BANDS = 16, 12
 _SHINGLE = 3
 _BATCH = 4_096
 _NAMED = 3

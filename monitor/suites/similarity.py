@@ -59,7 +59,10 @@ def shingles(texts: Sequence[str], size: int) -> Shingles:
     hashes = found * _MIX[0]
     for offset in range(1, size):
         hashes[:-offset] += found[offset:] * _MIX[offset]
-    return Shingles(hashes, np.array(starts, np.intp))
+    first = np.array(starts, np.intp)
+    for offset in range(1, size):  # what starts in the padding would reach into the next text
+        hashes[np.append(first[1:], len(hashes)) - offset] = hashes[first]
+    return Shingles(hashes, first)
 
 
 def alike(texts: Sequence[str], *, size: int, at_least: float, bands: int) -> Iterator[Alike]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ import orjson
 from pydantic import Field, field_validator, model_validator
 
 from monitor.adapters import transport
+from monitor.adapters.retrievers import seeding
 from monitor.config import Duration, Section
 from monitor.errors import Reason, RetrieverError
 from monitor.model import Ranking
@@ -94,6 +95,10 @@ class HttpOptions(Section):
     """A longer answer is a failure (``malformed``)."""
     short_rankings: Literal["fail", "accept"] = "fail"
     """Whether fewer hits than asked for are a failure (``malformed``) or an answer."""
+    seed: seeding.SeedOptions | None = None
+    """How documents are written into a namespace of their own, for `recallwatch suite seed`; with ``unseed``."""
+    unseed: seeding.UnseedOptions | None = None
+    """How that namespace is removed."""
 
 
 class HttpRetriever:
@@ -126,6 +131,16 @@ class HttpRetriever:
         except orjson.JSONDecodeError as error:
             raise RetrieverError(Reason.MALFORMED, "the answer is not JSON") from error
         return self._to_ranking(answer, k)
+
+    async def seed(self, documents: Sequence[seeding.Document]) -> None:
+        """Write documents into the namespace that the target searches."""
+        seed, _ = seeding.prepared(self._options.seed, self._options.unseed)
+        await seeding.write(seed, documents, self._open(), self._options.timeout)
+
+    async def unseed(self) -> None:
+        """Remove that namespace."""
+        _, unseed = seeding.prepared(self._options.seed, self._options.unseed)
+        await seeding.remove(unseed, self._open(), self._options.timeout)
 
     async def close(self) -> None:
         """Give back the connections."""
