@@ -41,6 +41,9 @@ Times of day differ by machine; the ratios are what to look at.
   swap, and compared with a baseline by 9,999 sign flips of 5,000 clusters; divided by replaying alone. Peak memory
   is that of the process, PostgreSQL's own not included. The server answers at once; a real retriever takes longer,
   and the ratio falls towards 1.
+- **Deciding**: joint sign flips and step-down max-T of both tails over 20 strata and the whole, every cluster moved in
+  every measure; one p-value of 10,000 queries against SciPy's `permutation_test` of as many flips as recallwatch's
+  default, their results compared first; and `compare` and `judge` over 20 suites of five strata and four measures.
 - **Delivering**: 10,000 alerts of as many incidents, in the outbox of an embedded PostgreSQL, to a webhook in the same
   process that answers each signed message after 5 ms; then fifty one by one, each from its commit to its arrival.
 - **Scraping**: a daemon in its own process shows 200 targets × 30 strata × 6 measures, each with its baseline,

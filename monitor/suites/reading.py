@@ -32,7 +32,7 @@ from monitor.suites.passages import read_passages
 from monitor.yaml_file import TextLoader, read_yaml
 
 _HEAD_KEYS = ("name", "title", "version", "axis", "owner", "licence", "description", "controls", "strata", "source",
-              "depth")  # fmt: skip
+              "depth", "measured")  # fmt: skip
 _GRADE = re.compile(r"[0-9]{1,6}")
 
 

@@ -165,7 +165,7 @@ def test_a_failure_half_way_says_how_much_arrived():
         ({"request": {"id": "{id}"}}, "set batch: 1"),
         ({"batch": 0}, "batch"),
         ({"url": "documents"}, "is not a URL"),
-        ({"methd": "PUT"}, "unknown key"),
+        ({"methd": "PUT"}, "did you mean method"),
     ],
 )
 def test_a_template_that_cannot_work_is_refused_by_its_key(template, told):

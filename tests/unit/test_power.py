@@ -108,6 +108,13 @@ def test_a_relative_drop_of_next_to_nothing_is_not_spoken_of():
     assert Spread(float("nan"), 0.3, 0.0, sizes).queries_needed(0.05, alpha=0.05) is None
 
 
+def test_where_nothing_varied_nothing_is_promised():
+    """A saturated suite does not see every drop: what a change would do to it is unknown."""
+    saturated = Spread(1.0, 0.0, 0.0, np.ones(10, np.intp))
+    assert np.isnan(saturated.detectable(alpha=0.05))
+    assert saturated.queries_needed(0.05, alpha=0.05) is None
+
+
 def test_one_run_alone_is_read_with_a_correlation():
     """σ_d = σ·√(2(1 − ρ)): nothing in common doubles the variance, everything in common leaves none."""
     paired = clustered(0.0)
@@ -163,7 +170,7 @@ def test_a_stated_deviation_scales_what_is_assumed(folder, tmp_path, monkeypatch
 
 
 DIFFICULTIES = Difficulties(
-    "all-MiniLM-L6-v2", "an adapter", "d1", {"overall": {"ndcg@10": Difficulty(0.7, 0.36, 0.2, -0.05)}, "s0": {}}
+    "all-MiniLM-L6-v2", "an adapter", "d1", {OVERALL: {"ndcg@10": Difficulty(0.7, 0.36, 0.2, -0.05)}}
 )
 
 
@@ -171,12 +178,40 @@ def test_what_was_measured_is_kept_in_the_head(folder):
     """It comes back as it was, and the rest of the head stays as it is written."""
     head = folder / "suite.yaml"
     head.write_text('# mine\nversion: "1"\nlicence: x\n', encoding="utf-8")
-    stated = replace(DIFFICULTIES, strata={"overall": DIFFICULTIES.strata["overall"]})
-    write_difficulties(folder, stated)
-    write_difficulties(folder, stated)
-    assert read_difficulties(folder) == stated
+    write_difficulties(folder, DIFFICULTIES)
+    write_difficulties(folder, DIFFICULTIES)
+    assert read_difficulties(folder) == DIFFICULTIES
     assert head.read_text(encoding="utf-8").startswith('# mine\nversion: "1"\nlicence: x\nmeasured:\n')
     assert head.read_text(encoding="utf-8").count("measured:") == 1
+
+
+def test_what_was_measured_is_what_is_told(folder, tmp_path, monkeypatch):
+    """Numbers come from the head, with what they are from, how old they are, and what is missing."""
+    monkeypatch.chdir(tmp_path)
+    write_difficulties(folder, DIFFICULTIES)
+    answer = ask(folder)
+    told = answer.data["suites"][0]["variance_from"]
+    assert "all-MiniLM-L6-v2, an adapter" in told
+    assert "of another version" in told
+    assert "ndcg@10 of s0" in told
+    found = detectable(answer)
+    assert set(found) == {(OVERALL, "ndcg@10")}
+    assert found[OVERALL, "ndcg@10"]["mde"] == pytest.approx(detectable_drop(0.2 / np.sqrt(40), alpha=0.05))
+    assert found[OVERALL, "ndcg@10"]["queries_needed"]["0.05"] == 202
+
+
+@pytest.mark.slow
+def test_the_bundled_model_measures_a_suite_on_the_spot(folder, tmp_path, monkeypatch):
+    """With --local nothing but the folder is needed, and the baseline is what was really measured."""
+    monkeypatch.chdir(tmp_path)
+    rows = [{"_id": f"d{n}", "text": f"this is {n}"} for n in range(40)]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    qrels = folder / "qrels" / "test.tsv"
+    qrels.write_text(qrels.read_text(encoding="utf-8").replace("q7\td7", "q7\td31"), encoding="utf-8")
+    answer = ask(folder, local=True)
+    row = detectable(answer)[OVERALL, "ndcg@10"]
+    assert 0.5 < row["baseline_mean"] < 1.0
+    assert row["deviation"] > 0
 
 
 @pytest.mark.parametrize("written", ["measured: 3", "measured: {strata: {s: {ndcg@10: {mean: high}}}}"])
