@@ -17,6 +17,8 @@ class Noise:
     """Largest share of rankings in which a replay differed from the first one; 0 if the target is deterministic."""
     deviations: Mapping[str, float] = field(default_factory=dict)
     """Standard deviation of a run's mean, by series; an upper 95 % bound."""
+    means: Mapping[str, float] = field(default_factory=dict)
+    """Mean over the replays, by series; only where they replayed the whole suite."""
     deployment: str = ""
 
     @property

@@ -98,17 +98,20 @@ def _observed(vigil: Vigil, measured: Measured, baseline: Measured, policy: Poli
     before, now = gating_means(baseline, policy), gating_means(measured, policy)
     queries = Counter(query.stratum for query in measured.suite.queries if query.is_judged)
     queries[OVERALL] = queries.total()
-    return {
-        name: sequential.observe(
+    observed = {}
+    for name in now:
+        if name not in before or name not in vigil.noise.deviations:
+            continue
+        level, runs = sequential.level_of(before[name], vigil.noise, name)
+        observed[name] = sequential.observe(
             vigil.series.get(name, Series()),
-            baseline=before[name],
+            baseline=level,
             now=now[name],
             deviation=vigil.noise.deviations[name],
             queries=queries[name.partition("/")[0]],
+            baseline_runs=runs,
         )
-        for name in now
-        if name in before and name in vigil.noise.deviations
-    }
+    return observed
 
 
 def gating_means(measured: Measured, policy: Policy) -> dict[str, float]:
@@ -137,7 +140,9 @@ async def _replay(measured: Measured, count: int, queries: int, policy: Policy, 
         means.append(gating_means(found, policy))
         shares.append(share_changed(first, outcomes))
         first = first or outcomes
-    return noise_floor(means, shares, queries=len(part.queries))
+    found_noise = noise_floor(means, shares, queries=len(part.queries))
+    is_whole = len(part.queries) == sum(query.is_judged for query in measured.suite.queries)
+    return found_noise if is_whole else replace(found_noise, means={})
 
 
 def _part(suite: Suite, queries: int) -> Suite:

@@ -49,7 +49,26 @@ def noise_floor(replays: Sequence[Mapping[str, float]], shares_changed: Sequence
     """
     names = replays[0]
     deviations = {name: _deviation(np.array([each[name] for each in replays])) for name in names}
-    return Noise(len(replays), queries, max(shares_changed, default=0.0), deviations)
+    means = {name: float(np.mean([each[name] for each in replays])) for name in names}
+    return Noise(len(replays), queries, max(shares_changed, default=0.0), deviations, means)
+
+
+def level_of(baseline: float, noise: Noise, series: str) -> tuple[float, int]:
+    """The baseline's level and from how many runs it is known.
+
+    The baseline is one run. Where the replays agree with it, their mean says the same more surely, which lets a
+    smaller drop be seen sooner; where they do not, something else was replayed.
+
+    Examples
+    --------
+    >>> noise = Noise(24, 100, 0.1, {"a": 0.01}, {"a": 0.805})
+    >>> level_of(0.8, noise, "a"), level_of(0.9, noise, "a")
+    ((0.805, 24), (0.9, 1))
+    """
+    level = noise.means.get(series)
+    if level is None or abs(level - baseline) > 3 * noise.deviations[series]:
+        return baseline, 1
+    return level, noise.replays
 
 
 def observe(

@@ -14,6 +14,7 @@ from monitor.decision.sequential import (
     REMEMBERED,
     alarms,
     alpha_of_look,
+    level_of,
     noise_floor,
     observe,
     quiet,
@@ -137,6 +138,14 @@ def test_the_floor_is_an_upper_bound_in_95_of_100_calibrations():
         for _ in range(2_000)
     ]
     assert np.mean(np.array(bounds) >= 0.01) > 0.95 - 3 * math.sqrt(0.05 * 0.95 / 2_000)
+
+
+def test_replays_that_agree_with_the_baseline_sharpen_it_and_others_do_not():
+    """Replays of the baseline's own deployment tell its level from 24 runs; those of another are left aside."""
+    noise = Noise(24, 100, 0.1, {"s": 0.01}, {"s": 0.81})
+    assert level_of(0.8, noise, "s") == (0.81, 24)
+    assert level_of(0.9, noise, "s") == (0.9, 1)
+    assert level_of(0.8, Noise(24, 100, 0.1, {"s": 0.01}), "s") == (0.8, 1)
 
 
 def test_correlated_replays_have_a_higher_floor():
