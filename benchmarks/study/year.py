@@ -41,8 +41,8 @@ THEIRS = {
 }
 BEFORE, LATEST = 48, 60
 """Looks before and after a drop that are simulated."""
-ONE_RUN, AVERAGED = "baseline of one run", "baseline averaged over replays"
-"""What the current run's mean is compared with: the baseline run's own, or the mean of its replays."""
+AVERAGED, ONE_RUN = "recallwatch", "recallwatch without the replays' mean"
+"""What a run's mean is compared with: the replays' mean where it agrees with the baseline run, or that run's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +83,14 @@ def fallen(before: Target, drop: float, rng: np.random.Generator) -> Target:
 def false_alarms(repetitions: int, seed: int) -> Table:
     """P(any false alarm) and episodes in a year in which nothing changed."""
     rows = [[name, *_by_kind(name, repetitions, seed)] for name in THEIRS]
-    for level in (ONE_RUN, AVERAGED):
+    for level in (AVERAGED, ONE_RUN):
         looks, pages = _watched_years(level, repetitions, seed)
-        rows += [[f"two levels, {level}: pages", *pages], ["its looks by level 2", *looks]]
+        rows += [[f"{level}: pages", *pages], [f"{level}: looks of level 2", *looks]]
     return Table(
         "A year of hourly looks in which nothing changed (§0)",
         f"{N_PROBES} probes, {HOURS:,} hours: probability of any false alarm, and false episodes a year; in brackets "
-        "the specification. Two levels: `noise_floor` from 24 replays, `observe` and `alarms` each hour, and only at "
-        "an alarm `compare` at the year's error budget; `quiet` then starts the detectors anew.",
+        "the specification. recallwatch: `noise_floor` and `level_of` from 24 replays, `observe` and `alarms` each "
+        "hour, and only at an alarm `compare` at the year's error budget; `quiet` then starts the detectors anew.",
         ("", *KINDS),
         rows,
         seed,
@@ -101,7 +101,7 @@ def false_alarms(repetitions: int, seed: int) -> Table:
 def delays(repetitions: int, seed: int) -> Table:
     """Looks until a drop is seen, and whether level 2 then proves it."""
     rows = []
-    for level in (ONE_RUN, AVERAGED):
+    for level in (AVERAGED, ONE_RUN):
         for kind, theirs in zip(KINDS, ("4/2/1", "5/2/1", "11/4/1"), strict=True):
             seen, paged = [], []
             for drop in DROPS:
@@ -210,10 +210,11 @@ class Watcher:
         replays = watched.scores(REPLAYS + 1, rng)
         means = [{SERIES: float(mean)} for mean in replays[:-1].mean(axis=1)]
         self.baseline = replays[-1]
+        noise = sequential.noise_floor(means, [0.1], queries=N_PROBES)
+        self.vigil = Vigil("baseline", noise)
         self.level, self.runs = float(self.baseline.mean()), 1
         if level == AVERAGED:
-            self.level, self.runs = float(replays.mean()), REPLAYS + 1
-        self.vigil = Vigil("baseline", sequential.noise_floor(means, [0.1], queries=N_PROBES))
+            self.level, self.runs = sequential.level_of(self.level, noise, SERIES)
         self.looks = 0
 
     def alarms(self, mean: float) -> bool:

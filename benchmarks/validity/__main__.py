@@ -1,4 +1,4 @@
-"""Run the validity study: ``python -m benchmarks.validity [--quick] [--write] [--data FOLDER]``."""
+"""Run the validity study: ``python -m benchmarks.validity [--quick] [--write] [--data FOLDER] [--threads N]``."""
 
 from __future__ import annotations
 
@@ -21,18 +21,17 @@ from benchmarks.validity.study import refuse_leaks, study
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 PAGE, PICTURE = ROOT / "docs" / "validity.md", ROOT / "docs" / "validity.svg"
-THREADS = 2
 STEPS, SEEDS = (10, 30, 60, 100, 300), (1, 2)
 
 
-def models(base: Encode, folder: Path, *, quick: bool) -> Iterator[Model]:
+def models(base: Encode, folder: Path, *, threads: int, quick: bool) -> Iterator[Model]:
     """Every swap of the study; few of them if it must be quick."""
-    yield int8_twin(folder, THREADS)
+    yield int8_twin(folder, threads)
     if quick:
         yield from adapters(base, (10, 100), SEEDS[:1])
     else:
         yield from adapters(base, STEPS, SEEDS)
-        yield from fine_tuned(Recipe(threads=THREADS), folder)
+        yield from fine_tuned(Recipe(), folder)
     yield static(folder)
 
 
@@ -42,6 +41,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few swaps, an eighth of the triplets")
     parser.add_argument("--write", action="store_true", help=f"also write docs/{PAGE.name} and docs/{PICTURE.name}")
     parser.add_argument("--data", type=Path, default=DATA, help="folder with xquad-en, pubmedqa and sugarcrepe-pp")
+    parser.add_argument("--threads", type=int, default=1, help="more than the idle processors make it slower")
     stated = parser.parse_args()
     if stated.quick and stated.write:
         parser.error("--write needs the whole study")
@@ -50,15 +50,15 @@ def main() -> None:
 
     import torch
 
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(stated.threads)
     started = time.perf_counter()
     folder = Path(tempfile.gettempdir()) / "recallwatch-validity"
     folder.mkdir(exist_ok=True)
     say(f"vectors and weights are kept in {folder}")
     rulers = read_rulers(ROOT / "probes", stated.data, every_triplet=8 if stated.quick else 1)
-    refuse_leaks(rulers, itertools.chain(adapter_texts(SEEDS), Recipe(threads=THREADS).texts))
+    refuse_leaks(rulers, itertools.chain(adapter_texts(SEEDS), Recipe().texts))
     base = untouched(folder)
-    found = study(rulers, base, models(base, folder, quick=stated.quick))
+    found = study(rulers, base, models(base, folder, threads=stated.threads, quick=stated.quick))
     say(f"done in {time.perf_counter() - started:.0f} s")
     if stated.write:
         PAGE.write_text(page(found), encoding="utf-8")

@@ -32,7 +32,6 @@ class Recipe:
     learning_rate: float = 1e-4
     scale: float = 10.0
     seed: int = 3
-    threads: int = 2
 
     @property
     def batches(self) -> list[list[Triplet]]:
