@@ -165,10 +165,11 @@ def test_an_incident_is_told_soon_taken_on_and_rolled_back(tell: Callable[[Story
         resolved = await on.told("regression", "resolved")
         assert resolved["data"]["resolution"] == "rolled_back"
         assert resolved["data"]["duration_s"] > 0
-        keys = {message["data"]["dedup_key"] for message in on.receiver.messages}
-        assert len(keys) == 1
+        # A busy machine may miss the three seconds in which data must come; that is an incident of another kind.
+        told = [each["data"] for each in on.receiver.messages if each["data"]["kind"] == "regression"]
+        assert len({each["dedup_key"] for each in told}) == 1
         listed = await on.type("incident", "list")
-        assert listed["incidents"][0]["status"] == "resolved"
+        assert [each["status"] for each in listed["incidents"] if each["kind"] == "regression"] == ["resolved"]
         assert listed["ledger"] == [{"target": "docs", "policy": "default", "fired": 1, "confirmed": 1, "dismissed": 0}]
         await on.metric('recallwatch_incidents_total{outcome="confirmed",policy="default",target="docs"} 1.0')
 
