@@ -16,10 +16,11 @@ from benchmarks.server import DEPTH, serving
 from benchmarks.timing import median_seconds, say
 from monitor.adapters.stores.embedded import EmbeddedPostgres
 from monitor.adapters.stores.postgres import PostgresStore
-from monitor.commands import run_until_done
-from monitor.cycle import Plan, Report, World, run_cycle
+from monitor.commands.process import run_until_done
+from monitor.cycle import Report, World, run_cycle
 from monitor.decision.routing import OnCall
 from monitor.model import Axis, Suite
+from monitor.plan import Plan
 from monitor.verdict import Baseline, Policy
 from monitor.wiring import this_process, utc_now
 

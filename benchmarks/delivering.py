@@ -17,7 +17,7 @@ from benchmarks.timing import say
 from monitor.adapters.notifiers.webhook import WebhookNotifier, WebhookOptions
 from monitor.adapters.stores.embedded import EmbeddedPostgres
 from monitor.adapters.stores.postgres import PostgresStore
-from monitor.commands import run_until_done
+from monitor.commands.process import run_until_done
 from monitor.decision import troubles
 from monitor.decision.routing import OnCall
 from monitor.delivery import Courier
@@ -132,7 +132,7 @@ async def compare() -> list[Result]:
 
 
 if __name__ == "__main__":
-    from monitor.commands import configure_logging
+    from monitor.commands.process import configure_logging
 
     configure_logging()
     print(dump(run_until_done(compare())))

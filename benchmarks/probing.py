@@ -13,9 +13,9 @@ from benchmarks.result import Result, dump
 from benchmarks.server import DEPTH, answer_of, ranking, serving
 from benchmarks.timing import median_seconds, say
 from monitor.adapters.retrievers.http import HttpOptions, HttpRetriever
-from monitor.commands import run_until_done
+from monitor.commands.process import run_until_done
 from monitor.model import Outcome, Query
-from monitor.replay import replay
+from monitor.replay import Asked, replay
 
 N_OURS, N_THEIRS, CONCURRENCY, N_STRATA = 5_000, 1_500, 64, 5
 GOAL = 5.0
@@ -46,7 +46,7 @@ async def probe_all(queries: Sequence[Query], retriever: HttpRetriever) -> None:
     async def keep(outcomes: Sequence[Outcome]) -> None:
         pass
 
-    outcomes = await replay(queries, retriever, depth=DEPTH, keep=keep, watch=lambda _: None)
+    outcomes = await replay(queries, Asked(retriever, DEPTH), keep=keep, watch=lambda _: None)
     if any(outcome.ranking is None for outcome in outcomes):
         raise ValueError(next(str(each.failure) for each in outcomes if each.ranking is None))
 

@@ -20,7 +20,7 @@ from benchmarks.timing import say
 from monitor.adapters.exporters.prometheus import Metrics, Seen
 from monitor.api.app import create_app
 from monitor.api.server import listen, running
-from monitor.commands import run_until_done
+from monitor.commands.process import run_until_done
 from monitor.model import Axis, Counts, Measured, Measurements, Query, Run, Suite
 from monitor.verdict import Evidence, Policy, Verdict, VerdictName
 from monitor.wiring import utc_now

@@ -17,7 +17,7 @@ from monitor.adapters.stores import rows, schema
 from monitor.adapters.stores.connection import with_driver
 from monitor.adapters.stores.embedded import EmbeddedPostgres
 from monitor.adapters.stores.postgres import PostgresStore
-from monitor.commands import run_until_done
+from monitor.commands.process import run_until_done
 from monitor.model import Axis, Outcome, Query, Ranking, Run, Suite
 from monitor.wiring import utc_now
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dashboards import daemon, evidence, overview, target
+from dashboards import answers, daemon, evidence, overview, target
 
 FOLDER = Path(__file__).parent / "grafana"
 DASHBOARDS = {
     "overview": overview.dashboard,
     "target": target.dashboard,
     "evidence": evidence.dashboard,
+    "answers": answers.dashboard,
     "daemon": daemon.dashboard,
 }
 

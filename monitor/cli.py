@@ -10,11 +10,11 @@ from typing import Annotated, Literal, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from monitor.commands.incident_cli import incident_app, routes_app
+from monitor.commands.suite_cli import suite_app
+from monitor.commands.terminal import AsJson, ConfigPath, finish, perform
 from monitor.errors import ComparisonError, ConfigError, MonitorError, SuiteError
-from monitor.incident_cli import incident_app, routes_app
 from monitor.starter import DEFAULT_CONFIG, STARTER
-from monitor.suite_cli import suite_app
-from monitor.terminal import AsJson, ConfigPath, finish, perform
 
 EXIT_PASSED, EXIT_REGRESSED, EXIT_REFUSED, EXIT_NOT_MEASURED = 0, 1, 2, 3
 
@@ -71,17 +71,17 @@ def init(
 @app.command()
 def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Check the configuration and the suites, and probe each target once."""
-    from monitor import commands
+    from monitor.commands import checking
 
-    finish(perform(commands.check(config)), as_json)
+    finish(perform(checking.check(config)), as_json)
 
 
 @app.command()
 def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Run the daemon: schedules, alerts, metrics."""
-    from monitor import commands
+    from monitor.commands import runs
 
-    perform(commands.serve(config), log_level=logging.INFO)
+    perform(runs.serve(config), log_level=logging.INFO)
 
 
 @app.command()
@@ -93,31 +93,37 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Replay suites against a target now, and judge the result against the baseline."""
-    from monitor import commands
+    from monitor.commands import runs
 
-    finish(perform(commands.run(config, target, tuple(suite), policy)), as_json)
+    finish(perform(runs.run(config, target, tuple(suite), policy)), as_json)
 
 
 @app.command()
 def compare(
-    baseline: Annotated[str, typer.Argument(help="Run id of the baseline.")],
-    candidate: Annotated[str, typer.Argument(help="Run id of the candidate.")],
+    runs: Annotated[list[str] | None, typer.Argument(help="Run ids: of the baseline, then of the candidate.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="Instead of runs: the live target to compare with.")] = None,
+    candidate: Annotated[str | None, typer.Option(help="The live target that may take its place.")] = None,
+    suite: Annotated[list[str] | None, typer.Option(help="What both are asked, side by side. Repeatable.")] = None,
+    attribution: Annotated[
+        bool, typer.Option(help="Replay contexts, where the answerer takes them, to share out an answer drop.")
+    ] = False,
     config: ConfigPath = DEFAULT_CONFIG,
     policy: Annotated[str, typer.Option(help="A policy of the configuration.")] = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Compare two stored runs of one suite."""
-    from monitor import commands
+    """Compare two stored runs of one suite, or two live targets side by side."""
+    from monitor.commands import comparing
 
-    finish(perform(commands.compare_runs(config, baseline, candidate, policy)), as_json)
+    work = comparing.compare(config, runs or [], (baseline, candidate), tuple(suite or ()), policy, attribution)
+    finish(perform(work), as_json)
 
 
 @baseline_app.command("show")
 def baseline_show(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show the baselines that hold, and the latest runs."""
-    from monitor import commands
+    from monitor.commands import runs
 
-    finish(perform(commands.show_baselines(config)), as_json)
+    finish(perform(runs.show_baselines(config)), as_json)
 
 
 @baseline_app.command("promote")
@@ -130,11 +136,26 @@ def baseline_promote(
     as_json: AsJson = False,
 ) -> None:
     """Make a run the baseline of its target and suite."""
-    from monitor import commands
+    from monitor.commands import runs
 
     if (run_id is None) == (target is None):
         raise ConfigError("baseline promote", "give either a run id or --target")
-    finish(perform(commands.promote(config, run_id, target, by, reason)), as_json)
+    finish(perform(runs.promote(config, run_id, target, by, reason)), as_json)
+
+
+@app.command()
+def deploy(
+    name: Annotated[str, typer.Argument(help="What the target serves from now on, such as a model's version.")],
+    target: Annotated[str, typer.Option(help="A target of the configuration.")],
+    by: Annotated[str, typer.Option(help="Who says so.", envvar="USER")],
+    detail: Annotated[list[str] | None, typer.Option(help="What else is known, as KEY=VALUE. Repeatable.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a target serves from now on; a running daemon probes and judges it at once."""
+    from monitor.commands import deployments
+
+    finish(perform(deployments.deploy(config, target, name, by, detail or [])), as_json)
 
 
 @notify_app.command("test")
@@ -145,7 +166,7 @@ def notify_test(
     as_json: AsJson = False,
 ) -> None:
     """Send one alert, marked as a test, through a notifier now."""
-    from monitor import drill
+    from monitor.commands import drill
 
     finish(perform(drill.hold(config, name, state)), as_json)
 
@@ -157,7 +178,7 @@ def policy_explain(
     as_json: AsJson = False,
 ) -> None:
     """Say in plain words what would page and what would not, and the smallest drops that would be seen."""
-    from monitor import policies
+    from monitor.commands import policies
 
     finish(perform(policies.explain(config, name)), as_json)
 
@@ -165,9 +186,9 @@ def policy_explain(
 @app.command()
 def migrate(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Bring the schema of the database up to date."""
-    from monitor import commands
+    from monitor.commands import runs
 
-    perform(commands.migrate(config))
+    perform(runs.migrate(config))
     typer.echo("The schema is current.")
 
 

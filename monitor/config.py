@@ -13,34 +13,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from monitor.decision.routing import Links, OnCall
-from monitor.errors import ComparisonError, ConfigError
-from monitor.evaluation.retrieval import parse_measure
-from monitor.evaluation.scoring import PAIR_MEASURES
-from monitor.model import Axis
+from monitor.errors import ConfigError
+from monitor.judging import PolicyOptions
+from monitor.pacing import Limits
 from monitor.section import Duration as Duration
-from monitor.section import Probability, Ratio, below
 from monitor.section import Section as Section
+from monitor.section import below
 from monitor.section import validate as validate
 from monitor.telling import RouteOptions, SilenceOptions, check_routes
-from monitor.verdict import Policy, QueryText, Tolerance
+from monitor.verdict import Policy
 from monitor.yaml_file import read_yaml
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-
-
-def _known_measure(value: str) -> str:
-    if value not in PAIR_MEASURES:
-        try:
-            parse_measure(value)
-        except ComparisonError as error:
-            raise ValueError(str(error)) from error
-    return value
-
-
-MeasureName = Annotated[str, BeforeValidator(_known_measure)]
 
 
 class Storage(Section):
@@ -53,11 +40,36 @@ class Storage(Section):
     """Folder of the embedded PostgreSQL."""
 
 
+class LimitOptions(Section):
+    """How hard a target may be asked."""
+
+    rate: Annotated[float, Field(gt=0)] | None = None
+    """Probes a second at most; without it, as many as the retriever's ``concurrency`` brings. Each time the target
+    answers that it is asked too much the pace is halved, and doubles again every thirty seconds."""
+    probes_per_day: Annotated[int, Field(ge=1)] | None = None
+    """Probes in any 24 hours; a cycle that would exceed them is not begun, and says so."""
+    breaker_after: Annotated[int, Field(ge=1)] = 50
+    """Probes in a row without any answer, after which the target is left alone …"""
+    breaker_rest: Duration = 30.0
+    """… for this long; then one probe is let through, and if it is answered, all are."""
+
+    def to_limits(self) -> Limits:
+        """The limits as pacing knows them."""
+        return Limits(self.rate, self.breaker_after, self.breaker_rest)
+
+
 class Target(Section):
-    """A live retriever."""
+    """A live retriever, and what answers from it."""
 
     retriever: dict[str, Any] = Field(repr=False)
     """``kind`` names the adapter; the other keys are the adapter's own."""
+    answerer: dict[str, Any] | None = Field(default=None, repr=False)
+    """What answers the queries that have a reference answer; ``kind`` names the adapter. Without it, only retrieval
+    is watched."""
+    judge: dict[str, Any] | None = Field(default=None, repr=False)
+    """What grades the answers besides the scorers that need no model; ``kind`` names the adapter."""
+    limits: LimitOptions = LimitOptions()
+    """How hard it may be asked."""
     owner: str = ""
     """Who answers for it; routes and silences can ask for it."""
 
@@ -101,77 +113,6 @@ class Schedule(Section):
         return self
 
 
-class ToleranceOptions(Section):
-    """Another margin or floor for a part of what is measured. What is left out matches everything."""
-
-    axis: Axis | None = None
-    """``broad`` or ``compositional``."""
-    suite: str | None = None
-    """A suite, by name."""
-    stratum: str | None = None
-    """A domain or phenomenon; ``overall`` is the whole suite."""
-    measure: MeasureName | None = None
-    """A measure such as ``ndcg@10``."""
-    margin: Ratio | None = None
-    """Instead of the policy's ``margin``."""
-    floor_absolute: Ratio | None = None
-    """Instead of the policy's ``floor_absolute``."""
-    floor_relative: Ratio | None = None
-    """Instead of the policy's ``floor_relative``."""
-
-
-class PolicyOptions(Section):
-    """The rule that leads from evidence to a verdict."""
-
-    alpha_page: Probability = 0.01
-    """Family-wise error of a page: the adjusted p-value that a drop must not exceed."""
-    alpha_year: Probability = 0.05
-    """Error of all pages of a year together: the n-th look at a change may spend 6/(π²n²) of it."""
-    alpha_warn: Probability = 0.05
-    """Error level of what does not page: a gain on the other axis, detectable effects, “no worse than the margin”."""
-    floor_absolute: Ratio = 0.01
-    """A drop must be at least this large to page, 0.01 being one point of the measure …"""
-    floor_relative: Ratio = 0.02
-    """… and at least this share of the baseline."""
-    margin: Ratio = 0.05
-    """Share of the baseline that may be lost while still calling a candidate safe."""
-    coverage_floor: Ratio = 0.98
-    """Below this share of queries that brought something back the verdict is ``invalid``."""
-    label_floor: Ratio = 0.98
-    """Below this share of the baseline's judgements that still hold, as far as the hits reveal it, the verdict is
-    ``invalid``: the documents have changed under the judgements."""
-    min_clusters: Annotated[int, Field(ge=2)] = 12
-    """A stratum with fewer independent clusters of queries is shown and not tested."""
-    resamples: Annotated[int, Field(ge=999)] = 9_999
-    """Random sign flips of each test; more make p-values finer and slower."""
-    replays: Annotated[int, Field(ge=24)] = 24
-    """Replays that measure the noise floor of a target that does not always answer alike."""
-    replayed_queries: Annotated[int, Field(ge=1)] = 500
-    """Queries of each such replay, spread over the suite; more make small drops visible sooner."""
-    gating: dict[Axis, tuple[MeasureName, ...]] = Field(default=dict(Policy().gating))
-    """Measures that can page, for each axis."""
-
-    tolerances: tuple[ToleranceOptions, ...] = ()
-    """Exceptions from ``margin`` and the floors; of those that match, the last one that states a value counts."""
-    confirm: Annotated[int, Field(ge=1)] = 1
-    """Verdicts that page, in a row, before on-call is told; what is to be confirmed is probed again at once."""
-    recover: Annotated[int, Field(ge=1)] = 2
-    """Passed verdicts in a row before an incident resolves; results that equal the baseline's resolve it at once."""
-    reopen_within: Duration = 86_400.0
-    """A drop that comes back within this time, with the same deployment, reopens its incident."""
-    critical_absolute: Ratio = 0.05
-    """A drop of the whole broad axis by this much is ``critical``; what is less, and no trade-off, a ``warning`` …"""
-    critical_relative: Ratio = 0.10
-    """… and so is one by this share of the baseline."""
-    query_text: QueryText = "show"
-    """Whether alerts ``show`` the text of queries, give its ``hash``, or ``withhold`` it."""
-
-    def to_policy(self) -> Policy:
-        """The policy as the core knows it."""
-        stated = self.model_dump() | {"tolerances": tuple(Tolerance(**each.model_dump()) for each in self.tolerances)}
-        return Policy(**stated)
-
-
 class Server(Section):
     """The HTTP server of the daemon."""
 
@@ -185,6 +126,15 @@ class Server(Section):
     """Where Grafana answers, for links in alerts."""
     runbook_url: str = "docs/runbooks.md"
     """Where the runbook is, for links in alerts."""
+    token: str | None = Field(default=None, repr=False)
+    """Bearer token that whoever declares a deployment must show; without one nobody can."""
+    token_file: Path | None = None
+    """File that holds the token instead."""
+
+    @property
+    def secret(self) -> str | None:
+        """The token, wherever it is stated."""
+        return read_secret(self.token, self.token_file, where="server.token")
 
 
 class Config(Section):

@@ -6,47 +6,27 @@ Everything that touches the world comes in through ``World``; everything that de
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
-import numpy as np
-
 from monitor import paging, swaps, vigilance
-from monitor.decision import judgement
-from monitor.decision.comparison import METHOD, compare
-from monitor.decision.explanation import lost_queries
-from monitor.decision.pairing import paired_coverage
+from monitor.deciding import decide, with_run_before
 from monitor.decision.routing import OnCall
-from monitor.errors import ComparisonError, StoreError
-from monitor.evaluation.scoring import PAIR_MEASURES, REPORTED, depth_of, fingerprint, measure
+from monitor.errors import BudgetError, StoreError
+from monitor.evaluation.answered import answers_fingerprint
+from monitor.evaluation.scoring import depth_of, fingerprint, measure
+from monitor.grading import A_DAY, Grader, graded, regrade_anchors
 from monitor.incident import Incident, IncidentKind
 from monitor.model import Measured, Outcome, Run, RunStatus, Suite
-from monitor.ports import Retriever, Store
-from monitor.replay import Watch, replay
-from monitor.verdict import Evidence, Look, Policy, Swap, Verdict
+from monitor.plan import Plan
+from monitor.ports import Answerer, Judge, Retriever
+from monitor.replay import Asked, Watch, replay
+from monitor.store import Store
+from monitor.verdict import Look, Swap, Verdict
 from monitor.vigil import Noise
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one cycle does: these suites against this target, judged by this policy."""
-
-    target: str
-    suites: tuple[Suite, ...]
-    policy: Policy
-    asked: bool = False
-    """Whether a person asks for a verdict now; a schedule judges only what has changed."""
-    policy_name: str = "default"
-
-    @property
-    def measures(self) -> tuple[str, ...]:
-        """The rank measures to compute: those always reported, and those the policy gates on."""
-        gated = (name for names in self.policy.gating.values() for name in names)
-        return tuple(dict.fromkeys((*REPORTED, *(name for name in gated if name not in PAIR_MEASURES))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +43,12 @@ class World:
     """Called when alerts may have been queued."""
     announce: Callable[[Sequence[Swap]], None] = lambda _: None
     """Called with the swaps that were noticed."""
+    answerer: Answerer | None = None
+    judge: Judge | None = None
+
+    def asked(self, depth: int) -> Asked:
+        """Whom a replay asks, for rankings of this depth."""
+        return Asked(self.retriever, depth, self.answerer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +65,7 @@ class Report:
 async def run_cycle(plan: Plan, world: World, *, watch: Watch = lambda _: None) -> Report:
     """Replay the suites, keep what came back, judge it against the baselines, queue what on-call must know."""
     cycle_id = uuid4().hex
+    await refuse_beyond_budget(plan, world)
     measured = [await probe_suite(suite, plan, world, cycle_id, watch) for suite in plan.suites]
     baselines = [await load_baseline(each, plan, world.store) for each in measured]
     lasting = await world.store.find_incident(IncidentKind.REGRESSION, plan.target)
@@ -86,6 +73,9 @@ async def run_cycle(plan: Plan, world: World, *, watch: Watch = lambda _: None) 
 
     # In a thread, so that meanwhile the daemon answers and other targets are probed.
     verdict = await asyncio.to_thread(decide, plan, measured, baselines, look, cycle_id=cycle_id, at=world.now())
+    if noticed:
+        before = await load_before(noticed, measured, baselines, plan, world.store)
+        verdict = await asyncio.to_thread(with_run_before, verdict, before, plan.policy)
     change = await paging.what_changed(measured, baselines, plan.target, world.store)
     incident = await paging.page(verdict, change, world.store, world.on_call, policy=plan.policy_name)
     world.wake()
@@ -93,8 +83,37 @@ async def run_cycle(plan: Plan, world: World, *, watch: Watch = lambda _: None) 
     return Report(verdict, tuple(measured), noticed, incident)
 
 
+async def refuse_beyond_budget(plan: Plan, world: World) -> None:
+    """Raise BudgetError if the cycle would send more probes than the target may get in a day."""
+    if plan.probes_per_day is None:
+        return
+    sent = await world.store.count_probes(plan.target, world.now() - A_DAY)
+    wanted = sum(len(suite.queries) for suite in plan.suites)
+    if sent + wanted > plan.probes_per_day:
+        raise BudgetError(
+            f"{plan.target} got {sent} probes in the last 24 hours and the cycle has {wanted} more; "
+            f"targets.{plan.target}.limits.probes_per_day allows {plan.probes_per_day}"
+        )
+
+
 async def probe_suite(suite: Suite, plan: Plan, world: World, cycle_id: str, watch: Watch) -> Measured:
     """Replay one suite, committing every outcome as it comes, and measure it."""
+    run = await begin_run(suite, plan, world, cycle_id)
+
+    async def keep(outcomes: Sequence[Outcome]) -> None:
+        await world.store.save_outcomes(run.run_id, outcomes)
+
+    try:
+        outcomes = await replay(suite.queries, world.asked(run.depth), keep=keep, watch=watch)
+        return await finish_run(run, outcomes, suite, plan, world)
+    except BaseException:  # a cancelled run, too, must not look as if it were still running
+        with suppress(StoreError):
+            await world.store.interrupt_run(run.run_id, world.now())
+        raise
+
+
+async def begin_run(suite: Suite, plan: Plan, world: World, cycle_id: str) -> Run:
+    """A run that is kept as running from now on."""
     run = Run(
         run_id=uuid4().hex,
         cycle_id=cycle_id,
@@ -106,21 +125,24 @@ async def probe_suite(suite: Suite, plan: Plan, world: World, cycle_id: str, wat
         started_at=world.now(),
         owner=world.owner,
         corpus=suite.corpus,
+        deployment=await declared_deployment(plan.target, world.store),
     )
     await world.store.save_suite(suite)
     await world.store.start_run(run)
+    return run
 
-    async def keep(outcomes: Sequence[Outcome]) -> None:
-        await world.store.save_outcomes(run.run_id, outcomes)
 
-    try:
-        outcomes = await replay(suite.queries, world.retriever, depth=run.depth, keep=keep, watch=watch)
-        measured = measure(_finished(run, outcomes, world.now()), suite, plan.measures)
-        await world.store.finish_run(measured)
-    except BaseException:  # a cancelled run, too, must not look as if it were still running
-        with suppress(StoreError):
-            await world.store.interrupt_run(run.run_id, world.now())
-        raise
+async def finish_run(run: Run, outcomes: tuple[Outcome, ...], suite: Suite, plan: Plan, world: World) -> Measured:
+    """The run measured, its answers graded where there is a judge, kept as finished."""
+    if world.judge is not None:
+        grader = Grader(world.judge, world.store, world.now)
+        grades = await grader.grade(suite.queries, outcomes)
+        await world.store.save_grades(run.run_id, grades)
+        anchors = await regrade_anchors(grader, plan.target, suite, world.store)
+        outcomes = graded(outcomes, grades)
+        run = replace(run, judge=world.judge.fingerprint, anchors=anchors)
+    measured = measure(_finished(run, outcomes, world.now()), suite, plan.measures)
+    await world.store.finish_run(measured)
     return measured
 
 
@@ -138,7 +160,7 @@ async def look_for_change(
         vigil = await world.store.vigil(plan.target, now.suite.name)
         noise = vigil.noise if vigil else Noise()
         if not plan.asked:
-            noise = await vigilance.learn_noise(vigil, now, plan.policy, world.retriever)
+            noise = await vigilance.learn_noise(vigil, now, plan.policy, world.asked(now.run.depth))
         swap = await notice_swap(now.run, noise, world)
         noticed += [swap] if swap else []
         kept.append((now, vigilance.keep(vigil, noise, now, before, swap, plan.policy)))
@@ -158,10 +180,10 @@ async def notice_swap(run: Run, noise: Noise, world: World) -> Swap | None:
     previous = await world.store.latest_run(run.target, run.suite_name, before=run.started_at)
     if previous is None or previous.suite_digest != run.suite_digest:
         return None
-    if previous.fingerprint == run.fingerprint:  # as nearly always: no need to load what it ranked
+    if swaps.is_same(previous, run):  # as nearly always: no need to load what it ranked
         return None
     previous = await world.store.load_run(previous.run_id)
-    swap = swaps.detect(previous, run, at=world.now(), noise=noise.share_changed)
+    swap = swaps.detect(previous, run, at=world.now(), noise=noise)
     if swap is not None:
         await world.store.save_swap(swap)
     return swap
@@ -176,70 +198,27 @@ async def load_baseline(candidate: Measured, plan: Plan, store: Store) -> Measur
     return measure(run, await store.load_suite(run.suite_digest), plan.measures)
 
 
-def decide(
-    plan: Plan,
+async def load_before(
+    noticed: Sequence[Swap],
     measured: Sequence[Measured],
     baselines: Sequence[Measured | None],
-    look: Look | None,
-    *,
-    cycle_id: str,
-    at: datetime,
-) -> Verdict:
-    """The verdict on one cycle. Pure: the same runs and policy give the same verdict, to the last digit."""
-    policy = replace(plan.policy, alpha_page=look.alpha) if look else plan.policy
-    judged = [(before, after) for before, after in zip(baselines, measured, strict=True) if before]
-    seed = seed_of(judged)
-    judgement_, evidence = weigh(judged, measured, policy, seed, may_page=look is not None)
-    return Verdict(
-        verdict_id=uuid4().hex,
-        cycle_id=cycle_id,
-        target=plan.target,
-        name=judgement_.name,
-        summary=judgement_.summary,
-        advice=judgement_.advice,
-        evidence=evidence,
-        run_ids=tuple(each.run.run_id for each in measured),
-        baseline_run_ids=tuple(before.run.run_id for before, _ in judged),
-        policy=policy,
-        policy_digest=judgement.digest_of(plan.policy),
-        seed=seed,
-        method=METHOD,
-        decided_at=at,
-        look=look.number if look else 0,
-        look_reason=look.why if look else "",
-        lost_queries=lost_queries(judged) if judgement_.name.pages else (),
-    )
+    plan: Plan,
+    store: Store,
+) -> list[tuple[Measured, Measured]]:
+    """What was served before each swap and what is now, unless that is what the verdict compares already."""
+    trusted = {each.run.run_id for each in baselines if each}
+    previous = {swap.run_id: swap.previous_run_id for swap in noticed if swap.previous_run_id not in trusted}
+    return [
+        (measure(await store.load_run(previous[now.run.run_id]), now.suite, plan.measures), now)
+        for now in measured
+        if now.run.run_id in previous
+    ]
 
 
-def weigh(
-    judged: Sequence[tuple[Measured, Measured]],
-    measured: Sequence[Measured],
-    policy: Policy,
-    seed: int,
-    *,
-    may_page: bool = True,
-) -> tuple[judgement.Judgement, tuple[Evidence, ...]]:
-    """Judgement and evidence: invalid first, then what the evidence says."""
-    for each in measured:
-        if refused := judgement.refuse_coverage(each.counts.coverage, each.suite.name, each.counts, policy):
-            return refused, ()
-    if not judged:
-        return judgement.no_baseline([each.suite.name for each in measured]), ()
-    try:
-        evidence = tuple(compare(judged, policy, rng=np.random.default_rng(seed)))
-    except ComparisonError as error:
-        return judgement.not_comparable(str(error)), ()
-    for before, after in judged:
-        share = paired_coverage(before, after)
-        if refused := judgement.refuse_coverage(share, after.suite.name, after.counts, policy):
-            return refused, evidence
-    return judgement.judge(evidence, policy, may_page=may_page), evidence
-
-
-def seed_of(judged: Sequence[tuple[Measured, Measured]]) -> int:
-    """A seed that follows from the rankings themselves: judging the same results twice is one look, not two."""
-    content = "".join(before.run.fingerprint + after.run.fingerprint for before, after in judged)
-    return int.from_bytes(hashlib.sha256(content.encode()).digest()[:7])
+async def declared_deployment(target: str, store: Store) -> str:
+    """What somebody said that the target serves, if anybody did; the target's own word comes first."""
+    declared = await store.deployments(target, limit=1)
+    return declared[0].name if declared else ""
 
 
 def _finished(run: Run, outcomes: tuple[Outcome, ...], at: datetime) -> Run:
@@ -252,6 +231,15 @@ def _finished(run: Run, outcomes: tuple[Outcome, ...], at: datetime) -> Run:
         status=RunStatus.FINISHED,
         finished_at=at,
         fingerprint=seen,
-        deployment=" + ".join(sorted(filter(None, declared))) or seen,
+        deployment=" + ".join(sorted(filter(None, declared))) or run.deployment or seen,
         corpus=" + ".join(sorted(filter(None, corpora))) or run.corpus,
+        answers=answers_fingerprint(outcomes),
+        answerer=_answerer(outcomes),
     )
+
+
+def _answerer(outcomes: Sequence[Outcome]) -> str:
+    """What wrote the answers, as far as they say so."""
+    answers = [outcome.reply.answer for outcome in outcomes if outcome.reply and outcome.reply.answer]
+    told = {" ".join(filter(None, (answer.model, answer.deployment))) for answer in answers}
+    return " + ".join(sorted(filter(None, told)))

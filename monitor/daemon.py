@@ -14,18 +14,23 @@ import structlog
 from monitor import wiring
 from monitor.adapters.exporters.prometheus import Metrics, Outbox, Planned
 from monitor.api.app import create_app
+from monitor.api.deployments import Declared
 from monitor.api.server import listen, running
-from monitor.cycle import Plan, World
+from monitor.cycle import World
 from monitor.delivery import Courier
 from monitor.errors import ConfigError, MonitorError, StoreError
-from monitor.ports import Store
+from monitor.plan import Plan
 from monitor.schedule import Timetable, longest_interval_s, silence_allowed_s, trigger_of
+from monitor.store import Store
+from monitor.verdict import Deployment
 from monitor.watchdog import Watchdog, Watched
 
 _LOG = structlog.get_logger(__name__)
 
 PULSE_S = 5.0
 """How often the daemon looks at its own outbox."""
+HEED_S = 1.0
+"""How often it looks for what was declared."""
 
 
 @dataclass(slots=True)
@@ -43,16 +48,31 @@ class Daemon:
         """Work by a checked configuration from now on. What was under way is broken off and its runs are marked."""
         async with AsyncExitStack() as work:
             # The new adapters first: if one cannot be built, nothing has changed yet.
-            retrievers, notifiers = await work.enter_async_context(_adapters(parts))
+            targets, notifiers = await work.enter_async_context(_adapters(parts))
             await self.end()
             self.parts = parts
             self.metrics.plan(_planned(parts, plans), notifiers)
             courier = _courier(parts, self.store, notifiers, self.metrics)
             watchdog = _watchdog(parts, plans, courier)
-            self.timetable = _timetable(parts, plans, retrievers, self.metrics, courier, watchdog)
+            self.timetable = _timetable(parts, plans, targets, self.metrics, courier, watchdog)
             await work.enter_async_context(_working(self.timetable, courier, watchdog, self.metrics))
             self._work = work.pop_all()
         self.metrics.reload_succeeded = True
+
+    @property
+    def declared(self) -> Declared:
+        """Where deployments are declared, by the configuration in force."""
+        return Declared(
+            lambda: tuple(self.parts.config.targets),
+            lambda: self.parts.config.server.secret,
+            self.declare,
+            lambda target: self.store.deployments(target),
+            wiring.utc_now,
+        )
+
+    async def declare(self, deployment: Deployment) -> None:
+        """Keep what a target serves from now on; like what anybody else declared, it is heeded within a second."""
+        await self.store.save_deployment(deployment)
 
     async def end(self) -> None:
         """Stop probing and delivering."""
@@ -96,8 +116,10 @@ async def serving(parts: wiring.Parts) -> AsyncIterator[Daemon]:
             for run in await wiring.close_abandoned_runs(store, now=wiring.utc_now()):
                 _LOG.warning("run_interrupted", run=run.run_id, target=run.target, suite=run.suite_name)
             metrics = Metrics(started_at=wiring.utc_now())
-            async with running(create_app(metrics, is_ready=lambda: True), listener) as url:
-                daemon = Daemon(url, store, metrics, parts)
+            daemon = Daemon("", store, metrics, parts)
+            app = create_app(metrics, is_ready=lambda: True, declared=daemon.declared)
+            async with running(app, listener) as url:
+                daemon.url = url
                 try:
                     await daemon.begin(parts, plans)
                     yield daemon
@@ -106,19 +128,24 @@ async def serving(parts: wiring.Parts) -> AsyncIterator[Daemon]:
 
 
 @asynccontextmanager
-async def _adapters(parts: wiring.Parts) -> AsyncIterator[tuple[dict[str, Any], dict[str, Any]]]:
-    retrievers = {name: part.build() for name, part in parts.retrievers.items()}
+async def _adapters(parts: wiring.Parts) -> AsyncIterator[tuple[dict[str, wiring.Live], dict[str, Any]]]:
+    targets = {name: wiring.connect(parts, name) for name in parts.retrievers}
     notifiers = {name: part.build() for name, part in parts.notifiers.items()}
     try:
-        yield retrievers, notifiers
+        yield targets, notifiers
     finally:
-        for adapter in (*retrievers.values(), *notifiers.values()):
+        for adapter in (*targets.values(), *notifiers.values()):
             await adapter.close()
 
 
 @asynccontextmanager
 async def _working(timetable: Timetable, courier: Courier, watchdog: Watchdog, metrics: Metrics) -> AsyncIterator[None]:
-    loops = (courier.deliver_forever(), watchdog.watch_forever(), _watch(courier.store, watchdog, metrics))
+    loops = (
+        courier.deliver_forever(),
+        watchdog.watch_forever(),
+        _watch(courier.store, watchdog, metrics),
+        _heed_deployments(courier.store, timetable),
+    )
     tasks = [asyncio.create_task(loop) for loop in loops]
     scheduler = timetable.start()
     try:
@@ -143,6 +170,20 @@ async def _watch(store: Store, watchdog: Watchdog, metrics: Metrics) -> None:
         }
         metrics.database_errors = store.errors
         await asyncio.sleep(PULSE_S)
+
+
+async def _heed_deployments(store: Store, timetable: Timetable) -> None:
+    """Probe at once what somebody says has changed, here or through the database."""
+    known = wiring.utc_now()
+    while True:
+        await asyncio.sleep(HEED_S)
+        with suppress(StoreError):
+            fresh = [each for each in await store.deployments() if each.declared_at > known]
+            for each in fresh:
+                _LOG.info("deployment_declared", target=each.target, deployment=each.name, by=each.declared_by)
+            for target in {each.target for each in fresh}:
+                timetable.hurry(target)
+            known = max((each.declared_at for each in fresh), default=known)
 
 
 def _refuse_to_move(old: wiring.Parts, new: wiring.Parts) -> None:
@@ -197,7 +238,7 @@ def _watchdog(parts: wiring.Parts, plans: Mapping[str, Plan], courier: Courier) 
 def _timetable(
     parts: wiring.Parts,
     plans: Mapping[str, Plan],
-    retrievers: Mapping[str, Any],
+    targets: Mapping[str, wiring.Live],
     metrics: Metrics,
     courier: Courier,
     watchdog: Watchdog,
@@ -210,12 +251,14 @@ def _timetable(
                 plan,
                 World(
                     courier.store,
-                    retrievers[plan.target],
+                    targets[plan.target].retriever,
                     courier.on_call,
                     wiring.utc_now,
                     wiring.this_process(),
                     courier.wake,
                     courier.announce,
+                    targets[plan.target].answerer,
+                    targets[plan.target].judge,
                 ),
             )
             for name, plan in plans.items()

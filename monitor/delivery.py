@@ -17,7 +17,8 @@ from monitor.decision import troubles
 from monitor.decision.routing import OnCall
 from monitor.errors import NotifierError, Reason, StoreError
 from monitor.incident import IncidentKind, Severity
-from monitor.ports import ChangeListener, Notifier, Store
+from monitor.ports import ChangeListener, Notifier
+from monitor.store import Store
 from monitor.verdict import Delivery, Swap
 
 _LOG = structlog.get_logger(__name__)

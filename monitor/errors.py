@@ -4,9 +4,12 @@
     ├── ConfigError       a key of the configuration is missing, unknown or wrong
     ├── SuiteError        a file of a suite is broken
     ├── ComparisonError   two runs that cannot be compared, and why
+    ├── BudgetError       a cycle that would ask more of a target than it may
     ├── StoreError        the store is out of reach or refuses
     └── AdapterError      a system outside failed, with a `Reason`
         ├── RetrieverError
+        ├── AnswererError
+        ├── JudgeError
         └── NotifierError
 
 Each message names where the trouble is and what to do about it.
@@ -27,6 +30,7 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     BROKEN = "broken"
     MALFORMED = "malformed"
+    BUDGET_SPENT = "budget_spent"
 
     @property
     def is_worth_retrying(self) -> bool:
@@ -62,6 +66,10 @@ class ComparisonError(MonitorError):
     """Two runs that must not be compared: the ruler moved between them."""
 
 
+class BudgetError(MonitorError):
+    """A cycle that would send more probes than a target may get."""
+
+
 class StoreError(MonitorError):
     """The store is out of reach, full or refuses."""
 
@@ -78,6 +86,14 @@ class AdapterError(MonitorError):
 
 class RetrieverError(AdapterError):
     """A retriever brought nothing usable back."""
+
+
+class AnswererError(AdapterError):
+    """An answerer brought no usable answer back."""
+
+
+class JudgeError(AdapterError):
+    """A judge gave no usable grade."""
 
 
 class NotifierError(AdapterError):

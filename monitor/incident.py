@@ -68,6 +68,8 @@ class Change:
     """Whether the target named the change itself; None where no change was seen."""
     runs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Suite to the runs that were compared: baseline and candidate."""
+    cause: str = ""
+    """What most likely changed, with what speaks for it."""
 
 
 @dataclass(frozen=True, slots=True)

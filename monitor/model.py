@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.answer import Replies, Reply
 from monitor.errors import Reason
 from monitor.passage import LabelState, Passage, Sources
 
@@ -32,9 +33,11 @@ GLOSSARY: dict[str, str] = {
     "stratum": "a named part of a suite that is judged by itself: a phenomenon or a domain",
     "cluster": "queries that share a source and so are not independent evidence",
     "probe": "asking one query of one deployment once",
-    "target": "a configured retriever (or answerer)",
+    "target": "a configured retriever, with the answerer behind it where there is one",
     "deployment": "what a target was serving: embedding model, index, corpus and configuration",
-    "outcome": "what a probe brought: a ranking, a failure, or a skip",
+    "outcome": "what a probe brought: a ranking, a failure, or a skip; and the reply, where answers are asked for",
+    "reply": "what asking for an answer brought: an answer, or the reason why there is none",
+    "judge": "a language model that grades answers; optional, and watched for drift itself",
     "failure": "a probe that brought nothing usable back, with a reason; never a zero",
     "coverage": "the share of attempted queries that did not fail",
     "measure": "an evaluation function with its cutoff, such as `recall@10`",
@@ -101,7 +104,10 @@ class Query:
     grades: Mapping[str, int] = field(default_factory=dict)
     """Document id to grade."""
     answers: tuple[str, ...] = ()
+    """Reference answers, each of them right."""
     passages: tuple[Passage, ...] = ()
+    follows: str = ""
+    """The query of the hop before, in a chain: its answer takes the place of ``{answer}`` in the text."""
 
     @property
     def is_judged(self) -> bool:
@@ -187,6 +193,8 @@ class Outcome:
     failure: Failure | None = None
     duration_s: float = 0.0
     """From the request leaving to the response complete; waiting in recallwatch's own queue not counted."""
+    reply: Reply | None = None
+    """What asking for an answer brought, where the target answers and the query has a reference answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +221,14 @@ class Run:
     """What the target declared it was serving, else the fingerprint."""
     corpus: str = ""
     """What the target declared it searches, else the digest of the suite's own documents, else empty."""
+    answers: str = ""
+    """SHA-256 over every answer; empty where none was asked for."""
+    answerer: str = ""
+    """What wrote the answers, as far as the target says so."""
+    judge: str = ""
+    """Fingerprint of the judge that graded the answers; empty without one."""
+    anchors: tuple[tuple[float, float], ...] = ()
+    """Grades of frozen answers of the baseline, as given then and again in this run: what moved is the judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +278,8 @@ class Measured:
     """Share of returned documents that carry a judgement."""
     labels: Mapping[LabelState, int] = field(default_factory=dict)
     """States of the judgements that the hits reveal, where passages are judged or sources are told."""
+    replies: Replies | None = None
+    """Where each answer went; None where no answer was asked for."""
 
     @property
     def label_validity(self) -> float:

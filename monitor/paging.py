@@ -11,7 +11,7 @@ from monitor.decision.incidents import Step, advance, dedup_key
 from monitor.decision.routing import OnCall
 from monitor.incident import Change, Incident, IncidentKind
 from monitor.model import Measured, Run
-from monitor.ports import Store
+from monitor.store import Store
 from monitor.verdict import Verdict
 
 _SHOWN = 12
@@ -50,6 +50,7 @@ async def what_changed(
         candidate=_named(after for _, after in compared),
         since=swap.detected_at if swap else None,
         declared=swap.declared if swap else None,
+        cause=" ".join(filter(None, (f"{swap.cause}." if swap.cause else "", swap.evidence))) if swap else "",
         runs={after.suite_name: (before.run_id, after.run_id) for before, after in compared},
     )
 

@@ -11,6 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from monitor.answer import Replies
+from monitor.evaluation.answered import ANSWER_MEASURES
 from monitor.evaluation.bounds import judged_shares, upper_bounds
 from monitor.evaluation.scoring import stratum_means
 from monitor.model import Measured, Measurements, Run
@@ -41,7 +43,7 @@ def run_table(measured: Measured) -> Table:
     )
     means, upper = by_stratum(measured), by_stratum(measured, upper_bounds(measured))
     shares = judged_by_stratum(measured)
-    measures = list(measured.measurements)
+    measures = [name for name in measured.measurements if name not in ANSWER_MEASURES]
     table.add_column("stratum")
     table.add_column("judged", justify="right")
     for name in measures:
@@ -51,6 +53,34 @@ def run_table(measured: Measured) -> Table:
         share = f"{shares[stratum]:.0%}" if stratum in shares else ""
         table.add_row(stratum, share, *cells, style="bold" if stratum == "overall" else None)
     return table
+
+
+def answers_table(measured: Measured, replies: Replies) -> Table:
+    """Scores of the answers by stratum, the whole suite first."""
+    failed = ", ".join(f"{count} {reason}" for reason, count in sorted(replies.reasons.items()))
+    table = Table(
+        title=f"Answers to {measured.suite.name} · {measured.run.answerer or measured.run.target}",
+        caption=f"{replies.scored} scored, {replies.failed} failed"
+        + (f" ({failed})" if failed else "")
+        + f", {replies.unreferenced} without a reference answer; of those scored {replies.abstained} abstained, "
+        + f"{replies.empty} were empty, {replies.ungraded} went ungraded",
+        title_justify="left",
+        caption_justify="left",
+    )
+    measures = [name for name in measured.measurements if name in ANSWER_MEASURES]
+    table.add_column("stratum")
+    for name in measures:
+        table.add_column(name, justify="right")
+    for stratum, values in by_stratum(measured).items():
+        if values.keys() & set(measures):
+            cells = [f"{values[name]:.4f}" if name in values else "" for name in measures]
+            table.add_row(stratum, *cells, style="bold" if stratum == "overall" else None)
+    return table
+
+
+def run_tables(measured: Measured) -> list[Table]:
+    """What a run brought: its rankings, and its answers where there are any."""
+    return [run_table(measured), *([answers_table(measured, measured.replies)] if measured.replies else [])]
 
 
 def _cell(values: Mapping[str, float], upper: Mapping[str, float], name: str) -> str:
@@ -181,6 +211,9 @@ def run_to_dict(measured: Measured) -> dict[str, Any]:
         "label_validity": measured.label_validity,
         "fuzzy_hits": count_fuzzy(measured),
         "corpus": run.corpus,
+        "answers": plain(measured.replies) | {"coverage": measured.replies.coverage} if measured.replies else None,
+        "answerer": run.answerer,
+        "judge": run.judge,
         "measures": means.get("overall", {}),
         "strata": {name: values for name, values in means.items() if name != "overall"},
     }

@@ -19,9 +19,10 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from monitor.adapters.exporters.prometheus import Metrics, Seen
 from monitor.config import Schedule
-from monitor.cycle import Plan, Report, World, run_cycle
+from monitor.cycle import Report, World, run_cycle
 from monitor.errors import ConfigError, MonitorError
 from monitor.incident import IncidentStatus
+from monitor.plan import Plan
 from monitor.watchdog import GRACE_S, Watchdog
 
 _LOG = structlog.get_logger(__name__)
@@ -44,6 +45,9 @@ class Timetable:
     """The last report of each schedule."""
     _triggers: dict[str, Trigger] = field(default_factory=dict)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    _running: set[str] = field(default_factory=set)
+    _hurried: set[str] = field(default_factory=set)
+    _scheduler: AsyncIOScheduler | None = None
 
     def start(self) -> AsyncIOScheduler:
         """Start the scheduler on the running loop. The first cycles run at once."""
@@ -66,7 +70,18 @@ class Timetable:
                 next_run_time=first,
             )
         scheduler.start()
+        self._scheduler = scheduler
         return scheduler
+
+    def hurry(self, target: str) -> None:
+        """Have every schedule of a target run now: something changed, and waiting tells nobody anything."""
+        for name, (_, plan, world) in self.plans.items():
+            if plan.target != target:
+                continue
+            if name in self._running:  # what is under way began before the change
+                self._hurried.add(name)
+            elif self._scheduler is not None:
+                self._scheduler.modify_job(name, next_run_time=world.now())
 
     async def run_safely(self, name: str) -> None:
         """Run one cycle; an error is told and ends this cycle, never the daemon."""
@@ -86,16 +101,25 @@ class Timetable:
         started_at = world.now()
         # What is due next counts from here on, so that a cycle that never ends is late as well.
         self.metrics.due[name] = next_after(self._triggers[name], started_at) or started_at
+        self._running.add(name)
         try:
-            while _awaits_confirmation(await self.run(name)):
-                _LOG.info("confirming", schedule=name, target=plan.target)
+            while self._must_go_on(name, await self.run(name)):
+                _LOG.info("probing_again", schedule=name, target=plan.target)
         except MonitorError as error:
             self._count_failure(name, str(error))
             _LOG.error("cycle_failed", schedule=name, target=plan.target, problem=str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the other schedules must go on
             self._count_failure(name, type(error).__name__)
             _LOG.exception("cycle_failed", schedule=name, target=plan.target)
+        finally:
+            self._running.discard(name)
         self.metrics.cycle_seconds[name] = (world.now() - started_at).total_seconds()
+
+    def _must_go_on(self, name: str, report: Report) -> bool:
+        """Whether another cycle is due at once: to confirm this one, or because the target changed meanwhile."""
+        hurried = name in self._hurried
+        self._hurried.discard(name)
+        return hurried or _awaits_confirmation(report)
 
     def _count_failure(self, name: str, problem: str) -> None:
         self.metrics.cycle_failures[self.plans[name][1].target] += 1
@@ -141,7 +165,8 @@ def _awaits_confirmation(report: Report) -> bool:
 
 def _brought_data(report: Report) -> bool:
     floor = report.verdict.policy.coverage_floor
-    return all(each.counts.coverage >= floor for each in report.measured)
+    answered = all(each.replies is None or each.replies.coverage >= floor for each in report.measured)
+    return answered and all(each.counts.coverage >= floor for each in report.measured)
 
 
 def silence_allowed_s(schedule: Schedule, at: datetime, *, where: str) -> float:

@@ -115,8 +115,8 @@ class Policy:
     replayed_queries: int = 500
     gating: Mapping[Axis, tuple[str, ...]] = field(
         default_factory=lambda: {
-            Axis.BROAD: ("ndcg@10", "mrr@10", "recall@5", "recall@10"),
-            Axis.COMPOSITIONAL: ("pair_accuracy", "mrr@10"),
+            Axis.BROAD: ("ndcg@10", "mrr@10", "recall@5", "recall@10", "answer_f1"),
+            Axis.COMPOSITIONAL: ("pair_accuracy", "mrr@10", "answer_f1"),
         }
     )
     tolerances: tuple[Tolerance, ...] = ()
@@ -137,6 +137,8 @@ class Policy:
     critical_absolute: float = 0.05
     critical_relative: float = 0.10
     query_text: QueryText = "show"
+    context_window: int = 5
+    """Contexts that an answerer reads, where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,8 @@ class Verdict:
     look_reason: str = ""
     lost_queries: tuple[Mapping[str, Any], ...] = ()
     """The queries that lost most, worst first, with what was expected and what came back."""
+    insights: Mapping[str, Any] = field(default_factory=dict)
+    """What explains the evidence: who is to blame for answers that fell, and how much headroom recall has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +221,18 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Deployment:
+    """What somebody, or some pipeline, says that a target serves from now on."""
+
+    target: str
+    name: str
+    declared_by: str
+    declared_at: datetime
+    detail: Mapping[str, str] = field(default_factory=dict)
+    """What else is known of it: the model, the index, the commit."""
+
+
+@dataclass(frozen=True, slots=True)
 class Swap:
     """What a target serves has changed since the run before."""
 
@@ -229,3 +245,9 @@ class Swap:
     share_changed: float
     """Share of queries whose ranking differs, in [0, 1]."""
     detected_at: datetime
+    answers_changed: float = 0.0
+    """Share of queries whose answer differs, in [0, 1]; 0 where none is asked for."""
+    cause: str = ""
+    """What most likely changed, of the causes that can be told apart; empty if nothing could be told."""
+    evidence: str = ""
+    """What speaks for that cause, in words."""

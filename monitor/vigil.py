@@ -20,6 +20,20 @@ class Noise:
     means: Mapping[str, float] = field(default_factory=dict)
     """Mean over the replays, by series; only where they replayed the whole suite."""
     deployment: str = ""
+    answer_replays: int = 0
+    """How often answers were replayed; 0 where none is asked for."""
+    answers_changed: float = 0.0
+    """Largest share of answers in which a replay differed from the first one."""
+
+    @property
+    def answers_repeat(self) -> bool:
+        """Whether every replay brought the very same answers, word for word."""
+        return self.answer_replays > 0 and self.answers_changed == 0.0
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether whatever differs from before is a change, in rankings and in answers."""
+        return (not self.replays or self.is_deterministic) and (not self.answer_replays or self.answers_repeat)
 
     @property
     def is_deterministic(self) -> bool:
@@ -52,6 +66,6 @@ class Vigil:
     noise: Noise = Noise()
     series: Mapping[str, Series] = field(default_factory=dict)
     judged: str = ""
-    """Fingerprint of the results that level 2 last looked at."""
+    """Identity of the results that level 2 last looked at."""
     looks: tuple[datetime, ...] = ()
     """When level 2 looked, over the last year: the error budget that was spent."""

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import numpy as np
+
 from monitor.decision import sequential
 from monitor.decision.pairing import OVERALL
-from monitor.decision.sequential import noise_floor
+from monitor.decision.sequential import answer_noise, noise_floor
+from monitor.evaluation.answered import ANSWER_MEASURES, share_of_answers_changed
 from monitor.evaluation.scoring import measure, stratum_means
-from monitor.model import Axis, Measured, Outcome, Query, Suite
-from monitor.ports import Retriever
-from monitor.replay import replay
+from monitor.model import Axis, Floats, Measured, Measurements, Outcome, Query, Suite
+from monitor.replay import Asked, replay
 from monitor.swaps import share_changed
 from monitor.verdict import Look, Policy, Swap
 from monitor.vigil import Noise, Series, Vigil
@@ -30,15 +32,24 @@ class Kept:
     change: str = ""
 
 
-async def learn_noise(vigil: Vigil | None, measured: Measured, policy: Policy, retriever: Retriever) -> Noise:
+async def learn_noise(vigil: Vigil | None, measured: Measured, policy: Policy, asked: Asked) -> Noise:
     """The noise floor of what is served now: as known, or else from replaying a part of the suite a few times."""
     known = vigil.noise if vigil else Noise()
-    if known.replays and (known.deployment == measured.run.deployment or not _names_itself(measured, known)):
+    lacks_answers = bool(measured.run.answers) and not known.answer_replays
+    is_same = known.deployment == _deployment(measured) or not _names_itself(measured, known)
+    if known.replays and is_same and not lacks_answers:
         return known
-    found = await _replay(measured, FIRST_REPLAYS, FIRST_QUERIES, policy, retriever)
+    found = await _replay(measured, FIRST_REPLAYS, FIRST_QUERIES, policy, asked)
     if not found.is_deterministic and found.replays:
-        found = await _replay(measured, policy.replays, policy.replayed_queries, policy, retriever)
-    return replace(found, deployment=measured.run.deployment)
+        # Answers are dear, and their noise is known by now.
+        more = await _replay(measured, policy.replays, policy.replayed_queries, policy, replace(asked, answerer=None))
+        found = replace(
+            more,
+            deviations={**found.deviations, **more.deviations},
+            answer_replays=found.answer_replays,
+            answers_changed=found.answers_changed,
+        )
+    return replace(found, deployment=_deployment(measured))
 
 
 def keep(
@@ -54,14 +65,16 @@ def keep(
     if vigil is None or vigil.baseline_run_id != trusted:
         vigil = Vigil(trusted, looks=vigil.looks if vigil else ())
     vigil = replace(vigil, noise=noise)
-    fingerprint = measured.run.fingerprint
-    if baseline is None or fingerprint == baseline.run.fingerprint:
-        return Kept(replace(vigil, judged=fingerprint))
+    now, trusted_results = _identity(measured, noise), _identity(baseline, noise) if baseline else ""
+    if baseline is None or (now == trusted_results and noise.is_quiet):
+        return Kept(replace(vigil, judged=now))
     if noise.is_deterministic or not noise.replays:
-        if measured.counts.failed and swap is None:  # what failed is missing from the fingerprint, and is no change
+        if _failed(measured) and swap is None:  # what failed is missing from the results, and is no change
             return Kept(vigil)
-        changed = fingerprint != vigil.judged
-        return Kept(replace(vigil, judged=fingerprint), "the results changed" if changed else "")
+        changed = now not in (vigil.judged, trusted_results)
+        vigil = replace(vigil, judged=now)
+        if changed or noise.is_quiet:
+            return Kept(vigil, "the results changed" if changed else "")
     if measured.counts.coverage >= policy.coverage_floor:
         vigil = replace(vigil, series=_observed(vigil, measured, baseline, policy))
     alarms = sequential.alarms(vigil.series)
@@ -81,7 +94,7 @@ def look_at(kept: Sequence[Kept], policy: Policy, *, incident_is_open: bool, now
     """
     looks = max((sequential.within_a_year(each.vigil.looks, now) for each in kept), key=len, default=())
     why = "; ".join(each.change for each in kept if each.change)
-    noisy = any(each.vigil.noise.replays and not each.vigil.noise.is_deterministic for each in kept)
+    noisy = any(not each.vigil.noise.is_quiet for each in kept)
     if why:
         looks = (*looks, now)
     elif noisy and not incident_is_open:
@@ -124,25 +137,72 @@ def gating_means(measured: Measured, policy: Policy) -> dict[str, float]:
     }
 
 
-async def _replay(measured: Measured, count: int, queries: int, policy: Policy, retriever: Retriever) -> Noise:
+async def _replay(measured: Measured, count: int, queries: int, policy: Policy, asked: Asked) -> Noise:
     """Noise of ``count`` replays of an evenly spaced part of the suite; none if a replay mostly failed."""
     part = _part(measured.suite, queries)
-    asked = {query.query_id for query in part.queries}
-    first = tuple(outcome for outcome in measured.run.outcomes if outcome.query_id in asked)
-    means, shares = [], []
+    chosen = {query.query_id for query in part.queries}
+    first = tuple(outcome for outcome in measured.run.outcomes if outcome.query_id in chosen)
+    means, shares, replays = [], [], []
     measures = tuple(measured.measurements)
     for _ in range(count):
-        outcomes = await replay(part.queries, retriever, depth=measured.run.depth, keep=_forget, watch=lambda _: None)
+        outcomes = await replay(part.queries, asked, keep=_forget, watch=lambda _: None)
         run = replace(measured.run, outcomes=outcomes, suite_digest=part.digest)
         found = measure(run, part, tuple(name for name in measures if "@" in name))
         if found.counts.coverage < policy.coverage_floor:
             return Noise()
         means.append(gating_means(found, policy))
         shares.append(share_changed(first, outcomes))
+        replays.append(found)
         first = first or outcomes
     found_noise = noise_floor(means, shares, queries=len(part.queries))
     is_whole = len(part.queries) == sum(query.is_judged for query in measured.suite.queries)
-    return found_noise if is_whole else replace(found_noise, means={})
+    found_noise = found_noise if is_whole else replace(found_noise, means={})
+    return _with_answers(found_noise, measured, replays, policy) if asked.answerer else found_noise
+
+
+def _with_answers(noise: Noise, measured: Measured, replays: Sequence[Measured], policy: Policy) -> Noise:
+    """The noise floor with that of the answers, learnt from what the replays have in common."""
+    gating = set(policy.gating.get(Axis(measured.suite.axis), ())) & {*ANSWER_MEASURES}
+    deviations = dict(noise.deviations)
+    for name in gating & set(measured.measurements):
+        for stratum, ids in _strata(measured, name).items():
+            values = _common([each.measurements[name] for each in replays if name in each.measurements], ids)
+            if values.shape[0] > 1 and values.shape[1] > 0:
+                deviations[f"{stratum}/{name}"] = answer_noise(values, answers=len(ids))
+    shares = [share_of_answers_changed(replays[0].run.outcomes, each.run.outcomes) for each in replays[1:]]
+    return replace(noise, deviations=deviations, answer_replays=len(replays), answers_changed=max(shares, default=0.0))
+
+
+def _strata(measured: Measured, name: str) -> dict[str, set[str]]:
+    """Ids of the queries with a value of this measure, in the whole suite and in each stratum that is no control."""
+    stratum_of = {query.query_id: query.stratum for query in measured.suite.queries}
+    strata: dict[str, set[str]] = {OVERALL: set(measured.measurements[name].query_ids)}
+    for query_id in measured.measurements[name].query_ids:
+        if stratum_of[query_id] not in measured.suite.controls:
+            strata.setdefault(stratum_of[query_id], set()).add(query_id)
+    return strata
+
+
+def _common(measurements: Sequence[Measurements], ids: set[str]) -> Floats:
+    """Values of the queries that every replay scored, shape (replays, queries)."""
+    columns = [dict(zip(each.query_ids, each.values.tolist(), strict=True)) for each in measurements]
+    shared = sorted(ids.intersection(*columns)) if columns else []
+    return np.array([[column[query_id] for query_id in shared] for column in columns], np.float64).reshape(
+        len(columns), len(shared)
+    )
+
+
+def _identity(measured: Measured, noise: Noise) -> str:
+    """What repeats itself as long as nothing changes: the rankings, and the answers if they do."""
+    return measured.run.fingerprint + (measured.run.answers if noise.answers_repeat else "")
+
+
+def _deployment(measured: Measured) -> str:
+    return " / ".join(filter(None, (measured.run.deployment, measured.run.answerer)))
+
+
+def _failed(measured: Measured) -> bool:
+    return measured.counts.failed > 0 or (measured.replies is not None and measured.replies.failed > 0)
 
 
 def _part(suite: Suite, queries: int) -> Suite:

@@ -11,13 +11,13 @@ from datetime import datetime
 import structlog
 
 from monitor import paging
-from monitor.cycle import Plan
 from monitor.decision import troubles
 from monitor.decision.incidents import Step
 from monitor.decision.routing import OnCall
 from monitor.errors import StoreError
 from monitor.incident import Incident, IncidentKind
-from monitor.ports import Store
+from monitor.plan import Plan
+from monitor.store import Store
 
 _LOG = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ from typing import Any
 from monitor.adapters import registry
 from monitor.adapters.registry import Part
 from monitor.config import Config, Section, read_config
-from monitor.cycle import Plan
 from monitor.errors import ConfigError
 from monitor.model import Run, RunStatus, Suite
-from monitor.ports import Store
-from monitor.suites.reading import read_suite, suite_name
+from monitor.pacing import Paced
+from monitor.plan import Plan
+from monitor.ports import Answerer, Judge, Retriever
+from monitor.store import Store
+from monitor.suites.reading import has_corpus, read_corpus, read_suite, suite_name
 
 BUILT_IN = "builtin:"
 FORGOTTEN_AFTER = timedelta(hours=6)
@@ -32,6 +34,23 @@ class Parts:
     config: Config
     retrievers: Mapping[str, Part]
     notifiers: Mapping[str, Part]
+    answerers: Mapping[str, Part] = field(default_factory=dict)
+    judges: Mapping[str, Part] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What speaks to one target."""
+
+    retriever: Retriever
+    answerer: Answerer | None = None
+    judge: Judge | None = None
+
+    async def close(self) -> None:
+        """Give back every connection."""
+        for adapter in (self.retriever, self.answerer, self.judge):
+            if adapter is not None:
+                await adapter.close()
 
 
 def load(path: Path) -> Parts:
@@ -42,16 +61,37 @@ def load(path: Path) -> Parts:
 def assemble(config: Config) -> Parts:
     """Check what the adapters are told and what the suites are called. Raises ConfigError naming the key."""
     _refuse_one_suite_twice((name, suite_name(suite_folder(source.path))) for name, source in config.suites.items())
+    for name, target in config.targets.items():
+        if target.judge and not target.answerer:
+            raise ConfigError(f"targets.{name}.judge", "has nothing to grade: the target has no answerer")
     return Parts(
         config,
-        {
-            name: registry.resolve("retriever", target.retriever, where=f"targets.{name}.retriever")
-            for name, target in config.targets.items()
-        },
+        _of_targets(config, "retriever"),
         {
             name: registry.resolve("notifier", stated, where=f"notifiers.{name}")
             for name, stated in config.notifiers.items()
         },
+        _of_targets(config, "answerer"),
+        _of_targets(config, "judge"),
+    )
+
+
+def _of_targets(config: Config, port: str) -> dict[str, Part]:
+    stated = {name: getattr(target, port) for name, target in config.targets.items()}
+    return {
+        name: registry.resolve(port, options, where=f"targets.{name}.{port}")
+        for name, options in stated.items()
+        if options is not None
+    }
+
+
+def connect(parts: Parts, target: str) -> Live:
+    """The adapters of a target, ready for use."""
+    answerer, judge = parts.answerers.get(target), parts.judges.get(target)
+    return Live(
+        Paced(parts.retrievers[target].build(), parts.config.targets[target].limits.to_limits()),
+        answerer.build() if answerer else None,
+        judge.build() if judge else None,
     )
 
 
@@ -62,7 +102,17 @@ def plan_for(parts: Parts, target: str, suites: tuple[str, ...], policy: str = "
         raise ConfigError("targets", f"no target is called {target}; there are: {listed}")
     loaded = tuple(load_suite(parts.config, name) for name in suites)
     _refuse_one_suite_twice(zip(suites, (suite.name for suite in loaded), strict=True))
-    return Plan(target, loaded, parts.config.policy(policy), policy_name=policy)
+    for suite in loaded:
+        if target not in parts.answerers and any(query.follows for query in suite.queries):
+            told = f"suite {suite.name} has queries that follow an answer; state what answers them"
+            raise ConfigError(f"targets.{target}.answerer", told)
+    return Plan(
+        target,
+        loaded,
+        parts.config.policy(policy),
+        policy_name=policy,
+        probes_per_day=parts.config.targets[target].limits.probes_per_day,
+    )
 
 
 def _refuse_one_suite_twice(named: Iterable[tuple[str, str]]) -> None:
@@ -79,6 +129,16 @@ def load_suite(config: Config, name: str) -> Suite:
     """A suite by its name in the configuration, its folder, or its ``builtin:`` name."""
     source = config.suites.get(name)
     return read_suite(suite_folder(source.path if source else name))
+
+
+def texts_of(config: Config, suite: Suite) -> dict[str, str]:
+    """The texts of a suite's own documents. Raises ConfigError if the configuration does not say where they are."""
+    for source in config.suites.values():
+        folder = suite_folder(source.path)
+        if suite_name(folder) == suite.name and has_corpus(folder):
+            return {each.doc_id: each.full_text for each in read_corpus(folder)}
+    told = f"no suite called {suite.name} brings a corpus.jsonl, so that the texts of its documents are not known"
+    raise ConfigError("suites", told)
 
 
 def suite_folder(path: str) -> Path:
@@ -138,12 +198,11 @@ def utc_now() -> datetime:
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the whole configuration, adapters' own keys included."""
     schema = Config.model_json_schema()
-    for port, place in (("retriever", ("Target", "retriever")), ("notifier", ("", "notifiers"))):
-        variants = [_variant(port, kind, schema["$defs"]) for kind in registry.known(port)]
-        if place[0]:
-            schema["$defs"][place[0]]["properties"][place[1]] = {"oneOf": variants}
-        else:
-            schema["properties"][place[1]]["additionalProperties"] = {"oneOf": variants}
+    target = schema["$defs"]["Target"]["properties"]
+    for port in ("retriever", "answerer", "judge"):
+        target[port] = {"oneOf": [_variant(port, kind, schema["$defs"]) for kind in registry.known(port)]}
+    notifiers = [_variant("notifier", kind, schema["$defs"]) for kind in registry.known("notifier")]
+    schema["properties"]["notifiers"]["additionalProperties"] = {"oneOf": notifiers}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

@@ -2,8 +2,8 @@
 
     python tests/word_retriever.py FOLDER [DELAY_S]
 
-POST /search {"query", "k", "namespace"}; POST /break {"share"} makes that share of the documents unfindable until told
-otherwise. POST /documents {"namespace", "documents": [{"id", "title", "text"}]} and DELETE /documents/NAMESPACE write
+POST /search {"query", "k", "namespace"}; POST /answer {"query"} answers with the first words of the best document;
+POST /break {"share"} makes that share of the documents unfindable until told otherwise. POST /documents {"namespace", "documents": [{"id", "title", "text"}]} and DELETE /documents/NAMESPACE write
 and drop documents beside those of FOLDER.
 """
 
@@ -49,6 +49,7 @@ class Index:
 
 
 STATE = {"share": 0.0}
+TEXTS = {each["_id"]: each["text"] for each in DOCUMENTS}
 PRODUCTION = Index(DOCUMENTS)
 NAMESPACES: dict[str, dict[str, dict[str, str]]] = {}
 INDEXES: dict[str, Index] = {}
@@ -91,6 +92,10 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/documents":
             add(asked["namespace"], asked["documents"])
             self._answer({})
+        elif self.path == "/answer":
+            found = PRODUCTION.search(asked["query"], 5)
+            best = TEXTS[str(found[0]["id"])] if found else ""
+            self._answer({"answer": best[:120], "documents": [hit["id"] for hit in found], "model": "first-words"})
         else:
             time.sleep(DELAY_S)
             self._answer({"hits": search(asked["query"], asked["k"], asked.get("namespace", ""))})

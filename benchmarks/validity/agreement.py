@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 COUNTERPARTS = {
@@ -56,6 +58,13 @@ def rank_correlation(left: Sequence[float], right: Sequence[float]) -> float:
     if len(set(left)) < 2 or len(set(right)) < 2:
         return math.nan
     return float(stats.spearmanr(left, right).statistic)
+
+
+def correlation_interval(left: NDArray[np.float64], right: NDArray[np.float64]) -> tuple[float, float]:
+    """90 % interval of the rank correlation over swaps, from one column of changes for each other sample."""
+    correlations = [rank_correlation(*columns) for columns in zip(left.T.tolist(), right.T.tolist(), strict=True)]
+    low, high = np.quantile(correlations, (0.05, 0.95))
+    return float(low), float(high)
 
 
 def shares(rights: Iterable[tuple[str, bool]]) -> dict[str, float]:

@@ -50,8 +50,10 @@ def _panel(study: Study, at: int) -> Iterator[str]:
     yield _line(across(low), down(low), across(high), down(high), "4 3")
     yield _line(across(0), TOP, across(0), TOP + PANEL)
     yield _line(left, down(0), left + PANEL, down(0))
-    yield from (_tick(left, across(value), f"{value:.0f}", below=True) for value in (min(values), 0, max(values)))
-    yield from (_tick(left, down(value), f"{value:.0f}", below=False) for value in (min(values), 0, max(values)))
+    # By their labels: the greatest change is often none at all.
+    ticks = {f"{value:.0f}": value for value in (min(values), max(values), 0)}
+    yield from (_tick(left, across(value), label, below=True) for label, value in ticks.items())
+    yield from (_tick(left, down(value), label, below=False) for label, value in ticks.items())
     yield f'<text x="{left + PANEL / 2}" y="{TOP + PANEL + 34}" text-anchor="middle">{theirs}, points</text>'
     middle = TOP + PANEL / 2
     yield (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.validity.agreement import COUNTERPARTS, mean_of_groups, shares
+from benchmarks.validity.resampling import Sample, sample
 from benchmarks.validity.rulers import (
     Encode,
     Ruler,
@@ -19,7 +20,7 @@ from benchmarks.validity.rulers import (
 )
 from monitor.decision.pairing import OVERALL
 from monitor.evaluation.scoring import stratum_means
-from monitor.model import Measured
+from monitor.model import Measured, Suite
 
 BROAD, SIMILARITY, RANK = "broad", "phenomena", "phenomena by rank"
 XQUAD, PUBMEDQA, TRIPLETS = "xquad-en", "pubmedqa", "sugarcrepe-pp"
@@ -50,12 +51,13 @@ class Rulers:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Means by series, and the measured runs of the built-in suites.
+    """Means by series, what those of whole rulers are means of, and the measured runs of the built-in suites.
 
     A series is a ruler (“broad”) or a part of it (“broad/finance”).
     """
 
     means: Mapping[str, float]
+    samples: Mapping[str, Sample]
     runs: tuple[Measured, Measured]
 
 
@@ -76,8 +78,9 @@ def score(rulers: Rulers, encode: Encode) -> Scores:
     public = {name: replay(ruler, encode) for name, ruler in ((XQUAD, rulers.xquad), (PUBMEDQA, rulers.pubmedqa))}
     domains = _means(broad, "ndcg@10")
     by_rank = _means(compositional, "pair_accuracy")
-    by_similarity = shares(pairs_by_similarity(rulers.compositional, encode))
-    categories = shares(triplets_by_similarity(rulers.triplets, encode))
+    pairs = list(pairs_by_similarity(rulers.compositional, encode))
+    triplets = list(triplets_by_similarity(rulers.triplets, encode))
+    by_similarity, categories = shares(pairs), shares(triplets)
     matched = COUNTERPARTS.values()
     means = {
         BROAD: domains.pop(OVERALL),
@@ -89,7 +92,32 @@ def score(rulers: Rulers, encode: Encode) -> Scores:
     by_rank.pop(OVERALL)
     for series, parts in ((BROAD, domains), (SIMILARITY, by_similarity), (RANK, by_rank), (TRIPLETS, categories)):
         means |= {f"{series}/{part}": mean for part, mean in parts.items()}
-    return Scores(means, (broad, compositional))
+    by_query = zip(
+        (pair.query_id for pair in rulers.compositional.suite.pairs), (right for _, right in pairs), strict=True
+    )
+    samples = {
+        **{each.suite.name: _sample(each.suite, _by_query(each, "ndcg@10")) for each in (broad, *public.values())},
+        SIMILARITY: _sample(compositional.suite, by_query, strata=matched),
+        RANK: _sample(compositional.suite, _by_query(compositional, "pair_accuracy"), strata=matched),
+        TRIPLETS: sample((category, str(place), right) for place, (category, right) in enumerate(triplets)),
+    }
+    return Scores(means, samples, (broad, compositional))
+
+
+def _sample(suite: Suite, by_query: Iterable[tuple[str, float]], *, strata: Collection[str] = ()) -> Sample:
+    """The values of queries; of certain strata, where they are named, each of them a group."""
+    asked = {query.query_id: query for query in suite.queries}
+    values = ((asked[query_id], value) for query_id, value in by_query)
+    return sample(
+        (query.stratum if strata else "", query.cluster, value)
+        for query, value in values
+        if not strata or query.stratum in strata
+    )
+
+
+def _by_query(measured: Measured, measure: str) -> Iterator[tuple[str, float]]:
+    found = measured.measurements[measure]
+    return zip(found.query_ids, found.values.tolist(), strict=True)
 
 
 def _means(measured: Measured, measure: str) -> dict[str, float]:

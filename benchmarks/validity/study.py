@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.timing import say
 from benchmarks.validity.models import Model
+from benchmarks.validity.resampling import resampled_changes
 from benchmarks.validity.rulers import Encode
 from benchmarks.validity.scores import Rulers, Scores, score
 from monitor.decision.comparison import compare
@@ -17,7 +19,7 @@ from monitor.decision.judgement import Judgement, judge
 from monitor.verdict import Policy
 
 SEED = 20_261_121
-"""Of the sign flips behind each verdict."""
+"""Of the sign flips behind each verdict, and of the clusters that are drawn again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Study:
     swaps: Sequence[Swap]
     sizes: Mapping[str, int]
     """Ruler to its number of queries, pairs or triplets."""
+    resampled: Mapping[str, NDArray[np.float64]]
+    """Series to its changes in other samples; shape (swaps, draws)."""
 
     @property
     def changes(self) -> dict[str, Mapping[str, float]]:
@@ -55,17 +59,22 @@ def refuse_leaks(rulers: Rulers, trained_on: Iterable[str]) -> None:
 def study(rulers: Rulers, base: Encode, models: Iterable[Model]) -> Study:
     """The untouched model and everything that takes its place."""
     before = _timed("untouched model", rulers, base)
-    swaps = tuple(_swaps(rulers, before, models))
+    scored = [(model, _timed(model.name, rulers, model.encode)) for model in models]
+    swaps = tuple(_swap(model, before, after) for model, after in scored)
+    resampled = {
+        series: resampled_changes(
+            before.samples[series], [after.samples[series] for _, after in scored], np.random.default_rng([SEED, place])
+        )
+        for place, series in enumerate(before.samples)
+    }
     suites = (rulers.broad, rulers.compositional, rulers.xquad, rulers.pubmedqa)
     sizes = {ruler.suite.name: len(ruler.suite.queries) for ruler in suites}
-    return Study(before.means, swaps, sizes | {"triplets": len(rulers.triplets.texts)})
+    return Study(before.means, swaps, sizes | {"triplets": len(rulers.triplets.texts)}, resampled)
 
 
-def _swaps(rulers: Rulers, before: Scores, models: Iterable[Model]) -> Iterator[Swap]:
-    for model in models:
-        after = _timed(model.name, rulers, model.encode)
-        changes = {series: after.means[series] - mean for series, mean in before.means.items()}
-        yield Swap(model.name, model.kind, changes, _judge(before, after))
+def _swap(model: Model, before: Scores, after: Scores) -> Swap:
+    changes = {series: after.means[series] - mean for series, mean in before.means.items()}
+    return Swap(model.name, model.kind, changes, _judge(before, after))
 
 
 def _judge(before: Scores, after: Scores) -> Judgement:

@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("look", sa.Integer(), nullable=False),
         sa.Column("look_reason", sa.Text(), nullable=False),
         sa.Column("lost_queries", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("insights", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("verdict_id", name=op.f("verdict_pkey")),
     )
@@ -107,6 +108,10 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.Text(), server_default="", nullable=False),
         sa.Column("deployment", sa.Text(), server_default="", nullable=False),
         sa.Column("corpus", sa.Text(), server_default="", nullable=False),
+        sa.Column("answers", sa.Text(), server_default="", nullable=False),
+        sa.Column("answerer", sa.Text(), server_default="", nullable=False),
+        sa.Column("judge", sa.Text(), server_default="", nullable=False),
+        sa.Column("anchors", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
         sa.ForeignKeyConstraint(["suite_digest"], ["suite.digest"], name=op.f("run_suite_digest_fkey")),
         sa.PrimaryKeyConstraint("run_id", name=op.f("run_pkey")),
     )
@@ -124,6 +129,7 @@ def upgrade() -> None:
         sa.Column("answers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("pair", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("passages", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("follows", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["digest"], ["suite.digest"], name=op.f("suite_query_digest_fkey")),
         sa.PrimaryKeyConstraint("digest", "query_id", name=op.f("suite_query_pkey")),
     )
@@ -200,12 +206,49 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "query_id", name=op.f("outcome_pkey")),
     )
     op.create_table(
+        "answer",
+        sa.Column("run_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("query_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("doc_ids", sa.JSON(), nullable=True),
+        sa.Column("citations", sa.JSON(), nullable=True),
+        sa.Column("model", sa.Text(), nullable=True),
+        sa.Column("deployment", sa.Text(), nullable=True),
+        sa.Column("tokens", sa.JSON(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("duration_s", sa.Double(), nullable=False),
+        sa.Column("scores", sa.JSON(), nullable=True),
+        sa.PrimaryKeyConstraint("run_id", "query_id", name=op.f("answer_pkey")),
+    )
+    op.create_table(
+        "grade",
+        sa.Column("judge", sa.Text(collation="C"), nullable=False),
+        sa.Column("key", sa.Text(collation="C"), nullable=False),
+        sa.Column("scores", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("requests", sa.Integer(), nullable=False),
+        sa.Column("graded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("judge", "key", name=op.f("grade_pkey")),
+    )
+    op.create_index("grade_graded_at_idx", "grade", ["graded_at"], unique=False)
+    op.create_table(
         "vigil",
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("suite_name", sa.Text(), nullable=False),
         sa.Column("state", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("target", "suite_name", name=op.f("vigil_pkey")),
     )
+    op.create_table(
+        "deployment",
+        sa.Column("deployment_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("declared_by", sa.Text(), nullable=False),
+        sa.Column("declared_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("deployment_id", name=op.f("deployment_pkey")),
+    )
+    op.create_index("deployment_target_idx", "deployment", ["target", "declared_at"], unique=False)
     op.create_table(
         "swap",
         sa.Column("run_id", sa.Text(), nullable=False),
@@ -215,6 +258,9 @@ def upgrade() -> None:
         sa.Column("declared", sa.Boolean(), nullable=False),
         sa.Column("share_changed", sa.Double(), nullable=False),
         sa.Column("detected_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answers_changed", sa.Double(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["previous_run_id"], ["run.run_id"], name=op.f("swap_previous_run_id_fkey")),
         sa.ForeignKeyConstraint(["run_id"], ["run.run_id"], name=op.f("swap_run_id_fkey")),
         sa.PrimaryKeyConstraint("run_id", name=op.f("swap_pkey")),
@@ -224,7 +270,12 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Undo it."""
     op.drop_table("swap")
+    op.drop_index("deployment_target_idx", table_name="deployment")
+    op.drop_table("deployment")
     op.drop_table("vigil")
+    op.drop_index("grade_graded_at_idx", table_name="grade")
+    op.drop_table("grade")
+    op.drop_table("answer")
     op.drop_table("outcome")
     op.drop_table("measurement")
     op.drop_index("delivery_lane_idx", table_name="delivery", postgresql_where=sa.text("state = 'pending'"))

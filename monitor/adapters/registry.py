@@ -15,6 +15,30 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "retriever": {
         "http": "monitor.adapters.retrievers.http:HttpRetriever",
         "local": "monitor.adapters.retrievers.local:LocalRetriever",
+        "pgvector": "monitor.adapters.retrievers.pgvector:PgvectorRetriever",
+        "chroma": "monitor.adapters.retrievers.chroma:ChromaRetriever",
+        "milvus": "monitor.adapters.retrievers.milvus:MilvusRetriever",
+        "lancedb": "monitor.adapters.retrievers.lancedb:LanceDbRetriever",
+        "redis": "monitor.adapters.retrievers.redis:RedisRetriever",
+        "qdrant": "monitor.adapters.retrievers.qdrant:QdrantRetriever",
+        "opensearch": "monitor.adapters.retrievers.opensearch:OpenSearchRetriever",
+        "weaviate": "monitor.adapters.retrievers.weaviate:WeaviateRetriever",
+        "pinecone": "monitor.adapters.retrievers.pinecone:PineconeRetriever",
+        "openapi": "monitor.adapters.retrievers.openapi:OpenApiRetriever",
+        "callable": "monitor.adapters.retrievers.python_callable:CallableRetriever",
+        "process": "monitor.adapters.retrievers.process_lines:ProcessRetriever",
+    },
+    "embedder": {
+        "local": "monitor.adapters.embedders.local:LocalEmbedder",
+        "openai": "monitor.adapters.embedders.openai:OpenAIEmbedder",
+        "http": "monitor.adapters.embedders.http:HttpEmbedder",
+    },
+    "answerer": {
+        "http": "monitor.adapters.answerers.http:HttpAnswerer",
+        "openai": "monitor.adapters.answerers.openai:OpenAIAnswerer",
+    },
+    "judge": {
+        "openai": "monitor.adapters.judges.openai:OpenAIJudge",
     },
     "notifier": {
         "webhook": "monitor.adapters.notifiers.webhook:WebhookNotifier",

@@ -11,6 +11,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from monitor.adapters.exporters.prometheus import CONTENT_TYPE, Metrics, Seen
+from monitor.api import deployments
+from monitor.api.deployments import Declared
 
 _PAGE = """<!doctype html><meta charset="utf-8"><title>recallwatch</title><style>
 body{{font:15px/1.5 system-ui,sans-serif;margin:3rem auto;max-width:60rem;padding:0 1rem;color:#1c2430}}
@@ -23,8 +25,8 @@ _CARD = """<article class="{verdict}"><h2>{target}: {verdict}</h2><p>{summary}<b
 <small>{when}{incident}</small></article>"""
 
 
-def create_app(metrics: Metrics, is_ready: Callable[[], bool]) -> Starlette:
-    """The application; it reads the snapshot and never the database."""
+def create_app(metrics: Metrics, is_ready: Callable[[], bool], declared: Declared | None = None) -> Starlette:
+    """The application. What is scraped or looked at comes from the snapshot and never from the database."""
 
     async def expose(_: Request) -> Response:
         # A family at a time: what a whole fleet shows never stands in memory twice.
@@ -42,7 +44,13 @@ def create_app(metrics: Metrics, is_ready: Callable[[], bool]) -> Starlette:
         return HTMLResponse(_PAGE.format(cards=cards))
 
     return Starlette(
-        routes=[Route("/", overview), Route("/metrics", expose), Route("/healthz", live), Route("/readyz", ready)]
+        routes=[
+            Route("/", overview),
+            Route("/metrics", expose),
+            Route("/healthz", live),
+            Route("/readyz", ready),
+            *(deployments.routes(declared) if declared else ()),
+        ]
     )
 
 

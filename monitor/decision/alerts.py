@@ -27,12 +27,16 @@ _RUNBOOKS = {
 
 _NO_EVIDENCE: dict[str, Any] = {
     "verdict_id": None, "run_ids": [], "baseline_run_ids": [], "advice": "", "method": None, "alpha": None,
-    "fallen": [], "risen": [], "lost_queries": [], "deployment": {}, "next_command": None,
+    "fallen": [], "risen": [], "lost_queries": [], "insights": {}, "deployment": {}, "next_command": None,
 }  # fmt: skip
 _TOLD = (
     "suite", "axis", "stratum", "measure", "baseline_mean", "candidate_mean", "difference", "lower", "upper",
     "p_worse_adjusted", "p_better_adjusted", "n_queries", "n_clusters", "mde",
 )  # fmt: skip
+
+
+_WORDS = {"expected_answers", "answer_before", "answer_now"}
+"""What else in a lost query is words of the user's documents."""
 
 
 def alert_of(
@@ -85,6 +89,7 @@ def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str
         "fallen": [_moved(each) for each in fallen],
         "risen": [_moved(each) for each in risen],
         "lost_queries": [_guarded(each, policy.query_text) for each in verdict.lost_queries],
+        "insights": dict(verdict.insights),
         "deployment": _deployment(change),
         "next_command": _next_command(fallen, change) if state is AlertState.FIRING else None,
     }
@@ -142,6 +147,7 @@ def _deployment(change: Change) -> dict[str, Any]:
         "candidate": change.candidate or None,
         "since": _iso(change.since),
         "declared": change.declared,
+        "cause": change.cause or None,
     }
 
 
@@ -151,7 +157,7 @@ def _guarded(lost: Mapping[str, Any], query_text: QueryText) -> dict[str, Any]:
         return dict(lost)
     text = str(lost.get("query", ""))
     told = f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}" if query_text == "hash" else None
-    return {**lost, "query": told}
+    return {**lost, "query": told} | dict.fromkeys(lost.keys() & _WORDS)
 
 
 def _next_command(fallen: Sequence[Evidence], change: Change) -> str | None:

@@ -7,8 +7,10 @@ from typing import Any
 
 from monitor.model import Measured, Outcome, Pair, Query
 
-_TELLING = ("pair_accuracy", "ndcg@10")
-"""Measures by which a query's loss is told, the first that the suite has."""
+_TELLING = ("pair_accuracy", "ndcg@10", "answer_f1")
+"""Measures by which a query's loss is told, the first that shows any."""
+_LONGEST = 300
+"""Characters of an answer that are shown."""
 
 
 def lost_queries(
@@ -21,8 +23,12 @@ def lost_queries(
 
 
 def _losses(before: Measured, after: Measured) -> list[dict[str, Any]]:
-    measure = next((name for name in _TELLING if name in after.measurements), None)
-    if measure is None or measure not in before.measurements:
+    told = (_losses_by(name, before, after) for name in _TELLING if name in after.measurements)
+    return next(filter(None, told), [])
+
+
+def _losses_by(measure: str, before: Measured, after: Measured) -> list[dict[str, Any]]:
+    if measure not in before.measurements:
         return []
     earlier = dict(zip(before.measurements[measure].query_ids, before.measurements[measure].values, strict=True))
     queries = {query.query_id: query for query in after.suite.queries}
@@ -53,7 +59,18 @@ def _told(query: Query, pair: Pair | None, old: Outcome, new: Outcome) -> dict[s
         "expected": expected[:5],
         "retrieved_before": _first(old),
         "retrieved_now": _first(new),
+        **_answers(query, old, new),
     }
+
+
+def _answers(query: Query, old: Outcome, new: Outcome) -> dict[str, Any]:
+    """What was said before and now, where answers were asked for."""
+    before, now = (
+        each.reply.answer.text[:_LONGEST] if each.reply and each.reply.answer else None for each in (old, new)
+    )
+    if before is None and now is None:
+        return {}
+    return {"expected_answers": list(query.answers[:3]), "answer_before": before, "answer_now": now}
 
 
 def _first(outcome: Outcome, count: int = 3) -> list[str]:

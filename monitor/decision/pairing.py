@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.decision.ruler import answers_out_of_measure
 from monitor.errors import ComparisonError
 from monitor.model import Axis, Floats, Measured, Query
 from monitor.verdict import Policy
@@ -37,6 +38,7 @@ class Paired:
     candidate: Floats
     cluster: NDArray[np.intp]
     cluster_names: tuple[str, ...]
+    query_ids: tuple[str, ...] = ()
 
     @property
     def differences(self) -> Floats:
@@ -62,7 +64,7 @@ def pair(baseline: Measured, candidate: Measured, policy: Policy) -> list[Paired
     """Every measure both runs have, for the whole suite and for each stratum.
 
     A query that failed in either run leaves both. Measures that the policy gates on are marked, except on
-    the control strata.
+    the control strata. Answers are left out where too few of them came back: `unjudged_answers` says so.
 
     Raises ComparisonError if suite, judgements, depth or corpus differ, or the judgements have lost their places.
     """
@@ -70,7 +72,8 @@ def pair(baseline: Measured, candidate: Measured, policy: Policy) -> list[Paired
     refuse_lost_labels(baseline, candidate, policy)
     strata = candidate.suite.strata
     names = (OVERALL, *strata) if len(strata) > 1 else (OVERALL,)
-    measures = [name for name in candidate.measurements if name in baseline.measurements]
+    left_out = answers_out_of_measure(baseline, candidate, policy)
+    measures = [name for name in candidate.measurements if name in baseline.measurements and name not in left_out]
     return [
         paired
         for measure in measures
@@ -144,6 +147,7 @@ def _pair_stratum(
         np.array([after[query.query_id] for query in shared]),
         cluster,
         tuple(names.tolist()),
+        tuple(query.query_id for query in shared),
     )
 
 

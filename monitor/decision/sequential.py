@@ -53,6 +53,32 @@ def noise_floor(replays: Sequence[Mapping[str, float]], shares_changed: Sequence
     return Noise(len(replays), queries, max(shares_changed, default=0.0), deviations, means)
 
 
+def answer_noise(replays: Floats, *, answers: int) -> float:
+    """Standard deviation of the mean score of ``answers`` answers, from a few replays of some of them.
+
+    Models that sample answer anew each time; between two replays only that differs, so that the variance within each
+    query says it all: σ̂² = mean over queries of its sample variance, at the upper 95 % bound of χ² with n(K−1)
+    degrees of freedom.
+
+    Parameters
+    ----------
+    replays
+        Scores, shape (K replays ≥ 2, n queries).
+    answers
+        Answers in a whole run.
+
+    Examples
+    --------
+    >>> round(answer_noise(np.array([[0.0, 1.0], [1.0, 1.0]]), answers=100), 3)
+    0.221
+    """
+    count, queries = replays.shape
+    freedom = queries * (count - 1)
+    variance = float(replays.var(axis=0, ddof=1).mean())
+    bound = freedom / float(stats.chi2.ppf(0.05, freedom))
+    return math.sqrt(variance * bound / answers)
+
+
 def level_of(baseline: float, noise: Noise, series: str) -> tuple[float, int]:
     """The baseline's level and from how many runs it is known.
 

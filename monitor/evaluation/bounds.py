@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from monitor.evaluation.labels import Resolved
 from monitor.evaluation.retrieval import Relevance, evaluate, locate, mrr, parse_measure, recall, success
-from monitor.evaluation.scoring import PAIR_MEASURES, judge, judged_share
+from monitor.evaluation.scoring import UNRANKED, judge, judged_share
 from monitor.model import Floats, Measured, Measurements
 
 Flags = NDArray[np.bool_]
@@ -24,7 +24,7 @@ Flags = NDArray[np.bool_]
 def upper_bounds(measured: Measured) -> dict[str, Measurements]:
     """The upper bound of each rank measure on each scored query. A pair needs no other judgement, and has none."""
     judged = list(_judged(measured).values())
-    names = [name for name in measured.measurements if name not in PAIR_MEASURES]
+    names = [name for name in measured.measurements if name not in UNRANKED]
     if not names:
         return {}
     relevance = locate(judged)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from monitor.errors import ComparisonError
+from monitor.evaluation.answered import ANSWER_MEASURES, measure_answers
 from monitor.evaluation.labels import Resolved, label_states, resolve
 from monitor.evaluation.pairs import mirrored_accuracy, pair_accuracy
 from monitor.evaluation.retrieval import evaluate, locate, parse_measure
@@ -23,10 +24,13 @@ Grades = Mapping[str, int]
 
 PAIR_MEASURES = {"pair_accuracy": pair_accuracy, "mirrored_accuracy": mirrored_accuracy}
 
+UNRANKED = frozenset({*PAIR_MEASURES, *ANSWER_MEASURES})
+"""Measures without a cutoff."""
+
 
 def depth_of(measures: Iterable[str]) -> int:
     """How many hits a probe must ask for so that every measure can be computed."""
-    return max(parse_measure(measure)[1] for measure in measures if measure not in PAIR_MEASURES)
+    return max(parse_measure(measure)[1] for measure in measures if measure not in UNRANKED)
 
 
 def measure(run: Run, suite: Suite, measures: Sequence[str] = REPORTED) -> Measured:
@@ -50,13 +54,15 @@ def measure(run: Run, suite: Suite, measures: Sequence[str] = REPORTED) -> Measu
         if query.is_judged and (ranking := outcomes[query.query_id].ranking) is not None
     }
     judged = judge(suite, rankings)
+    answered, replies = measure_answers(suite, outcomes, is_graded=bool(run.judge))
     return Measured(
         run,
         suite,
         _count(suite, outcomes.values(), len(rankings)),
-        dict(_rank_measurements(judged, measures)) | dict(_pair_measurements(suite, rankings)),
+        dict(_rank_measurements(judged, measures)) | dict(_pair_measurements(suite, rankings)) | answered,
         _judged_share(judged),
         _label_counts(suite, rankings),
+        replies,
     )
 
 

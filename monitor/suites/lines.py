@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +72,15 @@ def text_of(value: Any, name: str, where: str, *, may_be_empty: bool = False) ->
     if "\0" in value:
         raise SuiteError(where, f"{name} has the character U+0000, which no database keeps")
     return value
+
+
+def refer_to_query(query_id: str, queries: Collection[str], where: str) -> None:
+    """Raise SuiteError naming a query that is not there."""
+    if query_id not in queries:
+        raise SuiteError(where, f"unknown query {query_id}: it is not in queries.jsonl")
+
+
+def refer_to_document(doc_id: str, documents: Collection[str] | None, where: str) -> None:
+    """Raise SuiteError naming a document that is not there; None is a corpus that is not known."""
+    if documents is not None and doc_id not in documents:
+        raise SuiteError(where, f"unknown document {doc_id}: it is not in corpus.jsonl")

@@ -2,7 +2,7 @@
 
     <folder>/suite.yaml        title, version, axis, owner, licence, controls, depth     (optional)
     <folder>/corpus.jsonl      {"_id", "title", "text"}                            (optional)
-    <folder>/queries.jsonl     {"_id", "text", "metadata": {"stratum", "cluster", "answers"}}
+    <folder>/queries.jsonl     {"_id", "text", "metadata": {"stratum", "cluster", "answers", "follows"}}
     <folder>/qrels/test.tsv    query-id <tab> corpus-id <tab> score
     <folder>/passages.jsonl    {"query_id", "doc_id", "start", "end", "quote", "grade"}   (optional; then so are qrels)
     <folder>/pairs.jsonl       {"query_id", "satisfying_id", "violating_id", "mirror"}   (optional)
@@ -25,9 +25,10 @@ import orjson
 
 from monitor.decision.pairing import OVERALL
 from monitor.errors import SuiteError
-from monitor.model import Axis, Pair, Query, Suite
+from monitor.model import Axis, Query, Suite
 from monitor.passage import Passage
-from monitor.suites.lines import identifier, label, read_lines, read_text, text_of
+from monitor.suites.lines import identifier, label, read_lines, read_text, refer_to_document, refer_to_query, text_of
+from monitor.suites.pairs import read_pairs
 from monitor.suites.passages import read_passages
 from monitor.yaml_file import TextLoader, read_yaml
 
@@ -70,7 +71,7 @@ def read_suite(folder: Path) -> Suite:
     passages = _read_passages(folder, queries)
     qrels = folder / "qrels" / "test.tsv"
     grades = _read_grades(qrels, queries.keys(), documents) if os.path.lexists(qrels) or not passages else {}
-    pairs = _read_pairs(folder / "pairs.jsonl", queries.keys(), documents)
+    pairs = read_pairs(folder / "pairs.jsonl", queries.keys(), documents)
     judged = tuple(
         _judge(each, grades.get(query_id, {}), passages.get(query_id, ())) for query_id, each in queries.items()
     )
@@ -118,7 +119,16 @@ def digest_of(suite: Suite) -> str:
     controls; not the name, the version, the documents, or the order in which judgements and pairs are written.
     """
     content = [
-        [q.query_id, q.text, q.stratum, q.cluster, sorted(q.grades.items()), q.answers, *map(list, q.passages)]
+        [
+            q.query_id,
+            q.text,
+            q.stratum,
+            q.cluster,
+            sorted(q.grades.items()),
+            q.answers,
+            *map(list, q.passages),
+            *filter(None, [q.follows]),
+        ]
         for q in suite.queries
     ]
     pairs = sorted([p.query_id, p.satisfying_id, p.violating_id, p.mirror_id or ""] for p in suite.pairs)
@@ -172,6 +182,7 @@ def _read_queries(path: Path, *, default_stratum: str) -> dict[str, Query]:
             stratum,
             label(metadata, "cluster", where),
             answers=_answers(metadata, where),
+            follows=_follows(metadata, queries, where),
         )
     if not queries:
         raise SuiteError(str(path), "the suite is empty: it has no query")
@@ -188,8 +199,8 @@ def _read_grades(path: Path, queries: Collection[str], documents: Collection[str
             problem = f"must have 3 columns with tabs between (query-id, corpus-id, score), not {len(fields)}"
             raise SuiteError(where, problem)
         query_id, doc_id, grade = fields
-        _refer_to_query(query_id, queries, where)
-        _refer_to_document(doc_id, documents, where)
+        refer_to_query(query_id, queries, where)
+        refer_to_document(doc_id, documents, where)
         judged = grades.setdefault(query_id, {})
         if doc_id in judged:
             raise SuiteError(where, f"document {doc_id} is judged twice for query {query_id}")
@@ -201,46 +212,6 @@ def _grade(stated: str, where: str) -> int:
     if not _GRADE.fullmatch(stated):
         raise SuiteError(where, f"score {stated!r} must be a whole number from 0 (not relevant) to 999999")
     return int(stated)
-
-
-def _read_pairs(path: Path, queries: Collection[str], documents: Collection[str] | None) -> tuple[Pair, ...]:
-    """The pairs in the order of their queries: it decides under which query a mirrored pair is counted."""
-    pairs: dict[str, Pair] = {}
-    places: dict[str, str] = {}
-    for where, row in read_lines(path) if os.path.lexists(path) else ():
-        pair = _pair(row, where)
-        for query_id in filter(None, (pair.query_id, pair.mirror_id)):
-            _refer_to_query(query_id, queries, where)
-        for doc_id in (pair.satisfying_id, pair.violating_id):
-            _refer_to_document(doc_id, documents, where)
-        if pair.satisfying_id == pair.violating_id:
-            raise SuiteError(where, f"document {pair.satisfying_id} cannot both satisfy and violate the query")
-        if pair.query_id in pairs:
-            raise SuiteError(where, f"query {pair.query_id} has a pair already")
-        pairs[pair.query_id], places[pair.query_id] = pair, where
-    for pair in pairs.values():
-        _check_mirror(pair, pairs, places[pair.query_id])
-    return tuple(pairs[query_id] for query_id in queries if query_id in pairs)
-
-
-def _pair(row: Mapping[str, Any], where: str) -> Pair:
-    query_id, satisfying_id, violating_id = (
-        text_of(row.get(key), key, where) for key in ("query_id", "satisfying_id", "violating_id")
-    )
-    mirror = row.get("mirror")
-    return Pair(query_id, satisfying_id, violating_id, None if mirror is None else text_of(mirror, "mirror", where))
-
-
-def _check_mirror(pair: Pair, pairs: Mapping[str, Pair], where: str) -> None:
-    if pair.mirror_id is None:
-        return
-    mirror = pairs.get(pair.mirror_id)
-    if mirror is None:
-        raise SuiteError(where, f"the mirror {pair.mirror_id} has no pair of its own")
-    if mirror.mirror_id != pair.query_id:
-        raise SuiteError(where, f"the mirror {mirror.query_id} does not name {pair.query_id} as its own mirror")
-    if mirror.satisfying_id != pair.violating_id:
-        raise SuiteError(where, f"the mirror {mirror.query_id} must be satisfied by {pair.violating_id}")
 
 
 def _read_passages(folder: Path, queries: Collection[str]) -> dict[str, list[Passage]]:
@@ -275,14 +246,14 @@ def _refuse_empty_strata(suite: Suite, folder: Path) -> None:
             raise SuiteError(str(qrels if os.path.lexists(qrels) else passages), problem)
 
 
-def _refer_to_query(query_id: str, queries: Collection[str], where: str) -> None:
-    if query_id not in queries:
-        raise SuiteError(where, f"unknown query {query_id}: it is not in queries.jsonl")
-
-
-def _refer_to_document(doc_id: str, documents: Collection[str] | None, where: str) -> None:
-    if documents is not None and doc_id not in documents:
-        raise SuiteError(where, f"unknown document {doc_id}: it is not in corpus.jsonl")
+def _follows(metadata: Mapping[str, Any], above: Mapping[str, Query], where: str) -> str:
+    """The hop before, which stands above, so that no chain bites its tail."""
+    follows = label(metadata, "follows", where)
+    if follows and follows not in above:
+        raise SuiteError(where, f"follows {follows}, which is no query above it")
+    if follows and any(query.follows == follows for query in above.values()):
+        raise SuiteError(where, f"follows {follows}, which another query follows already: a chain does not fork")
+    return follows
 
 
 def _answers(metadata: Mapping[str, Any], where: str) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from monitor import drill
-from monitor.commands import Answer
+from monitor.commands import drill
+from monitor.commands.result import Result
 from monitor.errors import ConfigError
 from tests.conftest import command
 from tests.contract.fakes import SERVICES, Fake, Fault
@@ -23,10 +23,10 @@ def configuration(folder: Path, options: dict[str, Any]) -> Path:
     return path
 
 
-def held(name: str, folder: Path, *states: str, fault: Fault | None = None) -> tuple[list[Answer], Fake]:
+def held(name: str, folder: Path, *states: str, fault: Fault | None = None) -> tuple[list[Result], Fake]:
     """What the command found in each state, and the fake."""
 
-    async def run() -> tuple[list[Answer], Fake]:
+    async def run() -> tuple[list[Result], Fake]:
         async with SERVICES[name].running(*([fault] if fault else [])) as fake:
             path = configuration(folder, fake.options)
             return [await drill.hold(path, "on-call", state) for state in states], fake

@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from monitor.adapters import registry
 from monitor.cli import app
-from monitor.commands import Answer
+from monitor.commands.result import Result
+from monitor.commands.suites import seeded
 from monitor.errors import ConfigError, Reason, RetrieverError, SuiteError
 from monitor.ports import Retriever, Seedable
-from monitor.suite_commands import seeded
 from tests.conftest import started
-from tests.contract.local_server import Answer as Reply
 from tests.contract.local_server import Asked, reply, reset, serving, silence, unused_port
+from tests.contract.local_server import Answer as Reply
 
 LOCAL = {"kind": "local", "corpus": ["x"]}
 DOCUMENTS = [{"id": f"d{n}", "title": f"title {n}", "text": f"text {{id}} {n}"} for n in range(5)]
@@ -211,7 +211,7 @@ def hits(production: str, query: str, namespace: str = "") -> list[str]:
     return [hit["id"] for hit in httpx.post(f"{production}/search", json=asked).json()["hits"]]
 
 
-def load(config: Path, suite: str = "compositional", **kind: bool) -> Answer:
+def load(config: Path, suite: str = "compositional", **kind: bool) -> Result:
     """Run the command."""
     return asyncio.run(seeded(config, suite, "canary", remove=kind.get("remove", False)))
 

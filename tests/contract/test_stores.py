@@ -12,7 +12,7 @@ import pytest
 
 from monitor.adapters.stores.memory import MemoryStore
 from monitor.adapters.stores.postgres import PostgresStore
-from monitor.cycle import Plan, decide
+from monitor.deciding import decide
 from monitor.decision.incidents import advance
 from monitor.decision.routing import OnCall
 from monitor.errors import Reason, StoreError
@@ -21,8 +21,9 @@ from monitor.incident import Change, Incident, IncidentKind, IncidentStatus, Res
 from monitor.model import Axis, Failure, Measured, Outcome, Pair, Query, Ranking, Run, RunStatus, Suite
 from monitor.paging import page
 from monitor.passage import Manner, Passage, Quoted, Sources
-from monitor.ports import Store
+from monitor.plan import Plan
 from monitor.report import verdict_to_dict
+from monitor.store import Store
 from monitor.suites.reading import digest_of
 from monitor.verdict import Alert, AlertState, Baseline, Look, Policy, Swap, Verdict, VerdictName
 

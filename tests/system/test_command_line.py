@@ -89,6 +89,38 @@ def test_a_drop_is_found_against_the_promoted_baseline(project: Path, retriever:
     assert listed["baselines"][0]["promoted_by"] == "ada"
 
 
+def test_two_live_targets_are_compared_side_by_side(retriever: str, xquad: Path, tmp_path: Path) -> None:
+    """Asked the same queries at the same time, a target equals itself, and a worse one is refused."""
+    with started("tests/word_retriever.py", str(xquad)) as other:
+        arguments = ("compare", "--baseline", f"{retriever}/search", "--candidate", f"{other['url']}/search")
+        same = command(*arguments, "--suite", str(xquad), "--json", cwd=tmp_path)
+        assert json.loads(same.stdout)["verdict"] == "passed"
+        httpx.post(f"{other['url']}/break", json={"share": 0.3})
+        worse = json.loads(command(*arguments, "--suite", str(xquad), "--json", cwd=tmp_path, check=1).stdout)
+    assert worse["verdict"] == "regressed"
+    assert [run["target"] for run in worse["runs"]] == [f"{retriever}/search", f"{other['url']}/search"]
+    assert all(run["counts"]["scored"] == 1190 for run in worse["runs"])
+
+
+def test_compare_says_what_it_needs(tmp_path: Path) -> None:
+    """Half an order is refused in words that complete it."""
+    done = command("compare", "one-run", cwd=tmp_path, check=2)
+    assert "give either two run ids, or --baseline, --candidate and at least one --suite" in done.stderr
+
+
+def test_a_deployment_is_declared_from_the_command_line(project: Path) -> None:
+    """What is served from now on is kept with who said so, and names the next run."""
+    declare = ("deploy", "model-7", "--target", "docs", "--by", "ada", "--detail", "commit=4f2c", "--json")
+    declared = json.loads(command(*declare, cwd=project).stdout)["declared"]
+    assert (declared["name"], declared["declared_by"], declared["detail"]) == ("model-7", "ada", {"commit": "4f2c"})
+    found = json.loads(command("run", "--target", "docs", "--suite", "xquad", "--json", cwd=project).stdout)
+    assert found["runs"][0]["deployment"] == "model-7"
+    assert (
+        "no target is called nowhere"
+        in command("deploy", "x", "--target", "nowhere", "--by", "ada", cwd=project, check=2).stderr
+    )
+
+
 def test_another_version_of_a_suite_is_not_comparable(project: Path, xquad: Path) -> None:
     """When the ruler moved, the verdict is invalid and the exit code says so."""
     run = ("run", "--target", "docs", "--json")

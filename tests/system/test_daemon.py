@@ -83,6 +83,44 @@ def test_a_silent_swap_is_paged_once_and_resolved_after_the_rollback(
     tell(story)
 
 
+def test_a_declared_deployment_is_probed_at_once_under_its_name(retriever: str, xquad: Path, postgres_url: str) -> None:
+    """Between two daily cycles a pipeline says what is served now: it is measured, and the swap is a declared one."""
+    config = {
+        "storage": {"url": postgres_url},
+        "targets": {"docs": {"retriever": {"kind": "http", "url": f"{retriever}/search"}}},
+        "suites": {"xquad": {"path": str(xquad)}},
+        "schedules": {"daily": {"target": "docs", "suites": ["xquad"], "every": "1d"}},
+        "server": {"port": 0, "token": "a-token"},
+    }
+
+    async def story() -> None:
+        async with (
+            serving(wiring.assemble(validate(Config, config, where=""))) as daemon,
+            httpx.AsyncClient() as client,
+        ):
+            await _until(lambda: "daily" in daemon.timetable.reports)
+            await client.post(f"{retriever}/break", json={"share": 0.3})
+            declared = await client.post(
+                f"{daemon.url}/api/v1/deployments",
+                json={"target": "docs", "name": "model-2"},
+                headers={"authorization": "Bearer a-token"},
+            )
+            assert declared.status_code == 201
+            await _until(lambda: daemon.timetable.reports["daily"].swaps)
+            (swap,) = daemon.timetable.reports["daily"].swaps
+            assert swap.declared
+            assert daemon.timetable.reports["daily"].measured[0].run.deployment == "model-2"
+            await client.post(f"{retriever}/break", json={"share": 0.0})
+
+    asyncio.run(story())
+
+
+async def _until(done: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not done():  # noqa: ASYNC110 - there is no event for a report
+            await asyncio.sleep(0.05)
+
+
 def test_promtool_accepts_the_metrics_of_a_live_daemon(tell: Callable[[Story], None], retriever: str) -> None:
     """After a regression `promtool check metrics` finds nothing wrong with /metrics."""
 

@@ -91,7 +91,12 @@ async def _tell(found: Told, folder: Path, suites: dict[str, Path], retriever: s
 async def _daemon(database: str, suites: dict[str, Path], retriever: str) -> AsyncIterator[Daemon]:
     config = {
         "storage": {"url": database},
-        "targets": {"docs": {"retriever": {"kind": "http", "url": f"{retriever}/search"}}},
+        "targets": {
+            "docs": {
+                "retriever": {"kind": "http", "url": f"{retriever}/search"},
+                "answerer": {"kind": "http", "url": f"{retriever}/answer"},
+            }
+        },
         "suites": {name: {"path": str(path)} for name, path in suites.items()},
         "schedules": {"often": {"target": "docs", "suites": list(suites), "every": "500ms"}},
         "notifiers": {"nobody": {"kind": "webhook", "url": f"http://127.0.0.1:{free_port()}", "secret": SECRET}},

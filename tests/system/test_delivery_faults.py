@@ -16,7 +16,7 @@ from monitor.adapters.stores.postgres import PostgresStore
 from monitor.delivery import LEASE_S, Courier
 from monitor.errors import NotifierError, Reason
 from monitor.incident import Incident, IncidentStatus
-from monitor.ports import Store
+from monitor.store import Store
 from monitor.verdict import Alert, AlertState
 
 pytestmark = pytest.mark.slow

@@ -10,10 +10,11 @@ import pytest
 
 from monitor import wiring
 from monitor.adapters import registry
-from monitor.config import Config, PolicyOptions, Section, Server, read_config, validate
+from monitor.config import Config, Section, Server, read_config, validate
 from monitor.decision.routing import Labels
 from monitor.errors import ConfigError, SuiteError
 from monitor.incident import Severity
+from monitor.judging import PolicyOptions
 from monitor.model import Axis
 from monitor.schedule import trigger_of
 from monitor.section import parse_duration

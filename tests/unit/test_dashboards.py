@@ -55,7 +55,7 @@ def test_there_is_no_dashboard_that_no_code_writes() -> None:
 def test_uids_are_stable_and_unique() -> None:
     """Links from pages and messages keep working: these names are a promise."""
     uids = [json.loads(text_of(name))["uid"] for name in DASHBOARDS]
-    assert uids == ["recallwatch-overview", "recallwatch-target", "recallwatch-evidence", "recallwatch-daemon"]
+    assert uids == [f"recallwatch-{name}" for name in ("overview", "target", "evidence", "answers", "daemon")]
 
 
 def test_a_provisioned_dashboard_cannot_be_edited(page: Page) -> None:

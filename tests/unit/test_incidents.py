@@ -462,6 +462,7 @@ def test_an_alert_is_enough_to_act_on():
         "candidate": "minilm-v2",
         "since": NOON.isoformat(),
         "declared": True,
+        "cause": None,
     }
     assert (data["severity"], data["owner"], data["method"]) == ("critical", "search", "cluster-sign-flip")
     assert data["next_command"] == "recallwatch compare run-before run-after"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.cycle import weigh
+from monitor.deciding import weigh
 from monitor.decision.judgement import Judgement
 from monitor.evaluation.quotes import look_for_quotes
 from monitor.evaluation.scoring import fingerprint, measure

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from monitor import suite_power, wiring
+from monitor import wiring
 from monitor.adapters.stores.memory import MemoryStore
-from monitor.commands import Answer
+from monitor.commands import power
+from monitor.commands.power import Wanted
+from monitor.commands.result import Result
 from monitor.decision.pairing import OVERALL, Paired, pair
 from monitor.decision.power import (
     CORRELATION,
@@ -28,7 +30,6 @@ from monitor.decision.significance import standard_error
 from monitor.errors import ConfigError, StoreError, SuiteError
 from monitor.evaluation.scoring import measure
 from monitor.model import Axis, Measured, RunStatus
-from monitor.suite_power import Wanted
 from monitor.suites.difficulty import Difficulties, Difficulty, read_difficulties, write_difficulties
 from monitor.suites.reading import read_suite
 from monitor.verdict import Policy
@@ -140,14 +141,14 @@ def folder(tmp_path: Path) -> Path:
     return suite
 
 
-def detectable(answer: Answer) -> dict[tuple[str, str], dict[str, object]]:
+def detectable(answer: Result) -> dict[tuple[str, str], dict[str, object]]:
     """Stratum and measure to what is told of it, of the first suite."""
     return {(each["stratum"], each["measure"]): each for each in answer.data["suites"][0]["detectable"]}
 
 
-def ask(folder: Path, **wanted: object) -> Answer:
+def ask(folder: Path, **wanted: object) -> Result:
     """What is told without a configuration."""
-    return asyncio.run(suite_power.power(Path("recallwatch.yaml"), [str(folder)], Wanted(**wanted)))
+    return asyncio.run(power.power(Path("recallwatch.yaml"), [str(folder)], Wanted(**wanted)))
 
 
 def test_with_nothing_known_the_assumptions_are_stated(folder, tmp_path, monkeypatch):
@@ -156,7 +157,8 @@ def test_with_nothing_known_the_assumptions_are_stated(folder, tmp_path, monkeyp
     answer = ask(folder)
     assert "assumptions" in answer.data["suites"][0]["variance_from"]
     found = detectable(answer)
-    assert set(found) == {(s, m) for s in (OVERALL, "s0", "s1") for m in Policy().gating[Axis.BROAD]}
+    measures = set(Policy().gating[Axis.BROAD]) - {"answer_f1"}  # the suite has no reference answer
+    assert set(found) == {(stratum, measure) for stratum in (OVERALL, "s0", "s1") for measure in measures}
     row = found[OVERALL, "ndcg@10"]
     assert (row["n_queries"], row["n_clusters"], row["baseline_mean"], row["mde_relative"]) == (40, 20, None, None)
     json.dumps(answer.data, allow_nan=False)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monitor.errors import Reason, RetrieverError, StoreError
 from monitor.model import Outcome, Query, Ranking
 from monitor.ports import Retriever
-from monitor.replay import PATIENCE_S, probe, replay
+from monitor.replay import PATIENCE_S, Asked, probe, replay
 
 PASSING = tuple(reason for reason in Reason if reason.is_worth_retrying)
 LASTING = tuple(reason for reason in Reason if not reason.is_worth_retrying)
@@ -71,11 +71,9 @@ def replayed(
     async def run() -> tuple[Outcome, ...]:
         return await replay(
             queries,
-            retriever,
-            depth=depth,
+            Asked(retriever, depth, attempts=attempts),
             keep=kept,
             watch=lambda outcome: watched.append(outcome.query_id),
-            attempts=attempts,
         )
 
     return asyncio.run(run()), kept, watched
@@ -223,7 +221,7 @@ def test_a_store_that_refuses_ends_the_run(monkeypatch):
     retriever = Slow(concurrency=2)
     queries = [query(number) for number in range(500)]
     with pytest.raises(StoreError, match="the disk is full"):
-        asyncio.run(replay(queries, retriever, depth=1, keep=refuse, watch=lambda _: None))
+        asyncio.run(replay(queries, Asked(retriever, 1), keep=refuse, watch=lambda _: None))
     assert retriever.asked.total() < 100
 
 
@@ -234,7 +232,7 @@ def test_a_store_that_refuses_the_last_batch_ends_the_run_too():
         raise StoreError("the disk is full")
 
     with pytest.raises(StoreError, match="the disk is full"):
-        asyncio.run(replay([query(1)], ScriptedRetriever(), depth=1, keep=refuse, watch=lambda _: None))
+        asyncio.run(replay([query(1)], Asked(ScriptedRetriever(), 1), keep=refuse, watch=lambda _: None))
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 64])
@@ -251,7 +249,7 @@ def test_a_cancelled_replay_asks_no_more():
 
     async def run() -> int:
         work = asyncio.create_task(
-            replay([query(n) for n in range(100_000)], retriever, depth=1, keep=Kept(), watch=lambda _: None)
+            replay([query(n) for n in range(100_000)], Asked(retriever, 1), keep=Kept(), watch=lambda _: None)
         )
         await asyncio.sleep(0.05)
         work.cancel()

@@ -11,10 +11,11 @@ import pytest
 from monitor.adapters.exporters.prometheus import Metrics
 from monitor.adapters.stores.memory import MemoryStore
 from monitor.config import Schedule
-from monitor.cycle import Plan, World
+from monitor.cycle import World
 from monitor.decision.routing import OnCall
 from monitor.errors import ConfigError, Reason, RetrieverError
-from monitor.model import Axis, Query, Ranking, RunStatus, Suite
+from monitor.model import Axis, Query, Ranking, Run, RunStatus, Suite
+from monitor.plan import Plan
 from monitor.schedule import Timetable, trigger_of
 from monitor.verdict import AlertState, Baseline, Policy, VerdictName
 from monitor.watchdog import Watchdog, Watched
@@ -203,6 +204,31 @@ def test_the_first_cycles_run_at_once():
         "staging": VerdictName.INCONCLUSIVE,
     }
     assert b'recallwatch_recall_ratio{axis="broad",k="5",role="candidate"' in table.metrics.render()
+
+
+def test_a_target_that_changed_is_probed_at_once_and_the_others_are_not():
+    """Whoever declares a deployment need not wait an hour; a cycle under way is followed by another."""
+    store = MemoryStore()
+
+    async def run() -> None:
+        table = timetable(store, production=Echo(delay_s=0.05), staging=Echo())
+        scheduler = table.start()
+        await _until(
+            lambda: "staging" in table.reports and any(run.target == "production" for run in store.runs.values())
+        )
+        table.hurry("production")  # while its first cycle is under way
+        await _until(lambda: len(_finished(store, "production")) == 2)
+        table.hurry("production")  # while it rests
+        await _until(lambda: len(_finished(store, "production")) == 3)
+        scheduler.shutdown(wait=False)
+        await table.stop()
+
+    asyncio.run(run())
+    assert len(_finished(store, "staging")) == 1
+
+
+def _finished(store: MemoryStore, target: str) -> list[Run]:
+    return [run for run in store.runs.values() if run.target == target and run.status is RunStatus.FINISHED]
 
 
 def test_a_cycle_that_breaks_is_counted_and_the_others_go_on():

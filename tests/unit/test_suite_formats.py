@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.adapters.stores.postgres import PostgresStore
+from monitor.commands.suites import Wishes, exported, imported, run_exported
 from monitor.errors import Reason, SuiteError
 from monitor.model import Failure, Outcome, Qrel, Ranking, RunStatus
-from monitor.suite_commands import Wishes, exported, imported, run_exported
 from monitor.suites import formats
 from monitor.suites.formats import FORMATS, beir, trec_run
 from monitor.suites.formats.collection import Answer, Collection, Destination, Document, Sources, Span, Topic

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from monitor.commands.suites import linted
 from monitor.evaluation.quotes import normalise
 from monitor.model import Axis, Pair, Query, Suite
 from monitor.passage import Passage
-from monitor.suite_commands import linted
 from monitor.suites.linting import Finding, Severity, lint
 from monitor.suites.reading import Document
 from monitor.suites.similarity import Neighbourhood, alike, jaccard, shingles

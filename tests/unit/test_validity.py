@@ -4,12 +4,21 @@ import math
 from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree as Xml
 
+import numpy as np
 import pytest
 
-from benchmarks.validity.agreement import COUNTERPARTS, agreement, mean_of_groups, rank_correlation, shares
+from benchmarks.validity.agreement import (
+    COUNTERPARTS,
+    agreement,
+    correlation_interval,
+    mean_of_groups,
+    rank_correlation,
+    shares,
+)
 from benchmarks.validity.finetuning import Recipe
 from benchmarks.validity.page import goals, page
 from benchmarks.validity.questions import questions
+from benchmarks.validity.resampling import resampled_changes, sample
 from benchmarks.validity.scatter import scatter
 from benchmarks.validity.scores import BROAD, COMPARISONS, PUBMEDQA, RANK, SIMILARITY, TRIPLETS, XQUAD
 from benchmarks.validity.study import Study, Swap
@@ -60,6 +69,28 @@ def test_a_goal_is_met_only_by_order_and_sign_together():
     assert (good.met, shifted.met) == (True, False)
 
 
+def test_the_interval_is_that_of_the_other_samples():
+    """Samples that all agree leave no doubt; one half in the opposite order leaves every doubt."""
+    ours = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
+    assert correlation_interval(ours, 10 * ours) == pytest.approx((1.0, 1.0))
+    low, high = correlation_interval(ours, ours * [1.0, -1.0])
+    assert low < -0.8
+    assert high > 0.8
+
+
+def test_whole_clusters_are_drawn_again():
+    """The error of a mean is that of independent clusters, however many queries each of them has."""
+    n_clusters, size = 400, 5
+    rng = np.random.default_rng(1)
+    drops = rng.normal(size=n_clusters)
+    names = [("", f"c{cluster}") for cluster in range(n_clusters) for _ in range(size)]
+    before = sample((*name, 0.0) for name in names)
+    after = sample((*name, drop) for name, drop in zip(names, np.repeat(drops, size), strict=True))
+    (changes,) = resampled_changes(before, [after], rng)
+    assert changes.std() == pytest.approx(drops.std() / np.sqrt(n_clusters), rel=0.1)
+    assert changes.mean() == pytest.approx(drops.mean(), abs=0.02)
+
+
 def test_each_category_counts_the_same():
     """A mean over categories does not follow the largest of them."""
     found = shares([*[("large", True)] * 98, ("small", False), ("small", True)])
@@ -107,7 +138,8 @@ def study(*, name: VerdictName = VerdictName.PASSED, broad: float = -0.05) -> St
         for each, (kind, by) in strengths.items()
     ]
     sizes = dict.fromkeys(("broad", "compositional", XQUAD, PUBMEDQA, "triplets"), 100)
-    return Study(dict.fromkeys(every, 0.5), swaps, sizes)
+    resampled = np.array([[0.0, 0.0], [-0.05, -0.04], [-0.1, -0.08]])
+    return Study(dict.fromkeys(every, 0.5), swaps, sizes, dict.fromkeys(SERIES, resampled))
 
 
 def test_a_missed_goal_is_said_to_be_missed():

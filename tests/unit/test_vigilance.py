@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.adapters.stores.memory import MemoryStore
-from monitor.cycle import Plan, World, run_cycle
+from monitor.cycle import World, run_cycle
 from monitor.decision.routing import OnCall
 from monitor.model import Axis, Query, Ranking, Suite
+from monitor.plan import Plan
 from monitor.verdict import Baseline, Policy, VerdictName
 
 N_QUERIES = 200
@@ -91,6 +92,19 @@ def test_a_noisy_target_is_replayed_as_the_policy_says_and_its_floor_is_kept():
     assert 0 < noise.deviations["overall/mrr@10"] < 0.03
     service.cycle()
     assert service.target.asked == 2 * N_QUERIES + 500 + 24 * N_QUERIES
+
+
+def test_a_second_swap_is_judged_by_itself_as_well():
+    """Against the baseline the sum of two steps shows; against what was served before, the last step alone."""
+    service = Service(Target(1, noise=0.0))
+    service.cycle()
+    service.target.lost = 0.2
+    assert "run_before" not in service.cycle().verdict.insights
+    service.target.lost = 0.0
+    verdict = service.cycle().verdict
+    assert verdict.name is VerdictName.PASSED
+    assert verdict.insights["run_before"]["verdict"] != "regressed"
+    assert verdict.insights["run_before"]["runs"]["suite"][0] == service.store.verdicts[1].run_ids[0]
 
 
 def test_noise_alone_is_neither_a_swap_nor_a_look():

@@ -7,11 +7,11 @@ import pytest
 
 from monitor.adapters.stores.memory import MemoryStore
 from monitor.config import Schedule
-from monitor.cycle import Plan
 from monitor.decision.routing import OnCall
 from monitor.errors import StoreError
 from monitor.incident import Incident, IncidentKind, IncidentStatus
 from monitor.model import Axis, Query, Suite
+from monitor.plan import Plan
 from monitor.schedule import silence_allowed_s
 from monitor.verdict import Alert, AlertState, Policy
 from monitor.watchdog import GRACE_S, Watchdog, Watched

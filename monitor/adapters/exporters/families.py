@@ -13,12 +13,14 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from monitor.evaluation.answered import ANSWER_MEASURES
 from monitor.evaluation.scoring import stratum_means
 from monitor.model import Measured
 from monitor.verdict import Evidence, Swap, Verdict, VerdictName
 
 _RUN = ("target", "suite")
 _LABELS = (*_RUN, "axis", "stratum", "k", "role")
+_ANSWER_LABELS = (*_RUN, "axis", "stratum", "scorer", "role")
 _DIFFERENCE_LABELS = (*_RUN, "axis", "stratum", "measure")
 
 FAMILIES: dict[str, tuple[str, str]] = {
@@ -34,6 +36,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
         "recallwatch_mirrored_accuracy_ratio",
         "Share of mirrored pairs with both queries right; chance is one quarter.",
     ),
+    "answer": ("recallwatch_answer_score_ratio", "Score of the answers, mean over queries with a reference answer."),
 }
 
 Block = Mapping[str, bytes]
@@ -64,7 +67,7 @@ def headers() -> Mapping[str, bytes]:
 
 def empty() -> list[Metric]:
     """Every family that a cycle fills, without a sample."""
-    return [*_verdicts(()), *_runs(()), *_measures(()), *_differences(())]
+    return [*_verdicts(()), *_runs(()), *_measures(()), *_differences(()), *_insights(())]
 
 
 def verdict_block(seen: Seen) -> Block:
@@ -75,7 +78,7 @@ def verdict_block(seen: Seen) -> Block:
 def run_block(seen: Seen, measured: Measured) -> Block:
     """What a cycle says about one of its suites."""
     shown = ((seen, measured),)
-    return _lines((*_runs(shown), *_measures(shown), *_differences(shown)))
+    return _lines((*_runs(shown), *_measures(shown), *_differences(shown), *_insights(shown)))
 
 
 class _Alone(Collector):
@@ -127,6 +130,11 @@ def _runs(shown: Iterable[tuple[Seen, Measured]]) -> Iterator[Metric]:
     judged = GaugeMetricFamily(
         "recallwatch_judged_ratio", "Share of retrieved documents with a judgement.", labels=_RUN
     )
+    answers = GaugeMetricFamily(
+        "recallwatch_run_answers",
+        "Where the answers of the last run went; those abstained, empty and ungraded are among those scored.",
+        labels=(*_RUN, "outcome"),
+    )
     deployment = InfoMetricFamily("recallwatch_deployment", "What the target serves.", labels=_RUN)
     for seen, measured in shown:
         labels, counts = (seen.verdict.target, measured.suite.name), measured.counts
@@ -137,22 +145,36 @@ def _runs(shown: Iterable[tuple[Seen, Measured]]) -> Iterator[Metric]:
             queries.add_metric((*labels, outcome), count)
         if math.isfinite(measured.judged_share):
             judged.add_metric(labels, measured.judged_share)
+        if measured.replies is not None:
+            for outcome in ("scored", "failed", "abstained", "empty", "ungraded"):
+                answers.add_metric((*labels, outcome), getattr(measured.replies, outcome))
         deployment.add_metric(labels, {"deployment": measured.run.deployment[:64]})
-    yield from (coverage, floor, margin, queries, judged, deployment)
+    yield from (coverage, floor, margin, queries, judged, answers, deployment)
 
 
 def _measures(shown: Iterable[tuple[Seen, Measured]]) -> Iterator[Metric]:
-    families = {name: GaugeMetricFamily(metric, text, labels=_LABELS) for name, (metric, text) in FAMILIES.items()}
+    families = {
+        name: GaugeMetricFamily(metric, text, labels=_ANSWER_LABELS if name == "answer" else _LABELS)
+        for name, (metric, text) in FAMILIES.items()
+    }
     for seen, measured in shown:
         target, suite = seen.verdict.target, measured.suite
         for stratum, measure, value in stratum_means(measured):
-            family, _, k = measure.partition("@")
-            families[family].add_metric((target, suite.name, suite.axis, stratum, k, "candidate"), value)
+            family, cutoff = _family(measure)
+            families[family].add_metric((target, suite.name, suite.axis, stratum, cutoff, "candidate"), value)
         for evidence in seen.evidence_of(suite.name):
-            family, _, k = evidence.measure.partition("@")
-            labels = (target, suite.name, suite.axis, evidence.stratum, k, "baseline")
+            family, cutoff = _family(evidence.measure)
+            labels = (target, suite.name, suite.axis, evidence.stratum, cutoff, "baseline")
             families[family].add_metric(labels, evidence.baseline_mean)
     yield from families.values()
+
+
+def _family(measure: str) -> tuple[str, str]:
+    """The family of a measure, and what tells it from the others in the family: its cutoff or its scorer."""
+    if measure in ANSWER_MEASURES:
+        return "answer", measure.removeprefix("answer_")
+    family, _, cutoff = measure.partition("@")
+    return family, cutoff
 
 
 def _differences(shown: tuple[tuple[Seen, Measured], ...]) -> Iterator[Metric]:
@@ -171,6 +193,37 @@ def _differences(shown: tuple[tuple[Seen, Measured], ...]) -> Iterator[Metric]:
                 if math.isfinite(value):
                     gauge.add_metric(_labels_of(seen.verdict.target, evidence), value)
         yield gauge
+
+
+def _insights(shown: Iterable[tuple[Seen, Measured]]) -> Iterator[Metric]:
+    share = GaugeMetricFamily(
+        "recallwatch_answer_attribution_ratio",
+        "Part of the change of the answers that a component explains; the parts add up to the change.",
+        labels=(*_RUN, "scorer", "component"),
+    )
+    room = GaugeMetricFamily(
+        "recallwatch_headroom_ratio",
+        "Share of queries by where the last evidence they need lies, against the contexts that the answerer reads.",
+        labels=(*_RUN, "zone"),
+    )
+    chain = GaugeMetricFamily(
+        "recallwatch_chain_loss_ratio",
+        "Relative loss against the baseline of whole chains, and of their single hops.",
+        labels=(*_RUN, "of"),
+    )
+    for seen, measured in shown:
+        labels = (seen.verdict.target, measured.suite.name)
+        found = seen.verdict.insights.get(measured.suite.name, {})
+        for told in found.get("attribution", ()):
+            for each in told["shares"]:
+                scorer = told["measure"].removeprefix("answer_")
+                share.add_metric((*labels, scorer, each["name"]), each["difference"])
+        for zone, value in ((found.get("headroom") or {}).get("shares") or {}).items():
+            room.add_metric((*labels, zone), value)
+        for of in ("hop", "chain"):
+            if (lost := (found.get("chains") or {}).get(f"{of}_loss")) is not None:
+                chain.add_metric((*labels, of), lost)
+    yield from (share, room, chain)
 
 
 def _labels_of(target: str, evidence: Evidence) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from monitor.adapters.notifiers.message import one_line, plain_text, render
-from monitor.adapters.notifiers.secret import read_optional
+from monitor.adapters.secret import read_optional
 from monitor.config import Duration, Section
 from monitor.errors import NotifierError, Reason
 from monitor.verdict import Alert

@@ -10,7 +10,7 @@ import httpx
 from pydantic import Field, SecretStr, model_validator
 
 from monitor.adapters import transport
-from monitor.adapters.notifiers.secret import read_one, read_optional
+from monitor.adapters.secret import read_one, read_optional
 from monitor.config import Duration, Section
 from monitor.errors import NotifierError
 

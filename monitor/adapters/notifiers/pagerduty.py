@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, model_validator
 from monitor.adapters import transport
 from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions
 from monitor.adapters.notifiers.message import Message, clip, fit, render
-from monitor.adapters.notifiers.secret import read_one
+from monitor.adapters.secret import read_one
 from monitor.verdict import Alert, Swap
 
 _LONGEST_KEY, _LONGEST_SUMMARY, _LARGEST_EVENT = 255, 1_024, 512 * 1_024

@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, model_validator
 from monitor.adapters import transport
 from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions, bearer, check_address
 from monitor.adapters.notifiers.message import Link, Message, Part, clip, fit, render
-from monitor.adapters.notifiers.secret import read_one
+from monitor.adapters.secret import read_one
 from monitor.errors import NotifierError, Reason
 from monitor.verdict import Alert
 

@@ -12,7 +12,7 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from monitor.adapters import transport
 from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions
-from monitor.adapters.notifiers.secret import read_one
+from monitor.adapters.secret import read_one
 from monitor.verdict import Alert
 
 

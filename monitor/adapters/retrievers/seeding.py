@@ -5,19 +5,17 @@ A list of one item that names ``{id}``, ``{title}`` or ``{text}`` is repeated fo
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
 
 import httpx
-import orjson
 from pydantic import Field, model_validator
 
-from monitor.adapters import transport
+from monitor.adapters import json_http, transport
 from monitor.config import Section
-from monitor.errors import ConfigError, Reason, RetrieverError
+from monitor.errors import ConfigError, RetrieverError
 
 Document = Mapping[str, str]
 """With ``id``, ``title`` and ``text``."""
@@ -87,17 +85,7 @@ async def remove(unseed: UnseedOptions, client: httpx.AsyncClient, timeout_s: fl
 
 async def _send(client: httpx.AsyncClient, method: str, url: str, body: Any, timeout_s: float) -> None:
     address, credentials = transport.split_credentials(url)
-    content = None if body is None else orjson.dumps(body)
-    try:
-        async with asyncio.timeout(timeout_s):
-            response = await client.request(method, address, content=content, headers=credentials)
-    except transport.FAILURES as error:
-        described = transport.describe(error, timeout_s=timeout_s)
-        raise RetrieverError(transport.reason_of(error), described) from error
-    reason = transport.reason_of_status(response.status_code)
-    if reason is not None:
-        hint = ": check the credentials" if reason is Reason.UNAUTHORISED else ""
-        raise RetrieverError(reason, f"HTTP {response.status_code}{hint}")
+    await json_http.send(client, method, address, body, timeout_s=timeout_s, headers=credentials)
 
 
 def _fill(value: Any, batch: Sequence[Document]) -> Any:

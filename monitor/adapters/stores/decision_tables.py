@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from sqlalchemy import Select, insert, select, update
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from monitor.adapters.stores import rows, schema
 from monitor.adapters.stores.incident_tables import IncidentTables, OvertakenError, keep_incident
 from monitor.incident import Incident
-from monitor.verdict import Alert, Baseline, Swap, Verdict
+from monitor.verdict import Alert, Baseline, Deployment, Swap, Verdict
 from monitor.vigil import Vigil
 
 
@@ -55,6 +55,17 @@ class DecisionTables(IncidentTables):
         state = rows.vigil_to_json(vigil)
         added = upsert(schema.vigil).values(target=target, suite_name=suite_name, state=state)
         await self._execute(added.on_conflict_do_update(index_elements=["target", "suite_name"], set_={"state": state}))
+
+    async def save_deployment(self, deployment: Deployment) -> None:
+        """Keep what a target is said to serve from now on."""
+        await self._execute(insert(schema.deployment).values(asdict(deployment)))
+
+    async def deployments(self, target: str | None = None, limit: int = 50) -> list[Deployment]:
+        """What targets were said to serve, newest first."""
+        table = schema.deployment
+        query = select(table).order_by(table.c.declared_at.desc(), table.c.deployment_id.desc()).limit(limit)
+        found = await self._all(query if target is None else query.where(table.c.target == target))
+        return [Deployment(**{each.name: row[each.name] for each in fields(Deployment)}) for row in found]
 
     async def save_swap(self, swap: Swap) -> None:
         """Keep that what a target serves has changed."""

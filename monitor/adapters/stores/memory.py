@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monitor.adapters.stores.memory_incidents import MemoryIncidents
+from monitor.answer import Grades
 from monitor.errors import StoreError
 from monitor.incident import Incident
 from monitor.model import Measured, Measurements, Outcome, Run, RunStatus, Suite
-from monitor.verdict import Alert, Baseline, Swap, Verdict
+from monitor.verdict import Alert, Baseline, Deployment, Swap, Verdict
 from monitor.vigil import Vigil
 
 
@@ -25,7 +26,9 @@ class MemoryStore(MemoryIncidents):
     promoted: list[Baseline] = field(default_factory=list)
     vigils: dict[tuple[str, str], Vigil] = field(default_factory=dict)
     swaps: list[Swap] = field(default_factory=list)
+    declared: list[Deployment] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    grades: dict[tuple[str, str], tuple[Grades, int, datetime]] = field(default_factory=dict)
     errors: int = 0
 
     async def open(self) -> None:
@@ -64,6 +67,26 @@ class MemoryStore(MemoryIncidents):
         self._refuse_closed(run_id)
         self.runs[run_id] = replace(measured.run, outcomes=(), status=RunStatus.FINISHED)
         self.measurements[run_id] = measured.measurements
+
+    async def save_grades(self, run_id: str, grades: Mapping[str, Grades]) -> None:
+        """Keep what the judge said of the answers of a run."""
+        kept = self.outcomes[run_id]
+        for query_id, given in grades.items():
+            reply = kept[query_id].reply
+            if reply is not None:
+                kept[query_id] = replace(kept[query_id], reply=replace(reply, grades=given))
+
+    async def known_grades(self, judge: str, keys: Sequence[str]) -> dict[str, Grades]:
+        """Grades that this judge gave before, by key."""
+        return {key: self.grades[judge, key][0] for key in keys if (judge, key) in self.grades}
+
+    async def keep_grade(self, key: str, grades: Grades, requests: int, at: datetime) -> None:
+        """Keep a grade under its key, and how many requests it took."""
+        self.grades[grades.judge, key] = grades, requests, at
+
+    async def count_judge_requests(self, judge: str, since: datetime) -> int:
+        """Requests made of a judge since then."""
+        return sum(requests for (by, _), (_, requests, at) in self.grades.items() if by == judge and at >= since)
 
     def _refuse_closed(self, run_id: str) -> None:
         if run_id not in self.runs or self.runs[run_id].status is not RunStatus.RUNNING:
@@ -116,6 +139,20 @@ class MemoryStore(MemoryIncidents):
     async def save_vigil(self, target: str, suite_name: str, vigil: Vigil) -> None:
         """Remember it until the next cycle."""
         self.vigils[target, suite_name] = vigil
+
+    async def save_deployment(self, deployment: Deployment) -> None:
+        """Keep what a target is said to serve from now on."""
+        self.declared.append(deployment)
+
+    async def deployments(self, target: str | None = None, limit: int = 50) -> list[Deployment]:
+        """What targets were said to serve, newest first."""
+        found = [each for each in reversed(self.declared) if target in (None, each.target)]
+        return sorted(found, key=lambda each: each.declared_at, reverse=True)[:limit]
+
+    async def count_probes(self, target: str, since: datetime) -> int:
+        """Probes sent to a target since then, by runs of any status."""
+        runs = [run for run in self.runs.values() if run.target == target and run.started_at >= since]
+        return sum(len(self.outcomes[run.run_id]) for run in runs)
 
     async def save_swap(self, swap: Swap) -> None:
         """Keep that what a target serves has changed."""

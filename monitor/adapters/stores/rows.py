@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from monitor.answer import Reply
 from monitor.errors import Reason
 from monitor.incident import Incident, IncidentKind, IncidentStatus, Resolution, Severity
 from monitor.model import Axis, Failure, Outcome, Pair, Query, Ranking, Run, RunStatus, Suite
@@ -52,6 +54,7 @@ def suite_to_rows(suite: Suite) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             "answers": list(query.answers),
             "pair": pairs.get(query.query_id),
             "passages": [list(passage) for passage in query.passages],
+            "follows": query.follows,
         }
         for ordinal, query in enumerate(suite.queries)
     ]
@@ -75,7 +78,10 @@ def _query_from_row(row: Row) -> Query:
     # The database keeps grades in an order of its own; sums are taken in the order in which suites are read.
     grades = dict(sorted(row["grades"].items()))
     passages = tuple(Passage(*each) for each in row["passages"])
-    return Query(row["query_id"], row["text"], row["stratum"], row["cluster"], grades, tuple(row["answers"]), passages)
+    answers = tuple(row["answers"])
+    return Query(
+        row["query_id"], row["text"], row["stratum"], row["cluster"], grades, answers, passages, row["follows"]
+    )
 
 
 def run_to_row(run: Run) -> dict[str, Any]:
@@ -84,11 +90,13 @@ def run_to_row(run: Run) -> dict[str, Any]:
     return row | {"axis": str(run.axis), "status": str(run.status)}
 
 
-def run_from_row(row: Row, outcomes: Iterable[Row] = ()) -> Run:
-    """The run, with the outcomes given."""
+def run_from_row(row: Row, outcomes: Iterable[Row] = (), replies: Mapping[str, Reply] = MappingProxyType({})) -> Run:
+    """The run, with the outcomes and the replies of their queries."""
     known = {field.name: row[field.name] for field in fields(Run) if field.name != "outcomes"}
-    known |= {"axis": Axis(row["axis"]), "status": RunStatus(row["status"])}
-    return Run(**known, outcomes=tuple(outcome_from_row(each) for each in outcomes))
+    anchors = tuple((float(then), float(now)) for then, now in row["anchors"])
+    known |= {"axis": Axis(row["axis"]), "status": RunStatus(row["status"]), "anchors": anchors}
+    found = (outcome_from_row(each, replies.get(each["query_id"])) for each in outcomes)
+    return Run(**known, outcomes=tuple(found))
 
 
 OUTCOME_COLUMNS = (
@@ -112,7 +120,7 @@ def outcome_to_row(run_id: str, outcome: Outcome) -> tuple[Any, ...]:
     )
 
 
-def outcome_from_row(row: Row) -> Outcome:
+def outcome_from_row(row: Row, reply: Reply | None = None) -> Outcome:
     """The outcome, as it was saved."""
     ranking = failure = None
     if row["reason"] is not None:
@@ -121,7 +129,7 @@ def outcome_from_row(row: Row) -> Outcome:
         scores = tuple(map(float, row["scores"])) if row["scores"] is not None else None
         sources = sources_from_json(row["sources"]) if row["sources"] is not None else None
         ranking = Ranking(tuple(row["doc_ids"]), scores, row["deployment"], sources)
-    return Outcome(row["query_id"], ranking, failure, row["duration_s"])
+    return Outcome(row["query_id"], ranking, failure, row["duration_s"], reply)
 
 
 def sources_to_json(sources: Sources) -> dict[str, Any]:
@@ -150,6 +158,7 @@ def verdict_to_row(verdict: Verdict) -> dict[str, Any]:
         "run_ids": list(verdict.run_ids),
         "baseline_run_ids": list(verdict.baseline_run_ids),
         "lost_queries": [dict(each) for each in verdict.lost_queries],
+        "insights": dict(verdict.insights),
     }
 
 

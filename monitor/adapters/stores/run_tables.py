@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.adapters.stores import rows, schema
-from monitor.adapters.stores.connection import Database, copy, encode_json
+from monitor.adapters.stores.answer_tables import AnswerTables, copy_replies
+from monitor.adapters.stores.connection import copy, encode_json
 from monitor.errors import StoreError
 from monitor.model import Measured, Outcome, Run, RunStatus, Suite
 
@@ -21,7 +22,7 @@ _MEASUREMENT_COLUMNS = ("run_id", "measure", "query_id", "value")
 _MEASUREMENT_TYPES = ("text", "text", "text", "float8")
 
 
-class RunTables(Database):
+class RunTables(AnswerTables):
     """What was asked and what came back."""
 
     async def save_suite(self, suite: Suite) -> None:
@@ -60,6 +61,7 @@ class RunTables(Database):
                 _OUTCOME_TYPES,
                 (_row(run_id, outcome) for outcome in outcomes),
             )
+            await copy_replies(connection, run_id, outcomes)
 
     async def finish_run(self, measured: Measured) -> None:
         """Keep the measurements and mark the run finished, in one transaction."""
@@ -80,6 +82,10 @@ class RunTables(Database):
                     fingerprint=run.fingerprint,
                     deployment=run.deployment,
                     corpus=run.corpus,
+                    answers=run.answers,
+                    answerer=run.answerer,
+                    judge=run.judge,
+                    anchors=run.anchors,
                 )
             )
             if finished.rowcount != 1:
@@ -101,7 +107,8 @@ class RunTables(Database):
         if row is None:
             raise StoreError(f"no run {run_id}; `recallwatch baseline show` lists those there are")
         query = select(schema.outcome).where(schema.outcome.c.run_id == run_id)
-        return rows.run_from_row(row, await self._all(query))
+        replies = await self._load_replies(run_id, row["judge"]) if row["answers"] else {}
+        return rows.run_from_row(row, await self._all(query), replies)
 
     async def latest_run(self, target: str, suite_name: str, *, before: datetime | None = None) -> Run | None:
         """The last finished run of a target and suite, without its outcomes."""
@@ -113,6 +120,14 @@ class RunTables(Database):
             query = query.where(run.c.started_at < before)
         row = await self._first(query.order_by(run.c.started_at.desc()).limit(1))
         return rows.run_from_row(row) if row else None
+
+    async def count_probes(self, target: str, since: datetime) -> int:
+        """Probes sent to a target since then, by runs of any status."""
+        run, outcome = schema.run, schema.outcome
+        runs = select(run.c.run_id).where(run.c.target == target, run.c.started_at >= since)
+        counted = select(func.count().label("probes")).select_from(outcome).where(outcome.c.run_id.in_(runs))
+        row = await self._first(counted)
+        return int(row["probes"]) if row else 0
 
     async def list_runs(self, limit: int = 50, status: RunStatus | None = None) -> list[Run]:
         """Runs without their outcomes, newest first."""

@@ -57,6 +57,7 @@ suite_query = Table(
     Column("answers", JSONB, nullable=False),
     Column("pair", JSONB),
     Column("passages", JSONB, nullable=False),
+    Column("follows", Text, nullable=False),
 )
 
 run = Table(
@@ -76,6 +77,10 @@ run = Table(
     Column("fingerprint", Text, nullable=False, server_default=""),
     Column("deployment", Text, nullable=False, server_default=""),
     Column("corpus", Text, nullable=False, server_default=""),
+    Column("answers", Text, nullable=False, server_default=""),
+    Column("answerer", Text, nullable=False, server_default=""),
+    Column("judge", Text, nullable=False, server_default=""),
+    Column("anchors", JSONB, nullable=False, server_default="[]"),
     Index("run_target_suite_idx", "target", "suite_name", "started_at"),
     Index("run_running_idx", "owner", postgresql_where=text("status = 'running'")),
 )
@@ -103,6 +108,34 @@ measurement = Table(
     Column("measure", _id, primary_key=True),
     Column("query_id", _id, primary_key=True),
     Column("value", Double, nullable=False),
+)
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("run_id", _id, primary_key=True),
+    Column("query_id", _id, primary_key=True),
+    Column("text", Text),
+    Column("doc_ids", JSON),
+    Column("citations", JSON),
+    Column("model", Text),
+    Column("deployment", Text),
+    Column("tokens", JSON),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("duration_s", Double, nullable=False),
+    Column("scores", JSON),
+)
+
+grade = Table(
+    "grade",
+    metadata,
+    Column("judge", _id, primary_key=True),
+    Column("key", _id, primary_key=True),
+    Column("scores", JSONB, nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("graded_at", _when, nullable=False),
+    Index("grade_graded_at_idx", "graded_at"),
 )
 
 baseline = Table(
@@ -133,6 +166,18 @@ vigil = Table(
     Column("state", JSONB, nullable=False),
 )
 
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("deployment_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("declared_by", Text, nullable=False),
+    Column("declared_at", _when, nullable=False),
+    Column("detail", JSONB, nullable=False),
+    Index("deployment_target_idx", "target", "declared_at"),
+)
+
 swap = Table(
     "swap",
     metadata,
@@ -143,6 +188,9 @@ swap = Table(
     Column("declared", Boolean, nullable=False),
     Column("share_changed", Double, nullable=False),
     Column("detected_at", _when, nullable=False),
+    Column("answers_changed", Double, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
 )
 
 verdict = Table(
@@ -164,6 +212,7 @@ verdict = Table(
     Column("look", Integer, nullable=False),
     Column("look_reason", Text, nullable=False),
     Column("lost_queries", JSONB, nullable=False),
+    Column("insights", JSONB, nullable=False),
     Column("decided_at", _when, nullable=False),
     Index("verdict_target_idx", "target", "decided_at"),
 )

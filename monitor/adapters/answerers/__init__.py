@@ -1,0 +1,1 @@
+"""Live RAGs that answer, one file each."""

@@ -1,0 +1,67 @@
+"""An embedder inside this process, with sentence-transformers. Needs the extra ``local``.
+
+The model is loaded when the first text is embedded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from monitor.adapters.embedding_model import BUNDLED_MODEL, load_model
+from monitor.config import Section
+from monitor.errors import Reason, RetrieverError
+from monitor.ports import Vectors
+
+
+class LocalOptions(Section):
+    """Which model embeds, and how."""
+
+    model: str = BUNDLED_MODEL
+    """A folder with a sentence-transformers model, or a name it knows."""
+    prefix: str = ""
+    """Put before each query, where the model was trained so; ``query: `` for example."""
+    normalize: bool = True
+    """Whether vectors are scaled to length 1; as those in the index were."""
+    batch_size: int = Field(default=64, ge=1)
+    """Texts embedded at once; more need more memory."""
+
+
+class LocalEmbedder:
+    """Embeds with a model held in memory."""
+
+    Options = LocalOptions
+
+    def __init__(self, options: LocalOptions) -> None:
+        self._options = options
+        self._model: Any = None
+        self._loading = asyncio.Lock()
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """One row for each text."""
+        try:
+            async with self._loading:
+                if self._model is None:
+                    self._model = await asyncio.to_thread(load_model, self._options.model)
+            return await asyncio.to_thread(self._encode, self._model, texts)
+        except RetrieverError:
+            raise
+        except Exception as error:  # torch and transformers share no root
+            raise RetrieverError(Reason.BROKEN, type(error).__name__) from error
+
+    async def close(self) -> None:
+        """Give back the memory."""
+        self._model = None
+
+    def _encode(self, model: Any, texts: Sequence[str]) -> Vectors:
+        vectors = model.encode(
+            [self._options.prefix + text for text in texts],
+            batch_size=self._options.batch_size,
+            normalize_embeddings=self._options.normalize,
+            show_progress_bar=False,
+        )
+        return np.asarray(vectors, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Language models that grade answers, one file each."""

@@ -1,0 +1,79 @@
+"""What every retriever makes of the hits of its target: a ranking, or the failure of one probe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from monitor.errors import Reason, RetrieverError
+from monitor.model import Ranking
+from monitor.passage import Sources
+
+ShortRankings = Literal["fail", "accept"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The hits of one query as columns, best first, as the target told them; a column of None was not asked for."""
+
+    doc_ids: Sequence[Any]
+    scores: Sequence[Any] | None = None
+    documents: Sequence[Any] | None = None
+    starts: Sequence[Any] | None = None
+    ends: Sequence[Any] | None = None
+    texts: Sequence[Any] | None = None
+
+
+def to_ranking(
+    hits: Hits, k: int, *, short: ShortRankings = "fail", deployment: str | None = None, corpus: str | None = None
+) -> Ranking:
+    """The ranking of at most ``k`` hits. Raises RetrieverError where they are not what was asked for."""
+    doc_ids = _as_ids(hits.doc_ids, "document id")
+    if len(set(doc_ids)) != len(doc_ids):
+        raise RetrieverError(Reason.MALFORMED, "the ranking names a document twice")
+    if len(doc_ids) < k and short == "fail":
+        raise RetrieverError(
+            Reason.MALFORMED,
+            f"{len(doc_ids)} hits where {k} were asked for; if that is right, set short_rankings: accept",
+        )
+    return Ranking(doc_ids, _scores(hits.scores), deployment, _sources(hits), _texts(hits.texts), corpus)
+
+
+def _sources(hits: Hits) -> Sources | None:
+    if hits.documents is None:
+        return None
+    documents = _as_ids(hits.documents, "source document")
+    if hits.starts is None or hits.ends is None:
+        return Sources(documents)
+    starts, ends = tuple(hits.starts), tuple(hits.ends)
+    if not {*map(type, starts), *map(type, ends)} <= {int} or not all(map(_is_span, starts, ends)):
+        raise RetrieverError(Reason.MALFORMED, "the start or end of a hit is not a place in its document")
+    return Sources(documents, starts, ends)
+
+
+def _texts(texts: Sequence[Any] | None) -> tuple[str, ...] | None:
+    if texts is None:
+        return None
+    if not {*map(type, texts)} <= {str}:
+        raise RetrieverError(Reason.MALFORMED, "a hit has no text where text says")
+    return tuple(texts)
+
+
+def _scores(scores: Sequence[Any] | None) -> tuple[float, ...] | None:
+    if not scores or scores[0] is None:
+        return None
+    if not {*map(type, scores)} <= {int, float} or not all(map(math.isfinite, scores)):
+        raise RetrieverError(Reason.MALFORMED, "a score is not a finite number")
+    return tuple(map(float, scores))
+
+
+def _as_ids(values: Sequence[Any], noun: str) -> tuple[str, ...]:
+    if not {*map(type, values)} <= {str, int} or "" in values:
+        raise RetrieverError(Reason.MALFORMED, f"a hit has no {noun}")
+    return tuple(map(str, values))
+
+
+def _is_span(start: int, end: int) -> bool:
+    return 0 <= start <= end

@@ -1,0 +1,185 @@
+"""A retriever on Milvus, Zilliz Cloud or a file of Milvus Lite. Needs the extra ``milvus``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from pydantic import Field, SecretStr, model_validator
+
+from monitor.adapters import extra
+from monitor.adapters.retrievers.vector_store import Row, VectorStoreOptions, VectorStoreRetriever
+from monitor.adapters.secret import read_optional
+from monitor.errors import Reason, RetrieverError
+from monitor.model import Ranking
+from monitor.ports import Vectors
+
+_EXACT = frozenset({"FLAT", "BIN_FLAT", ""})
+_REASONS = (
+    (("unauthenticated", "auth check fail", "permission_denied", "permissiondenied"), Reason.UNAUTHORISED),
+    (("rate limit", "resource_exhausted"), Reason.RATE_LIMITED),
+    (("deadline", "timeout", "timed out"), Reason.TIMEOUT),
+    (("unavailable", "illegal connection params", "connect", "channel", "closed"), Reason.UNREACHABLE),
+)
+"""Words in a failure, and what it is then; Milvus has codes for its own mistakes only."""
+
+
+class MilvusOptions(VectorStoreOptions):
+    """Which collection is searched, and how."""
+
+    uri: str = Field(repr=False)
+    """``http://host:19530``, the endpoint of Zilliz Cloud, or the path of a file of Milvus Lite."""
+    token: SecretStr | None = Field(default=None, repr=False)
+    """``user:${PASSWORD}`` or an API key."""
+    token_file: Path | None = None
+    """A file with the token, instead of ``token``."""
+    database: str = ""
+    """Database of the collection, where it is not the default one."""
+    collection: str = Field(min_length=1)
+    """Name of the collection."""
+    id: str = "id"
+    """Field with the document id."""
+    vector: str = "vector"
+    """Field with the vectors."""
+    filter: str = ""
+    """Condition that the entities must meet, as Milvus writes it; ``tenant == 7`` for example."""
+    search: dict[str, Any] = Field(default_factory=dict)
+    """Parameters of the search in the index, such as ``ef: 64`` or ``nprobe: 16``; as the application sets them."""
+
+    @model_validator(mode="after")
+    def _has_at_most_one_token(self) -> MilvusOptions:
+        read_optional(self, "token")
+        return self
+
+
+class MilvusRetriever(VectorStoreRetriever):
+    """Searches a collection of Milvus."""
+
+    Options = MilvusOptions
+
+    def __init__(self, options: MilvusOptions) -> None:
+        super().__init__(options)
+        self._options = options
+        self._client: Any = None
+        self._is_lost = False
+        self._primary = options.id
+        self._sign = 1.0
+        self._is_exact = False
+
+    async def search_exact(self, vector: Vectors, k: int) -> Ranking:
+        """The ``k`` nearest entities of all, best first; only where the index is FLAT and so looks at all."""
+        async with self._turn():
+            await self._check_dimension(vector)
+            if not self._is_exact:
+                raise RetrieverError(Reason.REJECTED, "Milvus searches exactly only where the index is FLAT")
+            rows = await self._search(vector, k)
+        return self._to_ranking(rows, k)
+
+    async def _search(self, vector: Vectors, k: int) -> Sequence[Row]:
+        options = self._options
+        client = await self._open()
+        found = await client.search(
+            options.collection,
+            data=[vector.tolist()],
+            anns_field=options.vector,
+            limit=k,
+            filter=options.filter,
+            output_fields=[options.id, *options.fields],
+            search_params={"params": options.search},
+            timeout=options.timeout,
+        )
+        return [
+            Row(
+                {**hit["entity"], self._primary: hit[self._primary]}[options.id],
+                self._sign * hit["distance"],
+                hit["entity"],
+            )
+            for hit in found[0]
+        ]
+
+    async def _load_vectors(self, doc_ids: Sequence[str]) -> Mapping[str, Vectors]:
+        options = self._options
+        fields = {field["name"]: field for field in (await self._describe())["fields"]}
+        is_text = getattr(fields[options.id]["type"], "name", "") == "VARCHAR"
+        listed = orjson.dumps([doc_id if is_text else int(doc_id) for doc_id in doc_ids]).decode()
+        client = await self._open()
+        found = await client.query(
+            options.collection,
+            filter=f"{options.id} in {listed}",
+            output_fields=[options.id, options.vector],
+            timeout=options.timeout,
+        )
+        return {str(row[options.id]): np.array(row[options.vector], dtype=np.float32) for row in found}
+
+    async def _held_dimension(self) -> int | None:
+        options = self._options
+        described = await self._describe()
+        fields = {field["name"]: field for field in described["fields"]}
+        missing = sorted({options.id, options.vector} - set(fields))
+        if missing:
+            raise RetrieverError(Reason.REJECTED, f"{options.collection} has no field called {missing[0]}")
+        self._primary = next(name for name, field in fields.items() if field.get("is_primary"))
+        await self._read_index()
+        dimension = fields[options.vector]["params"].get("dim")
+        return None if dimension is None else int(dimension)
+
+    async def _describe(self) -> dict[str, Any]:
+        options, client = self._options, await self._open()
+        if not await client.has_collection(options.collection, timeout=options.timeout):
+            raise RetrieverError(Reason.REJECTED, f"no collection is called {options.collection}")
+        return dict(await client.describe_collection(options.collection, timeout=options.timeout))
+
+    async def _read_index(self) -> None:
+        """What the index says about scores: distances become scores by changing their sign."""
+        options, client = self._options, await self._open()
+        names = await client.list_indexes(options.collection, field_name=options.vector, timeout=options.timeout)
+        found = await client.describe_index(options.collection, names[0], timeout=options.timeout) if names else None
+        index = found or {}
+        self._sign = -1.0 if index.get("metric_type") == "L2" else 1.0
+        self._is_exact = index.get("index_type", "") in _EXACT
+
+    async def _open(self) -> Any:
+        if self._is_lost:
+            await self._disconnect()
+        if self._client is None:
+            pymilvus = extra.load("pymilvus", extra="milvus")
+            for name in ("pymilvus", "pymilvus.milvus_client"):
+                # It logs every failure with a traceback, whoever asked; what failed is told once, by us.
+                logging.getLogger(name).setLevel(logging.CRITICAL)
+            options = self._options
+            self._client = pymilvus.AsyncMilvusClient(
+                options.uri,
+                token=read_optional(options, "token") or "",
+                db_name=options.database,
+                timeout=options.timeout,
+                # Otherwise a new client shares the wait of the one before it until it may try again.
+                grpc_options={"grpc.use_local_subchannel_pool": 1},
+            )
+        return self._client
+
+    def _failure(self, error: Exception) -> RetrieverError:
+        words = " ".join(map(str, _causes(error))).lower()
+        for known, reason in _REASONS:
+            if any(word in words for word in known):
+                self._is_lost = reason is Reason.UNREACHABLE  # gRPC would wait ever longer before it tries again
+                hint = ": check the credentials" if reason is Reason.UNAUTHORISED else ""
+                return RetrieverError(reason, f"Milvus: {type(error).__name__}{hint}")
+        return RetrieverError(Reason.REJECTED, f"Milvus refused the search: {type(error).__name__}")
+
+    async def _disconnect(self) -> None:
+        if self._client is not None:
+            client, self._client, self._is_lost = self._client, None, False
+            await client.close()
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """The error and what it stems from: only there it says that credentials were refused."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:  # pymilvus raises errors from themselves
+        found.append(error)
+        error = error.__cause__
+    return found

@@ -1,0 +1,168 @@
+"""What differs between two snapshots, as nouns: scores, who is in the rankings, vectors, echoes.
+
+`differences` measures them and `causes` says what they mean. Differences of scores are told in units of
+the scale: the median distance between the first and the last score of a ranking.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.model import Floats
+from monitor.snapshot import Snapshot
+
+NAN = float("nan")
+SCATTERED = 0.2
+"""From this share of losses on that are not those of a whole document, the search misses by chance."""
+SAME_SCORE = 1e-3
+"""Scores that differ by less, in units of the scale, are the same."""
+
+
+class Pairs(NamedTuple):
+    """Scores that the same query gave the same document in both snapshots."""
+
+    queries: NDArray[np.intp]
+    doc_ids: tuple[str, ...]
+    before: Floats
+    after: Floats
+    word_matches: Floats
+    """NaN where the texts are not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """How the scores of shared pairs relate; NaN where no pair is shared or no scores are told."""
+
+    n_pairs: int
+    scale: float
+    same: float = NAN
+    """Share of the pairs whose score is the same."""
+    shift: float = NAN
+    """Root mean square difference over the scale."""
+    stretch: float = NAN
+    """How much the scores of one ranking spread after, over how much they spread before."""
+    correlation: float = NAN
+    by_words: float = NAN
+    """Share of what the former scores leave unexplained that is explained by how well the words match."""
+    mixed_documents: float = NAN
+    """Of the documents with several pairs, the share with scores that are the same and scores that are not."""
+    mixed_queries: float = NAN
+    moved_queries: float = NAN
+    """Share of the queries with a score that is not the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Which documents left the rankings though worse ones stayed, and which came though worse ones were there."""
+
+    overlap: float
+    expected: int
+    """Places in the former rankings that are better than the last place now."""
+    lost: int
+    lost_elsewhere: int
+    """Of those lost, the places of documents that still came for another query."""
+    gone_ids: tuple[str, ...]
+    """Documents expected and never seen again."""
+    expected_now: int
+    found: int
+    found_elsewhere: int
+    """Of those found, the places of documents that came before for another query."""
+    new_ids: tuple[str, ...]
+    """Documents found and never seen before."""
+    known: float
+    """Share of all documents seen now that were seen before."""
+    shorter: float
+    """Share of the rankings that became shorter."""
+    longer: float
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How the vectors of the same texts relate; NaN where they could not be had."""
+
+    queries: float = NAN
+    """Median cosine of a query's vector with its former self; 0 where the dimension changed."""
+    stored: float = NAN
+    stored_share: float = NAN
+    """Share of the stored vectors that moved."""
+    agreement_before: float = NAN
+    """Median cosine of a stored vector with the same text embedded by the model that embeds the queries."""
+    agreement_after: float = NAN
+    unstored_ids: tuple[str, ...] = ()
+    """Documents that the index held and holds no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Echoes:
+    """How documents fare when their own text is the query; NaN where none was asked."""
+
+    spread: float = NAN
+    """Standard deviation of a document's score for itself before, over the scale; 0 for any normalised encoder."""
+    drop: float = NAN
+    """Mean fall of that score, over the scale."""
+    lost: float = NAN
+    """Share of the documents that found themselves before and do not now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All that differs between two snapshots."""
+
+    before: Snapshot
+    after: Snapshot
+    scores: Scores
+    members: Members
+    moved: Moved
+    echoes: Echoes
+    noise_shift: float
+    """Largest shift of scores in a replay of an unchanged target; 0 where none was replayed."""
+    noise: Members | None
+    """What replays lost and found; None where none was made."""
+    recall_before: float
+    """Share of what exact search finds that the index returned."""
+    recall_after: float
+    same_rankings: bool
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether both snapshots hold the vectors of queries and stored documents."""
+        return self.before.has_vectors and self.after.has_vectors
+
+    @property
+    def lost_more(self) -> bool:
+        """Whether more was lost than replays of an unchanged target lose."""
+        noise = (self.noise.lost, self.noise.expected) if self.noise else (0, 0)
+        return _exceeds(self.members.lost, self.members.expected, *noise)
+
+    @property
+    def found_more(self) -> bool:
+        """Whether more was found than replays of an unchanged target find."""
+        noise = (self.noise.found, self.noise.expected_now) if self.noise else (0, 0)
+        return _exceeds(self.members.found, self.members.expected_now, *noise)
+
+    @property
+    def loses_by_chance(self) -> bool:
+        """Whether much of what was lost still comes for other queries, which what was deleted or filtered does not."""
+        noise = (self.noise.lost, self.noise.expected) if self.noise else (0, 0)
+        scattered = self.members.lost_elsewhere
+        return scattered > SCATTERED * self.members.lost and _exceeds(scattered, self.members.expected, *noise)
+
+    @property
+    def finds_by_chance(self) -> bool:
+        """Whether much of what was found came before for other queries, which what was added did not."""
+        noise = (self.noise.found, self.noise.expected_now) if self.noise else (0, 0)
+        scattered = self.members.found_elsewhere
+        return scattered > SCATTERED * self.members.found and _exceeds(scattered, self.members.expected_now, *noise)
+
+
+def _exceeds(count: int, among: int, noise_count: int, noise_among: int) -> bool:
+    """Whether a count is beyond four deviations of what the noise predicts, losses taken to come in twos."""
+    if not noise_among:
+        return count > 1
+    predicted = (noise_count + 1) / noise_among * among
+    return count > predicted + 4 * math.sqrt(2 * predicted)

@@ -1,0 +1,224 @@
+"""Chains of queries in which each hop needs the one before: what a loss at one hop costs the whole task.
+
+If every hop succeeds nine times in ten, a task of three hops succeeds hardly seven times in ten. The compounding factor
+says how many times as large the relative loss of chains is as that of single hops.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from monitor.model import Floats
+
+Chain = tuple[str, ...]
+"""Query ids, first hop first."""
+Span = tuple[float, float]
+
+SHORTEST = 2
+"""Hops. A query by itself is no chain."""
+FEWEST_CLUSTERS = 2
+"""Fewer say nothing about how much chains vary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compounding:
+    """Success of single hops and of whole chains in two runs, over the chains that both scored, with intervals.
+
+    A relative loss is 1 minus candidate over baseline: positive is worse, negative is a gain. What cannot be told is
+    NaN: a loss where the baseline never succeeded, an interval of fewer than two clusters, and a factor where the hops
+    lost nothing, or may have lost nothing.
+    """
+
+    n_chains: int
+    n_clusters: int
+    hop_baseline: float
+    hop_candidate: float
+    chain_baseline: float
+    chain_candidate: float
+    hop_loss_interval: Span
+    chain_loss_interval: Span
+    factor_interval: Span
+
+    @property
+    def hop_loss(self) -> float:
+        """Relative loss of the success of single hops."""
+        return _loss(self.hop_baseline, self.hop_candidate)
+
+    @property
+    def chain_loss(self) -> float:
+        """Relative loss of the success of whole chains: the drop that the user of an agent sees."""
+        return _loss(self.chain_baseline, self.chain_candidate)
+
+    @property
+    def factor(self) -> float:
+        """Chain loss over hop loss."""
+        return self.chain_loss / self.hop_loss if self.hop_loss else math.nan
+
+
+def chains_of(follows: Mapping[str, str]) -> tuple[Chain, ...]:
+    """The chains of a suite, given for every query the query of the hop before, or “” where it is the first.
+
+    They come in the order of their first hops. Queries that neither follow nor are followed are in none.
+
+    Raises ValueError if a query follows one that is unknown, if two follow the same one, or if hops go in a circle.
+
+    Examples
+    --------
+    >>> chains_of({"a": "", "c": "b", "b": "a", "alone": ""})
+    (('a', 'b', 'c'),)
+    """
+    after: dict[str, str] = {}
+    for query_id, before in follows.items():
+        if not before:
+            continue
+        if before not in follows:
+            raise ValueError(f"query {query_id} follows {before!r}, which is no query of the suite")
+        if before in after:
+            raise ValueError(f"queries {after[before]} and {query_id} both follow {before}: a chain does not fork")
+        after[before] = query_id
+    chains = [_walk(query_id, after) for query_id, before in follows.items() if not before]
+    reached = {query_id for chain in chains for query_id in chain}
+    if circling := [query_id for query_id in follows if query_id not in reached]:
+        raise ValueError(f"queries {', '.join(circling)} follow each other in a circle: one must be the first hop")
+    return tuple(chain for chain in chains if len(chain) >= SHORTEST)
+
+
+def hop_success(last_ranks: Mapping[str, int], k: int) -> dict[str, bool]:
+    """Whether all evidence of each query is among its first ``k`` hits, given `headroom.last_ranks`.
+
+    Examples
+    --------
+    >>> hop_success({"q1": 3, "q2": 11, "q3": 0}, k=10)
+    {'q1': True, 'q2': False, 'q3': False}
+    """
+    return {query_id: 1 <= rank <= k for query_id, rank in last_ranks.items()}
+
+
+def chain_success(chains: Sequence[Chain], succeeded: Mapping[str, bool]) -> dict[str, float]:
+    """1 for each chain whose hops all succeeded, else 0, under the query id of its last hop.
+
+    A chain with a hop that was not scored is left out: what could not be asked is no failure of the retriever.
+
+    Examples
+    --------
+    >>> chain_success([("a", "b"), ("c", "d"), ("e", "f")], {"a": True, "b": True, "c": True, "d": False, "e": True})
+    {'b': 1.0, 'd': 0.0}
+    """
+    return {chain[-1]: float(all(map(succeeded.__getitem__, chain))) for chain in _scored(chains, succeeded)}
+
+
+def success_by_hop(chains: Sequence[Chain], succeeded: Mapping[str, bool]) -> tuple[float, ...]:
+    """Share of the scored chains that have a hop of this number in which it succeeded, first hop first.
+
+    Examples
+    --------
+    >>> success_by_hop([("a", "b"), ("c", "d")], {"a": True, "b": False, "c": True, "d": True})
+    (1.0, 0.5)
+    """
+    scored = _scored(chains, succeeded)
+    by_hop = [
+        [succeeded[chain[hop]] for chain in scored if hop < len(chain)]
+        for hop in range(max(map(len, scored), default=0))
+    ]
+    return tuple(sum(each) / len(each) for each in by_hop)
+
+
+def compounding(
+    chains: Sequence[Chain],
+    baseline: Mapping[str, bool],
+    candidate: Mapping[str, bool],
+    *,
+    rng: np.random.Generator,
+    cluster_of: Mapping[str, str] | None = None,
+    alpha: float = 0.05,
+    resamples: int = 2_000,
+) -> Compounding:
+    """Relative loss of chains against that of single hops, over the chains that both runs scored.
+
+    The intervals are of the percentile bootstrap over clusters, at level 1 − ``alpha``, its percentiles moved outwards
+    as Student's t asks for few clusters.
+
+    Parameters
+    ----------
+    chains
+        As `chains_of` gives them.
+    baseline, candidate
+        Whether each query found its evidence, as `hop_success` gives it.
+    rng
+        Source of the resamples: the same generator state gives the same intervals.
+    cluster_of
+        Cluster of each query; chains whose first hops share one are resampled together. Each chain by itself if None.
+
+    References
+    ----------
+    Hesterberg 2015, What teachers should know about the bootstrap, section 4.3: expanded percentiles.
+    """
+    both = [chain for chain in _scored(chains, baseline) if candidate.keys() >= set(chain)]
+    names = [chain[0] if cluster_of is None else cluster_of[chain[0]] for chain in both]
+    clusters, of_chain = np.unique(np.array(names, np.str_), return_inverse=True)
+    totals = np.zeros((len(clusters), 6))
+    np.add.at(totals, of_chain, np.array([_counted(chain, baseline, candidate) for chain in both]).reshape(-1, 6))
+    spans = _intervals(totals, rng, alpha, resamples)
+    rates = _rates(totals.sum(0)).tolist() if both else [math.nan] * 4
+    return Compounding(len(both), len(clusters), rates[0], rates[1], rates[2], rates[3], *spans)
+
+
+def _walk(first: str, after: Mapping[str, str]) -> Chain:
+    chain = [first]
+    while chain[-1] in after:
+        chain.append(after[chain[-1]])
+    return tuple(chain)
+
+
+def _scored(chains: Sequence[Chain], succeeded: Mapping[str, bool]) -> list[Chain]:
+    return [chain for chain in chains if succeeded.keys() >= set(chain)]
+
+
+def _counted(chain: Chain, *runs: Mapping[str, bool]) -> tuple[int, ...]:
+    """Hops that succeeded in each run, chains that did, hops there are, chains there are."""
+    hops = [[run[query_id] for query_id in chain] for run in runs]
+    return (*map(sum, hops), *map(all, hops), len(chain), 1)
+
+
+def _rates(totals: Floats) -> Floats:
+    """Success of hops and of chains, in the baseline and in the candidate, shape (..., 4)."""
+    return totals[..., :4] / totals[..., [4, 4, 5, 5]]
+
+
+def _intervals(totals: Floats, rng: np.random.Generator, alpha: float, resamples: int) -> tuple[Span, Span, Span]:
+    unknown = math.nan, math.nan
+    n_clusters = len(totals)
+    if n_clusters < 2:
+        return unknown, unknown, unknown
+    drawn = rng.multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), size=resamples)
+    rates = _rates(drawn @ totals)
+    tail = _tail(n_clusters, alpha)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        hop, chain = 1 - rates[:, 1] / rates[:, 0], 1 - rates[:, 3] / rates[:, 2]
+        factor = chain / hop
+    hop_span, chain_span = _percentiles(hop, tail), _percentiles(chain, tail)
+    is_told = hop_span[0] > 0 or hop_span[1] < 0
+    return hop_span, chain_span, _percentiles(factor, tail) if is_told else unknown
+
+
+def _tail(n_clusters: int, alpha: float) -> float:
+    """Share of the resamples to leave out at each end: alpha / 2, and less where clusters are few."""
+    quantile = stats.t.ppf(1 - alpha / 2, n_clusters - 1)
+    return float(stats.norm.sf(quantile * math.sqrt(n_clusters / (n_clusters - 1))))
+
+
+def _percentiles(values: Floats, tail: float) -> Span:
+    """The values without both tails, from the lowest to the highest; NaN if a value is none or without bound."""
+    if not np.isfinite(values).all():
+        return math.nan, math.nan
+    lower, upper = np.quantile(values, [tail, 1 - tail]).tolist()
+    return lower, upper
+
+
+def _loss(before: float, after: float) -> float:
+    return 1 - after / before if before else math.nan

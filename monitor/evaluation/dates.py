@@ -1,0 +1,79 @@
+"""Dates in the usual written forms: ISO, day and month in figures, and months by their English names."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = (
+    r"(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_YEAR = r"(?P<year>\d{4})(?!\w)"
+_FORMS = tuple(
+    re.compile(rf"(?<!\w)(?<!\d[./-]){form}(?!\d)", re.IGNORECASE)
+    for form in (
+        rf"(?:the )?{_DAY}(?:\s|-)?(?:of )?{_MONTH}(?!\w)(?:(?:,? (?:of )?|-){_YEAR})?",
+        rf"{_MONTH} (?:the )?{_DAY}(?!\w)(?:,? {_YEAR})?",
+        rf"{_MONTH},? (?:of )?{_YEAR}",
+        r"(?P<year>\d{4})-(?P<month>\d{2})(?:-(?P<day>\d{2}))?(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?(?![\w-])",
+        r"(?P<year>\d{4})/(?P<month>\d{1,2})/(?P<day>\d{1,2})(?![\w/])",
+        r"(?P<day>\d{1,2})(?P<between>[/.])(?P<month>\d{1,2})(?P=between)(?P<year>\d{4})(?![\w/])",
+    )
+)
+_LIKELY = re.compile(r"\d[-/.]\d|" + "|".join(_NAMES), re.IGNORECASE)
+
+
+class Date(NamedTuple):
+    """A day, or a part of one: what is not told is 0."""
+
+    year: int
+    month: int
+    day: int
+
+    def agrees_with(self, other: Date) -> bool:
+        """Whether the other date says all that this one says."""
+        return all(mine in (0, theirs) for mine, theirs in zip(self, other, strict=True))
+
+
+Readings = tuple[Date, ...]
+"""What one written date may mean: 3/4/2024 is a day in April or in March."""
+
+
+def take_dates(text: str) -> tuple[list[Readings], str]:
+    """The dates of a text, and the text without them. A year by itself is a number, and a month by itself is a word.
+
+    Examples
+    --------
+    >>> take_dates("From March 1st, 2024 to 2024-04-02.")
+    ([(Date(year=2024, month=3, day=1),), (Date(year=2024, month=4, day=2),)], 'From   to  .')
+    """
+    found: list[Readings] = []
+
+    def take(match: re.Match[str]) -> str:
+        readings = _read(match)
+        found.extend([readings] if readings else [])
+        return " " if readings else match[0]
+
+    if _LIKELY.search(text):
+        for form in _FORMS:
+            text = form.sub(take, text)
+    return found, text
+
+
+def _read(match: re.Match[str]) -> Readings:
+    told = match.groupdict()
+    year, day = int(told["year"] or 0), int(told.get("day") or 0)
+    if name := told.get("name"):
+        if not year and name in ("may", "march", "mar"):
+            return ()  # “5 may apply” is no date
+        return _possible(Date(year, _NAMES.index(name[:3].lower()) + 1, day))
+    month = int(told["month"])
+    either_way = told.get("between") == "/" and month != day
+    return _possible(Date(year, month, day), *([Date(year, day, month)] if either_way else []))
+
+
+def _possible(*dates: Date) -> Readings:
+    return tuple(each for each in dates if 1 <= each.month <= 12 and each.day <= 31)

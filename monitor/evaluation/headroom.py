@@ -1,0 +1,156 @@
+"""Recall headroom: how close to the edge of the context window the last needed evidence of each query lies.
+
+An answerer reads the first hits of a ranking, its *window*. Evidence that slides towards the edge still counts in full,
+and recall at the window says nothing until it falls out: the share just outside is the early sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from monitor.errors import ComparisonError
+from monitor.evaluation.retrieval import Integers, Ranked
+from monitor.evaluation.scoring import judge
+from monitor.model import Floats, Ranking, Suite
+
+
+class Zone(StrEnum):
+    """Where the last needed evidence of a query lies, seen from the window k."""
+
+    INSIDE = "inside"
+    """Rank 1 to k."""
+    OUTSIDE = "outside"
+    """Just outside: rank k + 1 to 2k."""
+    BEYOND = "beyond"
+    """Retrieved, at rank 2k + 1 or later."""
+    UNRETRIEVED = "unretrieved"
+    """Not among the hits that were asked for."""
+
+
+ZONES = tuple(Zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """The rank of the last needed evidence of each query, against the window that its answerer used.
+
+    ``ranks`` and ``windows`` have shape (n_queries,); rank 0 is not retrieved.
+    """
+
+    query_ids: tuple[str, ...]
+    ranks: Integers
+    windows: Integers
+
+    @property
+    def zones(self) -> tuple[Zone, ...]:
+        """Where the last needed evidence of each query lies."""
+        return tuple(ZONES[number] for number in _zone_numbers(self).tolist())
+
+    @property
+    def shares(self) -> dict[Zone, float]:
+        """Share of the queries in each zone, in [0, 1], adding up to 1; NaN without queries."""
+        return {zone: float(self.indicator(zone).mean()) if self.query_ids else float("nan") for zone in Zone}
+
+    @property
+    def distribution(self) -> dict[int, int]:
+        """Number of queries at each rank of the last needed evidence, ranks rising; 0 is not retrieved."""
+        ranks, counts = np.unique(self.ranks, return_counts=True)
+        return dict(zip(ranks.tolist(), counts.tolist(), strict=True))
+
+    def indicator(self, zone: Zone) -> Floats:
+        """1 for each query in this zone, else 0, shape (n_queries,): a measure that can be compared as any other."""
+        flags: Floats = (_zone_numbers(self) == ZONES.index(zone)).astype(np.float64)
+        return flags
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How the headroom changed between two runs, over the queries that both have."""
+
+    n_queries: int
+    moved: Mapping[tuple[Zone, Zone], int]
+    """Number of queries that went from one zone to another, or stayed; the zones that were empty are left out."""
+
+    @property
+    def differences(self) -> dict[Zone, float]:
+        """Share of the queries in each zone, candidate minus baseline, adding up to 0; NaN without queries."""
+        if not self.n_queries:
+            return dict.fromkeys(Zone, float("nan"))
+        gained = {zone: sum(count for (_, to), count in self.moved.items() if to is zone) for zone in Zone}
+        lost = {zone: sum(count for (since, _), count in self.moved.items() if since is zone) for zone in Zone}
+        return {zone: (gained[zone] - lost[zone]) / self.n_queries for zone in Zone}
+
+
+def last_ranks(suite: Suite, rankings: Mapping[str, Ranking]) -> dict[str, int]:
+    """Rank of the last relevant document or passage of each query; 0 where any of them was not retrieved.
+
+    Queries without a ranking or without a relevant judgement are left out. Ranks are counted as every measure counts
+    them: over pieces of source text where passages are judged.
+    """
+    return {
+        query_id: _last_rank(ranked, [unit for unit, grade in grades.items() if grade > 0])
+        for query_id, (ranked, grades) in judge(suite, rankings).items()
+        if any(grade > 0 for grade in grades.values())
+    }
+
+
+def headroom(ranks: Mapping[str, int], window: int | Mapping[str, int]) -> Headroom:
+    """The ranks of the last needed evidence, against the window of all queries or of each.
+
+    A query whose window is not known is left out.
+
+    Raises ComparisonError if a window is below 1 or a rank below 0.
+
+    Examples
+    --------
+    >>> headroom({"q1": 3, "q2": 7, "q3": 40, "q4": 0}, window=5).shares[Zone.OUTSIDE]
+    0.25
+    """
+    windows = dict.fromkeys(ranks, window) if isinstance(window, int) else window
+    known = tuple(query_id for query_id in ranks if query_id in windows)
+    for query_id in known:
+        if windows[query_id] < 1 or ranks[query_id] < 0:
+            raise ComparisonError(
+                f"query {query_id}: a window of {windows[query_id]} and a last rank of {ranks[query_id]}; "
+                "a window is 1 or more, a rank 1 or more, or 0 where the evidence was not retrieved"
+            )
+    return Headroom(
+        known,
+        np.array([ranks[query_id] for query_id in known], np.intp),
+        np.array([windows[query_id] for query_id in known], np.intp),
+    )
+
+
+def shift(before: Headroom, after: Headroom) -> Shift:
+    """How the queries that both runs have moved between the zones.
+
+    Examples
+    --------
+    >>> slid = shift(headroom({"q1": 3, "q2": 5}, 5), headroom({"q1": 4, "q2": 6}, 5))
+    >>> slid.differences[Zone.INSIDE], slid.moved[Zone.INSIDE, Zone.OUTSIDE]
+    (-0.5, 1)
+    """
+    earlier = dict(zip(before.query_ids, before.zones, strict=True))
+    moved: dict[tuple[Zone, Zone], int] = {}
+    for query_id, zone in zip(after.query_ids, after.zones, strict=True):
+        if query_id in earlier:
+            step = earlier[query_id], zone
+            moved[step] = moved.get(step, 0) + 1
+    return Shift(sum(moved.values()), moved)
+
+
+def _last_rank(ranked: Ranked, needed: list[str]) -> int:
+    try:
+        return max(map(ranked.index, needed)) + 1
+    except ValueError:  # not retrieved
+        return 0
+
+
+def _zone_numbers(each: Headroom) -> Integers:
+    """Number of each query's zone in `ZONES`."""
+    retrieved = np.searchsorted(np.array([1, 2]), each.ranks / each.windows, side="left")
+    return np.where(each.ranks > 0, retrieved, ZONES.index(Zone.UNRETRIEVED))

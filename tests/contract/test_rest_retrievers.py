@@ -1,0 +1,316 @@
+"""What every search service over REST promises, against services that check each request by its published form."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monitor.adapters import registry
+from monitor.errors import ConfigError, Reason, RetrieverError
+from monitor.model import Ranking
+from monitor.passage import Sources
+from monitor.ports import ExactSearch, VectorAccess
+from tests.contract import rest_services
+from tests.contract.local_server import Answer, flood, hang_up, raw, reply, reset, silence
+from tests.contract.rest_services import BY_VECTOR, BY_WORDS, Running, matching_chunks
+from tests.contract.vector_stores import CORPUS, PLACES, SECRETS, TOKEN, embedding, nearest, vector_of
+
+SERVICES = BY_VECTOR | BY_WORDS
+ONE_OF_EACH = ("qdrant", "opensearch knn", "elasticsearch bm25", "weaviate", "weaviate rest hybrid", "pinecone")
+"""One for each way to ask and to read an answer."""
+NAMED = [name for name, service in SERVICES.items() if service.collection]
+QUERY = 'where is "text number 7"? 🦊 \\ où?'
+
+
+def ask(
+    name: str,
+    act: Callable[[Any], Awaitable[Any]] | None = None,
+    *,
+    instead: Answer | None = None,
+    seen: list[Running] | None = None,
+    **options: Any,
+) -> Any:
+    """What comes of asking the retriever of a service; every request must be one that the service knows."""
+
+    async def run() -> Any:
+        async with embedding() as embedder, rest_services.running(SERVICES[name]) as ran:
+            ran.instead = instead
+            given = {"embedder": embedder} if name in BY_VECTOR else {}
+            stated = {**ran.options, **given, "timeout": "5s", **options}
+            retriever = registry.resolve("retriever", stated, where="targets.t.retriever").build()
+            try:
+                return await (act(retriever) if act else retriever.retrieve(QUERY, 5))
+            finally:
+                await retriever.close()
+                assert ran.complaints == []
+                if seen is not None:
+                    seen.append(ran)
+
+    return asyncio.run(run())
+
+
+def failure_of(name: str, **options: Any) -> RetrieverError:
+    """The failure that comes of asking, which tells no secret."""
+    with pytest.raises(RetrieverError) as caught:
+        ask(name, **options)
+    assert not any(secret in str(caught.value) for secret in SECRETS)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize("name", BY_VECTOR)
+@pytest.mark.parametrize("k", [1, len(CORPUS)])
+def test_the_nearest_documents_come_best_first(name, k):
+    """The k nearest documents, by the ids that the suite knows, with scores that fall."""
+    ranking = ask(name, lambda retriever: retriever.retrieve(QUERY, k))
+    assert isinstance(ranking, Ranking)
+    assert list(ranking.doc_ids) == nearest(QUERY, k)
+    assert ranking.scores is not None
+    assert list(ranking.scores) == sorted(ranking.scores, reverse=True)
+
+
+@pytest.mark.parametrize("name", BY_WORDS)
+def test_documents_with_the_words_come_best_first(name):
+    """The text of the query arrives as it was asked, quotes, backslashes and all."""
+    ranking = ask(name)
+    assert list(ranking.doc_ids) == [chunk.doc_id for chunk, _ in matching_chunks(QUERY, 5)]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_the_hits_cover_is_told(name):
+    """Texts and places of chunks arrive as they were stored, and what is declared is part of the ranking."""
+    stated = {"text": "text", "deployment": "minilm-v2", "corpus": "march"}
+    ranking = ask(name, lambda retriever: retriever.retrieve("naïve Grüße", 3), **PLACES, **stated)
+    found = [next(chunk for chunk in CORPUS if chunk.doc_id == doc_id) for doc_id in ranking.doc_ids]
+    assert found[0].text == "naïve Grüße"
+    assert ranking.texts == tuple(chunk.text for chunk in found)
+    assert ranking.sources == Sources(
+        tuple(chunk.source for chunk in found),
+        tuple(chunk.start for chunk in found),
+        tuple(chunk.end for chunk in found),
+    )
+    assert (ranking.deployment, ranking.corpus) == ("minilm-v2", "march")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_fewer_hits_than_asked_for_are_a_failure_unless_accepted(name):
+    """An index that is too small is not mistaken for a good answer; it can be said to be one."""
+    k = len(CORPUS) + 1
+    with pytest.raises(RetrieverError, match="short_rankings: accept"):
+        ask(name, lambda retriever: retriever.retrieve(QUERY, k))
+    ranking = ask(name, lambda retriever: retriever.retrieve(QUERY, k), short_rankings="accept")
+    assert len(ranking.doc_ids) == len(CORPUS)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_collection_that_is_not_there_is_named(name):
+    """A misspelt collection is a refusal that says which, not an empty answer."""
+    service = SERVICES[name]
+    failure = failure_of(name, **{service.collection: service.missing})
+    assert failure.reason is Reason.REJECTED
+    assert service.missing in failure.detail
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_wrong_credentials_are_told_as_such(name):
+    """A wrong key is a failure that says so and does not show the key."""
+    failure = failure_of(name, api_key="another-s3cret-token")
+    assert failure.reason is Reason.UNAUTHORISED
+    assert "check the credentials" in failure.detail
+    assert "another" not in str(failure)
+
+
+@pytest.mark.parametrize("name", BY_VECTOR)
+def test_a_wrong_dimension_is_told_in_numbers(name):
+    """An embedder that does not fit the index is refused, with both dimensions."""
+
+    async def run() -> None:
+        async with embedding() as embedder, rest_services.running(SERVICES[name]) as ran:
+            embedder["request"] = {"text": "{text}", "dimension": 3}
+            stated = {**ran.options, "embedder": embedder}
+            retriever = registry.resolve("retriever", stated, where="r").build()
+            try:
+                await retriever.retrieve(QUERY, 5)
+            finally:
+                await retriever.close()
+
+    with pytest.raises(RetrieverError) as caught:
+        asyncio.run(run())
+    assert caught.value.reason is Reason.REJECTED
+    assert "the index holds vectors of 8 dimensions, the embedder makes 3" in caught.value.detail
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (silence, Reason.TIMEOUT),
+        (reply(403, body=TOKEN.encode()), Reason.UNAUTHORISED),
+        (reply(429, headers={"retry-after": "7"}), Reason.RATE_LIMITED),
+        (reply(503), Reason.BROKEN),
+        (reply(307, headers={"location": "http://169.254.169.254/"}), Reason.REJECTED),
+        (reply(body=b"<html>"), Reason.MALFORMED),
+        (reply(body=None), Reason.MALFORMED),
+        (reply(body=[]), Reason.MALFORMED),
+        (reply(body={"result": 1, "results": 1, "matches": 1, "hits": [], "data": {"Get": 1}}), Reason.MALFORMED),
+        (
+            reply(
+                body={
+                    "results": [1],
+                    "matches": [None],
+                    "hits": {"hits": ["x"]},
+                    "result": {"points": [2]},
+                    "data": {"Get": {"Chunks": [3]}},
+                }
+            ),
+            Reason.MALFORMED,
+        ),
+        (flood(), Reason.MALFORMED),
+        (raw(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{"), Reason.BROKEN),
+        (reset, Reason.BROKEN),
+        (hang_up, Reason.BROKEN),
+    ],
+    ids=[
+        "silence",
+        "403",
+        "429",
+        "503",
+        "redirect",
+        "HTML",
+        "null",
+        "list",
+        "no list",
+        "no objects",
+        "flood",
+        "cut",
+        "reset",
+        "hung up",
+    ],
+)
+def test_every_misbehaviour_is_one_failure_with_its_reason_and_no_secret(name, answer, reason):
+    """Whatever a service does wrong is one failure with the right reason, and no credential is told."""
+    seen: list[Running] = []
+    timeout = "300ms" if reason is Reason.TIMEOUT else "5s"
+    failure = failure_of(name, instead=answer, seen=seen, timeout=timeout)
+    assert failure.reason is reason, failure
+    assert len(seen[0].server.asked) == 1
+    if reason is Reason.RATE_LIMITED:
+        assert failure.retry_after_s == 7.0
+
+
+@pytest.mark.parametrize("name", ["qdrant", "opensearch knn", "elasticsearch knn", "weaviate", "pinecone"])
+def test_vectors_can_be_looked_at(name):
+    """The vectors of a query and of stored documents are told; a document that is not there is left out."""
+
+    async def look(retriever: Any) -> Any:
+        return await retriever.embed([QUERY]), await retriever.stored_vectors(["d3", "d0", "d99"])
+
+    embedded, found = ask(name, look)
+    assert embedded[0] == pytest.approx(vector_of(QUERY), abs=1e-6)
+    assert set(found) == {"d0", "d3"}
+    assert np.asarray(found["d3"]) == pytest.approx(CORPUS[3].vector, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["qdrant", "opensearch knn", "elasticsearch knn"])
+def test_the_approximate_index_can_be_passed_by(name):
+    """An exact search asks the service to compare every document."""
+    seen: list[Running] = []
+
+    async def look(retriever: Any) -> Any:
+        assert isinstance(retriever, ExactSearch)
+        return await retriever.search_exact(vector_of(QUERY), 4)
+
+    assert list(ask(name, look, seen=seen).doc_ids) == nearest(QUERY, 4)
+    said = seen[0].server.asked[0].body.decode()
+    assert '"exact":true' in said or "script_score" in said
+
+
+@pytest.mark.parametrize("name", BY_WORDS)
+def test_vectors_cannot_be_looked_at_without_an_embedder(name):
+    """A target that is searched by words refuses to tell vectors, as a failure."""
+
+    async def look(retriever: Any) -> Any:
+        assert isinstance(retriever, VectorAccess)
+        return await retriever.embed([QUERY])
+
+    with pytest.raises(RetrieverError, match="has no embedder"):
+        ask(name, look)
+
+
+PARTIAL = {"took": 1, "timed_out": False, "_shards": {"total": 5, "successful": 3, "failed": 2}, "hits": {"hits": []}}
+
+
+@pytest.mark.parametrize("change", [{}, {"timed_out": True, "_shards": {"failed": 0}}], ids=["shards", "timeout"])
+def test_an_answer_of_a_part_of_the_index_is_a_failure(change):
+    """Documents on shards that did not answer would look lost; they are not."""
+    failure = failure_of("opensearch bm25", instead=reply(body=PARTIAL | change), short_rankings="accept")
+    assert failure.reason in (Reason.BROKEN, Reason.TIMEOUT)
+
+
+FILTERS: dict[str, tuple[dict[str, Any], str]] = {
+    "qdrant": (
+        {"filter": {"must": [{"key": "a", "match": {"value": 1}}]}, "params": {"hnsw_ef": 64}},
+        '"must":[{"key":"a"',
+    ),
+    "opensearch knn": ({"filter": {"term": {"a": 1}}, "candidates": 64}, '"ef_search":64'),
+    "opensearch bm25": ({"filter": {"term": {"a": 1}}}, '"filter":[{"term":{"a":1}}]'),
+    "elasticsearch knn": ({"filter": {"term": {"a": 1}}, "candidates": 64}, '"num_candidates":64'),
+    "elasticsearch hybrid": ({"filter": {"term": {"a": 1}}, "rank_window_size": 50}, '"rank_window_size":50'),
+    "weaviate": (
+        {"where": {"path": ["a"], "operator": "Equal", "valueInt": 1}, "tenant": "t", "target_vector": "dense"},
+        r"where: {path: [\"a\"], operator: Equal, valueInt: 1}, tenant: \"t\"",
+    ),
+    "weaviate rest hybrid": ({"tenant": "t", "properties": ["text^2"]}, '"queryProperties":["text^2"]'),
+    "pinecone": ({"filter": {"a": {"$eq": 1}}, "namespace": "n"}, '"namespace":"n"'),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_filters_and_settings_reach_the_service(name):
+    """What restricts or tunes the search in production is sent, in the form that the service publishes."""
+    options, expected = FILTERS[name]
+    seen: list[Running] = []
+    ask(name, seen=seen, **options)
+    said = seen[0].server.asked[0].body.decode()
+    assert expected in said.replace(": ", ":").replace(", ", ",") or expected in said
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_probe_says_that_it_is_one(name):
+    """Services can tell probes from their users' traffic, and see the headers that were configured."""
+    seen: list[Running] = []
+    ask(name, seen=seen, headers={"x-tenant": "monitoring"})
+    (asked,) = seen[0].server.asked
+    assert (asked.headers["x-recallwatch-probe"], asked.headers["x-tenant"]) == ("1", "monitoring")
+    assert json.loads(asked.body)
+
+
+EMBEDDER = {"kind": "http", "url": "http://e/"}
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [
+        ({"kind": "qdrant", "url": "http://q/", "collection": "c"}, "r.embedder: is missing"),
+        ({"kind": "qdrant", "url": "http://q/", "collection": "c", "embedder": {}}, "r.embedder.kind: is missing"),
+        ({"kind": "pinecone", "url": "http://p/", "embedder": EMBEDDER}, "give either api_key"),
+        ({"kind": "opensearch", "url": "http://o/", "index": "i"}, "name their fields at match"),
+        ({"kind": "opensearch", "url": "http://o/", "index": "i", "mode": "knn"}, "give vector and embedder"),
+        ({"kind": "weaviate", "url": "http://w/", "collection": "C"}, "needs an embedder"),
+        (
+            {"kind": "weaviate", "url": "http://w/", "collection": "C", "embedder": EMBEDDER, "api": "rest"},
+            "takes no vector",
+        ),
+        ({"kind": "weaviate", "url": "http://w/", "collection": "C) { x"}, "r.collection"),
+        ({"kind": "opensearch", "url": "http://o/", "index": "i", "vector": "v')"}, "r.vector"),
+    ],
+    ids=str,
+)
+def test_a_configuration_that_cannot_work_is_refused(stated, told):
+    """What could never be asked is refused before anything is, by the key to set."""
+    with pytest.raises(ConfigError) as caught:
+        registry.resolve("retriever", stated, where="r")
+    assert told in str(caught.value)

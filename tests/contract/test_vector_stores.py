@@ -1,0 +1,326 @@
+"""What every vector store promises, checked on real servers where a package brings one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monitor.adapters import registry
+from monitor.errors import ConfigError, Reason, RetrieverError
+from monitor.model import Ranking
+from monitor.passage import Sources
+from monitor.ports import ExactSearch, VectorAccess
+from tests.contract import vector_stores
+from tests.contract.vector_stores import CORPUS, PLACES, SECRETS, Opened, Store, embedding, nearest, vector_of
+
+STORES = ("pgvector", "chroma", "milvus", "lancedb", "redis")
+WITH_NETWORK = tuple(name for name in STORES if name != "lancedb")
+WITH_CREDENTIALS = ("pgvector", "milvus", "redis")
+EXACT = ("pgvector", "milvus", "lancedb")
+QUERY = "where are the foxes? 🦊 où?"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what the stores keep."""
+    return tmp_path_factory.mktemp("stores")
+
+
+@pytest.fixture(scope="module")
+def pgvector(postgres_server: str) -> Iterator[Store]:
+    """PostgreSQL."""
+    with vector_stores.pgvector(postgres_server) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def chroma(folder: Path) -> Iterator[Store]:
+    """Chroma."""
+    with vector_stores.chroma(folder / "chroma") as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def milvus(folder: Path) -> Iterator[Store]:
+    """Milvus."""
+    with vector_stores.milvus(folder / "milvus") as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def lancedb(folder: Path) -> Iterator[Store]:
+    """LanceDB."""
+    with vector_stores.lancedb(folder / "lancedb") as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Store]:
+    """Redis."""
+    with vector_stores.redis() as store:
+        yield store
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest) -> Store:
+    """The store that a test names."""
+    return request.getfixturevalue(request.param)
+
+
+def each(*names: str) -> pytest.MarkDecorator:
+    """Run a test on each of these stores."""
+    return pytest.mark.parametrize("store", names, indirect=True)
+
+
+@asynccontextmanager
+async def watching(store: Store, opened: Opened, **options: Any) -> AsyncIterator[Any]:
+    """The retriever of a store, built as a configuration would build it."""
+    async with embedding() as embedder:
+        stated = {**opened.options, "embedder": embedder, "timeout": "5s", **options}
+        retriever = registry.resolve("retriever", stated, where="targets.t.retriever").build()
+        try:
+            yield retriever
+        finally:
+            await retriever.close()
+
+
+def ask(store: Store, act: Callable[[Any], Awaitable[Any]], **options: Any) -> Any:
+    """What comes of asking the retriever of a store."""
+
+    async def run() -> Any:
+        async with store.opened() as opened, watching(store, opened, **options) as retriever:
+            return await act(retriever)
+
+    return asyncio.run(run())
+
+
+def failure_of(store: Store, act: Callable[[Any], Awaitable[Any]] | None = None, **options: Any) -> RetrieverError:
+    """The failure that comes of asking, which tells no secret."""
+    with pytest.raises(RetrieverError) as caught:
+        ask(store, act or (lambda retriever: retriever.retrieve(QUERY, 3)), **options)
+    assert not any(secret in str(caught.value) for secret in SECRETS)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@each(*STORES)
+@pytest.mark.parametrize("k", [1, 10, len(CORPUS)])
+def test_the_nearest_documents_come_best_first(store, k):
+    """The k best documents, nearest first, with scores that are their cosines."""
+    ranking = ask(store, lambda retriever: retriever.retrieve(QUERY, k))
+    assert list(ranking.doc_ids) == nearest(QUERY, k)
+    vectors = {chunk.doc_id: chunk.vector for chunk in CORPUS}
+    cosines = [float(vectors[doc_id] @ vector_of(QUERY)) for doc_id in ranking.doc_ids]
+    assert ranking.scores == pytest.approx(cosines, abs=1e-5)
+
+
+@each(*STORES)
+def test_fewer_hits_than_asked_for_are_a_failure_unless_accepted(store):
+    """A collection that is too small is not mistaken for a good answer; it can be said to be one."""
+    k = len(CORPUS) + 1
+    assert failure_of(store, lambda retriever: retriever.retrieve(QUERY, k)).reason is Reason.MALFORMED
+    ranking = ask(store, lambda retriever: retriever.retrieve(QUERY, k), short_rankings="accept")
+    assert list(ranking.doc_ids) == nearest(QUERY, k)
+
+
+@each(*STORES)
+def test_what_the_hits_cover_is_told(store):
+    """Texts and places of chunks arrive as they were stored, and what is declared is part of the ranking."""
+    stated = {"text": store.text, "deployment": "minilm-v2", "corpus": "march"}
+    ranking = ask(store, lambda retriever: retriever.retrieve("naïve Grüße", 3), **PLACES, **stated)
+    assert isinstance(ranking, Ranking)
+    found = [next(chunk for chunk in CORPUS if chunk.doc_id == doc_id) for doc_id in ranking.doc_ids]
+    assert found[0].text == "naïve Grüße"
+    assert ranking.texts == tuple(chunk.text for chunk in found)
+    assert ranking.sources == Sources(
+        tuple(chunk.source for chunk in found),
+        tuple(chunk.start for chunk in found),
+        tuple(chunk.end for chunk in found),
+    )
+    assert (ranking.deployment, ranking.corpus) == ("minilm-v2", "march")
+
+
+@each(*STORES)
+def test_a_collection_that_is_not_there_is_named(store):
+    """A misspelt collection is a refusal that says which, not an empty answer."""
+    failure = failure_of(store, **{store.collection: "chunkz"})
+    assert failure.reason is Reason.REJECTED
+    assert "chunkz" in failure.detail
+
+
+@each(*STORES)
+def test_a_field_that_is_not_there_is_a_failure(store):
+    """A misspelt field of a chunk is a failure of the probe, never a ranking without it."""
+    failure = failure_of(store, text="txet")
+    assert failure.reason in (Reason.REJECTED, Reason.MALFORMED)
+
+
+@each(*STORES)
+def test_vectors_of_another_length_are_named_with_both_lengths(store):
+    """An embedder that was exchanged for one of another dimension is told as such."""
+
+    async def run() -> None:
+        async with store.opened() as opened, embedding() as embedder:
+            wrong = embedder | {"request": {"text": "{text}", "dimension": 5}}
+            async with watching(store, opened, embedder=wrong) as retriever:
+                await retriever.retrieve(QUERY, 3)
+
+    with pytest.raises(RetrieverError, match="holds vectors of 8 dimensions, the embedder makes 5") as caught:
+        asyncio.run(run())
+    assert caught.value.reason is Reason.REJECTED
+
+
+@each(*WITH_CREDENTIALS)
+def test_wrong_credentials_are_told_as_such(store):
+    """What the store refuses for its credentials is unauthorised, and they are in no message."""
+
+    async def run() -> None:
+        async with store.opened() as opened:
+            wrong = {name: change(opened.options[name]) for name, change in store.wrong_credentials.items()}
+            async with watching(store, opened, **wrong) as retriever:
+                await retriever.retrieve(QUERY, 3)
+
+    with pytest.raises(RetrieverError) as caught:
+        asyncio.run(run())
+    assert caught.value.reason is Reason.UNAUTHORISED, caught.value
+    assert not any(secret in str(caught.value) for secret in SECRETS)
+
+
+@each(*WITH_NETWORK)
+def test_a_server_that_goes_away_mid_run_is_a_failure_until_it_is_back(store):
+    """Probes fail while the server is gone, with a reason worth a retry, and succeed once it is back."""
+
+    async def run() -> tuple[RetrieverError, RetrieverError, Ranking]:
+        async with store.opened() as opened, watching(store, opened) as retriever:
+            await retriever.retrieve(QUERY, 3)
+            await opened.wire.cut()
+            failures = []
+            for _ in range(2):
+                with pytest.raises(RetrieverError) as caught:
+                    await retriever.retrieve(QUERY, 3)
+                failures.append(caught.value)
+            await opened.wire.mend()
+            return *failures, await retriever.retrieve(QUERY, 3)
+
+    *failures, ranking = asyncio.run(run())
+    for failure in failures:
+        assert failure.reason in (Reason.UNREACHABLE, Reason.BROKEN, Reason.TIMEOUT), failure
+        assert not any(secret in str(failure) for secret in SECRETS)
+    assert list(ranking.doc_ids) == nearest(QUERY, 3)
+
+
+@each(*WITH_NETWORK)
+@pytest.mark.parametrize("moment", ["at once", "mid-run"])
+def test_a_server_that_says_nothing_is_given_up_on_in_time(store, moment):
+    """The timeout holds for the whole probe, and what was not answered then is no answer to a later probe."""
+
+    async def run() -> tuple[float, RetrieverError, Ranking]:
+        async with store.opened() as opened, watching(store, opened, timeout="300ms") as retriever:
+            if moment == "mid-run":
+                await retriever.retrieve(QUERY, 3)
+            opened.wire.freeze()
+            started = asyncio.get_running_loop().time()
+            with pytest.raises(RetrieverError) as caught:
+                await retriever.retrieve(QUERY, 3)
+            took_s = asyncio.get_running_loop().time() - started
+            await opened.wire.mend()
+            return took_s, caught.value, await retriever.retrieve("another", 3)
+
+    took_s, failure, ranking = asyncio.run(run())
+    assert failure.reason is Reason.TIMEOUT, failure
+    assert 0.25 < took_s < 1.0
+    assert list(ranking.doc_ids) == nearest("another", 3)
+
+
+@each(*STORES)
+def test_no_more_probes_than_configured_are_under_way(store):
+    """The concurrency of a target holds, and probes side by side do not get each other's answers."""
+    under_way = [0, 0]
+
+    async def run() -> list[Ranking]:
+        async with (
+            store.opened() as opened,
+            embedding(under_way) as embedder,
+            watching(store, opened, embedder=embedder, concurrency=3) as retriever,
+        ):
+            return await asyncio.gather(*(retriever.retrieve(f"query {n}", 5) for n in range(9)))
+
+    rankings = asyncio.run(run())
+    assert [list(ranking.doc_ids) for ranking in rankings] == [nearest(f"query {n}", 5) for n in range(9)]
+    assert under_way[1] == 3
+
+
+@each(*STORES)
+def test_a_closed_retriever_can_be_asked_again(store):
+    """Closing gives the connections back; the next probe opens new ones."""
+
+    async def act(retriever: Any) -> Ranking:
+        await retriever.retrieve(QUERY, 2)
+        await retriever.close()
+        return await retriever.retrieve(QUERY, 2)
+
+    assert list(ask(store, act).doc_ids) == nearest(QUERY, 2)
+
+
+@each(*STORES)
+def test_stored_vectors_can_be_looked_at(store):
+    """The vectors in the index are handed out by document id, and what is not there is left out."""
+
+    async def act(retriever: Any) -> Any:
+        assert isinstance(retriever, VectorAccess)
+        return await retriever.stored_vectors(["d2", "d0", 'it\'s "not" \\there']), await retriever.embed([QUERY])
+
+    stored, embedded = ask(store, act)
+    assert set(stored) == {"d0", "d2"}
+    for doc_id, vector in stored.items():
+        assert vector.dtype == np.float32
+        np.testing.assert_allclose(vector, CORPUS[int(doc_id[1:])].vector, rtol=1e-6)
+    np.testing.assert_allclose(embedded, [vector_of(QUERY)], rtol=1e-6)
+
+
+@each(*EXACT)
+def test_an_exact_search_looks_at_every_document(store):
+    """Without the index the nearest documents of all are found."""
+
+    async def act(retriever: Any) -> Ranking:
+        assert isinstance(retriever, ExactSearch)
+        return await retriever.search_exact(vector_of(QUERY), 10)
+
+    assert list(ask(store, act).doc_ids) == nearest(QUERY, 10)
+
+
+@each("chroma", "redis")
+def test_a_store_that_cannot_search_exactly_does_not_say_so(store):
+    """Exact search is offered only where the store has it."""
+
+    async def act(retriever: Any) -> bool:
+        return isinstance(retriever, ExactSearch)
+
+    assert ask(store, act) is False
+
+
+@each(*STORES)
+def test_a_failing_embedder_is_named(store):
+    """It is told whether the store or the embedder failed."""
+    wrong = {"kind": "http", "url": f"http://user:{SECRETS[0]}@127.0.0.1:1/"}
+    failure = failure_of(store, embedder=wrong)
+    assert failure.reason is Reason.UNREACHABLE
+    assert failure.detail.startswith("the embedder: ")
+
+
+@each(*STORES)
+def test_a_wrong_key_of_the_embedder_is_named_with_its_whole_path(store):
+    """A misspelt key deep in the configuration is found where it stands."""
+
+    async def run() -> None:
+        async with store.opened() as opened:
+            stated = {**opened.options, "embedder": {"kind": "openai", "modle": "m"}}
+            registry.resolve("retriever", stated, where="targets.t.retriever")
+
+    with pytest.raises(ConfigError, match=r"targets\.t\.retriever\.embedder\.(modle|model): ") as caught:
+        asyncio.run(run())
+    assert not any(secret in str(caught.value) for secret in SECRETS)
