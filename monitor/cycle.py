@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
-from monitor import paging, swaps, vigilance
+from monitor import canaries, paging, swaps, vigilance
 from monitor.deciding import decide, with_run_before
 from monitor.decision.routing import OnCall
 from monitor.errors import BudgetError, StoreError
@@ -45,6 +45,8 @@ class World:
     """Called with the swaps that were noticed."""
     answerer: Answerer | None = None
     judge: Judge | None = None
+    inside: Retriever | None = None
+    """The retriever without what stands around it, where vectors can be looked at."""
 
     def asked(self, depth: int) -> Asked:
         """Whom a replay asks, for rankings of this depth."""
@@ -161,7 +163,7 @@ async def look_for_change(
         noise = vigil.noise if vigil else Noise()
         if not plan.asked:
             noise = await vigilance.learn_noise(vigil, now, plan.policy, world.asked(now.run.depth))
-        swap = await notice_swap(now.run, noise, world)
+        swap = await notice_swap(now, noise, world)
         noticed += [swap] if swap else []
         kept.append((now, vigilance.keep(vigil, noise, now, before, swap, plan.policy)))
     if plan.asked:
@@ -175,8 +177,13 @@ async def look_for_change(
     return tuple(noticed), look
 
 
-async def notice_swap(run: Run, noise: Noise, world: World) -> Swap | None:
+async def notice_swap(measured: Measured, noise: Noise, world: World) -> Swap | None:
     """Compare with the run before, and keep what is found."""
+    run = measured.run
+    looked = await canaries.look_into(world.inside or world.retriever, measured.suite, run)
+    before = await world.store.snapshot(run.target, run.suite_name) if looked else None
+    if looked:
+        await world.store.save_snapshot(run, looked)
     previous = await world.store.latest_run(run.target, run.suite_name, before=run.started_at)
     if previous is None or previous.suite_digest != run.suite_digest:
         return None
@@ -185,6 +192,7 @@ async def notice_swap(run: Run, noise: Noise, world: World) -> Swap | None:
     previous = await world.store.load_run(previous.run_id)
     swap = swaps.detect(previous, run, at=world.now(), noise=noise)
     if swap is not None:
+        swap = canaries.explain(swap, previous, run, measured.suite, before, looked)
         await world.store.save_swap(swap)
     return swap
 

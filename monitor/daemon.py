@@ -259,6 +259,7 @@ def _timetable(
                     courier.announce,
                     targets[plan.target].answerer,
                     targets[plan.target].judge,
+                    targets[plan.target].inside,
                 ),
             )
             for name, plan in plans.items()

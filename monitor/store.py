@@ -10,6 +10,7 @@ from monitor.answer import Grades
 from monitor.errors import Reason
 from monitor.incident import Incident, IncidentKind, Tally
 from monitor.model import Measured, Outcome, Run, RunStatus, Suite
+from monitor.snapshot import Snapshot
 from monitor.verdict import Alert, Baseline, Delivery, Deployment, Swap, Verdict
 from monitor.vigil import Vigil
 
@@ -110,6 +111,14 @@ class Store(Protocol):
 
     async def count_probes(self, target: str, since: datetime) -> int:
         """Probes sent to a target since then, by runs of any status."""
+        ...
+
+    async def save_snapshot(self, run: Run, snapshot: Snapshot) -> None:
+        """Keep the vectors that a run's canaries showed, in place of those before."""
+        ...
+
+    async def snapshot(self, target: str, suite_name: str) -> Snapshot | None:
+        """The vectors that the canaries last showed; rankings, which the run has, are left out."""
         ...
 
     async def save_swap(self, swap: Swap) -> None:

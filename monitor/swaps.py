@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from monitor.cause import Cause
-from monitor.decision.causes import name_cause
 from monitor.evaluation.answered import share_of_answers_changed
 from monitor.model import Outcome, Run
-from monitor.snapshot import from_runs
 from monitor.verdict import Swap
 from monitor.vigil import Noise
 
@@ -44,7 +41,6 @@ def detect(previous: Run | None, run: Run, *, at: datetime, noise: Noise = NO_NO
         or (noise.answer_replays and _exceeds(answers, noise.answers_changed, answered))
     ):
         return None
-    cause = cause_of(previous, run)
     return Swap(
         run.target,
         run.suite_name,
@@ -54,15 +50,7 @@ def detect(previous: Run | None, run: Run, *, at: datetime, noise: Noise = NO_NO
         share_changed=rankings,
         detected_at=at,
         answers_changed=answers,
-        cause=cause.told if cause else "",
-        evidence=" ".join(cause.evidence) if cause else "",
     )
-
-
-def cause_of(previous: Run, run: Run) -> Cause | None:
-    """Why two runs differ, as far as rankings, scores and names tell; None if no query was ranked in both."""
-    before, after = from_runs(previous, run)
-    return name_cause(before, after) if before.rankings and after.rankings else None
 
 
 def _is_declared(previous: Run, run: Run, rankings: float, answers: float) -> bool:

@@ -45,6 +45,8 @@ class Live:
     retriever: Retriever
     answerer: Answerer | None = None
     judge: Judge | None = None
+    inside: Retriever | None = None
+    """The retriever without its pace."""
 
     async def close(self) -> None:
         """Give back every connection."""
@@ -88,10 +90,12 @@ def _of_targets(config: Config, port: str) -> dict[str, Part]:
 def connect(parts: Parts, target: str) -> Live:
     """The adapters of a target, ready for use."""
     answerer, judge = parts.answerers.get(target), parts.judges.get(target)
+    inside = parts.retrievers[target].build()
     return Live(
-        Paced(parts.retrievers[target].build(), parts.config.targets[target].limits.to_limits()),
+        Paced(inside, parts.config.targets[target].limits.to_limits()),
         answerer.build() if answerer else None,
         judge.build() if judge else None,
+        inside,
     )
 
 

@@ -250,6 +250,15 @@ def upgrade() -> None:
     )
     op.create_index("deployment_target_idx", "deployment", ["target", "declared_at"], unique=False)
     op.create_table(
+        "snapshot",
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("suite_name", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("state", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.run_id"], name=op.f("snapshot_run_id_fkey")),
+        sa.PrimaryKeyConstraint("target", "suite_name", name=op.f("snapshot_pkey")),
+    )
+    op.create_table(
         "swap",
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("previous_run_id", sa.Text(), nullable=False),
@@ -270,6 +279,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Undo it."""
     op.drop_table("swap")
+    op.drop_table("snapshot")
     op.drop_index("deployment_target_idx", table_name="deployment")
     op.drop_table("deployment")
     op.drop_table("vigil")

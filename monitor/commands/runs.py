@@ -47,7 +47,7 @@ async def run(path: Path, target: str, suites: tuple[str, ...], policy: str) -> 
         live = wiring.connect(parts, target)
         world = World(
             store, live.retriever, parts.config.on_call, wiring.utc_now, wiring.this_process(),
-            answerer=live.answerer, judge=live.judge,
+            answerer=live.answerer, judge=live.judge, inside=live.inside,
         )  # fmt: skip
         try:
             with progress(target, sum(len(suite.queries) for suite in plan.suites)) as watch:

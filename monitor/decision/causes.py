@@ -11,8 +11,9 @@ one rotated, and nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from math import isfinite
+from typing import Any
 
 from monitor.cause import Cause, CauseName
 from monitor.decision.changes import Changes
@@ -90,7 +91,7 @@ def _other_ids(changes: Changes) -> Cause | None:
     before, after = _ids(changes.before), _ids(changes.after)
     gone, came = before - after, after - before
     pieces = _pieces(gone, came) | _pieces(came, gone)
-    if pieces and (members.gone_ids or members.new_ids):
+    if pieces and (members.lost.ids or members.found.ids):
         told = f"Documents come in other pieces: {_some(tuple(pieces))}."
         return Cause(CauseName.CORPUS_CHANGED, (told, *_unseen_model(changes)), _unless_vectors(changes))
     if members.known == 0.0:
@@ -185,31 +186,32 @@ def _model_or_encoder(changes: Changes, told: str) -> Cause:
 
 def _missing(changes: Changes) -> Cause | None:
     """What lost documents tell: an index that misses, a filter, or deletions."""
-    members = changes.members
-    if not changes.lost_more:
+    members, noise = changes.members, changes.noise
+    lost = members.lost
+    if not lost.exceeds(noise.lost):
         return None
-    told = f"{members.lost} of {members.expected} places were lost though worse documents stayed"
-    if changes.loses_by_chance:
+    told = f"{lost.count} of {lost.expected} places were lost though worse documents stayed"
+    if lost.scatters(noise.lost):
         recall = f" Recall against exact search {changes.recall_after:.3f}, before {changes.recall_before:.3f}."
         exact = recall if isfinite(changes.recall_after) else ""
         return Cause(CauseName.INDEX_CHANGED, (f"{told}; the same documents still come for other queries.{exact}",))
-    told = f"{told}: {_some(members.gone_ids)} never come back."
+    told = f"{told}: {_some(lost.ids)} never come back."
     if members.shorter > 0.05 and not changes.has_vectors:
         told = f"{told} {members.shorter:.0%} of the rankings became shorter: something is left out after the search."
         return Cause(CauseName.CONFIGURATION_CHANGED, (told,), (CauseName.CORPUS_CHANGED,))
-    return _filtered(told, set(members.gone_ids), changes, without=changes.after, having=changes.before)
+    return _filtered(told, set(lost.ids), changes, without=changes.after, having=changes.before)
 
 
 def _arrivals(changes: Changes) -> Cause | None:
     """What found documents tell: an index that misses less, a filter that was lifted, or additions."""
-    members = changes.members
-    if not changes.found_more:
+    found, noise = changes.members.found, changes.noise
+    if not found.exceeds(noise.found):
         return None
-    told = f"{members.found} of {members.expected_now} places are taken by documents that were not there before"
-    if changes.finds_by_chance:
+    told = f"{found.count} of {found.expected} places are taken by documents that were not there before"
+    if found.scatters(noise.found):
         return Cause(CauseName.INDEX_CHANGED, (f"{told}, but came for other queries: the index misses less.",))
-    told = f"{told}: {_some(members.new_ids)} were never seen."
-    return _filtered(told, set(members.new_ids), changes, without=changes.before, having=changes.after)
+    told = f"{told}: {_some(found.ids)} were never seen."
+    return _filtered(told, set(found.ids), changes, without=changes.before, having=changes.after)
 
 
 def _filtered(told: str, doc_ids: set[str], changes: Changes, *, without: Snapshot, having: Snapshot) -> Cause:
@@ -242,7 +244,7 @@ def _some(names: Sequence[str]) -> str:
 def _lengths(changes: Changes) -> Cause | None:
     """What the number of hits tells: k, or a bar for scores."""
     members, noise = changes.members, changes.noise
-    usual = 3 * max(noise.shorter, noise.longer) if noise else 0.0
+    usual = 3 * max(noise.shorter, noise.longer)
     if members.shorter > usual + LENGTHS:
         told = f"{members.shorter:.0%} of the rankings end earlier, and nothing better than their end is missing."
         return Cause(CauseName.CONFIGURATION_CHANGED, (told,))
@@ -284,8 +286,12 @@ RULES: tuple[Rule, ...] = (
 
 def _numbers(changes: Changes) -> dict[str, float]:
     """What was measured and is a number, by name."""
-    told = asdict(changes.scores) | asdict(changes.members)
-    told |= {f"moved_{name}": value for name, value in asdict(changes.moved).items()}
-    told |= {f"echoes_{name}": value for name, value in asdict(changes.echoes).items()}
-    told |= {name: getattr(changes, name) for name in ("noise_shift", "recall_before", "recall_after")}
+    members = changes.members
+    parts: dict[str, Any] = {
+        "": changes, "scores": changes.scores, "members": members, "lost": members.lost,
+        "found": members.found, "moved": changes.moved, "echoes": changes.echoes,
+    }  # fmt: skip
+    told = {
+        f"{part}_{each.name}".lstrip("_"): getattr(of, each.name) for part, of in parts.items() for each in fields(of)
+    }
     return {name: float(value) for name, value in told.items() if isinstance(value, int | float) and isfinite(value)}

@@ -17,6 +17,8 @@ from monitor.model import Floats
 from monitor.snapshot import Snapshot
 
 NAN = float("nan")
+DEVIATIONS = 5.0
+"""More is missing than by noise beyond so many standard deviations of the predicted count."""
 SCATTERED = 0.2
 """From this share of losses on that are not those of a whole document, the search misses by chance."""
 SAME_SCORE = 1e-3
@@ -57,23 +59,44 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """Documents that should be in one of two rankings of a query, for they beat its last place, and are not."""
+
+    expected: int
+    """Places of the other ranking that beat the last place of this one."""
+    count: int
+    """Of those, the ones whose document is missing."""
+    elsewhere: int
+    """Of those missing, the ones whose document comes for another query: what was deleted or filtered does not."""
+    ids: tuple[str, ...]
+    """Documents that are missing and come for no query at all."""
+    burst: float
+    """How many are missing together, in one ranking or of one document, as the average missing one sees it."""
+
+    def exceeds(self, noise: Missed) -> bool:
+        """Whether more is missing than replays of an unchanged target miss."""
+        return self._is_more(self.count, noise)
+
+    def scatters(self, noise: Missed) -> bool:
+        """Whether much of what is missing comes for other queries, and more of it than in replays."""
+        return self.elsewhere > SCATTERED * self.count and self._is_more(self.elsewhere, noise)
+
+    def _is_more(self, count: int, noise: Missed) -> bool:
+        if not noise.expected:
+            return count > 1
+        predicted = (noise.count + 1) / noise.expected * self.expected
+        return count > predicted + DEVIATIONS * math.sqrt(max(self.burst, noise.burst, 2.0) * predicted)
+
+
+@dataclass(frozen=True, slots=True)
 class Members:
     """Which documents left the rankings though worse ones stayed, and which came though worse ones were there."""
 
     overlap: float
-    expected: int
-    """Places in the former rankings that are better than the last place now."""
-    lost: int
-    lost_elsewhere: int
-    """Of those lost, the places of documents that still came for another query."""
-    gone_ids: tuple[str, ...]
-    """Documents expected and never seen again."""
-    expected_now: int
-    found: int
-    found_elsewhere: int
-    """Of those found, the places of documents that came before for another query."""
-    new_ids: tuple[str, ...]
-    """Documents found and never seen before."""
+    lost: Missed
+    """Missing after."""
+    found: Missed
+    """Missing before."""
     known: float
     """Share of all documents seen now that were seen before."""
     shorter: float
@@ -121,8 +144,8 @@ class Changes:
     echoes: Echoes
     noise_shift: float
     """Largest shift of scores in a replay of an unchanged target; 0 where none was replayed."""
-    noise: Members | None
-    """What replays lost and found; None where none was made."""
+    noise: Members
+    """What replays lost and found; nothing was expected of them where none was made."""
     recall_before: float
     """Share of what exact search finds that the index returned."""
     recall_after: float
@@ -132,37 +155,3 @@ class Changes:
     def has_vectors(self) -> bool:
         """Whether both snapshots hold the vectors of queries and stored documents."""
         return self.before.has_vectors and self.after.has_vectors
-
-    @property
-    def lost_more(self) -> bool:
-        """Whether more was lost than replays of an unchanged target lose."""
-        noise = (self.noise.lost, self.noise.expected) if self.noise else (0, 0)
-        return _exceeds(self.members.lost, self.members.expected, *noise)
-
-    @property
-    def found_more(self) -> bool:
-        """Whether more was found than replays of an unchanged target find."""
-        noise = (self.noise.found, self.noise.expected_now) if self.noise else (0, 0)
-        return _exceeds(self.members.found, self.members.expected_now, *noise)
-
-    @property
-    def loses_by_chance(self) -> bool:
-        """Whether much of what was lost still comes for other queries, which what was deleted or filtered does not."""
-        noise = (self.noise.lost, self.noise.expected) if self.noise else (0, 0)
-        scattered = self.members.lost_elsewhere
-        return scattered > SCATTERED * self.members.lost and _exceeds(scattered, self.members.expected, *noise)
-
-    @property
-    def finds_by_chance(self) -> bool:
-        """Whether much of what was found came before for other queries, which what was added did not."""
-        noise = (self.noise.found, self.noise.expected_now) if self.noise else (0, 0)
-        scattered = self.members.found_elsewhere
-        return scattered > SCATTERED * self.members.found and _exceeds(scattered, self.members.expected_now, *noise)
-
-
-def _exceeds(count: int, among: int, noise_count: int, noise_among: int) -> bool:
-    """Whether a count is beyond four deviations of what the noise predicts, losses taken to come in twos."""
-    if not noise_among:
-        return count > 1
-    predicted = (noise_count + 1) / noise_among * among
-    return count > predicted + 4 * math.sqrt(2 * predicted)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.decision.changes import NAN, Changes, Echoes, Members, Moved, Scores
+from monitor.decision.changes import NAN, Changes, Echoes, Members, Missed, Moved, Scores
 from monitor.evaluation.diagnostics import recall_of_exact
 from monitor.evaluation.geometry import cosines, overlap
 from monitor.model import Floats, Ranking
@@ -41,7 +41,7 @@ def measure_changes(before: Snapshot, after: Snapshot) -> Changes:
     --------
     >>> first = Snapshot({"q": Ranking(("a", "b", "c"), (0.9, 0.8, 0.7))}, 3)
     >>> second = Snapshot({"q": Ranking(("a", "c", "d"), (0.9, 0.7, 0.6))}, 3)
-    >>> measure_changes(first, second).members.gone_ids
+    >>> measure_changes(first, second).members.lost.ids
     ('b',)
     """
     old, new = _all_rankings(before), _all_rankings(after)
@@ -82,7 +82,7 @@ def _scale(rankings: Rankings) -> float:
     return max(float(np.median(spans)), 1e-12) if spans else 1.0
 
 
-def _replay_noise(snapshots: tuple[Snapshot, Snapshot], scale: float) -> tuple[float, Members | None]:
+def _replay_noise(snapshots: tuple[Snapshot, Snapshot], scale: float) -> tuple[float, Members]:
     """How far scores shift in replays, and what replays lose and find, both snapshots taken together."""
     first: dict[str, Ranking] = {}
     again: dict[str, Ranking] = {}
@@ -90,8 +90,6 @@ def _replay_noise(snapshots: tuple[Snapshot, Snapshot], scale: float) -> tuple[f
         for query_id in snapshot.replayed.keys() & snapshot.rankings.keys():
             first[f"{name} {query_id}"] = snapshot.rankings[query_id]
             again[f"{name} {query_id}"] = snapshot.replayed[query_id]
-    if not first:
-        return 0.0, None
     pairs = _pairs(first, again, {})
     differences = pairs.after - pairs.before
     shift = float(np.sqrt((differences**2).mean())) / scale if len(differences) else 0.0
@@ -166,40 +164,48 @@ def _residual(values: Floats, columns: Floats) -> Floats:
 
 
 def _members(old: Rankings, new: Rankings, tolerance: float) -> Members:
-    shared = sorted(old.keys() & new.keys())
-    ranked = [(old[each], new[each]) for each in shared]
-    seen_before = {doc_id for first, _ in ranked for doc_id in first.doc_ids}
-    seen_now = {doc_id for _, second in ranked for doc_id in second.doc_ids}
-    expected, lost = _missing(((first, second) for first, second in ranked), tolerance)
-    expected_now, found = _missing(((second, first) for first, second in ranked), tolerance)
+    ranked = [(old[each], new[each]) for each in sorted(old.keys() & new.keys())]
+    turned = [(second, first) for first, second in ranked]
+    overlaps = [overlap(first.doc_ids, second.doc_ids, len(first.doc_ids)) for first, second in ranked]
+    seen_before, seen_now = (_documents(each) for each in (ranked, turned))
     n_queries = max(len(ranked), 1)
     return Members(
-        float(np.mean([overlap(first.doc_ids, second.doc_ids, len(first.doc_ids)) for first, second in ranked]))
-        if ranked
-        else NAN,
-        expected.total(),
-        lost.total(),
-        sum(count for doc_id, count in lost.items() if doc_id in seen_now),
-        tuple(sorted(lost.keys() - seen_now)),
-        expected_now.total(),
-        found.total(),
-        sum(count for doc_id, count in found.items() if doc_id in seen_before),
-        tuple(sorted(found.keys() - seen_before)),
+        float(np.mean(overlaps)) if overlaps else NAN,
+        _missed(ranked, seen_now, tolerance),
+        _missed(turned, seen_before, tolerance),
         len(seen_now & seen_before) / len(seen_now) if seen_now else NAN,
         sum(len(second.doc_ids) < len(first.doc_ids) for first, second in ranked) / n_queries,
         sum(len(second.doc_ids) > len(first.doc_ids) for first, second in ranked) / n_queries,
     )
 
 
-def _missing(pairs: Iterator[tuple[Ranking, Ranking]], tolerance: float) -> tuple[Counter[str], Counter[str]]:
-    """How often each document of a ranking should be in the other one, too, and how often it is not."""
-    expected, missing = Counter[str](), Counter[str]()
+def _documents(pairs: Sequence[tuple[Ranking, Ranking]]) -> set[str]:
+    return {doc_id for ranking, _ in pairs for doc_id in ranking.doc_ids}
+
+
+def _missed(pairs: Sequence[tuple[Ranking, Ranking]], seen: set[str], tolerance: float) -> Missed:
+    """Which documents of the first of two rankings should be in the second one, too, and are not."""
+    expected, by_query, by_document = 0, list[int](), Counter[str]()
     for ranking, other in pairs:
         present = set(other.doc_ids)
         wanted = _better_than_last(ranking, other, tolerance)
-        expected.update(wanted)
-        missing.update(doc_id for doc_id in wanted if doc_id not in present)
-    return expected, missing
+        missing = [doc_id for doc_id in wanted if doc_id not in present]
+        expected += len(wanted)
+        by_query.append(len(missing))
+        by_document.update(missing)
+    return Missed(
+        expected,
+        by_document.total(),
+        sum(count for doc_id, count in by_document.items() if doc_id in seen),
+        tuple(sorted(by_document.keys() - seen)),
+        max(_burst(by_query), _burst(by_document.values())),
+    )
+
+
+def _burst(counts: Iterable[int]) -> float:
+    """The size of the group that the average missing document is in: sum of squares over sum."""
+    listed = list(counts)
+    return sum(count * count for count in listed) / max(sum(listed), 1)
 
 
 def _better_than_last(ranking: Ranking, other: Ranking, tolerance: float) -> list[str]:

@@ -102,7 +102,10 @@ def _attributions(before: Measured, after: Measured, policy: Policy) -> list[dic
     whole = [
         paired
         for paired in pair(before, after, policy)
-        if paired.measure in ANSWER_MEASURES and paired.gating and paired.stratum == OVERALL
+        if paired.measure in ANSWER_MEASURES
+        and paired.gating
+        and paired.stratum == OVERALL
+        and paired.n_clusters >= policy.min_clusters
     ]
     found = [(paired.measure, attribute(paired, before, after, policy)) for paired in whole]
     return [attribution_to_dict(each, measure) for measure, each in found if each is not None]

@@ -176,7 +176,7 @@ class TestSmallCells:
         assert found[:2].min() >= 0.93
 
     def test_fifteen_sources_of_unequal_size_are_enough_for_the_intervals(self):
-        """Degrees of freedom that know the sizes: with one less than there are sources it would be 92 %."""
+        """Degrees of freedom that know the sizes hold the truth a point more often than those that do not."""
         found = shares(lambda rng: held(observe(BOTH, rng, 15, is_binary=True), *BOTH.observed))
         assert found[:2].min() >= 0.93
 

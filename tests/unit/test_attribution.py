@@ -18,6 +18,8 @@ from monitor.decision.attribution import (
     kitagawa,
     shapley,
 )
+from monitor.decision.parts import Part, estimate, paired_scores
+from monitor.decision.significance import interval
 from monitor.errors import ComparisonError
 
 EXAMPLES = settings(max_examples=60, deadline=None)
@@ -276,6 +278,17 @@ class TestReplayed:
             shapley({NEW_GENERATOR: [1.0], NEW: [0.0]}, [0])
         with pytest.raises(ComparisonError, match="no cell in which a component is new"):
             shapley({OLD: [1.0]}, [0])
+
+
+@pytest.mark.parametrize(("sizes", "ratio"), [([1] * 12, 1.0), ([5] * 12, 1.0), ([49] + [1] * 11, 12.71 / 2.20)])
+def test_a_cluster_that_decides_leaves_few_degrees_of_freedom(sizes, ratio):
+    """Of equal clusters an interval is that of the verdict; one that holds nearly all queries is the only witness."""
+    cluster = np.repeat(np.arange(12), sizes)
+    luck = np.random.default_rng(3).random(12)[cluster]
+    paired = paired_scores(np.zeros(len(cluster)), luck, cluster)
+    _, lower, upper = estimate(paired, Part(luck), confidence=0.95)
+    usual = interval(paired)
+    assert (upper - lower) / (usual[1] - usual[0]) == pytest.approx(ratio, rel=0.02)
 
 
 class TestJudge:

@@ -88,8 +88,8 @@ def changed(change: Mapping[str, Any]) -> dict[str, Any]:
 def options_of(document: Mapping[Any, Any], **options: Any) -> tuple[dict[str, Any], str]:
     """What the HTTP retriever is told, and what people are."""
     stated = OpenApiOptions(document="https://docs.example/openapi.json", **{"operation": "search", **options})
-    http, found = http_options(stated, document)
-    return http.model_dump(include={"url", "method", "request", "response"}), str(found)
+    http = http_options(stated, document)
+    return http.model_dump(include={"url", "method", "request", "response"}), stated.recognised
 
 
 def test_fields_are_found_by_name_and_type():
@@ -250,9 +250,10 @@ def asked_of(document: Answer, tmp_path: Path | None = None) -> tuple[Ranking, s
             if tmp_path is not None:
                 place = {"document": str(tmp_path), "server": server.url("/v1")}
             stated = {"kind": "openapi", "operation": "search", **place}
-            retriever = registry.resolve("retriever", stated, where="r").build()
+            part = registry.resolve("retriever", stated, where="r")
+            retriever = part.build()
             try:
-                return await retriever.retrieve("who?", 2), retriever.recognised, server
+                return await retriever.retrieve("who?", 2), part.options.recognised, server
             finally:
                 await retriever.close()
 

@@ -9,13 +9,13 @@ from typing import Any
 import httpx
 import orjson
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from monitor.adapters import json_http, transport
 from monitor.adapters.openapi_document import Document
 from monitor.adapters.retrievers.hits import ShortRankings
 from monitor.adapters.retrievers.http import HttpOptions, HttpRetriever
-from monitor.adapters.retrievers.recognition import Recognised, recognise
+from monitor.adapters.retrievers.recognition import recognise
 from monitor.config import Duration, Section, validate
 from monitor.errors import ConfigError, Reason, RetrieverError
 from monitor.model import Ranking
@@ -58,6 +58,13 @@ class OpenApiOptions(Section):
     short_rankings: ShortRankings = "fail"
     """Whether fewer hits than asked for are a failure (``malformed``) or an answer."""
 
+    _recognised: str = PrivateAttr("")
+
+    @property
+    def recognised(self) -> str:
+        """What was found in the document, for people; empty until a document from elsewhere is fetched."""
+        return self._recognised
+
     @property
     def is_remote(self) -> bool:
         """Whether the document has to be fetched."""
@@ -79,8 +86,6 @@ class OpenApiRetriever:
 
     def __init__(self, options: OpenApiOptions) -> None:
         self.concurrency = options.concurrency
-        self.recognised = ""
-        """What was found in the document, for people."""
         self._options = options
         self._http: HttpRetriever | None = None
 
@@ -99,10 +104,9 @@ class OpenApiRetriever:
     async def _open(self) -> HttpRetriever:
         try:
             stated = await self._fetch() if self._options.is_remote else _read(Path(self._options.document))
-            options, found = http_options(self._options, stated)
+            options = http_options(self._options, stated)
         except ConfigError as error:
             raise RetrieverError(Reason.REJECTED, str(error)) from error
-        self.recognised = str(found)
         return HttpRetriever(options)
 
     async def _fetch(self) -> Mapping[Any, Any]:
@@ -113,7 +117,7 @@ class OpenApiRetriever:
         return _parse(content)
 
 
-def http_options(options: OpenApiOptions, stated: Mapping[Any, Any]) -> tuple[HttpOptions, Recognised]:
+def http_options(options: OpenApiOptions, stated: Mapping[Any, Any]) -> HttpOptions:
     """The options of the HTTP retriever that the document amounts to. Raises ConfigError naming the key to set."""
     document = Document(stated)
     named = options.model_dump(include={"query", "k", "hits", "id", "score", "text"})
@@ -123,7 +127,8 @@ def http_options(options: OpenApiOptions, stated: Mapping[Any, Any]) -> tuple[Ht
         raise ConfigError("document", "is not OpenAPI: a part of it has another form") from error
     shared = options.model_dump(include={"headers", "timeout", "concurrency", "max_body_bytes", "short_rankings"})
     asked = {"url": _server(options, document) + found.path, "method": found.method, "request": found.request}
-    return validate(HttpOptions, {**shared, **asked, "response": found.response}, where=""), found
+    options._recognised = str(found)  # the options keep it for whoever shows them
+    return validate(HttpOptions, {**shared, **asked, "response": found.response}, where="")
 
 
 def _server(options: OpenApiOptions, document: Document) -> str:

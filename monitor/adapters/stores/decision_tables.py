@@ -11,7 +11,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from monitor.adapters.stores import rows, schema
 from monitor.adapters.stores.incident_tables import IncidentTables, OvertakenError, keep_incident
+from monitor.adapters.stores.vector_rows import snapshot_from_json, snapshot_to_json
 from monitor.incident import Incident
+from monitor.model import Run
+from monitor.snapshot import Snapshot
 from monitor.verdict import Alert, Baseline, Deployment, Swap, Verdict
 from monitor.vigil import Vigil
 
@@ -66,6 +69,18 @@ class DecisionTables(IncidentTables):
         query = select(table).order_by(table.c.declared_at.desc(), table.c.deployment_id.desc()).limit(limit)
         found = await self._all(query if target is None else query.where(table.c.target == target))
         return [Deployment(**{each.name: row[each.name] for each in fields(Deployment)}) for row in found]
+
+    async def save_snapshot(self, run: Run, snapshot: Snapshot) -> None:
+        """Keep the vectors that a run's canaries showed, in place of those before."""
+        kept = {"run_id": run.run_id, "state": snapshot_to_json(snapshot)}
+        added = upsert(schema.snapshot).values(target=run.target, suite_name=run.suite_name, **kept)
+        await self._execute(added.on_conflict_do_update(index_elements=["target", "suite_name"], set_=kept))
+
+    async def snapshot(self, target: str, suite_name: str) -> Snapshot | None:
+        """The vectors that the canaries last showed."""
+        table = schema.snapshot
+        row = await self._first(select(table).where(table.c.target == target, table.c.suite_name == suite_name))
+        return snapshot_from_json(row["state"]) if row else None
 
     async def save_swap(self, swap: Swap) -> None:
         """Keep that what a target serves has changed."""

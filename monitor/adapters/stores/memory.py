@@ -11,6 +11,7 @@ from monitor.answer import Grades
 from monitor.errors import StoreError
 from monitor.incident import Incident
 from monitor.model import Measured, Measurements, Outcome, Run, RunStatus, Suite
+from monitor.snapshot import Snapshot
 from monitor.verdict import Alert, Baseline, Deployment, Swap, Verdict
 from monitor.vigil import Vigil
 
@@ -26,6 +27,7 @@ class MemoryStore(MemoryIncidents):
     promoted: list[Baseline] = field(default_factory=list)
     vigils: dict[tuple[str, str], Vigil] = field(default_factory=dict)
     swaps: list[Swap] = field(default_factory=list)
+    snapshots: dict[tuple[str, str], Snapshot] = field(default_factory=dict)
     declared: list[Deployment] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     grades: dict[tuple[str, str], tuple[Grades, int, datetime]] = field(default_factory=dict)
@@ -153,6 +155,14 @@ class MemoryStore(MemoryIncidents):
         """Probes sent to a target since then, by runs of any status."""
         runs = [run for run in self.runs.values() if run.target == target and run.started_at >= since]
         return sum(len(self.outcomes[run.run_id]) for run in runs)
+
+    async def save_snapshot(self, run: Run, snapshot: Snapshot) -> None:
+        """Keep the vectors that a run's canaries showed, in place of those before."""
+        self.snapshots[run.target, run.suite_name] = replace(snapshot, rankings={}, exact={})
+
+    async def snapshot(self, target: str, suite_name: str) -> Snapshot | None:
+        """The vectors that the canaries last showed."""
+        return self.snapshots.get((target, suite_name))
 
     async def save_swap(self, swap: Swap) -> None:
         """Keep that what a target serves has changed."""

@@ -178,6 +178,15 @@ deployment = Table(
     Index("deployment_target_idx", "target", "declared_at"),
 )
 
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("suite_name", Text, primary_key=True),
+    Column("run_id", ForeignKey("run.run_id"), nullable=False),
+    Column("state", JSONB, nullable=False),
+)
+
 swap = Table(
     "swap",
     metadata,
