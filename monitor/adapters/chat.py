@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import Field, SecretStr, model_validator
@@ -73,7 +75,9 @@ class Chat:
             failure=failure,
         )
 
-    async def say(self, messages: list[dict[str, str]], *, stream: bool = False, **more: Any) -> Said:
+    async def say(
+        self, messages: list[dict[str, str]], *, stream: bool = False, more: Mapping[str, Any] = MappingProxyType({})
+    ) -> Said:
         """What the model says to these messages. A refusal is what it says; a filtered answer is none."""
         options = self._options
         settings = {"temperature": options.temperature, "seed": options.seed, "max_tokens": options.max_tokens}
@@ -113,6 +117,7 @@ def _last(pieces: list[Any], key: str) -> str | None:
 
 
 def _tokens(pieces: list[Any]) -> dict[str, int]:
-    usage = next((piece["usage"] for piece in reversed(pieces) if isinstance(piece.get("usage"), dict)), {})
+    told = [piece["usage"] for piece in pieces if isinstance(piece.get("usage"), dict)]
+    usage = told[-1] if told else {}
     counted = {"prompt": usage.get("prompt_tokens"), "completion": usage.get("completion_tokens")}
     return {key: value for key, value in counted.items() if isinstance(value, int)}

@@ -39,6 +39,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "judge": {
         "openai": "monitor.adapters.judges.openai:OpenAIJudge",
+        "similarity": "monitor.adapters.judges.similarity:SimilarityJudge",
     },
     "notifier": {
         "webhook": "monitor.adapters.notifiers.webhook:WebhookNotifier",

@@ -134,7 +134,7 @@ def _edited(changes: Changes) -> Cause | None:
     if 0 < moved.stored_share <= 0.5 and scores.same >= 0.3:
         told = f"The stored vectors of {moved.stored_share:.0%} of the documents moved, all others did not."
         return Cause(CauseName.CORPUS_CHANGED, (f"{told} Their texts were edited.",))
-    if not (scores.same >= 0.3 and scores.shift > NOISE_SHIFT / 2):
+    if not (0.3 <= scores.same < 1 and scores.shift_of_moved > NOISE_SHIFT):
         return None
     if scores.mixed_documents < min(0.5, scores.mixed_queries):
         told = f"The scores of some documents moved, always; {scores.same:.0%} of the others' are the same."

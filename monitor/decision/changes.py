@@ -46,6 +46,8 @@ class Scores:
     """Share of the pairs whose score is the same."""
     shift: float = NAN
     """Root mean square difference over the scale."""
+    shift_of_moved: float = NAN
+    """The same of those pairs alone whose score is not the same."""
     stretch: float = NAN
     """How much the scores of one ranking spread after, over how much they spread before."""
     correlation: float = NAN

@@ -122,6 +122,7 @@ def _scores(pairs: Pairs, scale: float, tolerance: float) -> Scores:
         scale,
         float(is_same.mean()),
         float(np.sqrt((differences**2).mean())) / scale,
+        float(np.sqrt((differences[~is_same] ** 2).mean())) / scale if not is_same.all() else 0.0,
         float(y.std() / x.std()) if x.std() > 0 else NAN,
         float((x * y).mean() / (x.std() * y.std())) if x.std() > 0 and y.std() > 0 else NAN,
         _explained_by_words(pairs),

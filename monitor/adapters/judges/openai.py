@@ -88,7 +88,7 @@ class OpenAIJudge:
         )
         messages = [{"role": "system", "content": self._rubric}, {"role": "user", "content": asked}]
         shape = {"response_format": _SCHEMA} if self._options.structured else {}
-        return _score((await self._chat.say(messages, **shape)).text)
+        return _score((await self._chat.say(messages, more=shape)).text)
 
     async def close(self) -> None:
         """Give back the connections."""
