@@ -11,10 +11,11 @@ demo: $(STAMP)  ## the whole story, with real parts
 
 test: $(STAMP) system  ## everything: checks, real Postgres, real Prometheus tools, a real model
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -m slow
 
 check: $(STAMP) lint  ## under a minute: format, lint, types, contracts, fast tests
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow"
 
 .PHONY: lint
 lint: $(STAMP)

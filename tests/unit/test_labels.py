@@ -274,6 +274,7 @@ def chunkings(draw: st.DrawFn) -> tuple[list[Query], list[list[Ranking]]]:
     return queries, brought
 
 
+@pytest.mark.slow
 @given(chunkings())
 @settings(max_examples=300, deadline=None)
 def test_the_same_text_cut_otherwise_has_the_same_measures(example):

@@ -107,6 +107,7 @@ def test_a_second_swap_is_judged_by_itself_as_well():
     assert verdict.insights["run_before"]["runs"]["suite"][0] == service.store.verdicts[1].run_ids[0]
 
 
+@pytest.mark.slow
 def test_noise_alone_is_neither_a_swap_nor_a_look():
     """In 150 hours of jitter no swap is noticed, no look is taken, and nothing regresses."""
     service = Service(Target(2, noise=0.1))
