@@ -43,7 +43,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --upgrade pip
 	@# torch first and alone: asked for together with others, pip may choose a build with gigabytes of CUDA.
 	$(BIN)/pip install --quiet "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[local,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[local,generate,dev]'
 	@touch $(STAMP)
 
 .PHONY: system
@@ -58,7 +58,7 @@ system:  ## what the system tests need beyond Python
 	    prometheus prometheus-alertmanager >/dev/null; }
 
 lock: $(STAMP)  ## write the versions that are installed now
-	$(BIN)/pip install --quiet --upgrade --upgrade-strategy eager --editable '.[local,dev,bench]'
+	$(BIN)/pip install --quiet --upgrade --upgrade-strategy eager --editable '.[local,generate,dev,bench]'
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
 clean:

@@ -23,6 +23,7 @@ from monitor.suites.formats import beir
 from monitor.suites.formats.collection import Collection, Destination, Format, Sources
 from monitor.suites.formats.placement import placed_at
 from monitor.suites.formats.trec_run import write_run
+from monitor.suites.generation.review import unreviewed
 from monitor.suites.linting import Finding, Severity, lint
 from monitor.suites.reading import has_corpus, read_corpus, read_suite
 
@@ -87,7 +88,7 @@ async def linted(folders: Sequence[str]) -> Result:
     data: list[dict[str, Any]] = []
     for folder in map(wiring.suite_folder, folders):
         suite = read_suite(folder)
-        found = list(lint(suite, partial(read_corpus, folder) if has_corpus(folder) else None))
+        found = [*unreviewed(folder), *lint(suite, partial(read_corpus, folder) if has_corpus(folder) else None)]
         counts = {f"{severity}s": sum(each.severity is severity for each in found) for severity in Severity}
         shown += _findings_shown(str(folder), found, counts)
         data.append({"suite": suite.name, "folder": str(folder), **counts, "findings": [plain(each) for each in found]})

@@ -59,7 +59,7 @@ class Service:
     def __init__(self, folders: list[Path]) -> None:
         documents = [document for folder in folders for document in read_corpus(folder)]
         self._doc_ids = [document.doc_id for document in documents]
-        self._texts = {document.doc_id: document.text for document in documents}
+        self._texts = {document.doc_id: document.full_text for document in documents}
         self._reader = Reader(self._texts.values())
         self._model = load_model(BUNDLED_MODEL)
         self._vectors = self._embed([document.full_text for document in documents])

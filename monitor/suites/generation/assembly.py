@@ -1,0 +1,46 @@
+"""The suite that is made of drafts, with the file in which somebody accepts or rejects each of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monitor.model import Qrel
+from monitor.suites.formats import beir
+from monitor.suites.formats.collection import Answer, Collection, Destination, Topic, hashed_id
+from monitor.suites.generation import review
+from monitor.suites.generation.draft import Draft
+
+
+def query_id_of(draft: Draft) -> str:
+    """An id that follows from the document and the query: it stays when others come or go."""
+    return hashed_id(f"{draft.kind}-", f"{draft.doc_id}\x1f{draft.text}")
+
+
+def write(folder: Path, drafts: Sequence[Draft], head: Mapping[str, Any], corpus: Path | None) -> None:
+    """Write the suite of queries about documents. ``corpus`` is a corpus.jsonl that comes along as it is."""
+    topics = tuple(map(_topic, drafts))
+    qrels = tuple(Qrel(query_id_of(draft), draft.doc_id, 1) for draft in drafts if draft.quote is None)
+    passages = tuple(_passage(draft) for draft in drafts if draft.quote is not None)
+    beir.write(Collection(topics, qrels, passages=passages, head=head), Destination(folder))
+    if corpus is not None:
+        shutil.copyfile(corpus, folder / "corpus.jsonl")
+    review.write(folder, _to_review(drafts))
+
+
+def _topic(draft: Draft) -> Topic:
+    answers = tuple(map(Answer, draft.answers))
+    metadata = {"provenance": draft.provenance}
+    return Topic(query_id_of(draft), draft.text, draft.kind, draft.doc_id, answers, metadata)
+
+
+def _passage(draft: Draft) -> dict[str, Any]:
+    place = {"doc_id": draft.doc_id, "start": draft.start, "end": draft.end}
+    return {"query_id": query_id_of(draft), **place, "quote": draft.quote, "grade": 1}
+
+
+def _to_review(drafts: Iterable[Draft]) -> Iterable[review.Line]:
+    for draft in drafts:
+        yield review.Line(query_id_of(draft), draft.kind, draft.text, draft.quote or f"document {draft.doc_id}", "")
