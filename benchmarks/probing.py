@@ -1,14 +1,12 @@
-"""Asking 5,000 questions at 64 at a time, against plain httpx."""
+"""Asking 5,000 questions at 64 at a time, against plain httpx and against the fastest client there is."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Sequence
-from importlib.metadata import version
+from collections.abc import Awaitable, Callable, Sequence
+from statistics import median
 
-import httpx
-
+from benchmarks.clients import Post, ask_all, clients
 from benchmarks.result import Result, dump
 from benchmarks.server import DEPTH, answer_of, ranking, serving
 from benchmarks.timing import median_seconds, say
@@ -18,7 +16,7 @@ from monitor.model import Outcome, Query
 from monitor.replay import Asked, replay
 
 N_OURS, N_THEIRS, CONCURRENCY, N_STRATA = 5_000, 1_500, 64, 5
-GOAL = 5.0
+GOAL, GOAL_OF_FASTEST = 5.0, 0.5
 
 
 def questions(count: int = N_OURS) -> tuple[Query, ...]:
@@ -51,42 +49,50 @@ async def probe_all(queries: Sequence[Query], retriever: HttpRetriever) -> None:
         raise ValueError(next(str(each.failure) for each in outcomes if each.ranking is None))
 
 
-async def ask_with_httpx(url: str, client: httpx.AsyncClient) -> None:
-    """The same questions as anybody would ask them with httpx; the answers are only parsed, not checked."""
-    numbers = iter(range(N_THEIRS))
+def counting(work: Callable[[], Awaitable[None]], spent_s: list[float]) -> Callable[[], Awaitable[None]]:
+    """The work, its processor time added to a list each time it is done."""
 
-    async def work() -> None:
-        for number in numbers:
-            response = await client.post(url, json={"query": f"question {number}", "k": DEPTH})
-            response.raise_for_status().json()
+    async def counted() -> None:
+        started = time.process_time()
+        await work()
+        spent_s.append(time.process_time() - started)
 
-    await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
+    return counted
 
 
 async def compare() -> list[Result]:
-    """Ours against httpx, on the same event loop and the same server."""
+    """Ours against the other clients, on the same event loop and the same server."""
     with serving() as address:
-        say(f"probing: {N_OURS:,} probes, and {N_THEIRS:,} requests of httpx")
+        say(f"probing: {N_OURS:,} probes, and {N_THEIRS:,} requests of each other client")
         url, queries = f"{address}/before", questions()
         retriever = open_retriever(url)
-        limits = httpx.Limits(max_connections=CONCURRENCY, max_keepalive_connections=CONCURRENCY)
-        cpu: list[float] = []
 
-        async def ours() -> None:
-            started = time.process_time()
-            await probe_all(queries, retriever)
-            cpu.append(time.process_time() - started)
+        def asking(post: Post) -> Callable[[], Awaitable[None]]:
+            return lambda: ask_all(post, ({"query": each.text, "k": DEPTH} for each in queries[:N_THEIRS]), CONCURRENCY)
 
         try:
-            async with httpx.AsyncClient(limits=limits) as client:
-                mine_s, their_s = await median_seconds(ours, lambda: ask_with_httpx(url, client))
+            async with clients(url, CONCURRENCY) as peers:
+                works = [lambda: probe_all(queries, retriever), *map(asking, peers.values())]
+                spent_s: list[list[float]] = [[] for _ in works]
+                took_s = await median_seconds(*map(counting, works, spent_s))
         finally:
             await retriever.close()
-    mine, their = N_OURS / mine_s, N_THEIRS / their_s
-    peer = f"httpx {version('httpx')} AsyncClient"
+    counts = [N_OURS] + [N_THEIRS] * len(peers)
+    rates = [count / each for count, each in zip(counts, took_s, strict=True)]
+    cpu_ms = [1_000 * median(each[1:]) / count for count, each in zip(counts, spent_s, strict=True)]
+    return results(list(peers), rates, cpu_ms)
+
+
+def results(peers: Sequence[str], rates: Sequence[float], cpu_ms: Sequence[float]) -> list[Result]:
+    """Probes a second against httpx and against the fastest; what a probe costs against what a request costs each."""
+    mine, theirs = rates[0], dict(zip(peers, rates[1:], strict=True))
+    fastest, plain = max(theirs, key=theirs.__getitem__), peers[0]
+    subject, goals = f"probing, {DEPTH} hits, {CONCURRENCY} at a time", {plain: GOAL, fastest: GOAL_OF_FASTEST}
     return [
-        Result(f"probing, {DEPTH} hits, {CONCURRENCY} at a time", "probes/s", mine, peer, their, mine / their, GOAL),
-        Result("processor time of a probe", "ms", 1_000 * sorted(cpu[1:])[1] / N_OURS),
+        Result(subject, "probes/s", mine, peer, rate, mine / rate, goals.get(peer)) for peer, rate in theirs.items()
+    ] + [
+        Result("processor time of a probe", "ms", cpu_ms[0], peer, each, cpu_ms[0] / each)
+        for peer, each in zip(peers, cpu_ms[1:], strict=True)
     ]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TypeAlias
+from zlib import crc32
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -29,6 +30,10 @@ _LOG = structlog.get_logger(__name__)
 
 Trigger: TypeAlias = CronTrigger | IntervalTrigger | OrTrigger
 
+SPREAD_S = 30.0
+"""The longest that a first cycle is put off, so that targets are not all probed in the same instant …"""
+_APART_S = 0.2
+"""… and what is enough of it for each of them, where they are few."""
 _LOOKED_AHEAD = 34
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
@@ -54,10 +59,10 @@ class Timetable:
         # The library warns each time a cycle is not over when the next is due; the cycle's own log says enough.
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
         scheduler = AsyncIOScheduler(timezone="UTC")
-        for position, (name, (schedule, _, world)) in enumerate(self.plans.items()):
+        for name, (schedule, _, world) in self.plans.items():
             trigger = self._triggers[name] = trigger_of(schedule, where=f"schedules.{name}")
-            # Offset, so that targets are not all probed in the same instant.
-            first = self.metrics.due[name] = world.now() + timedelta(milliseconds=200 * position)
+            offset = start_offset_s(name, len(self.plans), schedule.every or SPREAD_S)
+            first = self.metrics.due[name] = world.now() + timedelta(seconds=offset)
             scheduler.add_job(
                 self.run_safely,
                 trigger,
@@ -167,6 +172,15 @@ def _brought_data(report: Report) -> bool:
     floor = report.verdict.policy.coverage_floor
     answered = all(each.replies is None or each.replies.coverage >= floor for each in report.measured)
     return answered and all(each.counts.coverage >= floor for each in report.measured)
+
+
+def start_offset_s(name: str, n_schedules: int, interval_s: float) -> float:
+    """For how long the first cycle of a schedule waits: as long after every start, less than its interval.
+
+    >>> start_offset_s("hourly", 1, 3_600.0) < 0.2 and start_offset_s("hourly", 200, 5.0) < 5.0
+    True
+    """
+    return min(SPREAD_S, interval_s, _APART_S * n_schedules) * crc32(name.encode()) / 2**32
 
 
 def silence_allowed_s(schedule: Schedule, at: datetime, *, where: str) -> float:

@@ -3,8 +3,9 @@
     python tests/word_retriever.py FOLDER [DELAY_S]
 
 POST /search {"query", "k", "namespace"}; POST /answer {"query"} answers with the first words of the best document;
-POST /break {"share"} makes that share of the documents unfindable until told otherwise. POST /documents {"namespace", "documents": [{"id", "title", "text"}]} and DELETE /documents/NAMESPACE write
-and drop documents beside those of FOLDER.
+POST /break {"share"} makes that share of the documents unfindable until told otherwise.
+POST /documents {"namespace", "documents": [{"id", "title", "text"}]} and DELETE /documents/NAMESPACE write and drop
+documents beside those of FOLDER.
 """
 
 import json

@@ -67,9 +67,14 @@ def correlation_interval(left: NDArray[np.float64], right: NDArray[np.float64]) 
     return float(low), float(high)
 
 
-def shares(rights: Iterable[tuple[str, bool]]) -> dict[str, float]:
-    """Share of what is right in each group, groups in the order in which they come."""
-    groups: dict[str, list[bool]] = defaultdict(list)
+def self_correlation(changes: Sequence[float], resampled: NDArray[np.float64]) -> float:
+    """Median rank correlation over swaps of a series with itself in other samples: more cannot be asked of it."""
+    return float(np.median([rank_correlation(changes, column) for column in resampled.T.tolist()]))
+
+
+def shares(rights: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Share of what is right in each group (a tie is half right), groups in the order in which they come."""
+    groups: dict[str, list[float]] = defaultdict(list)
     for group, right in rights:
         groups[group].append(right)
     return {group: sum(values) / len(values) for group, values in groups.items()}

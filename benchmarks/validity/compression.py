@@ -5,7 +5,7 @@ The list was fixed before any of it was measured; the page gives the reason for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 

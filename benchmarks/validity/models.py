@@ -115,6 +115,7 @@ def identity_of(weights: Path) -> str:
 
 def transformer(model: Any) -> Encode:
     """What a model of sentence-transformers makes of texts."""
+
     def encode(texts: Sequence[str]) -> Vectors:
         vectors = model.encode(list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, dtype=np.float32)

@@ -20,6 +20,8 @@ Vectors = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Vectors]
 
 DEPTH = depth_of(REPORTED)
+ROUNDING = 1e-6
+"""Cosines that differ by less are a tie: what lies between them is the order in which numbers were added up."""
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -78,18 +80,25 @@ def replay(ruler: Ruler, encode: Encode) -> Measured:
     return measure(run, suite)
 
 
-def pairs_by_similarity(ruler: Ruler, encode: Encode) -> Iterator[tuple[str, bool]]:
+def pairs_by_similarity(ruler: Ruler, encode: Encode) -> Iterator[tuple[str, float]]:
     """Stratum of each pair, and whether its query is closer to the satisfying than to the violating document."""
     documents = dict(zip(ruler.doc_ids, encode(ruler.documents), strict=True))
     queries = dict(zip((query.query_id for query in ruler.suite.queries), encode(ruler.questions), strict=True))
     stratum_of = {query.query_id: query.stratum for query in ruler.suite.queries}
     for pair in ruler.suite.pairs:
         closer = documents[pair.satisfying_id] - documents[pair.violating_id]
-        yield stratum_of[pair.query_id], bool(queries[pair.query_id] @ closer > 0)
+        yield stratum_of[pair.query_id], forced_choice(float(queries[pair.query_id] @ closer))
 
 
-def triplets_by_similarity(triplets: Triplets, encode: Encode) -> Iterator[tuple[str, bool]]:
+def triplets_by_similarity(triplets: Triplets, encode: Encode) -> Iterator[tuple[str, float]]:
     """Category of each triplet, and whether its text is closer to the paraphrase than to the near-miss."""
     texts, paraphrases, near_misses = map(encode, (triplets.texts, triplets.paraphrases, triplets.near_misses))
-    right = (texts * (paraphrases - near_misses)).sum(axis=1) > 0
-    yield from zip(triplets.categories, right.tolist(), strict=True)
+    margins = (texts * (paraphrases - near_misses)).sum(axis=1)
+    yield from zip(triplets.categories, map(forced_choice, margins.tolist()), strict=True)
+
+
+def forced_choice(margin: float) -> float:
+    """Chance of being right, from the cosine by which the right one is closer: 1, 0, or one half for a tie."""
+    if abs(margin) < ROUNDING:
+        return 0.5
+    return float(margin > 0)

@@ -10,7 +10,10 @@ from benchmarks.validity.study import Study
 
 PANEL, GAP, MARGIN = 220, 70, 60
 TOP = 40
-COLOURS = {"null": "#555555", "adapter": "#1f77b4", "fine-tuned": "#d62728", "static": "#2ca02c"}
+COLOURS = {
+    "null": "#555555", "adapter": "#1f77b4", "fine-tuned": "#d62728", "static": "#2ca02c", "pruned": "#9467bd",
+    "pooling": "#8c564b", "compressed": "#ff7f0e",
+}  # fmt: skip
 
 
 def scatter(study: Study) -> str:

@@ -17,6 +17,7 @@ from monitor.config import Duration, Section
 from monitor.errors import AdapterError, Reason
 
 PATH = "/chat/completions"
+_STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 class ChatOptions(Section):
@@ -90,7 +91,7 @@ class Chat:
         }
         if not stream:
             return self._read([await self._api.ask("POST", PATH, request)], "message")
-        body = await self._api.fetch("POST", PATH, {**request, "stream": True})
+        body = await self._api.fetch("POST", PATH, {**request, **_STREAMED})
         return self._read(list(streams.pieces(body, self._failure, needs_end=True)), "delta")
 
     async def close(self) -> None:
@@ -101,10 +102,11 @@ class Chat:
         try:
             choices = [choice for piece in pieces for choice in piece["choices"][:1]]
             said = [choice[part] for choice in choices]
-            texts = [each.get("content") or each.get("refusal") or "" for each in said]
+            texts = [each["content"] if each.get("content") is not None else each.get("refusal") for each in said]
         except (LookupError, TypeError, AttributeError) as error:
             raise self._failure(Reason.MALFORMED, f"the answer has no {part} at choices[0]") from error
-        if not choices or not all(isinstance(text, str) for text in texts):
+        texts = [text for text in texts if text is not None]  # the first and last pieces of a stream hold none
+        if not texts or not all(isinstance(text, str) for text in texts):
             raise self._failure(Reason.MALFORMED, f"the answer has no {part} at choices[0]")
         if any(choice.get("finish_reason") == "content_filter" for choice in choices):
             raise self._failure(Reason.REJECTED, "the answer was withheld by the server's content filter")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import httpx
@@ -72,12 +73,11 @@ async def send(
     failed: Failed = RetrieverError,
 ) -> bytes:
     """The body of the answer to one request, which may be empty. A body of None is not sent."""
-    content = None if body is None else orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+    content = b"" if body is None else orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
     try:
-        async with (
-            asyncio.timeout(timeout_s),
-            client.stream(method, url, content=content, headers=headers) as response,
-        ):
+        # Not built by the client, which would merge all headers anew for each; the pool has them.
+        request = httpx.Request(method, url, headers=headers, stream=httpx.ByteStream(content))
+        async with asyncio.timeout(timeout_s), aclosing(await client.send(request, stream=True)) as response:
             reason = transport.reason_of_status(response.status_code)
             if reason is None:
                 return await _read(response, max_body_bytes, failed)
@@ -98,7 +98,8 @@ def _hint(status: int, reason: Reason) -> str:
 async def _read(response: httpx.Response, limit: int, failed: Failed) -> bytes:
     """The body, unpacked; unpacked bytes are what is counted, so that a small body cannot become a huge one."""
     parts, size = [], 0
-    async for part in response.aiter_bytes():
+    is_packed = "content-encoding" in response.headers
+    async for part in response.aiter_bytes() if is_packed else response.stream:
         size += len(part)
         if size > limit:
             raise failed(Reason.MALFORMED, f"the answer is larger than {limit} bytes (max_body_bytes)")

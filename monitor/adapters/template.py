@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
+
+import orjson
+from pydantic import AfterValidator
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -24,3 +27,16 @@ def fill(value: Any, **filled: Any) -> Any:
     if whole and whole[1] in filled:
         return filled[whole[1]]
     return _PLACEHOLDER.sub(lambda found: str(filled.get(found[1], found[0])), value)
+
+
+def check_sendable(request: dict[str, Any]) -> dict[str, Any]:
+    """The template, if it can be sent as JSON. Raises ValueError if not: YAML knows values that JSON does not."""
+    try:
+        orjson.dumps(request)
+    except TypeError as error:
+        raise ValueError(f"cannot be sent as JSON: {error}") from error
+    return request
+
+
+Template = Annotated[dict[str, Any], AfterValidator(check_sendable)]
+"""A request template."""

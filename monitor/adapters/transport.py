@@ -1,6 +1,6 @@
 """HTTP for every adapter that speaks it: httpx's API on aiohttp's connection pool, and what its failures mean.
 
-aiohttp's pool carries sixteen times the probes of httpx's own (`benchmarks/`).
+httpx's own pool, and what it does around each request, cost many times what a probe does (`benchmarks/`).
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ from __future__ import annotations
 import ipaddress
 import socket
 from base64 import b64encode
-from collections.abc import Collection, Iterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Collection, Iterator
+from typing import Annotated, Any
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 from pydantic import AfterValidator
 
 from monitor.errors import Reason
@@ -43,6 +42,8 @@ FAILURES = (
 )
 """Everything that a request can raise."""
 
+_PART_BYTES = 16_384
+"""A packed body is unpacked in parts of this size, so that a bomb is noticed before it has gone off."""
 _BROKEN_OFF = (httpx.RemoteProtocolError, httpx.DecodingError, httpx.ReadError, httpx.WriteError, httpx.StreamError)
 _CUT = (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, aiohttp.ClientResponseError, ConnectionResetError)
 
@@ -78,6 +79,91 @@ def is_link_local(address: str) -> bool:
     return (getattr(parsed, "ipv4_mapped", None) or parsed).is_link_local
 
 
+class Client(httpx.AsyncClient):
+    """httpx's client, which hands each request to its pool as it is: it follows nothing and keeps no cookie."""
+
+    async def send(self, request: httpx.Request, *, stream: bool = False, **_: Any) -> httpx.Response:
+        """The answer to a request, its body still to be read if it is to be streamed."""
+        response = await self._transport.handle_async_request(request)
+        if not stream:
+            await response.aread()
+        return response
+
+
+class Pool(httpx.AsyncBaseTransport):
+    """aiohttp's connections under httpx."""
+
+    headers: httpx.Headers = httpx.Headers()
+    """Sent with every request, unless it has its own of the same name."""
+
+    def __init__(self, connections: int, resolver: aiohttp.abc.AbstractResolver | None) -> None:
+        self._connections, self._resolver = connections, resolver
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; what aiohttp says went wrong is raised as httpx's, with aiohttp's as its cause."""
+        try:
+            answer = await self._open().request(
+                request.method,
+                str(request.url),
+                headers=request.headers.multi_items(),
+                data=await request.aread() or None,
+                allow_redirects=False,
+                timeout=_timeout(request.extensions.get("timeout")),
+            )
+        except aiohttp.ClientError as error:
+            raise _as_httpx(error) from error
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=Body(answer), request=request)
+
+    async def aclose(self) -> None:
+        """Give back the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:  # not before there is a loop
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections, resolver=self._resolver),
+                headers=self.headers.multi_items(),
+                auto_decompress=False,
+                timeout=_FOREVER,
+            )
+        return self._session
+
+
+class Body(httpx.AsyncByteStream):
+    """The body of an answer, as it comes over the wire."""
+
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The parts of the body, each no longer than can safely be unpacked."""
+        try:
+            async for part in self._answer.content.iter_chunked(_PART_BYTES):
+                yield part
+        except aiohttp.ClientError as error:
+            raise _as_httpx(error) from error
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it if there is something left to read."""
+        self._answer.release()
+
+
+_FOREVER = aiohttp.ClientTimeout(total=None)
+
+
+def _timeout(stated: dict[str, float] | None) -> aiohttp.ClientTimeout:
+    if stated is None:  # whoever asks has a clock of their own
+        return _FOREVER
+    return aiohttp.ClientTimeout(None, connect=stated["pool"], sock_connect=stated["connect"], sock_read=stated["read"])
+
+
+def _as_httpx(error: aiohttp.ClientError) -> httpx.TransportError:
+    kind = httpx.ReadTimeout if isinstance(error, TimeoutError) else httpx.NetworkError
+    return kind(type(error).__name__)
+
+
 def open_client(
     *,
     timeout_s: float,
@@ -89,17 +175,12 @@ def open_client(
 
     Given ``allow_private_hosts``, names resolve through a `WaryResolver`.
     """
-
-    def session() -> aiohttp.ClientSession:
-        resolver = None if allow_private_hosts is None else WaryResolver(allow_private_hosts)
-        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections, resolver=resolver))
-
-    return httpx.AsyncClient(
-        transport=AiohttpTransport(client=session),
-        headers={"content-type": "application/json", "user-agent": "recallwatch", **(headers or {})},
-        timeout=timeout_s,
-        follow_redirects=False,
-    )
+    resolver = None if allow_private_hosts is None else WaryResolver(allow_private_hosts)
+    pool = Pool(connections, resolver)
+    stated = {"content-type": "application/json", "user-agent": "recallwatch", **(headers or {})}
+    client = Client(transport=pool, headers=stated, timeout=timeout_s)
+    pool.headers = client.headers  # httpx's own among them: it accepts what it can unpack
+    return client
 
 
 def split_credentials(url: str) -> tuple[httpx.URL, dict[str, str]]:

@@ -83,13 +83,17 @@ def _scale(rankings: Rankings) -> float:
 
 
 def _replay_noise(snapshots: tuple[Snapshot, Snapshot], scale: float) -> tuple[float, Members]:
-    """How far scores shift in replays, and what replays lose and find, both snapshots taken together."""
+    """How far scores shift in replays, and what replays lose and find, both snapshots taken together.
+
+    Which of two replays was first means nothing, so that each is compared in both directions.
+    """
     first: dict[str, Ranking] = {}
     again: dict[str, Ranking] = {}
     for name, snapshot in zip(("before", "after"), snapshots, strict=True):
-        for query_id in snapshot.replayed.keys() & snapshot.rankings.keys():
-            first[f"{name} {query_id}"] = snapshot.rankings[query_id]
-            again[f"{name} {query_id}"] = snapshot.replayed[query_id]
+        for query_id in sorted(snapshot.replayed.keys() & snapshot.rankings.keys()):
+            pair = snapshot.rankings[query_id], snapshot.replayed[query_id]
+            first[f"{name} {query_id}"], again[f"{name} {query_id}"] = pair
+            again[f"{name} {query_id} turned"], first[f"{name} {query_id} turned"] = pair
     pairs = _pairs(first, again, {})
     differences = pairs.after - pairs.before
     shift = float(np.sqrt((differences**2).mean())) / scale if len(differences) else 0.0

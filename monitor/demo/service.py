@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -36,6 +37,8 @@ READER = "extractive reader"
 """What the service calls the model that answers."""
 CONTEXT_DOCUMENTS = 5
 """Documents that an answer is read out of, unless another number is asked for."""
+MOST_KNOWN = 50_000
+"""Queries whose vectors are kept."""
 
 
 class Search(NamedTuple):
@@ -65,10 +68,11 @@ class Service:
         self._vectors = self._embed([document.full_text for document in documents])
         self._matrix: Vectors | None = None
         self._index = build_index(self._vectors)
+        self._known: dict[str, Vectors] = {}
 
     def search(self, asked: Sequence[Search]) -> list[list[dict[str, Any]]]:
         """The ``k`` documents closest to each query."""
-        vectors = apply(self._matrix, self._embed([each.query for each in asked]))
+        vectors = apply(self._matrix, self._embed_queries([each.query for each in asked]))
         scores, places = self._index.search(vectors, min(max(each.k for each in asked), len(self._doc_ids)))
         return [
             [{"id": self._doc_ids[place], "score": float(score)} for place, score in zip(*hits, strict=True)][: each.k]
@@ -100,6 +104,14 @@ class Service:
         doc_ids = None if hits is None else [hit["id"] for hit in hits]
         contexts = (asked.contexts or []) if doc_ids is None else [self._texts[doc_id] for doc_id in doc_ids]
         return {"answer": self._reader.read(asked.query, contexts), "documents": doc_ids, "model": READER}
+
+    def _embed_queries(self, queries: list[str]) -> Vectors:
+        """Vectors before any adapter: those of the same words are the same, and are kept as many services keep them."""
+        if fresh := [query for query in dict.fromkeys(queries) if query not in self._known]:
+            if len(self._known) > MOST_KNOWN:
+                self._known.clear()
+            self._known |= zip(fresh, self._embed(fresh), strict=True)
+        return np.stack([self._known[query] for query in queries])
 
     def _embed(self, texts: list[str]) -> Any:
         return self._model.encode(texts, batch_size=64, normalize_embeddings=True, show_progress_bar=False)

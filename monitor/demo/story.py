@@ -67,7 +67,10 @@ async def _tell(folder: Path, telling: Telling, *, keep: bool) -> dict[str, Any]
     receiver = Receiver()
     with listen("127.0.0.1", 0) as socket_:
         async with running(receiver.create_app(), socket_) as hook, httpx.AsyncClient(timeout=120) as client:
-            with telling.step("service", "A retriever service starts: all-MiniLM-L6-v2, FAISS, HTTP"):
+            with telling.step(
+                "service",
+                "A service starts that retrieves and answers: all-MiniLM-L6-v2, FAISS, an extractive reader, HTTP",
+            ):
                 service = await _start_service()
             async with service as url:
                 parts = wiring.assemble(_config(folder, url, hook, receiver.secret))
@@ -89,7 +92,7 @@ async def _swap_and_roll_back(
     with telling.step("baseline", "The daemon probes both axes; what it finds is promoted to baseline"):
         first = await _next_report(daemon, after=None)
         await _promote(daemon, first)
-    telling.show(*map(report.run_table, first.measured))
+    telling.show(*(table for each in first.measured for table in report.run_tables(each)))
 
     with telling.step("swap", "An adapter is tuned on structural near-misses and swapped in; nobody tells the daemon"):
         tuned = (await client.post(f"{url}/adapter", json={"steps": 100, "seed": 7})).raise_for_status().json()
@@ -101,6 +104,7 @@ async def _swap_and_roll_back(
     with telling.step("detection", "The next cycles notice the change and judge it"):
         firing = await receiver.wait_for("firing", timeout_s=PATIENCE_S)
     judged = daemon.timetable.reports[SCHEDULE]
+    telling.show(*(f"  {swap.suite_name}: {swap.cause}" for swap in judged.swaps if swap.cause))
     telling.show(report.verdict_text(judged.verdict))
     if firing:
         telling.show(Panel(json.dumps(_short(firing), indent=2), title="Webhook, signature verified", expand=False))
@@ -115,6 +119,8 @@ async def _swap_and_roll_back(
         "verdict": str(judged.verdict.name),
         "summary": judged.verdict.summary,
         "advice": judged.verdict.advice,
+        "answers": judged.verdict.insights,
+        "causes": [{"suite": swap.suite_name, "cause": swap.cause, "evidence": swap.evidence} for swap in judged.swaps],
         "differences": [_difference(each) for each in report.verdict_to_dict(judged.verdict)["evidence"]],
         "cosine_to_near_misses": tuned,
         "alert_delivered": firing is not None,
@@ -168,9 +174,10 @@ async def _start_service() -> Any:
 
 def _config(folder: Path, url: str, hook: str, secret: str) -> Config:
     retriever = {"kind": "http", "url": f"{url}/search", "timeout": "60s", "concurrency": 32}
+    answerer = {"kind": "http", "url": f"{url}/answer", "timeout": "60s", "concurrency": 32}
     stated = {
         "storage": {"data_dir": str(folder / "data")},
-        "targets": {TARGET: {"retriever": retriever}},
+        "targets": {TARGET: {"retriever": retriever, "answerer": answerer}},
         "schedules": {SCHEDULE: {"target": TARGET, "suites": SUITES, "every": EVERY_S}},
         "notifiers": {"on-call": {"kind": "webhook", "url": hook, "secret": secret}},
         "server": {"port": 0},

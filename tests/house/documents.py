@@ -35,8 +35,8 @@ def metrics() -> str:
         "| metric | type | what it says |\n|---|---|---|\n"
         f"{rows}\n\n"
         "Labels: `target`, `suite`, `axis`, `stratum` (or `overall`), `k`, `role` (`candidate` or `baseline`),\n"
-        "`measure`, `scorer`, `component`, `zone`, `of`, `verdict`, `reason`, `notifier`, `state`, `schedule`, `policy`,\n"
-        "`outcome`, `deployment`, `version`. None is a query, a document or a run.\n"
+        "`measure`, `scorer`, `component`, `zone`, `of`, `verdict`, `reason`, `notifier`, `state`, `schedule`,\n"
+        "`policy`, `outcome`, `deployment`, `version`. None is a query, a document or a run.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Answers of a real model over public questions, from the command line: measured, compared, and blamed on who lost them."""
+"""Answers over public questions, from the command line: measured, compared, and blamed on who lost them."""
 
 import json
 from collections.abc import Iterator

@@ -13,13 +13,17 @@ from benchmarks.validity.agreement import (
     correlation_interval,
     mean_of_groups,
     rank_correlation,
+    self_correlation,
     shares,
 )
+from benchmarks.validity.compression import bits, compressed
 from benchmarks.validity.finetuning import Recipe
+from benchmarks.validity.models import Model
 from benchmarks.validity.page import goals, page
 from benchmarks.validity.questions import questions
 from benchmarks.validity.resampling import resampled_changes, sample
-from benchmarks.validity.scatter import scatter
+from benchmarks.validity.rulers import Vectors, forced_choice
+from benchmarks.validity.scatter import COLOURS, scatter
 from benchmarks.validity.scores import BROAD, COMPARISONS, PUBMEDQA, RANK, SIMILARITY, TRIPLETS, XQUAD
 from benchmarks.validity.study import Study, Swap
 from monitor.decision.judgement import Judgement
@@ -76,6 +80,41 @@ def test_the_interval_is_that_of_the_other_samples():
     low, high = correlation_interval(ours, ours * [1.0, -1.0])
     assert low < -0.8
     assert high > 0.8
+
+
+def test_a_series_agrees_with_itself_as_far_as_chance_leaves_it():
+    """Other samples in the same order leave a perfect correlation; among three the middle one counts."""
+    changes = [1.0, 2.0, 3.0]
+    same, half, opposite = changes, [2.0, 1.0, 3.0], changes[::-1]
+    assert self_correlation(changes, np.array([same, same]).T) == pytest.approx(1.0)
+    assert self_correlation(changes, np.array([same, half, opposite]).T) == pytest.approx(0.5)
+
+
+def test_a_tie_is_half_right():
+    """A model to which both are one has to guess, and rounding is no choice."""
+    assert [forced_choice(margin) for margin in (0.01, -0.01, 0.0, 1e-7, -1e-7)] == [1.0, 0.0, 0.5, 0.5, 0.5]
+
+
+def test_a_bit_for_each_dimension_counts_what_agrees():
+    """Three signs of four alike are a cosine of one half, whatever the lengths were."""
+    left, right = bits(np.array([[0.9, -0.1, 0.3, 0.2], [0.1, -0.1, 0.1, -0.9]], np.float32))
+    assert left @ left == pytest.approx(1.0)
+    assert left @ right == pytest.approx(0.5)
+
+
+def test_compressed_vectors_come_from_the_first_dimensions_alone():
+    """A cut vector is of unit length, does not know what was cut off, and has a colour in the picture."""
+    vectors = np.random.default_rng(1).normal(size=(5, 384)).astype(np.float32)
+    changed = vectors + np.eye(384, dtype=np.float32)[-1]
+    for before, after in zip(_compressed(vectors), _compressed(changed), strict=True):
+        cut = before.encode([])
+        assert np.linalg.norm(cut, axis=1) == pytest.approx(1.0)
+        assert before.kind in COLOURS
+        assert np.array_equal(cut, after.encode([])) or "bit" in before.name
+
+
+def _compressed(vectors: Vectors) -> list[Model]:
+    return list(compressed(lambda _: vectors, Model("static", "static", lambda _: vectors)))
 
 
 def test_whole_clusters_are_drawn_again():

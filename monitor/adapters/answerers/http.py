@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from monitor.adapters import streams, transport
 from monitor.adapters.json_api import JsonApi
 from monitor.adapters.json_path import JsonPath, reader
-from monitor.adapters.template import fill
+from monitor.adapters.template import Template, fill
 from monitor.answer import Answer
 from monitor.config import Duration, Section
 from monitor.errors import AnswererError, Reason
@@ -43,9 +43,9 @@ class HttpOptions(Section):
     """How it is asked."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
     """Sent with every request; secrets by ``${ENV}``."""
-    request: dict[str, Any] = Field(default_factory=lambda: {"query": "{query}"})
+    request: Template = Field(default_factory=lambda: {"query": "{query}"})
     """JSON body; ``{query}`` is filled in."""
-    contexts_request: dict[str, Any] | None = None
+    contexts_request: Template | None = None
     """JSON body of a request that gives the texts to answer from; ``{query}`` and ``{contexts}``, a list, are filled
     in. With it, retrieval and generation can be told apart by replaying."""
     response: AnswerPaths = AnswerPaths()
@@ -131,10 +131,10 @@ class HttpAnswerer:
         found = self._last(name, pieces)
         if found is None:
             return None
-        if not isinstance(found, list) or not all(isinstance(each, str | int) for each in found):
+        if not isinstance(found, list) or not {*map(type, found)} <= {str, int} or "" in found:
             path = getattr(self._options.response, name)
             raise AnswererError(Reason.MALFORMED, f"the response has no list of document ids at {path!r}")
-        return tuple(map(str, found))
+        return tuple(dict.fromkeys(map(str, found)))
 
     def _word(self, name: str, pieces: list[Any]) -> str | None:
         found = self._last(name, pieces)

@@ -64,15 +64,17 @@ def _texts(texts: Sequence[Any] | None) -> tuple[str, ...] | None:
 def _scores(scores: Sequence[Any] | None) -> tuple[float, ...] | None:
     if not scores or scores[0] is None:
         return None
-    if not {*map(type, scores)} <= {int, float} or not all(map(math.isfinite, scores)):
+    kinds = {*map(type, scores)}
+    if not kinds <= {int, float} or not all(map(math.isfinite, scores)):
         raise RetrieverError(Reason.MALFORMED, "a score is not a finite number")
-    return tuple(map(float, scores))
+    return tuple(scores) if kinds == {float} else tuple(map(float, scores))
 
 
 def _as_ids(values: Sequence[Any], noun: str) -> tuple[str, ...]:
-    if not {*map(type, values)} <= {str, int} or "" in values:
+    kinds = {*map(type, values)}
+    if not kinds <= {str, int} or "" in values:
         raise RetrieverError(Reason.MALFORMED, f"a hit has no {noun}")
-    return tuple(map(str, values))
+    return tuple(values) if kinds == {str} else tuple(map(str, values))
 
 
 def _is_span(start: int, end: int) -> bool:

@@ -10,15 +10,14 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import httpx
-import orjson
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from monitor.adapters import json_http, transport
 from monitor.adapters.json_path import JsonPath, column, reader
 from monitor.adapters.retrievers import seeding
 from monitor.adapters.retrievers.hits import Hits, ShortRankings, to_ranking
 from monitor.adapters.retrievers.pages import Paging, further_hits
-from monitor.adapters.template import fill
+from monitor.adapters.template import Template, fill
 from monitor.config import Duration, Section
 from monitor.errors import Reason, RetrieverError
 from monitor.model import Ranking
@@ -62,22 +61,13 @@ class HttpOptions(Section):
     """How it is asked: ``POST`` or ``GET``."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
     """Sent with every probe; secrets by ``${ENV}``."""
-    request: dict[str, Any] = Field(default_factory=lambda: {"query": "{query}", "k": "{k}"})
+    request: Template = Field(default_factory=lambda: {"query": "{query}", "k": "{k}"})
     """JSON body (POST) or parameters (GET); ``{query}`` and ``{k}`` are filled in. Left out, they are sent as
     ``query`` and ``k``."""
     response: ResponsePaths = ResponsePaths()
     """Where the answer holds what."""
     paging: Paging | None = None
     """How the next page is asked for, where one answer does not bring all hits."""
-
-    @field_validator("request")
-    @classmethod
-    def _can_be_sent(cls, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            orjson.dumps(request)
-        except TypeError as error:
-            raise ValueError(f"cannot be sent as JSON: {error}") from error
-        return request
 
     timeout: Duration = 10.0
     """For a whole probe, from connecting to the last byte."""
@@ -173,7 +163,8 @@ class HttpRetriever:
         return answer, hits
 
     def _to_ranking(self, answer: Any, hits: list[Any], k: int) -> Ranking:
-        columns = {name: read(hits[:k]) for name, read in self._columns.items()}
+        asked_for = hits[:k]
+        columns = {name: read(asked_for) for name, read in self._columns.items()}
         deployment = self._find_deployment(answer) if self._find_deployment else None
         corpus = self._find_corpus(answer) if self._find_corpus else None
         return to_ranking(

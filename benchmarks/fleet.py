@@ -1,0 +1,146 @@
+"""Two hundred targets probed side by side, five of them stuck: how late cycles begin.
+
+Every target has its own schedule, retriever and pace, as the daemon gives them; all results go to one PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED, JobSubmissionEvent
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from benchmarks.probing import questions
+from benchmarks.result import Result, dump
+from benchmarks.server import serving
+from benchmarks.timing import say
+from monitor.adapters.exporters.prometheus import Metrics
+from monitor.adapters.retrievers.http import HttpOptions, HttpRetriever
+from monitor.adapters.stores.embedded import EmbeddedPostgres
+from monitor.adapters.stores.postgres import PostgresStore
+from monitor.commands.process import run_until_done
+from monitor.config import Schedule
+from monitor.cycle import Report, World
+from monitor.decision.routing import OnCall
+from monitor.model import Axis, Suite
+from monitor.pacing import Limits, Paced
+from monitor.plan import Plan
+from monitor.schedule import Timetable
+from monitor.store import Store
+from monitor.verdict import Baseline, Policy
+from monitor.wiring import this_process, utc_now
+
+N_TARGETS, N_STUCK, N_QUERIES = 200, 5, 20
+EVERY_S, TIMEOUT_S, LASTS_S = 10.0, 5.0, 50.0
+GOAL_S = 2.0
+
+
+@dataclass(slots=True)
+class Watched(Timetable):
+    """A timetable that notes when each cycle was due and when it began; first results become the baseline."""
+
+    lags_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    waiting: dict[str, datetime] = field(default_factory=dict)
+    """When the next cycle of a schedule was first due."""
+
+    def start(self) -> AsyncIOScheduler:
+        """Start, and listen to what the scheduler calls due."""
+        scheduler = Timetable.start(self)
+        scheduler.add_listener(self._note, EVENT_JOB_SUBMITTED | EVENT_JOB_MAX_INSTANCES)
+        return scheduler
+
+    async def run(self, name: str) -> Report:
+        """Run one cycle."""
+        if name in self.waiting:
+            self.lags_s[name].append((utc_now() - self.waiting.pop(name)).total_seconds())
+        is_first = name not in self.reports
+        report = await Timetable.run(self, name)
+        if is_first:
+            run = report.measured[0].run
+            await self.plans[name][2].store.promote(
+                Baseline(name, run.suite_name, run.run_id, "benchmark", "first", utc_now())
+            )
+        return report
+
+    def _note(self, event: JobSubmissionEvent) -> None:
+        self.waiting.setdefault(event.job_id, event.scheduled_run_times[0])
+
+
+@asynccontextmanager
+async def stuck() -> AsyncIterator[str]:
+    """The address of a server that takes every question and never answers."""
+    held: list[asyncio.StreamWriter] = []
+
+    def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        for writer in held:
+            writer.close()
+        server.close()
+
+
+def fleet(address: str, stuck_address: str, store: Store) -> Watched:
+    """A timetable of all targets; the stuck ones are spread among the others."""
+    suite = Suite("questions", "1", Axis.BROAD, questions(N_QUERIES), digest="1")
+    plans = {}
+    for number in range(N_TARGETS):
+        name = f"target-{number:03d}"
+        is_stuck = number % (N_TARGETS // N_STUCK) == 0
+        url = stuck_address if is_stuck else f"{address}/before"
+        retriever = Paced(HttpRetriever(HttpOptions(url=url, timeout=TIMEOUT_S)), Limits())
+        world = World(store, retriever, OnCall(("on-call",)), utc_now, this_process())
+        schedule = Schedule(target=name, suites=("questions",), every=EVERY_S)
+        plans[f"{'stuck' if is_stuck else 'well'}-{name}"] = (schedule, Plan(name, (suite,), Policy()), world)
+    return Watched(Metrics(), plans)
+
+
+async def compare() -> list[Result]:
+    """The lag of every cycle that was due within the time."""
+    say(f"fleet: {N_TARGETS} targets every {EVERY_S:g} s, {N_STUCK} of them stuck, for {LASTS_S:g} s")
+    with serving() as address, tempfile.TemporaryDirectory(prefix="recallwatch-") as folder:
+        store = PostgresStore(EmbeddedPostgres(Path(folder)))
+        await store.open()
+        async with AsyncExitStack() as closing, stuck() as stuck_address:
+            closing.push_async_callback(store.close)
+            table = fleet(address, stuck_address, store)
+            for _, _, world in table.plans.values():
+                closing.push_async_callback(world.retriever.close)
+            scheduler = table.start()
+            await asyncio.sleep(LASTS_S)
+            scheduler.shutdown(wait=False)
+            await table.stop()
+    return results(table)
+
+
+def results(table: Watched) -> list[Result]:
+    """Median, p99 and worst lag of the targets that are well; what never began is as late as it is by now."""
+    now = utc_now()
+    well = [name for name in table.plans if name.startswith("well")]
+    lags_s = [lag for name in well for lag in table.lags_s[name]]
+    lags_s += [(now - due).total_seconds() for name, due in table.waiting.items() if name in well]
+    if len(lags_s) < len(well) * (LASTS_S / EVERY_S - 1):
+        raise ValueError(f"only {len(lags_s)} cycles were due")
+    if failed := sum(table.metrics.cycle_failures.values()):
+        raise ValueError(f"{failed} cycles failed")
+    subject = f"schedule lag of {N_TARGETS} targets"
+    return [
+        Result(f"{subject}, median of {len(lags_s):,} cycles", "s", float(np.median(lags_s))),
+        Result(f"{subject}, p99", "s", float(np.quantile(lags_s, 0.99)), goal=GOAL_S, at_most=True, unit_of_goal="s"),
+        Result(f"{subject}, the latest", "s", max(lags_s)),
+    ]
+
+
+if __name__ == "__main__":
+    print(dump(run_until_done(compare())))
