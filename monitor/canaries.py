@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -11,14 +12,16 @@ import numpy as np
 from monitor.decision.causes import name_cause
 from monitor.errors import RetrieverError
 from monitor.evaluation.diagnostics import Labelled, compare_spaces, describe, recall_of_exact
-from monitor.model import Query, Ranking, Run, Suite
+from monitor.model import Measured, Query, Ranking, Run, Suite
 from monitor.ports import ExactSearch, Retriever, VectorAccess, Vectors
 from monitor.snapshot import Embedded, Snapshot, from_run, from_runs
-from monitor.verdict import Swap
+from monitor.verdict import Swap, Verdict
 
 MOST_QUERIES, SHARE = 48, 0.02
 """Canaries are so many queries, and no more than this share of the suite: a cycle must not become longer."""
 FEWEST = 8
+INDEX_RECALL = "index_recall"
+"""Where a verdict's insights hold how much of an exact search the index returns, by suite."""
 
 
 def chosen(suite: Suite) -> tuple[Query, ...]:
@@ -59,6 +62,16 @@ def explain(swap: Swap, previous: Run, run: Run, suite: Suite, before: Snapshot 
     cause = name_cause(old, new)
     told = (*cause.evidence, describe(compare_spaces(old, new, _pairs(suite))))
     return replace(swap, cause=cause.told, evidence=" ".join(filter(None, told)))
+
+
+def with_index_recall(verdict: Verdict, measured: Sequence[Measured], looked: Sequence[Snapshot | None]) -> Verdict:
+    """The verdict with the index's recall of exact search, for the suites whose canaries could tell."""
+    told = {
+        each.suite.name: recall
+        for each, snapshot in zip(measured, looked, strict=True)
+        if snapshot and not math.isnan(recall := index_recall(snapshot))
+    }
+    return replace(verdict, insights={**verdict.insights, INDEX_RECALL: told}) if told else verdict
 
 
 def index_recall(snapshot: Snapshot) -> float:

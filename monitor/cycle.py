@@ -24,6 +24,7 @@ from monitor.model import Measured, Outcome, Run, RunStatus, Suite
 from monitor.plan import Plan
 from monitor.ports import Answerer, Judge, Retriever
 from monitor.replay import Asked, Watch, replay
+from monitor.snapshot import Snapshot
 from monitor.store import Store
 from monitor.verdict import Look, Swap, Verdict
 from monitor.vigil import Noise
@@ -71,10 +72,14 @@ async def run_cycle(plan: Plan, world: World, *, watch: Watch = lambda _: None) 
     measured = [await probe_suite(suite, plan, world, cycle_id, watch) for suite in plan.suites]
     baselines = [await load_baseline(each, plan, world.store) for each in measured]
     lasting = await world.store.find_incident(IncidentKind.REGRESSION, plan.target)
-    noticed, look = await look_for_change(plan, measured, baselines, world, incident_is_open=lasting is not None)
+    looked = [await canaries.look_into(world.inside or world.retriever, each.suite, each.run) for each in measured]
+    noticed, look = await look_for_change(
+        plan, measured, baselines, looked, world, incident_is_open=lasting is not None
+    )
 
     # In a thread, so that meanwhile the daemon answers and other targets are probed.
     verdict = await asyncio.to_thread(decide, plan, measured, baselines, look, cycle_id=cycle_id, at=world.now())
+    verdict = canaries.with_index_recall(verdict, measured, looked)
     if noticed:
         before = await load_before(noticed, measured, baselines, plan, world.store)
         verdict = await asyncio.to_thread(with_run_before, verdict, before, plan.policy)
@@ -152,18 +157,19 @@ async def look_for_change(
     plan: Plan,
     measured: Sequence[Measured],
     baselines: Sequence[Measured | None],
+    looked: Sequence[Snapshot | None],
     world: World,
     *,
     incident_is_open: bool,
 ) -> tuple[tuple[Swap, ...], Look | None]:
     """Level 1: the swaps since the runs before, and the look that level 2 is to take, if there is reason for one."""
     noticed, kept = [], []
-    for now, before in zip(measured, baselines, strict=True):
+    for now, before, inside in zip(measured, baselines, looked, strict=True):
         vigil = await world.store.vigil(plan.target, now.suite.name)
         noise = vigil.noise if vigil else Noise()
         if not plan.asked:
             noise = await vigilance.learn_noise(vigil, now, plan.policy, world.asked(now.run.depth))
-        swap = await notice_swap(now, noise, world)
+        swap = await notice_swap(now, inside, noise, world)
         noticed += [swap] if swap else []
         kept.append((now, vigilance.keep(vigil, noise, now, before, swap, plan.policy)))
     if plan.asked:
@@ -177,10 +183,9 @@ async def look_for_change(
     return tuple(noticed), look
 
 
-async def notice_swap(measured: Measured, noise: Noise, world: World) -> Swap | None:
+async def notice_swap(measured: Measured, looked: Snapshot | None, noise: Noise, world: World) -> Swap | None:
     """Compare with the run before, and keep what is found."""
     run = measured.run
-    looked = await canaries.look_into(world.inside or world.retriever, measured.suite, run)
     before = await world.store.snapshot(run.target, run.suite_name) if looked else None
     if looked:
         await world.store.save_snapshot(run, looked)

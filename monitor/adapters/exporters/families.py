@@ -211,8 +211,16 @@ def _insights(shown: Iterable[tuple[Seen, Measured]]) -> Iterator[Metric]:
         "Relative loss against the baseline of whole chains, and of their single hops.",
         labels=(*_RUN, "of"),
     )
+    index = GaugeMetricFamily(
+        "recallwatch_index_recall_ratio",
+        "Share of what an exact search ranks first that the index returned, on the canaries, where it can be told.",
+        labels=_RUN,
+    )
     for seen, measured in shown:
         labels = (seen.verdict.target, measured.suite.name)
+        recall = seen.verdict.insights.get("index_recall", {}).get(measured.suite.name)
+        if recall is not None:
+            index.add_metric(labels, recall)
         found = seen.verdict.insights.get(measured.suite.name, {})
         for told in found.get("attribution", ()):
             for each in told["shares"]:
@@ -223,7 +231,7 @@ def _insights(shown: Iterable[tuple[Seen, Measured]]) -> Iterator[Metric]:
         for of in ("hop", "chain"):
             if (lost := (found.get("chains") or {}).get(f"{of}_loss")) is not None:
                 chain.add_metric((*labels, of), lost)
-    yield from (share, room, chain)
+    yield from (share, room, chain, index)
 
 
 def _labels_of(target: str, evidence: Evidence) -> tuple[str, ...]:
