@@ -12,7 +12,20 @@ from rich.console import Console
 from benchmarks.result import Result, dump, load
 from benchmarks.table import page, table
 
-SUBJECTS = ("measures", "labelling", "storing", "probing", "cycle", "deciding", "delivering", "scraping", "linting", "answering")
+SUBJECTS = (
+    "measures",
+    "labelling",
+    "storing",
+    "probing",
+    "cycle",
+    "deciding",
+    "delivering",
+    "scraping",
+    "linting",
+    "answering",
+    "fleet",
+    "fingerprinting",
+)
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
 

@@ -99,7 +99,7 @@ async def _read(response: httpx.Response, limit: int, failed: Failed) -> bytes:
     """The body, unpacked; unpacked bytes are what is counted, so that a small body cannot become a huge one."""
     parts, size = [], 0
     is_packed = "content-encoding" in response.headers
-    async for part in response.aiter_bytes() if is_packed else response.stream:
+    async for part in response.aiter_bytes() if is_packed else response.aiter_raw():
         size += len(part)
         if size > limit:
             raise failed(Reason.MALFORMED, f"the answer is larger than {limit} bytes (max_body_bytes)")

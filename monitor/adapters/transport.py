@@ -96,8 +96,8 @@ class Pool(httpx.AsyncBaseTransport):
     headers: httpx.Headers = httpx.Headers()
     """Sent with every request, unless it has its own of the same name."""
 
-    def __init__(self, connections: int, resolver: aiohttp.abc.AbstractResolver | None) -> None:
-        self._connections, self._resolver = connections, resolver
+    def __init__(self, connections: int, allowed: Collection[str] | None) -> None:
+        self._connections, self._allowed = connections, allowed
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -122,8 +122,9 @@ class Pool(httpx.AsyncBaseTransport):
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:  # not before there is a loop
+            resolver = None if self._allowed is None else WaryResolver(self._allowed)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, resolver=self._resolver),
+                connector=aiohttp.TCPConnector(limit=self._connections, resolver=resolver),
                 headers=self.headers.multi_items(),
                 auto_decompress=False,
                 timeout=_FOREVER,
@@ -175,8 +176,7 @@ def open_client(
 
     Given ``allow_private_hosts``, names resolve through a `WaryResolver`.
     """
-    resolver = None if allow_private_hosts is None else WaryResolver(allow_private_hosts)
-    pool = Pool(connections, resolver)
+    pool = Pool(connections, allow_private_hosts)
     stated = {"content-type": "application/json", "user-agent": "recallwatch", **(headers or {})}
     client = Client(transport=pool, headers=stated, timeout=timeout_s)
     pool.headers = client.headers  # httpx's own among them: it accepts what it can unpack
