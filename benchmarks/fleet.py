@@ -6,6 +6,7 @@ Every target has its own schedule, retriever and pace, as the daemon gives them;
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import structlog
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED, JobSubmissionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -39,7 +41,7 @@ from monitor.verdict import Baseline, Policy
 from monitor.wiring import this_process, utc_now
 
 N_TARGETS, N_STUCK, N_QUERIES = 200, 5, 20
-EVERY_S, TIMEOUT_S, LASTS_S = 10.0, 5.0, 50.0
+EVERY_S, TIMEOUT_S, LASTS_S = 20.0, 5.0, 55.0
 GOAL_S = 2.0
 
 
@@ -143,4 +145,5 @@ def results(table: Watched) -> list[Result]:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # results go to standard output
     print(dump(run_until_done(compare())))

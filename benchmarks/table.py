@@ -35,8 +35,9 @@ Times of day differ by machine; the ratios are what to look at.
 - **Storing**: the same rows into the same table of an embedded PostgreSQL, in transactions of 10,000:
   1,000,000 by the store's binary COPY, 100,000 by executemany, whose dictionaries were built beforehand.
 - **Probing**: a server on the same machine, in its own process, answers at once with 100 hits; the clients share
-  the processors with it. httpx runs on the same event loop (uvloop) and only parses the answers, recallwatch also
-  checks them and takes the latency of each.
+  the processors with it. The others run on the same event loop (uvloop) and only parse the answers, recallwatch also
+  checks them and takes the latency of each. pyreqwest works in threads of its own beside the loop, and can use both
+  processors.
 - **Whole cycle**: 5,000 queries in five strata replayed, kept in an embedded PostgreSQL, measured, looked at for a
   swap, and compared with a baseline by 9,999 sign flips of 5,000 clusters; divided by replaying alone. Peak memory
   is that of the process, PostgreSQL's own not included. The server answers at once; a real retriever takes longer,
@@ -49,6 +50,11 @@ Times of day differ by machine; the ratios are what to look at.
 - **Scraping**: a daemon in its own process shows 200 targets × 30 strata × 6 measures, each with its baseline,
   difference, interval and detectable effect; seconds until the last byte has arrived, and the peak of the daemon's
   memory over what it had before its first cycle.
+- **Fleet**: 200 targets of 20 queries, each on a schedule of 20 s, through the scheduler, the pace and an embedded
+  PostgreSQL; five of them take every question and never answer. The lag is from when a cycle was due to when it began,
+  also where the cycle before was not over; the cycles of the stuck ones are left out.
+- **Fingerprinting**: the canaries of 1,000 queries looked at and kept, over a cycle without: LanceDB with an index of
+  20,000 vectors, searched exactly for each canary, and an embedder that answers at once.
 """
 
 

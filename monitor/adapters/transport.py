@@ -127,6 +127,7 @@ class Pool(httpx.AsyncBaseTransport):
                 connector=aiohttp.TCPConnector(limit=self._connections, resolver=resolver),
                 headers=self.headers.multi_items(),
                 auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=_FOREVER,
             )
         return self._session

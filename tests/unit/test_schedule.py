@@ -16,7 +16,7 @@ from monitor.decision.routing import OnCall
 from monitor.errors import ConfigError, Reason, RetrieverError
 from monitor.model import Axis, Query, Ranking, Run, RunStatus, Suite
 from monitor.plan import Plan
-from monitor.schedule import Timetable, trigger_of
+from monitor.schedule import SPREAD_S, Timetable, start_offset_s, trigger_of
 from monitor.verdict import AlertState, Baseline, Policy, VerdictName
 from monitor.watchdog import Watchdog, Watched
 
@@ -143,6 +143,16 @@ def test_an_interval_is_as_long_as_stated(every):
     first = trigger.get_next_fire_time(start, start)
     second = trigger.get_next_fire_time(first, first)
     assert second - first == timedelta(seconds=every)
+
+
+def test_first_cycles_are_spread_within_an_interval():
+    """Two hundred targets do not start in one instant; none waits for an interval, and one alone hardly waits."""
+    for interval_s in (5.0, 3_600.0):
+        found = sorted(start_offset_s(f"target-{number}", 200, interval_s) for number in range(200))
+        assert 0 <= found[0] < found[-1] < min(interval_s, SPREAD_S)
+        assert len(set(found)) == 200
+        assert found[99] == pytest.approx(min(interval_s, SPREAD_S) / 2, rel=0.25)
+    assert start_offset_s("hourly", 1, 3_600.0) < 0.2
 
 
 class Echo:

@@ -118,6 +118,9 @@ def _engine(url: str) -> AsyncEngine:
     return create_async_engine(
         url,
         pool_pre_ping=True,
+        # Hundreds of targets take turns; each cycle holds a connection for moments only.
+        pool_size=10,
+        max_overflow=20,
         hide_parameters=True,
         json_serializer=lambda value: encode_json(value).decode(),
         json_deserializer=orjson.loads,

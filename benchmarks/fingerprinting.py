@@ -1,0 +1,123 @@
+"""What looking at the canaries adds to a cycle: LanceDB with an index, queries embedded over HTTP by the same process.
+
+The embedder answers at once, which leaves the exact searches of the canaries the dearest part; a real one makes every
+probe dearer, and the share falls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import lancedb
+import numpy as np
+from lancedb.index import IvfPq
+
+from benchmarks.result import Result, dump
+from benchmarks.server import Answering
+from benchmarks.timing import median_seconds, say
+from monitor import canaries
+from monitor.adapters.retrievers.lancedb import LanceDbOptions, LanceDbRetriever
+from monitor.adapters.stores.embedded import EmbeddedPostgres
+from monitor.adapters.stores.postgres import PostgresStore
+from monitor.commands.process import run_until_done
+from monitor.cycle import World, run_cycle
+from monitor.decision.routing import OnCall
+from monitor.model import Axis, Query, Ranking, Suite
+from monitor.plan import Plan
+from monitor.verdict import Policy
+from monitor.wiring import this_process, utc_now
+
+N_QUERIES, N_DOCUMENTS, N_DIMENSIONS, N_VECTORS = 1_000, 20_000, 384, 101
+GOAL = 0.03
+
+
+class Closed:
+    """The same retriever, its vectors out of reach."""
+
+    def __init__(self, inside: LanceDbRetriever) -> None:
+        self.concurrency, self._inside = inside.concurrency, inside
+
+    async def retrieve(self, query: str, k: int) -> Ranking:
+        """What the retriever finds."""
+        return await self._inside.retrieve(query, k)
+
+    async def close(self) -> None:
+        """The retriever is closed by whoever opened it."""
+
+
+def vectors(count: int) -> np.ndarray:
+    """The same vectors in every run."""
+    return np.random.default_rng(7).normal(size=(count, N_DIMENSIONS)).astype(np.float32)
+
+
+@asynccontextmanager
+async def embedder() -> AsyncIterator[str]:
+    """The address of an embedder that answers at once; as in `benchmarks.server`, with as little of HTTP as can be."""
+    bodies = [json.dumps({"embedding": vector.tolist()}).encode() for vector in vectors(N_VECTORS)]
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+    Answering.answers = tuple(head % (len(bodies[n % N_VECTORS]), bodies[n % N_VECTORS]) for n in range(1_021))
+    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+def fill_index(folder: Path) -> None:
+    """A table with an approximate index."""
+    rows = [{"id": f"d{number}", "vector": vector} for number, vector in enumerate(vectors(N_DOCUMENTS))]
+    table = lancedb.connect(folder).create_table("documents", rows)
+    table.create_index("vector", config=IvfPq(distance_type="cosine", num_partitions=64, num_sub_vectors=48))
+
+
+def suite() -> Suite:
+    """Questions with one relevant document each."""
+    queries = (Query(f"q{n}", f"question {n}", f"domain-{n % 5}", f"c{n}", {f"d{n}": 1}) for n in range(N_QUERIES))
+    return Suite("questions", "1", Axis.BROAD, tuple(queries), digest="1")
+
+
+async def compare() -> list[Result]:
+    """Seconds of looking at the canaries and keeping what they show, over the seconds of a cycle without."""
+    say(f"fingerprinting: the canaries of {N_QUERIES:,} queries over {N_DOCUMENTS:,} documents")
+    with tempfile.TemporaryDirectory(prefix="recallwatch-") as folder:
+        fill_index(Path(folder) / "index")
+        store = PostgresStore(EmbeddedPostgres(Path(folder) / "store"))
+        await store.open()
+        try:
+            async with embedder() as url:
+                options = {"uri": str(Path(folder) / "index"), "table": "documents", "metric": "cosine"}
+                retriever = LanceDbRetriever(LanceDbOptions(**options, embedder={"kind": "http", "url": url}))
+                try:
+                    return await measure(store, retriever)
+                finally:
+                    await retriever.close()
+        finally:
+            await store.close()
+
+
+async def measure(store: PostgresStore, retriever: LanceDbRetriever) -> list[Result]:
+    """Both, one after the other."""
+    plan = Plan("target", (suite(),), Policy())
+    world = World(store, Closed(retriever), OnCall(), utc_now, this_process())
+    run = (await run_cycle(plan, world)).measured[0].run
+
+    async def look() -> None:
+        await store.snapshot(run.target, run.suite_name)
+        looked = await canaries.look_into(retriever, plan.suites[0], run)
+        if looked is None or looked.stored is None or not looked.exact:
+            raise ValueError("the canaries showed nothing")
+        await store.save_snapshot(run, looked)
+
+    looking_s, cycle_s = await median_seconds(look, lambda: run_cycle(plan, world))
+    subject = f"looking at {len(canaries.chosen(plan.suites[0]))} canaries"
+    peer = f"cycle of {N_QUERIES:,} probes without"
+    return [Result(subject, "s", looking_s, peer, cycle_s, looking_s / cycle_s, GOAL, at_most=True)]
+
+
+if __name__ == "__main__":
+    print(dump(run_until_done(compare())))
