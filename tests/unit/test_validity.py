@@ -196,6 +196,11 @@ def test_the_page_has_every_swap_in_points():
     assert f"| weak | {' | '.join(['-5.0'] * len(SERIES))} | `passed` |" in lines
 
 
+def test_the_page_counts_the_swaps_that_chance_does_not_explain():
+    """A null swap never changes; the other two change by many times their error."""
+    assert "standard errors of their own: 2 of 3." in page(study())
+
+
 def test_the_picture_has_a_mark_for_every_swap_and_comparison():
     """The scatter is well-formed and leaves nothing out."""
     picture = Xml.fromstring(scatter(study()))  # noqa: S314 - written by ourselves
