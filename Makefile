@@ -11,8 +11,9 @@ demo: $(STAMP)  ## the whole story, with real parts
 
 test: $(STAMP) system  ## everything: checks, real Postgres, real Prometheus tools, a real model
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n 2 -m "not slow"
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n 2 --ignore tests/system
+	@# One after the other: they start servers, and some promise how soon something happens.
+	$(BIN)/pytest tests/system
 
 check: $(STAMP) lint  ## under a minute: format, lint, types, contracts, fast tests
 	$(BIN)/pytest -n 2 -m "not slow"
