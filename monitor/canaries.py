@@ -20,6 +20,8 @@ from monitor.verdict import Swap, Verdict
 MOST_QUERIES, SHARE = 48, 0.02
 """Canaries are so many queries, and no more than this share of the suite: a cycle must not become longer."""
 FEWEST = 8
+READ = 300
+"""Queries, about, whose rankings tell why they changed; more tell no more (`benchmarks/causes`)."""
 EXACT = 5
 """Canaries that are searched for exactly, which reads the whole index."""
 INDEX_RECALL = "index_recall"
@@ -56,7 +58,7 @@ async def look_into(retriever: Retriever, suite: Suite, run: Run) -> Snapshot | 
 
 def explain(swap: Swap, previous: Run, run: Run, suite: Suite, before: Snapshot | None, after: Snapshot | None) -> Swap:
     """The swap with its likeliest cause and what it did to the space, by vectors where both snapshots have them."""
-    old, new = from_runs(previous, run)
+    old, new = from_runs(previous, run, _read(suite))
     if not old.rankings:
         return swap
     if before and after and before.queries and after.queries:
@@ -79,6 +81,12 @@ def with_index_recall(verdict: Verdict, measured: Sequence[Measured], looked: Se
 def index_recall(snapshot: Snapshot) -> float:
     """Share of what an exact search ranks first that the index returned, mean over the canaries; NaN if not known."""
     return recall_of_exact(snapshot.exact, snapshot.rankings, snapshot.depth)
+
+
+def _read(suite: Suite) -> set[str]:
+    """Queries whose rankings are read to tell why they changed: the canaries, and others spread over the suite."""
+    spread = suite.queries[:: max(1, len(suite.queries) // READ)]
+    return {query.query_id for query in (*chosen(suite), *spread)}
 
 
 def _with_vectors(seen: Snapshot, looked: Snapshot) -> Snapshot:
