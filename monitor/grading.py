@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.answer import Answer, Grades
@@ -26,8 +27,6 @@ class Grader:
     judge: Judge
     store: Store
     now: Callable[[], datetime]
-    refused: list[JudgeError] = field(default_factory=list)
-    """Why answers went ungraded, one for each request that failed."""
     _left: int = 0
 
     async def grade(self, queries: Sequence[Query], outcomes: Sequence[Outcome]) -> dict[str, Grades]:
@@ -75,15 +74,14 @@ class Grader:
             return None
         self._left -= self.judge.repeats
         for _ in range(self.judge.repeats):
-            try:
+            with suppress(JudgeError):
                 scores.append(await self.judge.grade(query.text, query.answers, answer.text))
-            except JudgeError as error:
-                self.refused.append(error)
-        if len(scores) < self.judge.repeats:  # a mean over fewer repeats would be noisier than its neighbours
-            return None
         grades = Grades(self.judge.fingerprint, tuple(scores))
-        await self.store.keep_grade(key, grades, self.judge.repeats, self.now())
-        return grades
+        is_whole = len(scores) == self.judge.repeats  # a mean over fewer would be noisier than its neighbours
+        # What failed has cost its requests all the same; under a key of its own it is never taken for a grade.
+        kept_as = key if is_whole else f"{key}/failed/{self.now().isoformat()}"
+        await self.store.keep_grade(kept_as, grades, self.judge.repeats, self.now())
+        return grades if is_whole else None
 
 
 def key_of(query: Query, answer: str) -> str:

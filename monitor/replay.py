@@ -17,6 +17,7 @@ from monitor.ports import Answerer, Retriever
 
 Keep = Callable[[Sequence[Outcome]], Awaitable[None]]
 Watch = Callable[[Outcome], None]
+Turns = asyncio.Semaphore | nullcontext[None]
 T = TypeVar("T")
 
 KEEP_EVERY_S = 1.0
@@ -48,8 +49,7 @@ async def replay(queries: Sequence[Query], asked: Asked, *, keep: Keep, watch: W
     fresh: list[Outcome] = []
     waiting = _chains(queries)
     over = asyncio.Event()
-    # Answers take longer than rankings, and a model that writes them bears less at once.
-    turns = asyncio.Semaphore(asked.answerer.concurrency) if asked.answerer else nullcontext()
+    turns = turns_of(asked)
 
     async def work() -> None:
         # The iterator is shared: each worker takes the next chain of queries that nobody has taken.
@@ -104,6 +104,20 @@ async def ask(
     return Reply(found, duration_s=duration_s)
 
 
+def turns_of(asked: Asked) -> Turns:
+    """What lets only so many answers be asked for at once: a model that writes them bears less than a retriever."""
+    return asyncio.Semaphore(asked.answerer.concurrency) if asked.answerer else nullcontext()
+
+
+async def probe_and_ask(query: Query, asked: Asked, turns: Turns, *, is_followed: bool = False) -> Outcome:
+    """Ask one query of the retriever, and of the answerer where its answer is compared with or taken on."""
+    outcome = await probe(query, asked.retriever, depth=asked.depth, attempts=asked.attempts)
+    if asked.answerer is None or not query.is_judged or not (query.answers or is_followed):
+        return outcome  # an answer that nothing is compared with is not worth its price
+    async with turns:
+        return replace(outcome, reply=await ask(query.text, asked.answerer, attempts=asked.attempts))
+
+
 def _chains(queries: Sequence[Query]) -> Iterator[list[Query]]:
     """Queries that follow each other, in their order; nearly all queries stand alone."""
     chains: dict[str, list[Query]] = {}
@@ -117,7 +131,7 @@ async def _probe_hop(
     query: Query,
     replies: dict[str, Reply | None],
     asked: Asked,
-    turns: asyncio.Semaphore | nullcontext[None],
+    turns: Turns,
     *,
     is_followed: bool,
 ) -> Outcome:
@@ -126,11 +140,7 @@ async def _probe_hop(
         if before is None or before.answer is None:
             return _broken_chain(query, before)
         query = replace(query, text=query.text.replace(BEFORE, before.answer.text))
-    outcome = await probe(query, asked.retriever, depth=asked.depth, attempts=asked.attempts)
-    if asked.answerer is None or not query.is_judged or not (query.answers or is_followed):
-        return outcome  # an answer that nothing is compared with is not worth its price
-    async with turns:
-        return replace(outcome, reply=await ask(query.text, asked.answerer, attempts=asked.attempts))
+    return await probe_and_ask(query, asked, turns, is_followed=is_followed)
 
 
 def _broken_chain(query: Query, before: Reply | None) -> Outcome:

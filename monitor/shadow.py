@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 from monitor.model import Outcome, Query
-from monitor.replay import Asked, Watch, ask, probe
+from monitor.replay import Asked, Watch, probe_and_ask, turns_of
 
 
 async def replay_both(
@@ -19,21 +18,15 @@ async def replay_both(
     """The outcomes of every query, of both targets; who is asked first alternates."""
     waiting = enumerate(queries)
     found: tuple[list[Outcome], list[Outcome]] = [], []
+    turns = turns_of(baseline), turns_of(candidate)
 
     async def work() -> None:
         for place, query in waiting:
             for side in (0, 1) if place % 2 == 0 else (1, 0):
-                outcome = await _probe((baseline, candidate)[side], query)
+                outcome = await probe_and_ask(query, (baseline, candidate)[side], turns[side])
                 found[side].append(outcome)
                 watch(outcome)
 
     workers = min(baseline.retriever.concurrency, candidate.retriever.concurrency, len(queries))
     await asyncio.gather(*(work() for _ in range(workers)))
     return tuple(found[0]), tuple(found[1])
-
-
-async def _probe(asked: Asked, query: Query) -> Outcome:
-    outcome = await probe(query, asked.retriever, depth=asked.depth, attempts=asked.attempts)
-    if asked.answerer is None or not query.is_judged or not query.answers:
-        return outcome
-    return replace(outcome, reply=await ask(query.text, asked.answerer, attempts=asked.attempts))

@@ -35,7 +35,7 @@ class Kept:
 async def learn_noise(vigil: Vigil | None, measured: Measured, policy: Policy, asked: Asked) -> Noise:
     """The noise floor of what is served now: as known, or else from replaying a part of the suite a few times."""
     known = vigil.noise if vigil else Noise()
-    lacks_answers = bool(measured.run.answers) and not known.answer_replays
+    lacks_answers = _answers_came(measured, policy) and not known.answer_replays
     is_same = known.deployment == _deployment(measured) or not _names_itself(measured, known)
     if known.replays and is_same and not lacks_answers:
         return known
@@ -161,7 +161,9 @@ async def _replay(measured: Measured, count: int, queries: int, policy: Policy, 
 
 
 def _with_answers(noise: Noise, measured: Measured, replays: Sequence[Measured], policy: Policy) -> Noise:
-    """The noise floor with that of the answers, learnt from what the replays have in common."""
+    """The noise floor with that of the answers, learnt from what the replays have in common; none if some failed."""
+    if not all(_answers_came(each, policy) for each in replays):
+        return noise
     gating = set(policy.gating.get(Axis(measured.suite.axis), ())) & {*ANSWER_MEASURES}
     deviations = dict(noise.deviations)
     for name in gating & set(measured.measurements):
@@ -199,6 +201,12 @@ def _identity(measured: Measured, noise: Noise) -> str:
 
 def _deployment(measured: Measured) -> str:
     return " / ".join(filter(None, (measured.run.deployment, measured.run.answerer)))
+
+
+def _answers_came(measured: Measured, policy: Policy) -> bool:
+    """Whether answers were asked for and enough of them came back to say anything."""
+    replies = measured.replies
+    return replies is not None and replies.scored > 0 and replies.coverage >= policy.coverage_floor
 
 
 def _failed(measured: Measured) -> bool:

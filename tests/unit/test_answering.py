@@ -207,6 +207,29 @@ def test_what_could_not_be_graded_is_counted(budget: int, broken: bool):
     assert measured.replies.ungraded == (N_QUERIES if broken else N_QUERIES - 10)
 
 
+def test_requests_that_fail_spend_the_budget_too():
+    """A judge that talks nonsense is not asked for ever: what it was asked counts, whatever it said."""
+    judge = Jury(budget=N_QUERIES)
+    judge.broken = True
+    service = Service(Rag(), judge)
+    service.cycle()
+    service.cycle()
+    assert judge.asked == N_QUERIES
+
+
+def test_answers_that_never_came_are_no_answers_that_repeat():
+    """With the answerer down at first contact its noise stays unknown, and is learnt once it answers."""
+    service = Service(Rag(noise=0.05))
+    service.rag.down = 1.0
+    service.cycle()
+    assert service.store.vigils["target", "suite"].noise.answer_replays == 0
+    service.rag.down = 0.0
+    service.cycle()
+    noise = service.store.vigils["target", "suite"].noise
+    assert noise.answer_replays > 0
+    assert not noise.answers_repeat
+
+
 def test_a_hop_is_asked_with_the_answer_before():
     """Where the first hop is answered wrongly the second asks the wrong question, and chains fall more than hops."""
 
