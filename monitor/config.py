@@ -47,7 +47,8 @@ class LimitOptions(Section):
     """Probes a second at most; without it, as many as the retriever's ``concurrency`` brings. Each time the target
     answers that it is asked too much the pace is halved, and doubles again every thirty seconds."""
     probes_per_day: Annotated[int, Field(ge=1)] | None = None
-    """Probes in any 24 hours; a cycle that would exceed them is not begun, and says so."""
+    """Probes of runs in any 24 hours; a cycle that would exceed them is not begun, and says so. Replays that learn the
+    noise floor, at first contact and after a swap, are not counted."""
     breaker_after: Annotated[int, Field(ge=1)] = 50
     """Probes in a row without any answer, after which the target is left alone …"""
     breaker_rest: Duration = 30.0

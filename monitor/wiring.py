@@ -63,6 +63,7 @@ def load(path: Path) -> Parts:
 def assemble(config: Config) -> Parts:
     """Check what the adapters are told and what the suites are called. Raises ConfigError naming the key."""
     _refuse_one_suite_twice((name, suite_name(suite_folder(source.path))) for name, source in config.suites.items())
+    _ = config.server.secret  # a file that cannot be read is told now, not to whoever shows the token later
     for name, target in config.targets.items():
         if target.judge and not target.answerer:
             raise ConfigError(f"targets.{name}.judge", "has nothing to grade: the target has no answerer")

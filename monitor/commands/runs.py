@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,7 +18,7 @@ from monitor.commands.result import NOT_MEASURED, REFUSED, Result
 from monitor.config import Config, Target
 from monitor.cycle import World, run_cycle
 from monitor.delivery import Courier
-from monitor.errors import StoreError
+from monitor.errors import ConfigError, StoreError
 from monitor.model import Outcome, Run, RunStatus
 from monitor.starter import DEFAULT_CONFIG
 from monitor.store import Store
@@ -106,6 +107,9 @@ def _refuse_unfit(runs: list[Run], target: str | None) -> None:
 def parts_for(path: Path, *targets: str) -> wiring.Parts:
     """The configuration, with the targets added that are given by their URLs; URLs alone need no configuration."""
     urls = [each for each in targets if each.startswith(("http://", "https://"))]
+    for url in urls:
+        if "@" in urlsplit(url).netloc:  # the URL is the target's name, which is kept, shown and exported
+            raise ConfigError("target", "a URL with credentials cannot name a target; state it in a configuration")
     needs_none = path == DEFAULT_CONFIG and not path.exists() and len(urls) == len(targets)
     config = Config() if needs_none else wiring.load(path).config
     by_url = {url: Target(retriever={"kind": "http", "url": url}) for url in urls}

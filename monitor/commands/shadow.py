@@ -12,7 +12,7 @@ from uuid import uuid4
 from monitor import report, wiring
 from monitor.commands.result import Result
 from monitor.commands.runs import exit_code_of, parts_for, progress
-from monitor.cycle import World, begin_run, finish_run
+from monitor.cycle import World, begin_run, finish_run, refuse_beyond_budget
 from monitor.deciding import decide
 from monitor.errors import ConfigError, StoreError
 from monitor.model import Measured, Suite
@@ -35,6 +35,8 @@ async def compare_targets(
     async with wiring.open_store(parts.config) as store:
         worlds = [_world(parts, live, store) for live in lives]
         try:
+            for plan, world in zip(plans, worlds, strict=True):
+                await refuse_beyond_budget(plan, world)
             with progress(
                 f"{baseline} and {candidate}", 2 * sum(len(suite.queries) for suite in plans[1].suites)
             ) as watch:

@@ -102,6 +102,14 @@ def test_two_live_targets_are_compared_side_by_side(retriever: str, xquad: Path,
     assert all(run["counts"]["scored"] == 1190 for run in worse["runs"])
 
 
+def test_a_url_with_a_password_names_no_target(tmp_path: Path, xquad: Path) -> None:
+    """What would be kept, shown and exported as a name is refused, and the password is not repeated."""
+    arguments = ("run", "--target", "http://ada:hunter2@127.0.0.1:9/search", "--suite", str(xquad))
+    done = command(*arguments, cwd=tmp_path, check=2)
+    assert "a URL with credentials cannot name a target" in done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+
+
 def test_compare_says_what_it_needs(tmp_path: Path) -> None:
     """Half an order is refused in words that complete it."""
     done = command("compare", "one-run", cwd=tmp_path, check=2)

@@ -325,6 +325,13 @@ def test_a_broken_suite_yaml_is_told_with_its_line(tmp_path):
         _check(written(tmp_path, f"suites: {{parking: {{path: {path}}}}}"))
 
 
+def test_a_token_that_cannot_be_read_is_told_before_anything_starts(tmp_path):
+    """Whoever declares a deployment must not be the first to learn that the token's file is gone."""
+    stated = {"server": {"token_file": str(tmp_path / "nowhere")}}
+    with pytest.raises(ConfigError, match=r"server\.token_file"):
+        wiring.assemble(validate(Config, stated, where=""))
+
+
 def test_every_key_says_what_it_is_for():
     """Each key of the configuration and of every adapter's options has a description, which the documents print."""
     adapters = [
