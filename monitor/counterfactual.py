@@ -6,7 +6,7 @@ Needs an answerer that takes contexts, and the texts of the documents.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +41,6 @@ async def replay_contexts(
     answerer: Answerer,
     texts: Mapping[str, str],
     policy: Policy,
-    *,
-    watch: Callable[[], None] = lambda: None,
 ) -> Replayed:
     """Who is to blame, by today's generator with the contexts of both runs and with the relevant documents.
 
@@ -62,7 +60,6 @@ async def replay_contexts(
         oracle = [doc_id for doc_id, grade in query.grades.items() if grade > 0]
         async with turns:
             replies = [await _score(query, doc_ids, texts, answerer) for doc_ids in (*contexts, oracle)]
-        watch()
         found = [each for each in replies if each is not None]
         return tuple(found) if len(found) == len(replies) else None
 

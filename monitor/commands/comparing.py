@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from monitor import report, wiring
 from monitor.commands.result import Result
-from monitor.commands.runs import exit_code_of, parts_for, progress
+from monitor.commands.runs import exit_code_of, parts_for
 from monitor.commands.shadow import compare_targets
 from monitor.counterfactual import Replayed, replay_contexts
 from monitor.deciding import decide
@@ -73,7 +73,7 @@ async def _replay(parts: wiring.Parts, before: Measured, after: Measured, plan: 
             told = "takes no contexts, so that they cannot be exchanged; name {contexts} in its request"
             raise ConfigError(f"targets.{target}.answerer", told)
         texts = wiring.texts_of(parts.config, after.suite)
-        with progress(f"contexts of {target}", 0) as _:
+        with Console(stderr=True).status(f"{target} answers from the contexts of both runs"):
             return await replay_contexts(before, after, live.answerer, texts, plan.policy)
     finally:
         await live.close()
