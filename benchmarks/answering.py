@@ -7,9 +7,9 @@ import random
 
 from benchmarks.result import Result, dump
 from benchmarks.timing import median_seconds, say
-from monitor.evaluation.abstention import is_abstention, is_empty
-from monitor.evaluation.answers import SCORERS
-from monitor.evaluation.tokens import N_KEPT
+from monitor.evaluation.answers.abstention import is_abstention, is_empty
+from monitor.evaluation.answers.scorers import SCORERS
+from monitor.evaluation.answers.tokens import N_KEPT
 
 N_ANSWERS, N_REFERENCES, GOAL = 4_000, 3, 2_000
 FIGURES = ("12", "1,250 km", "3.5 %", "twenty-one", "2024-03-01", "14 May 1998", "$2.5 million", "90 °F")

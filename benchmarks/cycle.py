@@ -15,14 +15,17 @@ from benchmarks.result import Result, dump
 from benchmarks.server import DEPTH, serving
 from benchmarks.timing import median_seconds, say
 from monitor.adapters.stores.embedded import EmbeddedPostgres
-from monitor.adapters.stores.postgres import PostgresStore
-from monitor.commands.process import run_until_done
-from monitor.cycle import Report, World, run_cycle
-from monitor.decision.routing import OnCall
-from monitor.model import Axis, Suite
+from monitor.adapters.stores.postgres.store import PostgresStore
+from monitor.cli.process import run_until_done
+from monitor.cycle import Report, run_cycle
+from monitor.incidents.routing import OnCall
+from monitor.model.deployments import Baseline
+from monitor.model.policies import Policy
+from monitor.model.suites import Axis, Suite
 from monitor.plan import Plan
-from monitor.verdict import Baseline, Policy
-from monitor.wiring import this_process, utc_now
+from monitor.service.abandoned_runs import this_process
+from monitor.service.wiring import utc_now
+from monitor.world import World
 
 GOAL_RATIO, GOAL_MEMORY_MB = 1.5, 400.0
 

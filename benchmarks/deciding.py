@@ -17,11 +17,12 @@ from benchmarks.result import Result, dump
 from benchmarks.study.runs import measured, suite
 from benchmarks.timing import median_seconds, say, seconds
 from monitor.decision.comparison import compare
-from monitor.decision.exact import sign_flip_p
 from monitor.decision.judgement import judge
-from monitor.decision.significance import sign_flips, step_down
-from monitor.model import Axis, Floats, Measured
-from monitor.verdict import Policy
+from monitor.model.measurements import Floats, Measured
+from monitor.model.policies import Policy
+from monitor.model.suites import Axis
+from monitor.statistics.exact_p_values import sign_flip_p
+from monitor.statistics.significance import sign_flips, step_down
 
 N_STRATA, MEASURES, N_CLUSTERS, RESAMPLES = 20, 6, 5_000, 10_000
 N_SUITES, N_QUERIES, GATING = 20, 1_000, ("ndcg@10", "mrr@10", "recall@5", "recall@10")

@@ -16,12 +16,12 @@ from benchmarks.result import Result, dump
 from benchmarks.timing import say
 from monitor.adapters.notifiers.webhook import WebhookNotifier, WebhookOptions
 from monitor.adapters.stores.embedded import EmbeddedPostgres
-from monitor.adapters.stores.postgres import PostgresStore
-from monitor.commands.process import run_until_done
-from monitor.decision import troubles
-from monitor.decision.routing import OnCall
-from monitor.delivery import Courier
-from monitor.wiring import utc_now
+from monitor.adapters.stores.postgres.store import PostgresStore
+from monitor.alerting.outbox import Courier
+from monitor.cli.process import run_until_done
+from monitor.incidents import operational
+from monitor.incidents.routing import OnCall
+from monitor.service.wiring import utc_now
 
 N_ALERTS, N_SINGLE, ANSWER_S = 10_000, 50, 0.005
 GOAL_RATE, GOAL_DELAY_S = 500.0, 2.0
@@ -61,10 +61,10 @@ class Hook(asyncio.Protocol):
 async def queue(store: PostgresStore, start: int, count: int) -> None:
     """Alerts of as many incidents, each committed as the daemon commits them."""
     for number in range(start, start + count):
-        trouble = troubles.no_data(
+        trouble = operational.no_data(
             f"schedule-{number}", "target", suites=["suite"], axes=["broad"], silent_s=60, last_at=None, problem=""
         )
-        incident, alerts = troubles.begin(None, trouble, ON_CALL, at=utc_now())
+        incident, alerts = operational.begin(None, trouble, ON_CALL, at=utc_now())
         if incident is None or not await store.save_incident(incident, alerts):
             raise ValueError("nothing was queued")
 
@@ -132,7 +132,7 @@ async def compare() -> list[Result]:
 
 
 if __name__ == "__main__":
-    from monitor.commands.process import configure_logging
+    from monitor.cli.process import configure_logging
 
     configure_logging()
     print(dump(run_until_done(compare())))

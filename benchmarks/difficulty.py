@@ -20,11 +20,11 @@ from benchmarks.timing import say
 from benchmarks.validity.models import adapters, untouched
 from benchmarks.validity.rulers import Encode, Ruler, read_ruler, replay
 from monitor.adapters.retrievers.local import BUNDLED_MODEL
-from monitor.decision.pairing import Paired, pair
-from monitor.decision.power import intra_cluster_correlation
-from monitor.model import Measured
+from monitor.model.measurements import Measured
+from monitor.model.policies import Policy
+from monitor.statistics.pairing import Paired, pair
+from monitor.statistics.power import intra_cluster_correlation
 from monitor.suites.difficulty import Difficulties, Difficulty, write_difficulties
-from monitor.verdict import Policy
 
 SEEDS = (0, 1, 2)
 STEPS = 5

@@ -20,17 +20,20 @@ from lancedb.index import IvfPq
 from benchmarks.result import Result, dump
 from benchmarks.server import Answering
 from benchmarks.timing import median_seconds, say
-from monitor import canaries
 from monitor.adapters.retrievers.lancedb import LanceDbOptions, LanceDbRetriever
 from monitor.adapters.stores.embedded import EmbeddedPostgres
-from monitor.adapters.stores.postgres import PostgresStore
-from monitor.commands.process import run_until_done
-from monitor.cycle import World, run_cycle
-from monitor.decision.routing import OnCall
-from monitor.model import Axis, Query, Ranking, Suite
+from monitor.adapters.stores.postgres.store import PostgresStore
+from monitor.cli.process import run_until_done
+from monitor.cycle import run_cycle
+from monitor.incidents.routing import OnCall
+from monitor.model.policies import Policy
+from monitor.model.runs import Ranking
+from monitor.model.suites import Axis, Query, Suite
 from monitor.plan import Plan
-from monitor.verdict import Policy
-from monitor.wiring import this_process, utc_now
+from monitor.probing import canaries
+from monitor.service.abandoned_runs import this_process
+from monitor.service.wiring import utc_now
+from monitor.world import World
 
 N_QUERIES, N_DOCUMENTS, N_DIMENSIONS, N_VECTORS = 1_000, 20_000, 384, 101
 GOAL = 0.03

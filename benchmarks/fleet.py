@@ -25,20 +25,24 @@ from benchmarks.result import Result, dump
 from benchmarks.server import serving
 from benchmarks.timing import say
 from monitor.adapters.exporters.prometheus import Metrics
-from monitor.adapters.retrievers.http import HttpOptions, HttpRetriever
+from monitor.adapters.retrievers.http.retriever import HttpOptions, HttpRetriever
 from monitor.adapters.stores.embedded import EmbeddedPostgres
-from monitor.adapters.stores.postgres import PostgresStore
-from monitor.commands.process import run_until_done
-from monitor.config import Schedule
-from monitor.cycle import Report, World
-from monitor.decision.routing import OnCall
-from monitor.model import Axis, Suite
-from monitor.pacing import Limits, Paced
+from monitor.adapters.stores.postgres.store import PostgresStore
+from monitor.cli.process import run_until_done
+from monitor.config.config import Schedule
+from monitor.config.limits import Limits
+from monitor.cycle import Report
+from monitor.incidents.routing import OnCall
+from monitor.model.deployments import Baseline
+from monitor.model.policies import Policy
+from monitor.model.suites import Axis, Suite
 from monitor.plan import Plan
-from monitor.schedule import Timetable
-from monitor.store import Store
-from monitor.verdict import Baseline, Policy
-from monitor.wiring import this_process, utc_now
+from monitor.ports.store import Store
+from monitor.probing.rate_limit import Paced
+from monitor.service.abandoned_runs import this_process
+from monitor.service.schedule import Timetable
+from monitor.service.wiring import utc_now
+from monitor.world import World
 
 N_TARGETS, N_STUCK, N_QUERIES = 200, 5, 20
 EVERY_S, TIMEOUT_S, LASTS_S = 20.0, 5.0, 55.0

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from benchmarks.result import Result, dump
 from benchmarks.timing import median_seconds, say
-from monitor.evaluation.labels import label_states, resolve
-from monitor.evaluation.quotes import look_for_quotes, normalise
-from monitor.model import Query, Ranking
-from monitor.passage import Passage, Sources
+from monitor.evaluation.passages.labels import label_states, resolve
+from monitor.evaluation.passages.quotes import look_for_quotes, normalise
+from monitor.model.passages import Passage, Sources
+from monitor.model.runs import Ranking
+from monitor.model.suites import Query
 
 N_QUERIES, DEPTH, N_DOCUMENTS, CHUNK, CHUNKS = 5_000, 100, 2_000, 400, 25
 GOAL_S = 2.0

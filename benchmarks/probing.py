@@ -10,10 +10,12 @@ from benchmarks.clients import Post, ask_all, clients
 from benchmarks.result import Result, dump
 from benchmarks.server import DEPTH, answer_of, ranking, serving
 from benchmarks.timing import median_seconds, say
-from monitor.adapters.retrievers.http import HttpOptions, HttpRetriever
-from monitor.commands.process import run_until_done
-from monitor.model import Outcome, Query
-from monitor.replay import Asked, replay
+from monitor.adapters.retrievers.http.retriever import HttpOptions, HttpRetriever
+from monitor.cli.process import run_until_done
+from monitor.model.runs import Outcome
+from monitor.model.suites import Query
+from monitor.probing.replay import replay
+from monitor.world import Asked
 
 N_OURS, N_THEIRS, CONCURRENCY, N_STRATA = 5_000, 1_500, 64, 5
 GOAL, GOAL_OF_FASTEST = 5.0, 0.5

@@ -18,12 +18,15 @@ import numpy as np
 from benchmarks.result import Result, dump
 from benchmarks.timing import say
 from monitor.adapters.exporters.prometheus import Metrics, Seen
-from monitor.api.app import create_app
-from monitor.api.server import listen, running
-from monitor.commands.process import run_until_done
-from monitor.model import Axis, Counts, Measured, Measurements, Query, Run, Suite
-from monitor.verdict import Evidence, Policy, Verdict, VerdictName
-from monitor.wiring import utc_now
+from monitor.cli.process import run_until_done
+from monitor.model.measurements import Measured, Measurements
+from monitor.model.policies import Policy
+from monitor.model.runs import Counts, Run
+from monitor.model.suites import Axis, Query, Suite
+from monitor.model.verdicts import Evidence, Verdict, VerdictName
+from monitor.service.api.app import create_app
+from monitor.service.api.server import listen, running
+from monitor.service.wiring import utc_now
 
 N_TARGETS, N_STRATA, SCRAPES = 200, 30, 9
 MEASURES = ("recall@5", "recall@10", "mrr@10", "ndcg@10", "success@5", "recall@20")

@@ -81,7 +81,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    from monitor.commands.process import run_until_done
+    from monitor.cli.process import run_until_done
 
     try:
         run_until_done(main())

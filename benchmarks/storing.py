@@ -13,13 +13,14 @@ from sqlalchemy import Engine, create_engine, insert, text
 
 from benchmarks.result import Result, dump
 from benchmarks.timing import median_seconds, say
-from monitor.adapters.stores import rows, schema
-from monitor.adapters.stores.connection import with_driver
 from monitor.adapters.stores.embedded import EmbeddedPostgres
-from monitor.adapters.stores.postgres import PostgresStore
-from monitor.commands.process import run_until_done
-from monitor.model import Axis, Outcome, Query, Ranking, Run, Suite
-from monitor.wiring import utc_now
+from monitor.adapters.stores.postgres import rows, schema
+from monitor.adapters.stores.postgres.connection import with_driver
+from monitor.adapters.stores.postgres.store import PostgresStore
+from monitor.cli.process import run_until_done
+from monitor.model.runs import Outcome, Ranking, Run
+from monitor.model.suites import Axis, Query, Suite
+from monitor.service.wiring import utc_now
 
 N_OURS, N_THEIRS, BATCH, DEPTH = 1_000_000, 100_000, 10_000, 10
 GOAL = 5.0

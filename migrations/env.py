@@ -1,8 +1,8 @@
-"""Alembic's entry: migrates over the connection that `monitor.adapters.stores.migration` hands in."""
+"""Alembic's entry: migrates over the connection that `monitor.adapters.stores.postgres.migration` hands in."""
 
 from alembic import context
 
-from monitor.adapters.stores.schema import metadata
+from monitor.adapters.stores.postgres.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from monitor.evaluation.scoring import REPORTED, UNRANKED
-from monitor.model import Suite
-from monitor.verdict import Policy
+from monitor.model.policies import Policy
+from monitor.model.suites import Suite
 
 
 @dataclass(frozen=True, slots=True)

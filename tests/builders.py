@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 from monitor.errors import Reason
 from monitor.evaluation.scoring import REPORTED, fingerprint, measure
-from monitor.model import Axis, Failure, Measured, Outcome, Pair, Query, Ranking, Run, RunStatus, Suite
+from monitor.model.measurements import Measured
+from monitor.model.runs import Failure, Outcome, Ranking, Run, RunStatus
+from monitor.model.suites import Axis, Pair, Query, Suite
 
 Brought = Sequence[str] | Reason | None
 """What a probe brought: document ids, the reason of a failure, or nothing because it was skipped.

@@ -12,9 +12,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from monitor.adapters.stores.connection import with_driver
 from monitor.adapters.stores.embedded import EmbeddedPostgres
-from monitor.adapters.stores.migration import Migrations
+from monitor.adapters.stores.postgres.connection import with_driver
+from monitor.adapters.stores.postgres.migration import Migrations
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"

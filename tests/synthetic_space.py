@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitor.model import Ranking
-from monitor.snapshot import Embedded, Rankings, Snapshot
+from monitor.model.runs import Ranking
+from monitor.model.snapshots import Embedded, Rankings, Snapshot
 
 N_DOCUMENTS, N_QUERIES, N_DIMENSIONS, DEPTH = 400, 120, 24, 10
 

@@ -13,7 +13,7 @@ from benchmarks.validity.models import int8_twin, static, untouched
 from benchmarks.validity.rulers import Encode
 from monitor.demo.near_misses import near_misses
 from monitor.demo.tuning import Vectors, apply, tune
-from monitor.evaluation.words import WordIndex
+from monitor.evaluation.bm25 import WordIndex
 from monitor.suites.reading import read_corpus, read_suite
 
 SUITES = ("broad", "compositional")

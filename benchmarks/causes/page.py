@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.causes.trials import ACCESS, CHANGES, N_DOCUMENTS, N_ECHOES, N_QUERIES, N_REPLAYED, Trial
-from monitor.cause import CauseName
+from monitor.model.causes import CauseName
 
 PROSE = """\
 # Which cause is named
@@ -17,7 +17,7 @@ Written by `python -m benchmarks.causes --write`{quick}.
 Reference services are held in process: {n_documents} canary documents and {n_queries} canary queries of the built-in
 suites, real vectors of all-MiniLM-L6-v2 (in 32 and in 8 bits), of the demo's adapters after 10 to 100 steps, and of
 wordllama; exact search and HNSW graphs of FAISS, one or two replicas; words mixed in by BM25. A trial makes one change
-of random kind and severity and compares the cycle before it with the first cycle after it (`monitor.decision.causes`).
+of random kind and severity and compares the cycle before it with the first cycle after it (`monitor.diagnosis.causes`).
 The thresholds were set on other seeds.
 
 Three accesses. **Two runs**: rankings and scores that are stored in any case. **And echoes and words**: {n_echoes}

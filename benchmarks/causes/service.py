@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from benchmarks.causes.corpus import Corpus, Model
 from monitor.demo.tuning import Vectors
-from monitor.model import Ranking
-from monitor.snapshot import Embedded, Snapshot
+from monitor.model.runs import Ranking
+from monitor.model.snapshots import Embedded, Snapshot
 
 DEPTH = 10
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from benchmarks.causes.corpus import ADAPTER_SEEDS, PROBES, STEPS, Corpus
 from benchmarks.causes.service import DEPTH, Canaries, Service, known_words
-from monitor.cause import Cause, CauseName
-from monitor.decision.causes import name_cause
 from monitor.demo.tuning import Vectors
-from monitor.evaluation.diagnostics import Labelled, compare_spaces, describe
-from monitor.snapshot import Snapshot
+from monitor.diagnosis.causes import name_cause
+from monitor.diagnosis.space_changes import Labelled, compare_spaces, describe
+from monitor.model.causes import Cause, CauseName
+from monitor.model.snapshots import Snapshot
 from monitor.suites.reading import read_suite
 
 N_QUERIES, N_REPLAYED, N_ECHOES, N_DOCUMENTS = 300, 60, 50, 200

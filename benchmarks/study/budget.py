@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmarks.study.generator import MRR, swap
 from benchmarks.study.table import Table, percent
-from monitor.decision.exact import sign_flip_p
-from monitor.decision.sequential import alpha_of_look
+from monitor.statistics.e_detector import alpha_of_look
+from monitor.statistics.exact_p_values import sign_flip_p
 
 N_QUERIES, MOST = 200, 52
 SWAPS = (1, 4, 12, 52)

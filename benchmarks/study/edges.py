@@ -8,9 +8,9 @@ import numpy as np
 
 from benchmarks.study.generator import Swap, paired, swap
 from benchmarks.study.table import Table, percent
-from monitor.decision.exact import sign_flip_p
-from monitor.decision.significance import interval, non_inferiority, sign_flips, step_down
-from monitor.model import Floats
+from monitor.model.measurements import Floats
+from monitor.statistics.exact_p_values import sign_flip_p
+from monitor.statistics.significance import interval, non_inferiority, sign_flips, step_down
 
 ALPHA = 0.05
 LEVELS: dict[str, Callable[[np.random.Generator], Floats]] = {

@@ -6,10 +6,10 @@ import numpy as np
 
 from benchmarks.study.generator import Swap, paired, swap
 from benchmarks.study.table import Table, percent
-from monitor.decision.exact import sign_flip_p
-from monitor.decision.pairing import OVERALL, Paired
-from monitor.decision.significance import cluster_sums, holm, sign_flips, step_down
-from monitor.model import Floats
+from monitor.model.measurements import Floats
+from monitor.statistics.exact_p_values import sign_flip_p
+from monitor.statistics.pairing import OVERALL, Paired
+from monitor.statistics.significance import cluster_sums, holm, sign_flips, step_down
 
 ALPHA = 0.05
 N_STRATA, IN_EACH = 20, 50

@@ -12,8 +12,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from monitor.decision.pairing import OVERALL, Paired
-from monitor.model import Axis, Floats
+from monitor.model.measurements import Floats
+from monitor.model.suites import Axis
+from monitor.statistics.pairing import OVERALL, Paired
 
 RECALL, MRR = "recall@10", "mrr@10"
 DOCUMENTS = 3

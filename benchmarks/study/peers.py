@@ -15,8 +15,8 @@ from scipy import stats
 from benchmarks.study.generator import Swap, swap
 from benchmarks.study.peer import PEERS
 from benchmarks.study.table import Table, percent
-from monitor.decision.exact import sign_flip_p
-from monitor.model import Floats
+from monitor.model.measurements import Floats
+from monitor.statistics.exact_p_values import sign_flip_p
 
 ALPHA = 0.05
 CLUSTERED = {"cluster_size": 5, "shared": 0.46}

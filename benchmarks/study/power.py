@@ -10,10 +10,10 @@ from scipy import stats
 
 from benchmarks.study.generator import MRR, RECALL, paired, swap
 from benchmarks.study.table import Table, percent
-from monitor.decision.exact import sign_flip_p
-from monitor.decision.power import detectable_drop
-from monitor.decision.significance import interval, standard_error
-from monitor.model import Floats
+from monitor.model.measurements import Floats
+from monitor.statistics.exact_p_values import sign_flip_p
+from monitor.statistics.power import detectable_drop
+from monitor.statistics.significance import interval, standard_error
 
 ALPHA = 0.05
 SIZES = (50, 200, 1_000)

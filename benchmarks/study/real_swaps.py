@@ -27,9 +27,12 @@ from monitor.decision.judgement import judge
 from monitor.demo.near_misses import near_misses
 from monitor.demo.tuning import Vectors, apply, tune
 from monitor.evaluation.scoring import fingerprint, measure
-from monitor.model import Axis, Measured, Measurements, Outcome, Ranking, Run, Suite
+from monitor.model.measurements import Measured, Measurements
+from monitor.model.policies import Policy
+from monitor.model.runs import Outcome, Ranking, Run
+from monitor.model.suites import Axis, Suite
+from monitor.model.verdicts import Evidence, VerdictName
 from monitor.suites.reading import read_corpus, read_suite
-from monitor.verdict import Evidence, Policy, VerdictName
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PLOT = Path(__file__).resolve().parents[2] / "docs" / "power.svg"

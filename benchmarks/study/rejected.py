@@ -7,9 +7,9 @@ from scipy import stats
 
 from benchmarks.study.generator import MRR, paired, swap
 from benchmarks.study.table import Table, percent
-from monitor.decision.exact import sign_flip_p
-from monitor.decision.significance import cluster_sums
-from monitor.model import Floats
+from monitor.model.measurements import Floats
+from monitor.statistics.exact_p_values import sign_flip_p
+from monitor.statistics.significance import cluster_sums
 
 ALPHA, BOOTSTRAPS = 0.05, 999
 CLUSTERS = ((40, 5, 0.14, 0.12), (40, 10, 0.25, 0.20), (20, 50, 0.46, 0.33))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from monitor.model import Axis, Counts, Floats, Measured, Measurements, Outcome, Query, Ranking, Run, Suite
+from monitor.model.measurements import Floats, Measured, Measurements
+from monitor.model.runs import Counts, Outcome, Ranking, Run
+from monitor.model.suites import Axis, Query, Suite
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 _FOUND = Ranking(("document",))

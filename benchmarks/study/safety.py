@@ -7,9 +7,9 @@ from scipy import stats
 
 from benchmarks.study.generator import RECALL, Swap, paired, swap
 from benchmarks.study.table import Table, percent
-from monitor.decision.exact import sign_flip_p
-from monitor.decision.pairing import Paired
-from monitor.decision.significance import non_inferiority
+from monitor.statistics.exact_p_values import sign_flip_p
+from monitor.statistics.pairing import Paired
+from monitor.statistics.significance import non_inferiority
 
 ALPHA, MARGIN = 0.05, 0.05
 BASELINE = 0.36

@@ -11,8 +11,10 @@ from benchmarks.study.runs import measured, suite
 from benchmarks.study.table import Table, percent
 from monitor.decision.comparison import compare
 from monitor.decision.judgement import judge
-from monitor.model import Axis, Floats
-from monitor.verdict import Policy, VerdictName
+from monitor.model.measurements import Floats
+from monitor.model.policies import Policy
+from monitor.model.suites import Axis
+from monitor.model.verdicts import VerdictName
 
 PAIRS = "pair_accuracy"
 GATING = {Axis.BROAD: (RECALL,), Axis.COMPOSITIONAL: (PAIRS,)}

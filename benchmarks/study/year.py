@@ -17,12 +17,13 @@ from scipy import signal, special, stats
 from benchmarks.study.generator import RECALL, swap
 from benchmarks.study.runs import measured, suite
 from benchmarks.study.table import Table, percent
-from monitor.decision import sequential
 from monitor.decision.comparison import compare
 from monitor.decision.judgement import has_fallen
-from monitor.model import Axis, Floats, Measured
-from monitor.verdict import Policy
-from monitor.vigil import Series, Vigil
+from monitor.model.measurements import Floats, Measured
+from monitor.model.noise import Series, Vigil
+from monitor.model.policies import Policy
+from monitor.model.suites import Axis
+from monitor.statistics import e_detector
 
 Flags = NDArray[np.bool_]
 
@@ -210,16 +211,16 @@ class Watcher:
         replays = watched.scores(REPLAYS + 1, rng)
         means = [{SERIES: float(mean)} for mean in replays[:-1].mean(axis=1)]
         self.baseline = replays[-1]
-        noise = sequential.noise_floor(means, [0.1], queries=N_PROBES)
+        noise = e_detector.noise_floor(means, [0.1], queries=N_PROBES)
         self.vigil = Vigil("baseline", noise)
         self.level, self.runs = float(self.baseline.mean()), 1
         if level == AVERAGED:
-            self.level, self.runs = sequential.level_of(self.level, noise, SERIES)
+            self.level, self.runs = e_detector.level_of(self.level, noise, SERIES)
         self.looks = 0
 
     def alarms(self, mean: float) -> bool:
         """Whether level 1 alarms after this run; it then starts anew from here."""
-        series = sequential.observe(
+        series = e_detector.observe(
             self.vigil.series.get(SERIES, Series()),
             baseline=self.level,
             now=mean,
@@ -228,9 +229,9 @@ class Watcher:
             baseline_runs=self.runs,
         )
         self.vigil = replace(self.vigil, series={SERIES: series})
-        if not sequential.alarms(self.vigil.series):
+        if not e_detector.alarms(self.vigil.series):
             return False
-        self.vigil = sequential.quiet(self.vigil, {SERIES: mean})
+        self.vigil = e_detector.quiet(self.vigil, {SERIES: mean})
         self.looks += 1
         return True
 
@@ -267,6 +268,6 @@ def _run(values: Floats, run_id: str) -> Measured:
 
 def _pages(before: Measured, after: Measured, policy: Policy, look: int, rng: np.random.Generator) -> bool:
     """Whether level 2 pages at the given look of the year."""
-    alpha = sequential.alpha_of_look(look, alpha_page=policy.alpha_page, alpha_year=policy.alpha_year)
+    alpha = e_detector.alpha_of_look(look, alpha_page=policy.alpha_page, alpha_year=policy.alpha_year)
     evidence = compare([(before, after)], policy, rng=rng)
     return any(has_fallen(each, replace(policy, alpha_page=alpha)) for each in evidence)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from monitor.adapters.retrievers.local import build_index
 from monitor.evaluation.scoring import REPORTED, depth_of, measure
-from monitor.model import Measured, Outcome, Ranking, Run, RunStatus, Suite
+from monitor.model.measurements import Measured
+from monitor.model.runs import Outcome, Ranking, Run, RunStatus
+from monitor.model.suites import Suite
 from monitor.suites.reading import read_corpus, read_suite
 
 Vectors = NDArray[np.float32]

@@ -18,9 +18,10 @@ from benchmarks.validity.rulers import (
     replay,
     triplets_by_similarity,
 )
-from monitor.decision.pairing import OVERALL
 from monitor.evaluation.scoring import stratum_means
-from monitor.model import Measured, Suite
+from monitor.model.measurements import Measured
+from monitor.model.suites import Suite
+from monitor.statistics.pairing import OVERALL
 
 BROAD, SIMILARITY, RANK = "broad", "phenomena", "phenomena by rank"
 XQUAD, PUBMEDQA, TRIPLETS = "xquad-en", "pubmedqa", "sugarcrepe-pp"

@@ -16,7 +16,7 @@ from benchmarks.validity.rulers import Encode
 from benchmarks.validity.scores import Rulers, Scores, score
 from monitor.decision.comparison import compare
 from monitor.decision.judgement import Judgement, judge
-from monitor.verdict import Policy
+from monitor.model.policies import Policy
 
 SEED = 20_261_121
 """Of the sign flips behind each verdict, and of the clusters that are drawn again."""

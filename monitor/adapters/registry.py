@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
-from monitor.config import Section, validate
+from monitor.config.config import Section, validate
 from monitor.errors import ConfigError
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "retriever": {
-        "http": "monitor.adapters.retrievers.http:HttpRetriever",
+        "http": "monitor.adapters.retrievers.http.retriever:HttpRetriever",
         "local": "monitor.adapters.retrievers.local:LocalRetriever",
         "pgvector": "monitor.adapters.retrievers.pgvector:PgvectorRetriever",
         "chroma": "monitor.adapters.retrievers.chroma:ChromaRetriever",
@@ -21,12 +21,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "lancedb": "monitor.adapters.retrievers.lancedb:LanceDbRetriever",
         "redis": "monitor.adapters.retrievers.redis:RedisRetriever",
         "qdrant": "monitor.adapters.retrievers.qdrant:QdrantRetriever",
-        "opensearch": "monitor.adapters.retrievers.opensearch:OpenSearchRetriever",
-        "weaviate": "monitor.adapters.retrievers.weaviate:WeaviateRetriever",
+        "opensearch": "monitor.adapters.retrievers.opensearch.retriever:OpenSearchRetriever",
+        "weaviate": "monitor.adapters.retrievers.weaviate.retriever:WeaviateRetriever",
         "pinecone": "monitor.adapters.retrievers.pinecone:PineconeRetriever",
-        "openapi": "monitor.adapters.retrievers.openapi:OpenApiRetriever",
-        "callable": "monitor.adapters.retrievers.python_callable:CallableRetriever",
-        "process": "monitor.adapters.retrievers.process_lines:ProcessRetriever",
+        "openapi": "monitor.adapters.retrievers.openapi.retriever:OpenApiRetriever",
+        "callable": "monitor.adapters.retrievers.callable.retriever:CallableRetriever",
+        "process": "monitor.adapters.retrievers.process.retriever:ProcessRetriever",
     },
     "embedder": {
         "local": "monitor.adapters.embedders.local:LocalEmbedder",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from monitor.config import read_secret
+from monitor.config.config import read_secret
 
 
 def read_one(options: BaseModel, name: str) -> str:

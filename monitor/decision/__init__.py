@@ -1,1 +1,1 @@
-"""Pure: two measured runs in, verdict and alerts out."""
+"""Pure: from two measured runs to a verdict."""

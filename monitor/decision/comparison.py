@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitor.decision.exact import sign_flip_p
-from monitor.decision.pairing import Paired, pair
-from monitor.decision.power import detectable_drop
-from monitor.decision.significance import (
+from monitor.model.measurements import Floats, Measured
+from monitor.model.policies import Policy
+from monitor.model.verdicts import Evidence
+from monitor.statistics.exact_p_values import sign_flip_p
+from monitor.statistics.pairing import Paired, pair
+from monitor.statistics.power import detectable_drop
+from monitor.statistics.significance import (
     cluster_sums,
     holm,
     interval,
@@ -19,8 +22,6 @@ from monitor.decision.significance import (
     standard_error,
     step_down,
 )
-from monitor.model import Floats, Measured
-from monitor.verdict import Evidence, Policy
 
 METHOD = "cluster-sign-flip-maxt/3"
 """Changes whenever the same runs could lead to other numbers."""

@@ -11,9 +11,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from monitor.decision.pairing import OVERALL
-from monitor.model import Axis, Counts
-from monitor.verdict import Evidence, Policy, VerdictName
+from monitor.model.policies import Policy
+from monitor.model.runs import Counts
+from monitor.model.suites import Axis
+from monitor.model.verdicts import Evidence, VerdictName
+from monitor.statistics.pairing import OVERALL
 
 
 @dataclass(frozen=True, slots=True)

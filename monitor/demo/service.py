@@ -26,11 +26,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from monitor.adapters.retrievers.local import BUNDLED_MODEL, build_index, load_model
-from monitor.api.server import listen, running
 from monitor.demo.batching import Batch
 from monitor.demo.near_misses import near_misses
 from monitor.demo.reading import Reader
 from monitor.demo.tuning import Adapter, Vectors, apply, tune
+from monitor.service.api.server import listen, running
 from monitor.suites.reading import read_corpus
 
 READER = "extractive reader"

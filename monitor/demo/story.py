@@ -17,14 +17,16 @@ import httpx
 from rich.console import Console, RenderableType
 from rich.panel import Panel
 
-from monitor import report, wiring
-from monitor.api.server import listen, running
-from monitor.config import Config, validate
+from monitor.config.config import Config, validate
 from monitor.cycle import Report
-from monitor.daemon import Daemon, serving
 from monitor.demo.receiver import Receiver
 from monitor.errors import MonitorError
-from monitor.verdict import Baseline
+from monitor.model.deployments import Baseline
+from monitor.reports import terminal
+from monitor.service import wiring
+from monitor.service.api.server import listen, running
+from monitor.service.daemon import Daemon, serving
+from monitor.suites import locating
 
 TARGET, SCHEDULE = "docs-search", "demo"
 SUITES = ("broad", "compositional")
@@ -92,7 +94,7 @@ async def _swap_and_roll_back(
     with telling.step("baseline", "The daemon probes both axes; what it finds is promoted to baseline"):
         first = await _next_report(daemon, after=None)
         await _promote(daemon, first)
-    telling.show(*(table for each in first.measured for table in report.run_tables(each)))
+    telling.show(*(table for each in first.measured for table in terminal.run_tables(each)))
 
     with telling.step("swap", "An adapter is tuned on structural near-misses and swapped in; nobody tells the daemon"):
         tuned = (await client.post(f"{url}/adapter", json={"steps": 100, "seed": 7})).raise_for_status().json()
@@ -105,7 +107,7 @@ async def _swap_and_roll_back(
         firing = await receiver.wait_for("firing", timeout_s=PATIENCE_S)
     judged = daemon.timetable.reports[SCHEDULE]
     telling.show(*(f"  {swap.suite_name}: {swap.cause}" for swap in judged.swaps if swap.cause))
-    telling.show(report.verdict_text(judged.verdict))
+    telling.show(terminal.verdict_text(judged.verdict))
     if firing:
         telling.show(Panel(json.dumps(_short(firing), indent=2), title="Webhook, signature verified", expand=False))
 
@@ -121,7 +123,7 @@ async def _swap_and_roll_back(
         "advice": judged.verdict.advice,
         "answers": judged.verdict.insights,
         "causes": [{"suite": swap.suite_name, "cause": swap.cause, "evidence": swap.evidence} for swap in judged.swaps],
-        "differences": [_difference(each) for each in report.verdict_to_dict(judged.verdict)["evidence"]],
+        "differences": [_difference(each) for each in terminal.verdict_to_dict(judged.verdict)["evidence"]],
         "cosine_to_near_misses": tuned,
         "alert_delivered": firing is not None,
         "resolved": resolved is not None,
@@ -159,7 +161,7 @@ async def _started(process: asyncio.subprocess.Process, url: str) -> AsyncIterat
 
 async def _start_service() -> Any:
     """Start the service as a process of its own; its URL is known when it is ready."""
-    folders = [str(wiring.built_in_probes() / name) for name in SUITES]
+    folders = [str(locating.built_in_probes() / name) for name in SUITES]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "monitor.demo.service", *folders,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.evaluation.labels import Resolved
+from monitor.evaluation.passages.labels import Resolved
 from monitor.evaluation.retrieval import Relevance, evaluate, locate, mrr, parse_measure, recall, success
 from monitor.evaluation.scoring import UNRANKED, judge, judged_share
-from monitor.model import Floats, Measured, Measurements
+from monitor.model.measurements import Floats, Measured, Measurements
 
 Flags = NDArray[np.bool_]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from monitor.model import Floats
+from monitor.model.measurements import Floats
 
 Chain = tuple[str, ...]
 """Query ids, first hop first."""

@@ -15,7 +15,9 @@ import numpy as np
 from monitor.errors import ComparisonError
 from monitor.evaluation.retrieval import Integers, Ranked
 from monitor.evaluation.scoring import judge
-from monitor.model import Floats, Ranking, Suite
+from monitor.model.measurements import Floats
+from monitor.model.runs import Ranking
+from monitor.model.suites import Suite
 
 
 class Zone(StrEnum):

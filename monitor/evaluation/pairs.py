@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from monitor.model import Floats, Pair, Ranking
+from monitor.model.measurements import Floats
+from monitor.model.runs import Ranking
+from monitor.model.suites import Pair
 
 
 def pair_accuracy(pairs: Sequence[Pair], rankings: Mapping[str, Ranking]) -> tuple[tuple[str, ...], Floats]:

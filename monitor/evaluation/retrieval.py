@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import ComparisonError
-from monitor.model import Floats
+from monitor.model.measurements import Floats
 
 Integers = NDArray[np.intp]
 

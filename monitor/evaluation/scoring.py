@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from monitor.errors import ComparisonError
-from monitor.evaluation.answered import ANSWER_MEASURES, measure_answers
-from monitor.evaluation.labels import Resolved, label_states, resolve
+from monitor.evaluation.answers.measurements import ANSWER_MEASURES, measure_answers
 from monitor.evaluation.pairs import mirrored_accuracy, pair_accuracy
+from monitor.evaluation.passages.labels import Resolved, label_states, resolve
 from monitor.evaluation.retrieval import evaluate, locate, parse_measure
-from monitor.model import Counts, Measured, Measurements, Outcome, Query, Ranking, Run, Suite
-from monitor.passage import LabelState
+from monitor.model.measurements import Measured, Measurements
+from monitor.model.passages import LabelState
+from monitor.model.runs import Counts, Outcome, Ranking, Run
+from monitor.model.suites import Query, Suite
 
 REPORTED = ("recall@5", "recall@10", "mrr@10", "ndcg@10", "success@5")
 """Rank measures of every run; a policy may name more."""

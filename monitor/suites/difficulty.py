@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.errors import SuiteError
-from monitor.yaml_file import TextLoader, read_yaml
+from monitor.strict_yaml import TextLoader, read_yaml
 
 _VALUES = ("mean", "deviation", "difference", "icc")
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from monitor.evaluation.quotes import is_like, normalise
-from monitor.model import Query
-from monitor.passage import LabelState, Passage
+from monitor.evaluation.passages.quotes import is_like, normalise
+from monitor.model.passages import LabelState, Passage
+from monitor.model.suites import Query
 from monitor.suites.reading import Document
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.evaluation.quotes import normalise
-from monitor.model import Axis, Query, Suite
-from monitor.passage import LabelState
+from monitor.evaluation.passages.quotes import normalise
+from monitor.model.passages import LabelState
+from monitor.model.suites import Axis, Query, Suite
 from monitor.suites.evidence import Evidence
 from monitor.suites.reading import Document
 from monitor.suites.similarity import Neighbourhood, alike

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.errors import SuiteError
-from monitor.model import Pair
+from monitor.model.suites import Pair
 from monitor.suites.lines import read_lines, refer_to_document, refer_to_query, text_of
 
 

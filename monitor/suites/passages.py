@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from monitor.errors import SuiteError
-from monitor.evaluation.quotes import normalise
-from monitor.passage import Passage
+from monitor.evaluation.passages.quotes import normalise
+from monitor.model.passages import Passage
 from monitor.suites.lines import read_lines, text_of
 
 _KEYS = ("query_id", "doc_id", "start", "end", "quote", "grade")

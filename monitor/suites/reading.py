@@ -23,14 +23,14 @@ from typing import Any
 
 import orjson
 
-from monitor.decision.pairing import OVERALL
 from monitor.errors import SuiteError
-from monitor.model import Axis, Query, Suite
-from monitor.passage import Passage
+from monitor.model.passages import Passage
+from monitor.model.suites import Axis, Query, Suite
+from monitor.statistics.pairing import OVERALL
+from monitor.strict_yaml import TextLoader, read_yaml
 from monitor.suites.lines import identifier, label, read_lines, read_text, refer_to_document, refer_to_query, text_of
 from monitor.suites.pairs import read_pairs
 from monitor.suites.passages import read_passages
-from monitor.yaml_file import TextLoader, read_yaml
 
 _HEAD_KEYS = ("name", "title", "version", "axis", "owner", "licence", "description", "controls", "strata", "source",
               "depth", "measured")  # fmt: skip

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from monitor.verdict import Alert
+from monitor.model.alerts import Alert
 
 AT = datetime(2026, 1, 1, 3, 4, tzinfo=UTC)
 

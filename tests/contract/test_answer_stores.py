@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.answer import Answer, Grades, Reply
 from monitor.errors import Reason
-from monitor.evaluation.answered import answers_fingerprint
+from monitor.evaluation.answers.measurements import answers_fingerprint
 from monitor.evaluation.scoring import fingerprint, measure
-from monitor.model import RunStatus
-from monitor.store import Store
-from monitor.verdict import Deployment
+from monitor.model.answers import Answer, Grades, Reply
+from monitor.model.deployments import Deployment
+from monitor.model.runs import RunStatus
+from monitor.ports.store import Store
 from tests.contract.test_stores import NOW, Check, a_run, a_suite, outcomes_of
 from tests.contract.test_stores import check as check
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from monitor.adapters import registry
-from monitor.answer import Answer
 from monitor.errors import AnswererError, ConfigError, Reason
-from monitor.evaluation.abstention import is_abstention, is_empty
+from monitor.evaluation.answers.abstention import is_abstention, is_empty
+from monitor.model.answers import Answer
 from tests.contract import local_server
 from tests.contract.chat_service import KEY, completion, cut, saying, stream
 from tests.contract.local_server import LocalServer, flood, hang_up, raw, reply, reset, serving, silence, trickle

@@ -15,8 +15,8 @@ import pytest
 
 from monitor.adapters import registry
 from monitor.errors import ConfigError, Reason, RetrieverError
-from monitor.model import Ranking
-from monitor.passage import Sources
+from monitor.model.passages import Sources
+from monitor.model.runs import Ranking
 
 RANKING = Ranking(("d1", "d2"), (0.9, 0.4))
 CHUNKS = {"d1": "No refunds.", "d2": "Refunds in thirty days."}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from monitor.commands import drill
-from monitor.commands.result import Result
+from monitor.cli import notify_test
+from monitor.cli.result import Result
 from monitor.errors import ConfigError
 from tests.conftest import command
 from tests.contract.fakes import SERVICES, Fake, Fault
@@ -29,7 +29,7 @@ def held(name: str, folder: Path, *states: str, fault: Fault | None = None) -> t
     async def run() -> tuple[list[Result], Fake]:
         async with SERVICES[name].running(*([fault] if fault else [])) as fake:
             path = configuration(folder, fake.options)
-            return [await drill.hold(path, "on-call", state) for state in states], fake
+            return [await notify_test.hold(path, "on-call", state) for state in states], fake
 
     return asyncio.run(run())
 
@@ -59,7 +59,7 @@ def test_a_notifier_that_is_not_there_is_told_with_those_that_are(tmp_path):
     """A wrong name is a configuration error that lists the right ones."""
     path = configuration(tmp_path, {"kind": "teams", "url": "http://127.0.0.1:1/"})
     with pytest.raises(ConfigError, match="no notifier is called of-call; there are: on-call"):
-        asyncio.run(drill.hold(path, "of-call", "firing"))
+        asyncio.run(notify_test.hold(path, "of-call", "firing"))
 
 
 @pytest.mark.slow

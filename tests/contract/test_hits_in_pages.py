@@ -9,7 +9,7 @@ import pytest
 
 from monitor.adapters import registry
 from monitor.errors import ConfigError, Reason, RetrieverError
-from monitor.model import Ranking
+from monitor.model.runs import Ranking
 from tests.contract.local_server import Asked, LocalServer, reply, serving
 
 N_DOCUMENTS, PAGE = 7, 3

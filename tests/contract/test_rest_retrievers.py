@@ -10,9 +10,9 @@ import pytest
 
 from monitor.adapters import registry
 from monitor.errors import ConfigError, Reason, RetrieverError
-from monitor.model import Ranking
-from monitor.passage import Sources
-from monitor.ports import ExactSearch, VectorAccess
+from monitor.model.passages import Sources
+from monitor.model.runs import Ranking
+from monitor.ports.targets import ExactSearch, VectorAccess
 from tests.contract import rest_services
 from tests.contract.local_server import Answer, flood, hang_up, raw, reply, reset, silence
 from tests.contract.rest_services import BY_VECTOR, BY_WORDS, Running, matching_chunks

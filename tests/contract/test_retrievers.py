@@ -18,11 +18,12 @@ from aiohttp.client_reqrep import ConnectionKey
 from pydantic import ValidationError
 
 from monitor.adapters import registry
-from monitor.adapters.retrievers.http import ResponsePaths
+from monitor.adapters.retrievers.http.retriever import ResponsePaths
 from monitor.errors import Reason, RetrieverError
-from monitor.model import Outcome, Query, Ranking
-from monitor.passage import Manner, Passage, Quoted, Sources
-from monitor.replay import probe
+from monitor.model.passages import Manner, Passage, Quoted, Sources
+from monitor.model.runs import Outcome, Ranking
+from monitor.model.suites import Query
+from monitor.probing.replay import probe
 from tests.contract.local_server import (
     Answer,
     Asked,

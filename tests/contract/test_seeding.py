@@ -12,11 +12,11 @@ import yaml
 from typer.testing import CliRunner
 
 from monitor.adapters import registry
-from monitor.cli import app
-from monitor.commands.result import Result
-from monitor.commands.suites import seeded
+from monitor.cli.main import app
+from monitor.cli.result import Result
+from monitor.cli.suites import seeded
 from monitor.errors import ConfigError, Reason, RetrieverError, SuiteError
-from monitor.ports import Retriever, Seedable
+from monitor.ports.targets import Retriever, Seedable
 from tests.conftest import started
 from tests.contract.local_server import Answer as Reply
 from tests.contract.local_server import Asked, reply, reset, serving, silence, unused_port

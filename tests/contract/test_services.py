@@ -10,12 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from monitor.adapters import registry, transport
+from monitor.adapters import registry
+from monitor.adapters.http import transport
 from monitor.adapters.notifiers.slack import escape
-from monitor.adapters.stores.memory import MemoryStore
-from monitor.delivery import Courier
+from monitor.adapters.stores.memory.store import MemoryStore
+from monitor.alerting.outbox import Courier
 from monitor.errors import ConfigError, NotifierError, Reason
-from monitor.verdict import Swap
+from monitor.model.deployments import Swap
 from tests.contract.alerts import AT, FIRING, RESOLVED, a_lost_query, an_alert
 from tests.contract.fakes import ROUTING_KEY, SERVICES, SIGNING, Fault, MailService, schema
 from tests.contract.local_server import Answer, LocalServer, reply, serving, unused_port
@@ -370,6 +371,6 @@ def lead_to(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_client_for_retrievers_resolves_as_ever():
     """Only what is asked to be wary is."""
-    client = transport.open_client(timeout_s=1, connections=1)
-    assert isinstance(client, httpx.AsyncClient)
-    asyncio.run(client.aclose())
+    http_client = transport.open_client(timeout_s=1, connections=1)
+    assert isinstance(http_client, httpx.AsyncClient)
+    asyncio.run(http_client.aclose())

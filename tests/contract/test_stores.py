@@ -10,22 +10,27 @@ from typing import Any
 
 import pytest
 
-from monitor.adapters.stores.memory import MemoryStore
-from monitor.adapters.stores.postgres import PostgresStore
-from monitor.deciding import decide
-from monitor.decision.incidents import advance
-from monitor.decision.routing import OnCall
+from monitor.adapters.stores.memory.store import MemoryStore
+from monitor.adapters.stores.postgres.store import PostgresStore
+from monitor.alerting.paging import page
+from monitor.decision.verdict import decide
 from monitor.errors import Reason, StoreError
 from monitor.evaluation.scoring import fingerprint, measure
-from monitor.incident import Change, Incident, IncidentKind, IncidentStatus, Resolution, Severity, Tally
-from monitor.model import Axis, Failure, Measured, Outcome, Pair, Query, Ranking, Run, RunStatus, Suite
-from monitor.paging import page
-from monitor.passage import Manner, Passage, Quoted, Sources
+from monitor.incidents.lifecycle import advance
+from monitor.incidents.routing import OnCall
+from monitor.model.alerts import Alert, AlertState
+from monitor.model.deployments import Baseline, Swap
+from monitor.model.incidents import Change, Incident, IncidentKind, IncidentStatus, Resolution, Severity, Tally
+from monitor.model.measurements import Measured
+from monitor.model.passages import Manner, Passage, Quoted, Sources
+from monitor.model.policies import Policy
+from monitor.model.runs import Failure, Outcome, Ranking, Run, RunStatus
+from monitor.model.suites import Axis, Pair, Query, Suite
+from monitor.model.verdicts import Look, Verdict, VerdictName
 from monitor.plan import Plan
-from monitor.report import verdict_to_dict
-from monitor.store import Store
+from monitor.ports.store import Store
+from monitor.reports.terminal import verdict_to_dict
 from monitor.suites.reading import digest_of
-from monitor.verdict import Alert, AlertState, Baseline, Look, Policy, Swap, Verdict, VerdictName
 
 pytestmark = pytest.mark.slow
 BOTH = ("pager", "chat")

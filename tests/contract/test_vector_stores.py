@@ -11,9 +11,9 @@ import pytest
 
 from monitor.adapters import registry
 from monitor.errors import ConfigError, Reason, RetrieverError
-from monitor.model import Ranking
-from monitor.passage import Sources
-from monitor.ports import ExactSearch, VectorAccess
+from monitor.model.passages import Sources
+from monitor.model.runs import Ranking
+from monitor.ports.targets import ExactSearch, VectorAccess
 from tests.contract import vector_stores
 from tests.contract.vector_stores import CORPUS, PLACES, SECRETS, Opened, Store, embedding, nearest, vector_of
 

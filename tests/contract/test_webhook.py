@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 
 from monitor.adapters import registry
 from monitor.errors import ConfigError, NotifierError, Reason
-from monitor.verdict import Alert, AlertState
+from monitor.model.alerts import Alert, AlertState
 from tests.contract.local_server import (
     Answer,
     LocalServer,

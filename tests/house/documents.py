@@ -10,11 +10,11 @@ from prometheus_client.metrics_core import Metric
 
 from monitor.adapters import registry
 from monitor.adapters.exporters.prometheus import Metrics
-from monitor.config import Config
-from monitor.model import GLOSSARY
+from monitor.config.config import Config
+from monitor.model.glossary import GLOSSARY
 
 ROOT = Path(__file__).parents[2]
-START, END = "<!-- glossary: from monitor/model.py -->\n", "<!-- end of glossary -->"
+START, END = "<!-- glossary: from monitor/model/glossary.py -->\n", "<!-- end of glossary -->"
 
 
 def readme() -> str:

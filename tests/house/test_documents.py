@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from monitor.cli import app
+from monitor.cli.main import app
 from tests.house.documents import DOCUMENTS, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

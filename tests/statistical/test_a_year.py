@@ -9,11 +9,12 @@ import pytest
 import structlog
 
 from monitor.adapters.exporters.prometheus import Metrics
-from monitor.config import Schedule
+from monitor.config.config import Schedule
 from monitor.cycle import Report
-from monitor.schedule import Timetable, trigger_of
-from monitor.verdict import Baseline
-from tests.unit.test_vigilance import Service, Target
+from monitor.model.deployments import Baseline
+from monitor.service.schedule import Timetable
+from monitor.service.triggers import trigger_of
+from tests.unit.change_detection.test_monitor import Service, Target
 
 pytestmark = pytest.mark.slow
 

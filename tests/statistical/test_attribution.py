@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import special
 
-from monitor.decision.attribution import Anchors, Attribution, Component, kitagawa, shapley
-from monitor.model import Floats
+from monitor.diagnosis.attribution import Anchors, Attribution, Component, kitagawa, shapley
+from monitor.model.measurements import Floats
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.cause import CauseName
-from monitor.decision.causes import name_cause
+from monitor.diagnosis.causes import name_cause
+from monitor.model.causes import CauseName
 from tests.synthetic_space import N_DOCUMENTS, Space, distortion
 
 pytestmark = pytest.mark.slow

@@ -12,10 +12,13 @@ import pytest
 from scipy import stats
 
 from monitor.decision.comparison import compare
-from monitor.decision.pairing import OVERALL, Paired
-from monitor.decision.significance import holm, interval, non_inferiority
-from monitor.model import Axis, Counts, Floats, Measured, Measurements, Suite
-from monitor.verdict import Evidence, Policy
+from monitor.model.measurements import Floats, Measured, Measurements
+from monitor.model.policies import Policy
+from monitor.model.runs import Counts
+from monitor.model.suites import Axis, Suite
+from monitor.model.verdicts import Evidence
+from monitor.statistics.pairing import OVERALL, Paired
+from monitor.statistics.significance import holm, interval, non_inferiority
 from tests.builders import a_query, a_run, a_suite
 
 pytestmark = pytest.mark.slow

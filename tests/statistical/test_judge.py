@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from monitor.answer import Answer, Grades, Reply
-from monitor.deciding import weigh
-from monitor.decision.ruler import judge_drift
+from monitor.decision.verdict import weigh
 from monitor.evaluation.scoring import measure
-from monitor.model import Axis, Outcome, Query, Ranking, Run, RunStatus, Suite
-from monitor.verdict import Policy, VerdictName
+from monitor.model.answers import Answer, Grades, Reply
+from monitor.model.policies import Policy
+from monitor.model.runs import Outcome, Ranking, Run, RunStatus
+from monitor.model.suites import Axis, Query, Suite
+from monitor.model.verdicts import VerdictName
+from monitor.statistics.comparability import judge_drift
 
 pytestmark = pytest.mark.slow
 N, REPLAYS, FICKLE = 150, 200, 0.2

@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from monitor import wiring
-from monitor.api.server import listen, running
-from monitor.config import Config, validate
-from monitor.daemon import Daemon, serving
+from monitor.config.config import Config, validate
 from monitor.demo.receiver import Receiver
-from monitor.verdict import Baseline
+from monitor.model.deployments import Baseline
+from monitor.service import wiring
+from monitor.service.api.server import listen, running
+from monitor.service.daemon import Daemon, serving
 from tests.conftest import started
 
 pytestmark = pytest.mark.slow

@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from dashboards.generate import DASHBOARDS
-from monitor import wiring
-from monitor.config import Config, validate
-from monitor.daemon import Daemon, serving
-from monitor.model import Axis
+from monitor.config.config import Config, validate
+from monitor.model.suites import Axis
+from monitor.service import wiring
+from monitor.service.daemon import Daemon, serving
 from tests.conftest import ROOT, started
 from tests.system.watching import Prometheus, free_port, prometheus, promote_first_runs, small_suites, until
 

@@ -11,13 +11,13 @@ from itertools import pairwise
 
 import pytest
 
-from monitor.adapters.stores.memory import MemoryStore
-from monitor.adapters.stores.postgres import PostgresStore
-from monitor.delivery import LEASE_S, Courier
+from monitor.adapters.stores.memory.store import MemoryStore
+from monitor.adapters.stores.postgres.store import PostgresStore
+from monitor.alerting.outbox import LEASE_S, Courier
 from monitor.errors import NotifierError, Reason
-from monitor.incident import Incident, IncidentStatus
-from monitor.store import Store
-from monitor.verdict import Alert, AlertState
+from monitor.model.alerts import Alert, AlertState
+from monitor.model.incidents import Incident, IncidentStatus
+from monitor.ports.store import Store
 
 pytestmark = pytest.mark.slow
 
@@ -188,7 +188,7 @@ def test_a_thousand_faults_lose_nothing(
 ) -> None:
     """Each alert reaches each notifier at least once, in order per incident, the same message under the same id."""
     # That an alert is given up after many attempts, and told of, is shown elsewhere; here every second one fails.
-    monkeypatch.setattr("monitor.delivery.MAX_ATTEMPTS", 1_000)
+    monkeypatch.setattr("monitor.alerting.outbox.MAX_ATTEMPTS", 1_000)
     url = request.getfixturevalue("postgres_url") if kind == "postgres" else None
 
     async def run() -> tuple[Street, list[Alert], Mapping[str, int]]:

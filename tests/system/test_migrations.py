@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from monitor.adapters.stores import schema
-from monitor.adapters.stores.connection import with_driver
+from monitor.adapters.stores.postgres import schema
+from monitor.adapters.stores.postgres.connection import with_driver
 
 
 def test_the_migrated_database_equals_the_tables_of_the_code(postgres_url: str) -> None:

@@ -17,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from monitor import wiring
-from monitor.api.server import listen, running
-from monitor.daemon import Daemon, serving
 from monitor.demo.receiver import Receiver
-from monitor.verdict import Baseline
+from monitor.model.deployments import Baseline
+from monitor.service import wiring
+from monitor.service.api.server import listen, running
+from monitor.service.daemon import Daemon, serving
 from tests.conftest import command
 
 pytestmark = pytest.mark.slow
@@ -133,7 +133,7 @@ async def scene(live: Live, folder: Path, postgres_url: str) -> AsyncIterator[Sc
 @pytest.fixture
 def tell(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[Story], None]:
     """Run a story."""
-    monkeypatch.setattr("monitor.daemon.PULSE_S", 0.1)
+    monkeypatch.setattr("monitor.service.daemon.PULSE_S", 0.1)
 
     async def play(story: Story) -> None:
         async with scene(Live(), tmp_path, postgres_url) as running_scene:

@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from monitor import wiring
-from monitor.api.server import listen, running
-from monitor.config import Config, validate
-from monitor.daemon import Daemon, serving
+from monitor.config.config import Config, validate
+from monitor.service import wiring
+from monitor.service.api.server import listen, running
+from monitor.service.daemon import Daemon, serving
 from tests.conftest import started
 from tests.house.documents import ROOT, metrics
 from tests.system.watching import Prometheus, alertmanager, prometheus, promote_first_runs

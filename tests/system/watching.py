@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import yaml
 
-from monitor import wiring
-from monitor.daemon import Daemon
-from monitor.verdict import Baseline
+from monitor.model.deployments import Baseline
+from monitor.service import wiring
+from monitor.service.daemon import Daemon
 from tests.conftest import ROOT
 
 DASHBOARDS = ROOT / "dashboards"

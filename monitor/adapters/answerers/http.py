@@ -8,13 +8,13 @@ from typing import Any, Literal
 import orjson
 from pydantic import Field, model_validator
 
-from monitor.adapters import streams, transport
-from monitor.adapters.json_api import JsonApi
-from monitor.adapters.json_path import JsonPath, reader
-from monitor.adapters.template import Template, fill
-from monitor.answer import Answer
-from monitor.config import Duration, Section
+from monitor.adapters.http import event_stream, transport
+from monitor.adapters.http.jmespath import JsonPath, reader
+from monitor.adapters.http.json_api import JsonApi
+from monitor.adapters.http.template import Template, fill
+from monitor.config.config import Duration, Section
 from monitor.errors import AnswererError, Reason
+from monitor.model.answers import Answer
 
 
 class AnswerPaths(Section):
@@ -94,7 +94,7 @@ class HttpAnswerer:
         if self._options.stream == "no":
             return self._to_answer([await self._api.ask(self._options.method, body=body)])
         content = await self._api.fetch(self._options.method, body=body)
-        return self._to_answer(list(streams.pieces(content, AnswererError)))
+        return self._to_answer(list(event_stream.pieces(content, AnswererError)))
 
     async def close(self) -> None:
         """Give back the connections."""

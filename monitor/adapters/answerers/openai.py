@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.adapters.chat import Chat, ChatOptions
-from monitor.answer import Answer
+from monitor.adapters.openai.chat import Chat, ChatOptions
 from monitor.errors import AnswererError
+from monitor.model.answers import Answer
 
 
 class OpenAIOptions(ChatOptions):

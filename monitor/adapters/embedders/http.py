@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from monitor.adapters import transport
-from monitor.adapters.embedders.rows import to_vectors
-from monitor.adapters.json_api import JsonApi
-from monitor.adapters.json_path import JsonPath, reader
-from monitor.adapters.template import fill
-from monitor.config import Duration, Section
-from monitor.ports import Vectors
+from monitor.adapters.embedders.embedding_matrix import to_vectors
+from monitor.adapters.http import transport
+from monitor.adapters.http.jmespath import JsonPath, reader
+from monitor.adapters.http.json_api import JsonApi
+from monitor.adapters.http.template import fill
+from monitor.config.config import Duration, Section
+from monitor.ports.targets import Vectors
 
 
 class HttpOptions(Section):

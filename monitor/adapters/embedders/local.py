@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import Field
 
 from monitor.adapters.embedding_model import BUNDLED_MODEL, load_model
-from monitor.config import Section
+from monitor.config.config import Section
 from monitor.errors import Reason, RetrieverError
-from monitor.ports import Vectors
+from monitor.ports.targets import Vectors
 
 
 class LocalOptions(Section):

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from pydantic import Field, SecretStr, model_validator
 
-from monitor.adapters import transport
-from monitor.adapters.embedders.rows import to_vectors
-from monitor.adapters.json_api import JsonApi
+from monitor.adapters.embedders.embedding_matrix import to_vectors
+from monitor.adapters.http import transport
+from monitor.adapters.http.json_api import JsonApi
 from monitor.adapters.secret import read_optional
-from monitor.config import Duration, Section
+from monitor.config.config import Duration, Section
 from monitor.errors import Reason, RetrieverError
-from monitor.ports import Vectors
+from monitor.ports.targets import Vectors
 
 
 class OpenAIOptions(Section):

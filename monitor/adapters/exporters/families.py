@@ -13,10 +13,11 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from monitor.evaluation.answered import ANSWER_MEASURES
+from monitor.evaluation.answers.measurements import ANSWER_MEASURES
 from monitor.evaluation.scoring import stratum_means
-from monitor.model import Measured
-from monitor.verdict import Evidence, Swap, Verdict, VerdictName
+from monitor.model.deployments import Swap
+from monitor.model.measurements import Measured
+from monitor.model.verdicts import Evidence, Verdict, VerdictName
 
 _RUN = ("target", "suite")
 _LABELS = (*_RUN, "axis", "stratum", "k", "role")

@@ -21,9 +21,10 @@ from prometheus_client.registry import Collector
 from monitor import __version__
 from monitor.adapters.exporters.families import FAMILIES, Block, Seen, empty, headers, run_block, verdict_block
 from monitor.errors import Reason
-from monitor.incident import Tally
-from monitor.model import Outcome
-from monitor.verdict import AlertState, Swap
+from monitor.model.alerts import AlertState
+from monitor.model.deployments import Swap
+from monitor.model.incidents import Tally
+from monitor.model.runs import Outcome
 
 __all__ = ["CONTENT_TYPE", "FAMILIES", "Metrics", "Outbox", "Planned", "Seen"]
 

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 from pydantic import Field, field_validator
 
-from monitor.adapters import transport
-from monitor.adapters.chat import Chat, ChatOptions
+from monitor.adapters.http import transport
+from monitor.adapters.openai.chat import Chat, ChatOptions
 from monitor.errors import ConfigError, JudgeError, Reason
 
 RUBRIC = """You grade answers. Compare the answer with the references; each reference is right by itself.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from monitor.adapters.embedding_model import BUNDLED_MODEL, load_model
-from monitor.config import Section
+from monitor.config.config import Section
 from monitor.errors import AdapterError, JudgeError, Reason
 
 UNLIMITED = 2**31

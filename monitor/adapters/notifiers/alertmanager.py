@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 from pydantic import Field, SecretStr, model_validator
 
-from monitor.adapters import transport
+from monitor.adapters.http import transport
 from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions, bearer
 from monitor.adapters.notifiers.message import Message, plain_text, render
-from monitor.config import Duration
-from monitor.verdict import Alert
+from monitor.config.config import Duration
+from monitor.model.alerts import Alert
 
 _SEVERITIES = ("warning", "critical")
 """From bad to worse; an incident never gets better than it was before it is over."""

@@ -18,9 +18,9 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from monitor.adapters.notifiers.message import one_line, plain_text, render
 from monitor.adapters.secret import read_optional
-from monitor.config import Duration, Section
+from monitor.config.config import Duration, Section
 from monitor.errors import NotifierError, Reason
-from monitor.verdict import Alert
+from monitor.model.alerts import Alert
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _UNAUTHORISED = {530, 534, 535, 538}

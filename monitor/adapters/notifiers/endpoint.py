@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 from pydantic import Field, SecretStr, model_validator
 
-from monitor.adapters import transport
+from monitor.adapters.http import transport
 from monitor.adapters.secret import read_one, read_optional
-from monitor.config import Duration, Section
+from monitor.config.config import Duration, Section
 from monitor.errors import NotifierError
 
 

@@ -6,7 +6,7 @@ import orjson
 
 from monitor.adapters.notifiers.endpoint import Endpoint, SecretUrlOptions
 from monitor.adapters.notifiers.message import plain_text, render
-from monitor.verdict import Alert
+from monitor.model.alerts import Alert
 
 
 class GrafanaOnCallOptions(SecretUrlOptions):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from monitor.verdict import Alert
+from monitor.model.alerts import Alert
 
 LONGEST_TITLE, LONGEST_TEXT, LONGEST_FACT, LONGEST_LINE, LONGEST_URL = 150, 1_000, 200, 300, 800
 MOST_LINES, MOST_LINKS = 5, 4

@@ -9,11 +9,12 @@ from typing import Any
 import orjson
 from pydantic import Field, SecretStr, model_validator
 
-from monitor.adapters import transport
+from monitor.adapters.http import transport
 from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions
 from monitor.adapters.notifiers.message import Message, clip, fit, render
 from monitor.adapters.secret import read_one
-from monitor.verdict import Alert, Swap
+from monitor.model.alerts import Alert
+from monitor.model.deployments import Swap
 
 _LONGEST_KEY, _LONGEST_SUMMARY, _LARGEST_EVENT = 255, 1_024, 512 * 1_024
 _SEVERITIES = {"critical": "critical", "warning": "warning", "info": "info"}

@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 from pydantic import Field, SecretStr, model_validator
 
-from monitor.adapters import transport
+from monitor.adapters.http import transport
 from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions, bearer, check_address
 from monitor.adapters.notifiers.message import Link, Message, Part, clip, fit, render
 from monitor.adapters.secret import read_one
 from monitor.errors import NotifierError, Reason
-from monitor.verdict import Alert
+from monitor.model.alerts import Alert
 
 _LONGEST_MESSAGE = 12_000
 """Slack documents 3,000 characters a text and 50 blocks, and refuses some 13,000 in all (`msg_blocks_too_long`)."""

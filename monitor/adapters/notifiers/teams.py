@@ -8,7 +8,7 @@ import orjson
 
 from monitor.adapters.notifiers.endpoint import Endpoint, SecretUrlOptions
 from monitor.adapters.notifiers.message import Message, fit, render
-from monitor.verdict import Alert
+from monitor.model.alerts import Alert
 
 _LARGEST_MESSAGE = 21_000
 """Teams documents 28 KB and has been seen to refuse from 21 KB on."""

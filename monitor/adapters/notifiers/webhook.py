@@ -10,10 +10,10 @@ from pydantic import Field, SecretStr, model_validator
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from monitor.adapters import transport
+from monitor.adapters.http import transport
 from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions
 from monitor.adapters.secret import read_one
-from monitor.verdict import Alert
+from monitor.model.alerts import Alert
 
 
 class WebhookOptions(EndpointOptions):

@@ -10,12 +10,12 @@ from urllib.parse import quote
 import numpy as np
 from pydantic import Field, SecretStr, model_validator
 
-from monitor.adapters import transport
-from monitor.adapters.json_api import JsonApi
-from monitor.adapters.retrievers.vector_store import Row, VectorStoreOptions, VectorStoreRetriever, to_score
+from monitor.adapters.http import transport
+from monitor.adapters.http.json_api import JsonApi
+from monitor.adapters.retrievers.vector_store.retriever import Row, VectorStoreOptions, VectorStoreRetriever, to_score
 from monitor.adapters.secret import read_optional
 from monitor.errors import Reason, RetrieverError
-from monitor.ports import Vectors
+from monitor.ports.targets import Vectors
 
 DOCUMENT = "document"
 """What Chroma calls the text of a record; every other field is metadata."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from monitor.errors import Reason, RetrieverError
-from monitor.model import Ranking
-from monitor.passage import Sources
+from monitor.model.passages import Sources
+from monitor.model.runs import Ranking
 
 ShortRankings = Literal["fail", "accept"]
 

@@ -10,12 +10,13 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, SecretStr, model_validator
 
-from monitor.adapters import extra, transport
-from monitor.adapters.retrievers.vector_store import Row, VectorStoreOptions, VectorStoreRetriever, to_score
+from monitor.adapters import optional_import
+from monitor.adapters.http import transport
+from monitor.adapters.retrievers.vector_store.retriever import Row, VectorStoreOptions, VectorStoreRetriever, to_score
 from monitor.adapters.secret import read_optional
 from monitor.errors import Reason, RetrieverError
-from monitor.model import Ranking
-from monitor.ports import Vectors
+from monitor.model.runs import Ranking
+from monitor.ports.targets import Vectors
 
 
 class LanceDbOptions(VectorStoreOptions):
@@ -109,7 +110,7 @@ class LanceDbRetriever(VectorStoreRetriever):
 
     async def _open(self) -> Any:
         if self._table is None:
-            lancedb, options = extra.load("lancedb", extra="lancedb"), self._options
+            lancedb, options = optional_import.load("lancedb", extra="lancedb"), self._options
             if _is_missing(options.uri):
                 # It would make the folder, and then say that there is no table in it.
                 raise RetrieverError(Reason.UNREACHABLE, "there is no folder where uri says")

@@ -11,12 +11,12 @@ from typing import Any
 
 from pydantic import Field
 
-from monitor.adapters import extra
+from monitor.adapters import optional_import
 from monitor.adapters.embedding_model import BUNDLED_MODEL as BUNDLED_MODEL
 from monitor.adapters.embedding_model import load_model as load_model
-from monitor.config import Section
+from monitor.config.config import Section
 from monitor.errors import Reason, RetrieverError
-from monitor.model import Ranking
+from monitor.model.runs import Ranking
 from monitor.suites.reading import read_corpus
 
 
@@ -78,6 +78,6 @@ class LocalRetriever:
 
 def build_index(vectors: Any) -> Any:
     """An exact inner-product index over normalised vectors."""
-    index = extra.load("faiss", extra="local").IndexFlatIP(vectors.shape[1])
+    index = optional_import.load("faiss", extra="local").IndexFlatIP(vectors.shape[1])
     index.add(vectors)
     return index

@@ -11,12 +11,12 @@ import numpy as np
 import orjson
 from pydantic import Field, SecretStr, model_validator
 
-from monitor.adapters import extra
-from monitor.adapters.retrievers.vector_store import Row, VectorStoreOptions, VectorStoreRetriever
+from monitor.adapters import optional_import
+from monitor.adapters.retrievers.vector_store.retriever import Row, VectorStoreOptions, VectorStoreRetriever
 from monitor.adapters.secret import read_optional
 from monitor.errors import Reason, RetrieverError
-from monitor.model import Ranking
-from monitor.ports import Vectors
+from monitor.model.runs import Ranking
+from monitor.ports.targets import Vectors
 
 _EXACT = frozenset({"FLAT", "BIN_FLAT", ""})
 _REASONS = (
@@ -146,7 +146,7 @@ class MilvusRetriever(VectorStoreRetriever):
         if self._is_lost:
             await self._disconnect()
         if self._client is None:
-            pymilvus = extra.load("pymilvus", extra="milvus")
+            pymilvus = optional_import.load("pymilvus", extra="milvus")
             for name in ("pymilvus", "pymilvus.milvus_client"):
                 # It logs every failure with a traceback, whoever asked; what failed is told once, by us.
                 logging.getLogger(name).setLevel(logging.CRITICAL)

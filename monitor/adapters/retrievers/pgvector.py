@@ -17,10 +17,10 @@ from psycopg import errors, sql
 from psycopg.rows import dict_row
 from pydantic import Field, SecretStr, field_validator
 
-from monitor.adapters.retrievers.vector_store import Row, VectorStoreOptions, VectorStoreRetriever, to_score
+from monitor.adapters.retrievers.vector_store.retriever import Row, VectorStoreOptions, VectorStoreRetriever, to_score
 from monitor.errors import Reason, RetrieverError
-from monitor.model import Ranking
-from monitor.ports import Vectors
+from monitor.model.runs import Ranking
+from monitor.ports.targets import Vectors
 
 Connection: TypeAlias = psycopg.AsyncConnection[dict[str, Any]]
 OPERATORS = {"cosine": "<=>", "l2": "<->", "inner_product": "<#>", "l1": "<+>"}

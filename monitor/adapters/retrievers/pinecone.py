@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import Field, SecretStr, model_validator
 
-from monitor.adapters.embedders.rows import to_vectors
-from monitor.adapters.retrievers.rest import RestOptions, listed, wrong_dimension
-from monitor.adapters.retrievers.vector_store import Row, VectorStoreRetriever
+from monitor.adapters.embedders.embedding_matrix import to_vectors
+from monitor.adapters.retrievers.vector_store.rest import RestOptions, listed, wrong_dimension
+from monitor.adapters.retrievers.vector_store.retriever import Row, VectorStoreRetriever
 from monitor.adapters.secret import read_one
 from monitor.errors import Reason, RetrieverError
-from monitor.ports import Vectors
+from monitor.ports.targets import Vectors
 
 _DIMENSIONS = (
     rb"ector dimension (?P<given>\d+) does not match the dimension of the index (?P<held>\d+)",

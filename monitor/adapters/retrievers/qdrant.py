@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr, model_validator
 
-from monitor.adapters.embedders.rows import to_vectors
-from monitor.adapters.retrievers.rest import RestOptions, find, listed, wrong_dimension
-from monitor.adapters.retrievers.vector_store import Row, VectorStoreRetriever
+from monitor.adapters.embedders.embedding_matrix import to_vectors
+from monitor.adapters.retrievers.vector_store.rest import RestOptions, find, listed, wrong_dimension
+from monitor.adapters.retrievers.vector_store.retriever import Row, VectorStoreRetriever
 from monitor.adapters.secret import read_optional
 from monitor.errors import Reason, RetrieverError
-from monitor.model import Ranking
-from monitor.ports import Vectors
+from monitor.model.runs import Ranking
+from monitor.ports.targets import Vectors
 
 _DIMENSIONS = (rb"expected dim: (?P<held>\d+), got (?P<given>\d+)",)
 

@@ -10,10 +10,10 @@ import numpy as np
 import orjson
 from pydantic import Field, SecretStr
 
-from monitor.adapters import extra
-from monitor.adapters.retrievers.vector_store import Row, VectorStoreOptions, VectorStoreRetriever, to_score
+from monitor.adapters import optional_import
+from monitor.adapters.retrievers.vector_store.retriever import Row, VectorStoreOptions, VectorStoreRetriever, to_score
 from monitor.errors import Reason, RetrieverError
-from monitor.ports import Vectors
+from monitor.ports.targets import Vectors
 
 _TYPES = {"FLOAT32": np.float32, "FLOAT64": np.float64, "FLOAT16": np.float16}
 _DISTANCE = "_distance"
@@ -132,8 +132,8 @@ class RedisRetriever(VectorStoreRetriever):
 
     def _open(self) -> Any:
         if self._client is None:
-            redis = extra.load("redis.asyncio", extra="redis")
-            backoff = extra.load("redis.backoff", extra="redis")
+            redis = optional_import.load("redis.asyncio", extra="redis")
+            backoff = optional_import.load("redis.backoff", extra="redis")
             try:
                 self._client = redis.Redis.from_url(
                     self._options.url.get_secret_value(),

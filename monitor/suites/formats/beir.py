@@ -17,7 +17,8 @@ from typing import Any
 import yaml
 
 from monitor.errors import SuiteError
-from monitor.model import Qrel
+from monitor.model.suites import Qrel
+from monitor.strict_yaml import TextLoader, read_yaml
 from monitor.suites.formats.collection import (
     Answer,
     Collection,
@@ -34,7 +35,6 @@ from monitor.suites.formats.json_values import Value, read_rows
 from monitor.suites.formats.placement import write_lines, write_rows
 from monitor.suites.lines import label, read_lines, read_text
 from monitor.suites.reading import has_corpus, suite_name
-from monitor.yaml_file import TextLoader, read_yaml
 
 HEADER = "query-id\tcorpus-id\tscore"
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from monitor.model import Qrel
+from monitor.model.suites import Qrel
 from monitor.suites.formats import beir
 from monitor.suites.formats.collection import (
     Answer,

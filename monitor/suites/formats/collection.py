@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from monitor.errors import SuiteError
-from monitor.model import Qrel
+from monitor.model.suites import Qrel
 from monitor.suites.lines import text_of
 
 HIGHEST_GRADE = 999_999

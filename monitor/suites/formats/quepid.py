@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from monitor.errors import SuiteError
-from monitor.model import Qrel
+from monitor.model.suites import Qrel
 from monitor.suites.formats import beir
 from monitor.suites.formats.collection import (
     Collection,

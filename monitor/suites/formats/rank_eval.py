@@ -13,17 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from monitor.model import Qrel
+from monitor.model.suites import Qrel
 from monitor.suites.formats import beir
-from monitor.suites.formats.collection import (
-    Collection,
-    Destination,
-    Format,
-    Gathering,
-    Sources,
-    Topic,
-    left_out,
-)
+from monitor.suites.formats.collection import Collection, Destination, Format, Gathering, Sources, Topic, left_out
 from monitor.suites.formats.json_values import Value, opening, read_json
 from monitor.suites.formats.placement import write_json
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.errors import SuiteError
-from monitor.model import Qrel
+from monitor.model.suites import Qrel
 from monitor.suites.formats import beir
 from monitor.suites.formats.collection import (
     Collection,

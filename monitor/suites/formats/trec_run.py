@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from monitor.errors import SuiteError
-from monitor.model import Outcome, Ranking
+from monitor.model.runs import Outcome, Ranking
 from monitor.suites.formats.placement import placed_at, write_lines
 from monitor.suites.formats.trec import word
 from monitor.suites.lines import read_text

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from monitor.model import Qrel
+from monitor.model.suites import Qrel
 from monitor.suites.formats import beir
 from monitor.suites.formats.collection import Answer, Collection, Destination, Topic, hashed_id
 from monitor.suites.generation import review

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from monitor.evaluation.quotes import normalise
+from monitor.evaluation.passages.quotes import normalise
 from monitor.suites.generation import known_item, questions, sentences, titles
 from monitor.suites.generation.census import Census
 from monitor.suites.generation.draft import Draft, Refusal

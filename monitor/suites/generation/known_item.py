@@ -6,7 +6,7 @@ discriminate. Here that is their weight in BM25.
 
 from __future__ import annotations
 
-from monitor.evaluation.quotes import normalise
+from monitor.evaluation.passages.quotes import normalise
 from monitor.suites.generation.census import Census
 from monitor.suites.generation.draft import Draft, Refusal
 from monitor.suites.generation.sampling import rng_of

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitor.evaluation.quotes import normalise
+from monitor.evaluation.passages.quotes import normalise
 from monitor.suites.generation.personal_data import scrubbed, words_left
 from monitor.suites.generation.query_log import Logged
 from monitor.suites.generation.sampling import Sample

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.evaluation.quotes import normalise
+from monitor.evaluation.passages.quotes import normalise
 from monitor.suites.generation.draft import Refusal
 from monitor.suites.generation.parse import one_sentence, parsed, why_unfit
 from monitor.suites.generation.restatement import Question, question_about

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from monitor.evaluation.quotes import normalise
+from monitor.evaluation.passages.quotes import normalise
 from monitor.suites.generation.check_digits import is_dni, is_iban, is_luhn, is_nir, is_pesel, is_steuer_id
 
 _SUSPECT = re.compile(r"[0-9@]|://|www\.|::", re.IGNORECASE)

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from monitor.evaluation.quotes import normalise
+from monitor.evaluation.passages.quotes import normalise
 from monitor.suites.generation.draft import Draft, Refusal
 from monitor.suites.generation.sampling import rng_of
 from monitor.suites.generation.words import Stretch, sentences_of, words_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from monitor.evaluation.quotes import normalise
+from monitor.evaluation.passages.quotes import normalise
 from monitor.suites.generation.census import Census
 from monitor.suites.generation.draft import Draft, Refusal
 from monitor.suites.generation.sampling import rng_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.evaluation.quotes import normalise
+from monitor.evaluation.passages.quotes import normalise
 from monitor.suites.generation.draft import Draft, Refusal
 from monitor.suites.generation.words import words_of
 from monitor.suites.linting import LEAKED_WORDS

@@ -1,0 +1,1 @@
+"""Retriever: a Python callable, including the retrievers of LangChain, LlamaIndex and Haystack."""

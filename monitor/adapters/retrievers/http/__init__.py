@@ -1,0 +1,1 @@
+"""Retriever: any HTTP API that answers JSON."""

@@ -1,0 +1,1 @@
+"""Retriever: an HTTP API described by an OpenAPI document."""

@@ -1,0 +1,1 @@
+"""Retriever: OpenSearch and Elasticsearch."""

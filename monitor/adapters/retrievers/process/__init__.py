@@ -1,0 +1,1 @@
+"""Retriever: a program that reads and writes JSON lines."""

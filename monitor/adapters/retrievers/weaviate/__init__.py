@@ -1,0 +1,1 @@
+"""Retriever: Weaviate, over GraphQL."""

@@ -1,0 +1,189 @@
+"""A store in memory: for tests, and for looking at what the port promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from monitor.adapters.stores.memory.incidents import MemoryIncidents
+from monitor.errors import StoreError
+from monitor.model.alerts import Alert
+from monitor.model.answers import Grades
+from monitor.model.deployments import Baseline, Deployment, Swap
+from monitor.model.incidents import Incident
+from monitor.model.measurements import Measured, Measurements
+from monitor.model.noise import Vigil
+from monitor.model.runs import Outcome, Run, RunStatus
+from monitor.model.snapshots import Snapshot
+from monitor.model.suites import Suite
+from monitor.model.verdicts import Verdict
+
+
+@dataclass(slots=True)
+class MemoryStore(MemoryIncidents):
+    """Everything in dictionaries, lost at exit."""
+
+    suites: dict[str, Suite] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+    outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)
+    measurements: dict[str, Mapping[str, Measurements]] = field(default_factory=dict)
+    promoted: list[Baseline] = field(default_factory=list)
+    vigils: dict[tuple[str, str], Vigil] = field(default_factory=dict)
+    swaps: list[Swap] = field(default_factory=list)
+    snapshots: dict[tuple[str, str], Snapshot] = field(default_factory=dict)
+    declared: list[Deployment] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    grades: dict[tuple[str, str], tuple[Grades, int, datetime]] = field(default_factory=dict)
+    errors: int = 0
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def save_suite(self, suite: Suite) -> None:
+        """Keep the suite under its digest."""
+        self.suites.setdefault(suite.digest, suite)
+
+    async def load_suite(self, digest: str) -> Suite:
+        """The suite as it was when it was replayed."""
+        if digest not in self.suites:
+            raise StoreError(f"no suite with digest {digest}")
+        return self.suites[digest]
+
+    async def start_run(self, run: Run) -> None:
+        """Keep a run that is about to be replayed."""
+        self.runs[run.run_id] = run
+        self.outcomes[run.run_id] = {}
+
+    async def save_outcomes(self, run_id: str, outcomes: Sequence[Outcome]) -> None:
+        """Keep outcomes; a second outcome for a query is refused, and the whole batch with it."""
+        self._refuse_closed(run_id)
+        kept = self.outcomes[run_id]
+        fresh = {outcome.query_id: outcome for outcome in outcomes}
+        if len(fresh) != len(outcomes) or fresh.keys() & kept.keys():
+            raise StoreError(f"run {run_id} already has an outcome for one of these queries")
+        kept.update(fresh)
+
+    async def finish_run(self, measured: Measured) -> None:
+        """Keep the measurements and mark the run finished."""
+        run_id = measured.run.run_id
+        self._refuse_closed(run_id)
+        self.runs[run_id] = replace(measured.run, outcomes=(), status=RunStatus.FINISHED)
+        self.measurements[run_id] = measured.measurements
+
+    async def save_grades(self, run_id: str, grades: Mapping[str, Grades]) -> None:
+        """Keep what the judge said of the answers of a run."""
+        kept = self.outcomes[run_id]
+        for query_id, given in grades.items():
+            reply = kept[query_id].reply
+            if reply is not None:
+                kept[query_id] = replace(kept[query_id], reply=replace(reply, grades=given))
+
+    async def known_grades(self, judge: str, keys: Sequence[str]) -> dict[str, Grades]:
+        """Grades that this judge gave before, by key."""
+        return {key: self.grades[judge, key][0] for key in keys if (judge, key) in self.grades}
+
+    async def keep_grade(self, key: str, grades: Grades, requests: int, at: datetime) -> None:
+        """Keep a grade under its key, and how many requests it took."""
+        self.grades[grades.judge, key] = grades, requests, at
+
+    async def count_judge_requests(self, judge: str, since: datetime) -> int:
+        """Requests made of a judge since then."""
+        return sum(requests for (by, _), (_, requests, at) in self.grades.items() if by == judge and at >= since)
+
+    def _refuse_closed(self, run_id: str) -> None:
+        if run_id not in self.runs or self.runs[run_id].status is not RunStatus.RUNNING:
+            raise StoreError(f"run {run_id} is not running any more: another process closed it")
+
+    async def interrupt_run(self, run_id: str, at: datetime) -> bool:
+        """Close a running run that will not be finished; whether it was still running."""
+        run = self.runs[run_id]
+        if run.status is not RunStatus.RUNNING:
+            return False
+        self.runs[run_id] = replace(run, status=RunStatus.INTERRUPTED, finished_at=at)
+        return True
+
+    async def load_run(self, run_id: str) -> Run:
+        """One run with its outcomes."""
+        if run_id not in self.runs:
+            raise StoreError(f"no run {run_id}; `recallwatch baseline show` lists those there are")
+        return replace(self.runs[run_id], outcomes=tuple(self.outcomes[run_id].values()))
+
+    async def latest_run(self, target: str, suite_name: str, *, before: datetime | None = None) -> Run | None:
+        """The last finished run of a target and suite, without its outcomes."""
+        found = [
+            run
+            for run in await self.list_runs(status=RunStatus.FINISHED, limit=len(self.runs))
+            if (run.target, run.suite_name) == (target, suite_name) and (before is None or run.started_at < before)
+        ]
+        return found[0] if found else None
+
+    async def list_runs(self, limit: int = 50, status: RunStatus | None = None) -> list[Run]:
+        """Runs without their outcomes, newest first."""
+        found = [run for run in self.runs.values() if status in (None, run.status)]
+        return sorted(found, key=lambda run: run.started_at, reverse=True)[:limit]
+
+    async def promote(self, baseline: Baseline) -> None:
+        """Make a finished run the baseline; the one before stays on record."""
+        self.promoted.append(baseline)
+
+    async def baseline(self, target: str, suite_name: str) -> Baseline | None:
+        """The baseline that holds now."""
+        return next((b for b in await self.baselines() if (b.target, b.suite_name) == (target, suite_name)), None)
+
+    async def baselines(self) -> list[Baseline]:
+        """Every baseline that holds now."""
+        return list({(each.target, each.suite_name): each for each in self.promoted}.values())
+
+    async def vigil(self, target: str, suite_name: str) -> Vigil | None:
+        """What level 1 remembers about a target and suite."""
+        return self.vigils.get((target, suite_name))
+
+    async def save_vigil(self, target: str, suite_name: str, vigil: Vigil) -> None:
+        """Remember it until the next cycle."""
+        self.vigils[target, suite_name] = vigil
+
+    async def save_deployment(self, deployment: Deployment) -> None:
+        """Keep what a target is said to serve from now on."""
+        self.declared.append(deployment)
+
+    async def deployments(self, target: str | None = None, limit: int = 50) -> list[Deployment]:
+        """What targets were said to serve, newest first."""
+        found = [each for each in reversed(self.declared) if target in (None, each.target)]
+        return sorted(found, key=lambda each: each.declared_at, reverse=True)[:limit]
+
+    async def count_probes(self, target: str, since: datetime) -> int:
+        """Probes sent to a target since then, by runs of any status."""
+        runs = [run for run in self.runs.values() if run.target == target and run.started_at >= since]
+        return sum(len(self.outcomes[run.run_id]) for run in runs)
+
+    async def save_snapshot(self, run: Run, snapshot: Snapshot) -> None:
+        """Keep the vectors that a run's canaries showed, in place of those before."""
+        self.snapshots[run.target, run.suite_name] = replace(snapshot, rankings={}, exact={})
+
+    async def snapshot(self, target: str, suite_name: str) -> Snapshot | None:
+        """The vectors that the canaries last showed."""
+        return self.snapshots.get((target, suite_name))
+
+    async def save_swap(self, swap: Swap) -> None:
+        """Keep that what a target serves has changed."""
+        self.swaps.append(swap)
+
+    async def latest_swap(self, target: str, suite_names: Sequence[str]) -> Swap | None:
+        """The last change of what a target serves that was seen in one of these suites."""
+        found = [swap for swap in self.swaps if swap.target == target and swap.suite_name in suite_names]
+        return max(found, key=lambda swap: swap.detected_at, default=None)
+
+    async def save_decision(self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert]) -> bool:
+        """Keep a verdict, what it changed of an incident, and its alerts; False if overtaken."""
+        if incident is not None and not await self.save_incident(incident, alerts):
+            return False
+        self.verdicts.append(verdict)
+        return True
+
+    async def latest_verdict(self, target: str) -> Verdict | None:
+        """The last verdict about a target."""
+        return next((verdict for verdict in reversed(self.verdicts) if verdict.target == target), None)

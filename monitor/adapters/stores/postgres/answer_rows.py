@@ -1,0 +1,59 @@
+"""Answers to row and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from monitor.adapters.stores.postgres.rows import Row
+from monitor.errors import Reason
+from monitor.model.answers import Answer, Grades, Reply
+
+ANSWER_COLUMNS = (
+    "run_id", "query_id", "text", "doc_ids", "citations", "model", "deployment", "tokens", "reason", "detail",
+    "duration_s", "scores",
+)  # fmt: skip
+# JSON in binary is its bytes, which come encoded.
+ANSWER_TYPES = (
+    "text", "text", "text", "bytea", "bytea", "text", "text", "bytea", "text", "text", "float8", "bytea",
+)  # fmt: skip
+
+
+def reply_to_row(run_id: str, query_id: str, reply: Reply) -> tuple[Any, ...]:
+    """Values in the order of ``ANSWER_COLUMNS``; lists and mappings as they are."""
+    answer = reply.answer
+    return (
+        run_id,
+        query_id,
+        # PostgreSQL keeps no NUL, and a model may say anything.
+        answer.text.replace("\x00", "\N{REPLACEMENT CHARACTER}") if answer else None,
+        answer.doc_ids if answer else None,
+        answer.citations if answer else None,
+        answer.model if answer else None,
+        answer.deployment if answer else None,
+        dict(answer.tokens) if answer else None,
+        str(reply.reason) if reply.reason else None,
+        reply.detail or None,
+        reply.duration_s,
+        reply.grades.scores if reply.grades else None,
+    )
+
+
+def reply_from_row(row: Row, judge: str) -> Reply:
+    """The reply, as it was saved; ``judge`` graded the run's answers."""
+    answer = None
+    if row["text"] is not None:
+        answer = Answer(
+            row["text"],
+            _tuple(row["doc_ids"]),
+            _tuple(row["citations"]),
+            row["model"],
+            row["deployment"],
+            row["tokens"] or {},
+        )
+    grades = Grades(judge, tuple(map(float, row["scores"]))) if row["scores"] else None
+    reason = Reason(row["reason"]) if row["reason"] else None
+    return Reply(answer, reason, row["detail"] or "", row["duration_s"], grades)
+
+
+def _tuple(stored: list[str] | None) -> tuple[str, ...] | None:
+    return None if stored is None else tuple(stored)

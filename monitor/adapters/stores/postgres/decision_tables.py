@@ -1,0 +1,123 @@
+"""Baselines, swaps, verdicts, incidents and queued alerts in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from sqlalchemy import Select, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from monitor.adapters.stores.postgres import rows, schema
+from monitor.adapters.stores.postgres.incident_tables import IncidentTables, OvertakenError, keep_incident
+from monitor.adapters.stores.postgres.vector_rows import snapshot_from_json, snapshot_to_json
+from monitor.model.alerts import Alert
+from monitor.model.deployments import Baseline, Deployment, Swap
+from monitor.model.incidents import Incident
+from monitor.model.noise import Vigil
+from monitor.model.runs import Run
+from monitor.model.snapshots import Snapshot
+from monitor.model.verdicts import Verdict
+
+
+class DecisionTables(IncidentTables):
+    """What is trusted and what was decided."""
+
+    async def promote(self, baseline: Baseline) -> None:
+        """Make a finished run the baseline; the one before stays on record."""
+        table = schema.baseline
+        async with self._transaction() as connection:
+            await connection.execute(
+                update(table)
+                .where(
+                    table.c.target == baseline.target,
+                    table.c.suite_name == baseline.suite_name,
+                    table.c.retired_at.is_(None),
+                )
+                .values(retired_at=baseline.promoted_at)
+            )
+            await connection.execute(insert(table).values(asdict(baseline)))
+
+    async def baseline(self, target: str, suite_name: str) -> Baseline | None:
+        """The baseline that holds now."""
+        table = schema.baseline
+        row = await self._first(_current_baselines().where(table.c.target == target, table.c.suite_name == suite_name))
+        return rows.baseline_from_row(row) if row else None
+
+    async def baselines(self) -> list[Baseline]:
+        """Every baseline that holds now."""
+        return [rows.baseline_from_row(row) for row in await self._all(_current_baselines())]
+
+    async def vigil(self, target: str, suite_name: str) -> Vigil | None:
+        """What level 1 remembers about a target and suite."""
+        table = schema.vigil
+        row = await self._first(select(table).where(table.c.target == target, table.c.suite_name == suite_name))
+        return rows.vigil_from_row(row) if row else None
+
+    async def save_vigil(self, target: str, suite_name: str, vigil: Vigil) -> None:
+        """Remember it until the next cycle."""
+        state = rows.vigil_to_json(vigil)
+        added = upsert(schema.vigil).values(target=target, suite_name=suite_name, state=state)
+        await self._execute(added.on_conflict_do_update(index_elements=["target", "suite_name"], set_={"state": state}))
+
+    async def save_deployment(self, deployment: Deployment) -> None:
+        """Keep what a target is said to serve from now on."""
+        await self._execute(insert(schema.deployment).values(asdict(deployment)))
+
+    async def deployments(self, target: str | None = None, limit: int = 50) -> list[Deployment]:
+        """What targets were said to serve, newest first."""
+        table = schema.deployment
+        query = select(table).order_by(table.c.declared_at.desc(), table.c.deployment_id.desc()).limit(limit)
+        found = await self._all(query if target is None else query.where(table.c.target == target))
+        return [Deployment(**{each.name: row[each.name] for each in fields(Deployment)}) for row in found]
+
+    async def save_snapshot(self, run: Run, snapshot: Snapshot) -> None:
+        """Keep the vectors that a run's canaries showed, in place of those before."""
+        kept = {"run_id": run.run_id, "state": snapshot_to_json(snapshot)}
+        added = upsert(schema.snapshot).values(target=run.target, suite_name=run.suite_name, **kept)
+        await self._execute(added.on_conflict_do_update(index_elements=["target", "suite_name"], set_=kept))
+
+    async def snapshot(self, target: str, suite_name: str) -> Snapshot | None:
+        """The vectors that the canaries last showed."""
+        table = schema.snapshot
+        row = await self._first(select(table).where(table.c.target == target, table.c.suite_name == suite_name))
+        return snapshot_from_json(row["state"]) if row else None
+
+    async def save_swap(self, swap: Swap) -> None:
+        """Keep that what a target serves has changed."""
+        await self._execute(upsert(schema.swap).values(asdict(swap)).on_conflict_do_nothing())
+
+    async def latest_swap(self, target: str, suite_names: Sequence[str]) -> Swap | None:
+        """The last change of what a target serves that was seen in one of these suites."""
+        table = schema.swap
+        row = await self._first(
+            select(table)
+            .where(table.c.target == target, table.c.suite_name.in_(suite_names))
+            .order_by(table.c.detected_at.desc())
+            .limit(1)
+        )
+        return rows.swap_from_row(row) if row else None
+
+    async def save_decision(self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert]) -> bool:
+        """Keep a verdict, what it changed of an incident, and its alerts, in one transaction; False if overtaken."""
+        try:
+            async with self._transaction() as connection:
+                await connection.execute(insert(schema.verdict).values(rows.verdict_to_row(verdict)))
+                if incident is not None:
+                    await keep_incident(connection, incident, alerts)
+        except OvertakenError:
+            return False
+        return True
+
+    async def latest_verdict(self, target: str) -> Verdict | None:
+        """The last verdict about a target."""
+        table = schema.verdict
+        row = await self._first(
+            select(table).where(table.c.target == target).order_by(table.c.decided_at.desc()).limit(1)
+        )
+        return rows.verdict_from_row(row) if row else None
+
+
+def _current_baselines() -> Select[Any]:
+    return select(schema.baseline).where(schema.baseline.c.retired_at.is_(None))

@@ -1,0 +1,247 @@
+"""Model to row and back. Every number travels as it is; nothing is rounded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from monitor.errors import Reason
+from monitor.model.alerts import Alert, AlertState, Delivery
+from monitor.model.answers import Reply
+from monitor.model.deployments import Baseline, Swap
+from monitor.model.incidents import Incident, IncidentKind, IncidentStatus, Resolution, Severity
+from monitor.model.noise import Vigil
+from monitor.model.passages import Manner, Passage, Quoted, Sources
+from monitor.model.policies import Policy, Tolerance
+from monitor.model.runs import Failure, Outcome, Ranking, Run, RunStatus
+from monitor.model.suites import Axis, Pair, Query, Suite
+from monitor.model.verdicts import Evidence, Verdict, VerdictName
+
+Row = Mapping[str, Any]
+
+
+def suite_to_rows(suite: Suite) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The row of a suite, and one row for each of its queries."""
+    pairs = {pair.query_id: [pair.satisfying_id, pair.violating_id, pair.mirror_id] for pair in suite.pairs}
+    head = {
+        "digest": suite.digest,
+        "name": suite.name,
+        "version": suite.version,
+        "axis": str(suite.axis),
+        "controls": sorted(suite.controls),
+    }
+    return head, [
+        {
+            "digest": suite.digest,
+            "query_id": query.query_id,
+            "ordinal": ordinal,
+            "text": query.text,
+            "stratum": query.stratum,
+            "cluster": query.cluster,
+            "grades": dict(query.grades),
+            "answers": list(query.answers),
+            "pair": pairs.get(query.query_id),
+            "passages": [list(passage) for passage in query.passages],
+            "follows": query.follows,
+        }
+        for ordinal, query in enumerate(suite.queries)
+    ]
+
+
+def suite_from_rows(head: Row, rows: Iterable[Row]) -> Suite:
+    """The suite, as it was saved."""
+    queries = list(rows)
+    return Suite(
+        head["name"],
+        head["version"],
+        Axis(head["axis"]),
+        tuple(map(_query_from_row, queries)),
+        tuple(Pair(r["query_id"], *r["pair"]) for r in queries if r["pair"]),
+        frozenset(head["controls"]),
+        head["digest"],
+    )
+
+
+def _query_from_row(row: Row) -> Query:
+    # The database keeps grades in an order of its own; sums are taken in the order in which suites are read.
+    grades = dict(sorted(row["grades"].items()))
+    passages = tuple(Passage(*each) for each in row["passages"])
+    answers = tuple(row["answers"])
+    return Query(
+        row["query_id"], row["text"], row["stratum"], row["cluster"], grades, answers, passages, row["follows"]
+    )
+
+
+def run_to_row(run: Run) -> dict[str, Any]:
+    """The row of a run, without its outcomes."""
+    row = {field.name: getattr(run, field.name) for field in fields(run) if field.name != "outcomes"}
+    return row | {"axis": str(run.axis), "status": str(run.status)}
+
+
+def run_from_row(row: Row, outcomes: Iterable[Row] = (), replies: Mapping[str, Reply] = MappingProxyType({})) -> Run:
+    """The run, with the outcomes and the replies of their queries."""
+    known = {field.name: row[field.name] for field in fields(Run) if field.name != "outcomes"}
+    anchors = tuple((float(then), float(now)) for then, now in row["anchors"])
+    known |= {"axis": Axis(row["axis"]), "status": RunStatus(row["status"]), "anchors": anchors}
+    found = (outcome_from_row(each, replies.get(each["query_id"])) for each in outcomes)
+    return Run(**known, outcomes=tuple(found))
+
+
+OUTCOME_COLUMNS = (
+    "run_id", "query_id", "duration_s", "reason", "detail", "doc_ids", "scores", "deployment", "sources",
+)  # fmt: skip
+
+
+def outcome_to_row(run_id: str, outcome: Outcome) -> tuple[Any, ...]:
+    """Values in the order of ``OUTCOME_COLUMNS``; rankings as lists."""
+    failure, ranking = outcome.failure, outcome.ranking
+    return (
+        run_id,
+        outcome.query_id,
+        outcome.duration_s,
+        str(failure.reason) if failure else None,
+        failure.detail if failure else None,
+        ranking.doc_ids if ranking else None,
+        ranking.scores if ranking else None,
+        ranking.deployment if ranking else None,
+        sources_to_json(ranking.sources) if ranking and ranking.sources else None,
+    )
+
+
+def outcome_from_row(row: Row, reply: Reply | None = None) -> Outcome:
+    """The outcome, as it was saved."""
+    ranking = failure = None
+    if row["reason"] is not None:
+        failure = Failure(Reason(row["reason"]), row["detail"])
+    elif row["doc_ids"] is not None:
+        scores = tuple(map(float, row["scores"])) if row["scores"] is not None else None
+        sources = sources_from_json(row["sources"]) if row["sources"] is not None else None
+        ranking = Ranking(tuple(row["doc_ids"]), scores, row["deployment"], sources)
+    return Outcome(row["query_id"], ranking, failure, row["duration_s"], reply)
+
+
+def sources_to_json(sources: Sources) -> dict[str, Any]:
+    """Where the hits come from, as plain lists; what was not told is left out."""
+    told = {field.name: getattr(sources, field.name) for field in fields(sources)}
+    return {
+        name: list(map(list, value) if name == "quoted" else value) for name, value in told.items() if value is not None
+    }
+
+
+def sources_from_json(stored: Mapping[str, Any]) -> Sources:
+    """Where the hits come from, as it was saved."""
+    told = {name: tuple(value) for name, value in stored.items()}
+    if "quoted" in told:
+        told["quoted"] = tuple(Quoted._make((*each[:-1], Manner(each[-1]))) for each in told["quoted"])
+    return Sources(**told)
+
+
+def verdict_to_row(verdict: Verdict) -> dict[str, Any]:
+    """The row of a verdict; infinities and NaN become null, for JSON has neither."""
+    row = {field.name: getattr(verdict, field.name) for field in fields(verdict)}
+    return row | {
+        "name": str(verdict.name),
+        "evidence": [_finite(asdict(each)) for each in verdict.evidence],
+        "policy": asdict(verdict.policy),
+        "run_ids": list(verdict.run_ids),
+        "baseline_run_ids": list(verdict.baseline_run_ids),
+        "lost_queries": [dict(each) for each in verdict.lost_queries],
+        "insights": dict(verdict.insights),
+    }
+
+
+def verdict_from_row(row: Row) -> Verdict:
+    """The verdict, as it was saved."""
+    known = {field.name: row[field.name] for field in fields(Verdict)}
+    policy = dict(row["policy"])
+    policy["tolerances"] = tuple(
+        Tolerance(**each | {"axis": Axis(each["axis"]) if each["axis"] else None})
+        for each in policy.get("tolerances", ())
+    )
+    policy["gating"] = {Axis(axis): tuple(measures) for axis, measures in policy["gating"].items()}
+    known |= {
+        "name": VerdictName(row["name"]),
+        "evidence": tuple(_evidence(each) for each in row["evidence"]),
+        "policy": Policy(**policy),
+        "run_ids": tuple(row["run_ids"]),
+        "baseline_run_ids": tuple(row["baseline_run_ids"]),
+        "lost_queries": tuple(row["lost_queries"]),
+    }
+    return Verdict(**known)
+
+
+_VIGIL = TypeAdapter(Vigil)
+
+
+def vigil_to_json(vigil: Vigil) -> Any:
+    """The vigil as plain values."""
+    return _VIGIL.dump_python(vigil, mode="json")
+
+
+def vigil_from_row(row: Row) -> Vigil:
+    """The vigil, as it was saved."""
+    return _VIGIL.validate_python(row["state"])
+
+
+def baseline_from_row(row: Row) -> Baseline:
+    """The baseline, as it was saved."""
+    return Baseline(**{field.name: row[field.name] for field in fields(Baseline)})
+
+
+def swap_from_row(row: Row) -> Swap:
+    """The swap, as it was saved."""
+    return Swap(**{field.name: row[field.name] for field in fields(Swap)})
+
+
+_INCIDENT_WORDS = {
+    "kind": IncidentKind, "status": IncidentStatus, "severity": Severity, "resolution": Resolution,
+}  # fmt: skip
+_INCIDENT_LISTS = ("axes", "baseline_run_ids")
+
+
+def incident_to_row(incident: Incident) -> dict[str, Any]:
+    """The row of an incident."""
+    row = {field.name: getattr(incident, field.name) for field in fields(incident)}
+    words = {name: str(row[name]) for name in _INCIDENT_WORDS}
+    return row | words | {name: list(row[name]) for name in _INCIDENT_LISTS}
+
+
+def incident_from_row(row: Row) -> Incident:
+    """The incident, as it was saved."""
+    known = {field.name: row[field.name] for field in fields(Incident)}
+    words = {name: word(row[name]) for name, word in _INCIDENT_WORDS.items()}
+    return Incident(**known | words | {name: tuple(row[name]) for name in _INCIDENT_LISTS})
+
+
+def alert_to_row(alert: Alert) -> dict[str, Any]:
+    """The row of an alert."""
+    row = {field.name: getattr(alert, field.name) for field in fields(alert)}
+    return row | {"state": str(alert.state), "notifiers": list(alert.notifiers)}
+
+
+def delivery_from_row(row: Row) -> Delivery:
+    """The delivery joined with its alert."""
+    known = {field.name: row[field.name] for field in fields(Alert)}
+    alert = Alert(**known | {"state": AlertState(row["alert_state"]), "notifiers": tuple(row["notifiers"])})
+    return Delivery(row["delivery_id"], row["notifier"], alert, row["attempts"])
+
+
+def _finite(evidence: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in evidence.items()
+    }
+
+
+_UNBOUNDED = {"lower": float("-inf"), "upper": float("inf")}
+
+
+def _evidence(stored: Row) -> Evidence:
+    numbers: dict[str, Any] = {
+        key: _UNBOUNDED.get(key, float("nan")) if value is None else value for key, value in stored.items()
+    }
+    return Evidence(**numbers | {"axis": Axis(stored["axis"])})

@@ -1,0 +1,11 @@
+"""The store in PostgreSQL 14 or newer: SQLAlchemy Core for statements, binary COPY for bulk."""
+
+from __future__ import annotations
+
+from monitor.adapters.stores.postgres.decision_tables import DecisionTables
+from monitor.adapters.stores.postgres.outbox_table import OutboxTable
+from monitor.adapters.stores.postgres.run_tables import RunTables
+
+
+class PostgresStore(RunTables, DecisionTables, OutboxTable):
+    """Everything recallwatch keeps, in one database."""

@@ -1,0 +1,36 @@
+"""Vectors of canaries to row and back: 32-bit floats, little-endian, in base64."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import Any
+
+import numpy as np
+
+from monitor.model.snapshots import Embedded, Snapshot
+
+_PARTS = ("queries", "stored", "encoded")
+
+
+def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
+    """The vectors of a snapshot as plain values."""
+    told = {name: _to_json(part) for name in _PARTS if (part := getattr(snapshot, name)) is not None}
+    return {"depth": snapshot.depth, **told}
+
+
+def snapshot_from_json(stored: dict[str, Any]) -> Snapshot:
+    """The vectors of a snapshot, as they were saved."""
+    queries, documents, encoded = (_from_json(stored.get(name)) for name in _PARTS)
+    return Snapshot({}, stored["depth"], queries=queries, stored=documents, encoded=encoded)
+
+
+def _to_json(part: Embedded) -> dict[str, Any]:
+    vectors = np.asarray(part.vectors, "<f4")
+    return {"ids": list(part.ids), "size": vectors.shape[1], "rows": b64encode(vectors.tobytes()).decode()}
+
+
+def _from_json(stored: dict[str, Any] | None) -> Embedded | None:
+    if stored is None:
+        return None
+    rows = np.frombuffer(b64decode(stored["rows"]), "<f4").reshape(len(stored["ids"]), stored["size"])
+    return Embedded(tuple(stored["ids"]), rows)

@@ -1,0 +1,1 @@
+"""From verdicts to on-call: paging, the outbox, and missing data."""

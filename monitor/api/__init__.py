@@ -1,1 +1,0 @@
-"""The HTTP server: metrics, health and the status page."""

@@ -1,0 +1,1 @@
+"""Change detection, run every cycle: has the target moved beyond its noise."""

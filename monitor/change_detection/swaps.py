@@ -1,0 +1,74 @@
+"""Noticing that a target serves something else than it did, whether it said so or not."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from monitor.evaluation.answers.measurements import share_of_answers_changed
+from monitor.model.deployments import Swap
+from monitor.model.noise import Noise
+from monitor.model.runs import Outcome, Run
+
+NO_NOISE = Noise()
+NOISE_ALLOWANCE, NOISE_DEVIATIONS = 0.05, 4.0
+"""A difference is a swap beyond the noise of replays by this share of all rankings, and by this many deviations."""
+
+
+def is_same(previous: Run, run: Run) -> bool:
+    """Whether nothing that a user could see has changed, by the fingerprints alone."""
+    seen = (run.fingerprint, run.answers, run.answerer)
+    return (previous.fingerprint, previous.answers, previous.answerer) == seen
+
+
+def detect(previous: Run | None, run: Run, *, at: datetime, noise: Noise = NO_NOISE) -> Swap | None:
+    """The swap between two runs of one suite, or None if nothing changed that was not noise.
+
+    ``previous`` needs its outcomes. A swap is declared when the target names what it serves and the name has
+    changed; otherwise it is silent, and seen in rankings or answers: in more of them than replays of one deployment
+    ever changed.
+    """
+    if previous is None or is_same(previous, run):
+        return None
+    rankings = share_changed(previous.outcomes, run.outcomes)
+    answers = share_of_answers_changed(previous.outcomes, run.outcomes)
+    declared = _is_declared(previous, run, rankings, answers)
+    answered = sum(outcome.reply is not None for outcome in run.outcomes)
+    if not (
+        declared
+        or _exceeds(rankings, noise.share_changed, len(run.outcomes))
+        # Answers whose noise nobody has measured yet prove nothing.
+        or (noise.answer_replays and _exceeds(answers, noise.answers_changed, answered))
+    ):
+        return None
+    return Swap(
+        run.target,
+        run.suite_name,
+        run.run_id,
+        previous.run_id,
+        declared=declared,
+        share_changed=rankings,
+        detected_at=at,
+        answers_changed=answers,
+    )
+
+
+def _is_declared(previous: Run, run: Run, rankings: float, answers: float) -> bool:
+    """Whether a name has changed and something with it; a probe that failed in one of the runs is no change."""
+    renamed = previous.deployment != run.deployment and run.deployment != run.fingerprint
+    rewritten = previous.answerer != run.answerer and bool(previous.answerer and run.answerer)
+    return (renamed and rankings > 0) or (rewritten and answers > 0)
+
+
+def _exceeds(share: float, noise: float, count: int) -> bool:
+    """Whether more has changed than replays did; without noise, any change is one."""
+    spread = math.sqrt(noise * (1 - noise) / max(count, 1))
+    return share > (noise + max(NOISE_ALLOWANCE, NOISE_DEVIATIONS * spread) if noise else 0.0)
+
+
+def share_changed(before: tuple[Outcome, ...], after: tuple[Outcome, ...]) -> float:
+    """Share of the queries ranked in both runs whose ranking differs, in [0, 1]."""
+    earlier = {outcome.query_id: outcome.ranking.doc_ids for outcome in before if outcome.ranking}
+    later = {outcome.query_id: outcome.ranking.doc_ids for outcome in after if outcome.ranking}
+    shared = earlier.keys() & later.keys()
+    return sum(earlier[query_id] != later[query_id] for query_id in shared) / len(shared) if shared else 0.0

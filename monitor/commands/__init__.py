@@ -1,1 +1,0 @@
-"""The commands: how they are called, what they do, how they show it."""

@@ -1,0 +1,224 @@
+"""The configuration: one YAML file, checked whole before anything starts.
+
+``${NAME}`` in any text is the value of an environment variable; keys that end in ``_file`` name a file that
+holds a secret. Every mistake is a `ConfigError` that names the key.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from monitor.config.limits import LimitOptions
+from monitor.config.policies import PolicyOptions
+from monitor.config.routes import RouteOptions, SilenceOptions, check_routes
+from monitor.config.section import Duration as Duration
+from monitor.config.section import Section as Section
+from monitor.config.section import below
+from monitor.config.section import validate as validate
+from monitor.errors import ConfigError
+from monitor.incidents.routing import Links, OnCall
+from monitor.model.policies import Policy
+from monitor.strict_yaml import read_yaml
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+class Storage(Section):
+    """Where everything is kept."""
+
+    url: str | None = Field(default=None, repr=False)
+    """PostgreSQL 14 or newer, as ``postgresql://user:${PASSWORD}@host/database``. Without it an embedded
+    PostgreSQL runs in ``data_dir``."""
+    data_dir: Path = Path("recallwatch-data")
+    """Folder of the embedded PostgreSQL."""
+
+
+class Target(Section):
+    """A live retriever, and what answers from it."""
+
+    retriever: dict[str, Any] = Field(repr=False)
+    """``kind`` names the adapter; the other keys are the adapter's own."""
+    answerer: dict[str, Any] | None = Field(default=None, repr=False)
+    """What answers the queries that have a reference answer; ``kind`` names the adapter. Without it, only retrieval
+    is watched."""
+    judge: dict[str, Any] | None = Field(default=None, repr=False)
+    """What grades the answers besides the scorers that need no model; ``kind`` names the adapter."""
+    limits: LimitOptions = LimitOptions()
+    """How hard it may be asked."""
+    owner: str = ""
+    """Who answers for it; routes and silences can ask for it."""
+
+
+class SuiteSource(Section):
+    """A suite on disk."""
+
+    path: str
+    """A folder, or ``builtin:broad`` and ``builtin:compositional`` for the suites that come along."""
+
+
+class Schedule(Section):
+    """What is replayed when."""
+
+    target: str
+    """The target that is asked, by its name in ``targets``."""
+    suites: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Suites that are replayed and judged together, by their names in ``suites``."""
+    every: Duration | None = None
+    """Time from the start of one cycle to the start of the next, such as ``15m``; instead of ``cron``."""
+    cron: str | None = None
+    """Five fields, in UTC; 0 and 7 are Sunday. Where day of month and day of week are both given, either is
+    enough, as in cron. Instead of ``every``."""
+    policy: str = "default"
+    """The rule that judges, by its name in ``policies``."""
+    no_data_after: Duration | None = None
+    """On-call is told if no cycle has brought data for this long; two intervals and ten minutes if left out."""
+
+    @field_validator("suites")
+    @classmethod
+    def _names_each_once(cls, suites: tuple[str, ...]) -> tuple[str, ...]:
+        for name, count in Counter(suites).items():
+            if count > 1:
+                raise ValueError(f"{name} is named twice; a cycle replays each suite once")
+        return suites
+
+    @model_validator(mode="after")
+    def _has_one_rhythm(self) -> Schedule:
+        if (self.every is None) == (self.cron is None):
+            raise ValueError("give either every or cron, and not both")
+        return self
+
+
+class Server(Section):
+    """The HTTP server of the daemon."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; ``0.0.0.0`` is every address of the machine."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 9_464
+    """Port to listen on; 0 lets the system choose a free one."""
+    public_url: str = ""
+    """Where people reach this server, for links in alerts; such as ``https://recallwatch.internal``."""
+    dashboards_url: str = ""
+    """Where Grafana answers, for links in alerts."""
+    runbook_url: str = "docs/runbooks.md"
+    """Where the runbook is, for links in alerts."""
+    token: str | None = Field(default=None, repr=False)
+    """Bearer token that whoever declares a deployment must show; without one nobody can."""
+    token_file: Path | None = None
+    """File that holds the token instead."""
+
+    @property
+    def secret(self) -> str | None:
+        """The token, wherever it is stated."""
+        return read_secret(self.token, self.token_file, where="server.token")
+
+
+class Config(Section):
+    """Everything recallwatch is told."""
+
+    storage: Storage = Storage()
+    """Where runs, verdicts and alerts are kept."""
+    targets: dict[str, Target] = Field(default={})
+    """Live retrievers, by name."""
+    suites: dict[str, SuiteSource] = Field(
+        default={
+            "broad": SuiteSource(path="builtin:broad"),
+            "compositional": SuiteSource(path="builtin:compositional"),
+        }
+    )
+    """Probe suites, by name."""
+    schedules: dict[str, Schedule] = Field(default={})
+    """What is replayed when, by name."""
+    policies: dict[str, PolicyOptions] = Field(default={})
+    """Rules that lead from evidence to a verdict, by name; ``default`` always exists."""
+    notifiers: dict[str, dict[str, Any]] = Field(default={}, repr=False)
+    """What delivers alerts, by name. ``kind`` names the adapter; the other keys are the adapter's own."""
+    routes: tuple[RouteOptions, ...] = ()
+    """Which notifiers are told of what; without routes all are told of everything."""
+    silences: tuple[SilenceOptions, ...] = ()
+    """When nobody is told; incidents are recorded all the same, and told afterwards if they still last."""
+    server: Server = Server()
+    """Where metrics, health and the page for people are served."""
+
+    def policy(self, name: str) -> Policy:
+        """A policy by name; ``default`` always exists. Raises ConfigError for any other that is not stated."""
+        if name not in self.policies and name != "default":
+            listed = ", ".join(dict.fromkeys(("default", *self.policies)))
+            raise ConfigError("policies", f"no policy is called {name}; there are: {listed}")
+        return self.policies.get(name, PolicyOptions()).to_policy()
+
+    @property
+    def on_call(self) -> OnCall:
+        """Who is told, when not, and where to look."""
+        links = Links(self.server.public_url, self.server.dashboards_url, self.server.runbook_url)
+        return OnCall(
+            tuple(self.notifiers),
+            tuple(route.to_route() for route in self.routes),
+            tuple(silence.to_silence() for silence in self.silences),
+            {name: target.owner for name, target in self.targets.items()},
+            links,
+        )
+
+
+def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """The configuration in a file. Raises ConfigError naming the key."""
+    try:
+        stated = read_yaml(path, ConfigError)
+    except OSError as error:
+        told = f"{error.strerror or error}; `recallwatch init` writes a configuration to start from"
+        raise ConfigError(str(path), told) from error
+    try:
+        filled = _fill(stated, environment, "")
+    except RecursionError:
+        raise ConfigError(str(path), "an alias contains itself") from None
+    config = validate(Config, filled, where="")
+    _check_references(config)
+    return config
+
+
+def read_secret(text: str | None, file: Path | None, *, where: str) -> str | None:
+    """A secret that is given directly or by the name of a file."""
+    if file is None:
+        return text
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"{where}_file", f"{file}: {error.strerror or error}") from error
+
+
+def _fill(value: Any, environment: Mapping[str, str], where: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _fill(each, environment, below(where, str(key))) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_fill(each, environment, f"{where}.{index}") for index, each in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    for name in _VARIABLE.findall(value):
+        if name not in environment:
+            raise ConfigError(where, f"environment variable {name} is not set")
+    return _VARIABLE.sub(lambda match: environment[match[1]], value)
+
+
+def _check_references(config: Config) -> None:
+    for name, schedule in config.schedules.items():
+        where = f"schedules.{name}"
+        _refer(f"{where}.target", schedule.target, config.targets, "target")
+        for suite in schedule.suites:
+            _refer(f"{where}.suites", suite, config.suites, "suite")
+        _refer(f"{where}.policy", schedule.policy, {"default": None, **config.policies}, "policy")
+    check_routes(config.routes)
+    for index, route in enumerate(config.routes):
+        for notifier in route.notifiers:
+            _refer(f"routes.{index}.notifiers", notifier, config.notifiers, "notifier")
+
+
+def _refer(where: str, name: str, known: Mapping[str, Any], noun: str) -> None:
+    if name not in known:
+        listed = ", ".join(known) or "none"
+        raise ConfigError(where, f"no {noun} is called {name}; there are: {listed}")

@@ -1,0 +1,1 @@
+"""Pure: what changed between two runs, why, and which part of the pipeline is to blame."""

@@ -1,0 +1,248 @@
+"""Measures of an embedding space, and of what a swap did to it: the geometry behind the trade-off.
+
+Vectors are rows; their length never counts. Two spaces are compared by the same texts in the same order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from monitor.model.measurements import Floats
+
+
+def overlap(before: Sequence[str], after: Sequence[str], k: int) -> float:
+    """Share of the first ``k`` of one ranking that is among the first ``k`` of the other, in [0, 1].
+
+    Two empty rankings agree: 1.
+
+    Examples
+    --------
+    >>> overlap(["a", "b", "c"], ["b", "a", "d"], k=2)
+    1.0
+    >>> overlap(["a", "b", "c"], ["b", "a", "d"], k=3)
+    0.6666666666666666
+    """
+    first, second = set(before[:k]), set(after[:k])
+    longest = max(len(first), len(second))
+    return len(first & second) / longest if longest else 1.0
+
+
+def rank_biased_overlap(before: Sequence[str], after: Sequence[str], p: float = 0.9) -> float:
+    """Extrapolated rank-biased overlap of two rankings, in [0, 1]: agreement of which the top counts most.
+
+    The weight of depth d is (1 - p) p^(d-1); what lies beyond the rankings is taken to agree as they do at their
+    ends. Two empty rankings agree: 1; one empty ranking agrees with none: 0. The rankings name no document twice.
+
+    Raises ValueError unless 0 < ``p`` < 1.
+
+    References
+    ----------
+    Webber, Moffat & Zobel 2010, A similarity measure for indefinite rankings, equation 32.
+
+    Examples
+    --------
+    >>> rank_biased_overlap(["a", "b"], ["a", "b"])
+    1.0
+    >>> round(rank_biased_overlap(["a", "b"], ["b", "a"], p=0.5), 12)  # agreement 0, then 1 for ever: p
+    0.5
+    """
+    if not 0 < p < 1:
+        raise ValueError(f"p is {p}, not between 0 and 1")
+    short, long = sorted((list(before), list(after)), key=len)
+    if not short:
+        return float(not long)
+    shared = _shared_at(short, long)
+    s, n = len(short), len(long)
+    agreement = sum(shared[d - 1] / d * p**d for d in range(1, n + 1))
+    beyond_short = sum(shared[s - 1] * (d - s) / (s * d) * p**d for d in range(s + 1, n + 1))
+    at_end = (shared[n - 1] - shared[s - 1]) / n + shared[s - 1] / s
+    return (1 - p) / p * (agreement + beyond_short) + at_end * p**n
+
+
+def _shared_at(short: Sequence[str], long: Sequence[str]) -> list[int]:
+    """How many documents the two rankings share down to each depth of the longer one."""
+    counts: list[int] = []
+    first, second = set[str](), set[str]()
+    for depth, doc_id in enumerate(long):
+        first.add(doc_id)
+        second.update(short[depth : depth + 1])
+        counts.append(len(first & second))
+    return counts
+
+
+def kernel_alignment(before: Floats, after: Floats) -> float:
+    """Linear centred kernel alignment (CKA) of two spaces, in [0, 1]; 1 if one is the other, rotated and scaled.
+
+    The spaces may have different dimensions. NaN for fewer than two texts, or where all vectors are one.
+
+    References
+    ----------
+    Kornblith et al. 2019, Similarity of neural network representations revisited (arXiv 1905.00414), equation 3.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.5]])
+    >>> round(kernel_alignment(x, 3 * x @ np.array([[0.0, 1.0], [-1.0, 0.0]])), 12)
+    1.0
+    """
+    if len(before) < 2:
+        return float("nan")
+    x, y = (each - each.mean(axis=0) for each in (before, after))
+    own = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
+    return float(np.linalg.norm(x.T @ y) ** 2 / own) if own > 0 else float("nan")
+
+
+def procrustes_distance(before: Floats, after: Floats) -> float:
+    """How far two centred spaces are from being one, rotated and scaled, in [0, 1]; 0 if they are.
+
+    The share of the variance that no rotation explains: 1 - (sum of the singular values of XᵀY)² / (|X|² |Y|²). The
+    space of fewer dimensions is filled up with zeros. NaN for fewer than two texts, or where all vectors are one.
+
+    References
+    ----------
+    Schönemann 1966, A generalized solution of the orthogonal Procrustes problem; Gower 1975.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.5]])
+    >>> round(abs(procrustes_distance(x, x @ np.array([[0.0, 1.0], [-1.0, 0.0]]))), 12)
+    0.0
+    """
+    if len(before) < 2:
+        return float("nan")
+    x, y = (each - each.mean(axis=0) for each in (before, after))
+    own = float((x**2).sum() * (y**2).sum())
+    # The singular values are those of XᵀY, whatever zeros are added to the narrower space.
+    return max(0.0, 1.0 - float(np.linalg.svd(x.T @ y, compute_uv=False).sum()) ** 2 / own) if own > 0 else float("nan")
+
+
+def effective_rank(vectors: Floats) -> float:
+    """How many dimensions the vectors really use, from 1 to the smaller of their number and dimension.
+
+    The exponential of the entropy of the singular values of the matrix, each over their sum. NaN if all are zero.
+
+    References
+    ----------
+    Roy & Vetterli 2007, The effective rank: a measure of effective dimensionality, definition 1.
+
+    Examples
+    --------
+    >>> round(effective_rank(np.eye(3)), 12)
+    3.0
+    >>> round(effective_rank(np.ones((3, 3))), 12)
+    1.0
+    """
+    values = np.linalg.svd(vectors, compute_uv=False)
+    shares = values[values > 0] / values.sum() if values.sum() > 0 else values[:0]
+    return float(np.exp(-(shares * np.log(shares)).sum())) if len(shares) else float("nan")
+
+
+def anisotropy(vectors: Floats) -> float:
+    """Mean cosine of all pairs of different vectors, in [-1, 1]; near 0 where they point everywhere.
+
+    NaN for fewer than two vectors.
+
+    References
+    ----------
+    Ethayarajh 2019, How contextual are contextualized word representations? (arXiv 1909.00512), section 3.3.
+
+    Examples
+    --------
+    >>> anisotropy(np.array([[1.0, 0.0], [0.0, 2.0]]))
+    0.0
+    """
+    n = len(vectors)
+    if n < 2:
+        return float("nan")
+    units = unit(vectors)
+    return float(((units.sum(axis=0) ** 2).sum() - (units**2).sum()) / (n * (n - 1)))
+
+
+def hubness(rankings: Sequence[Sequence[str]], n_documents: int, k: int) -> float:
+    """Skewness of how often each document is among the first ``k``; large where a few documents are everywhere.
+
+    ``n_documents`` counts those, too, that appear nowhere. NaN where every document appears equally often.
+
+    Raises ValueError if the rankings name more documents than there are.
+
+    References
+    ----------
+    Radovanović, Nanopoulos & Ivanović 2010, Hubs in space, JMLR 11, equation 1.
+
+    Examples
+    --------
+    >>> round(hubness([["a", "b"], ["a", "c"], ["a", "d"]], n_documents=4, k=2), 6)
+    1.154701
+    """
+    counts = Counter(doc_id for ranking in rankings for doc_id in ranking[:k])
+    if len(counts) > n_documents:
+        raise ValueError(f"the rankings name {len(counts)} documents, more than the {n_documents} that there are")
+    occurrences = np.zeros(n_documents)
+    occurrences[: len(counts)] = list(counts.values())
+    if not n_documents or occurrences.std() == 0:
+        return float("nan")
+    return float((((occurrences - occurrences.mean()) / occurrences.std()) ** 3).mean())
+
+
+def margins(queries: Floats, satisfying: Floats, violating: Floats, phenomena: Sequence[str]) -> dict[str, float]:
+    """By how much a query is closer to the document that satisfies it than to its near-copy: mean cosine difference.
+
+    Row i of each is pair i, and ``phenomena[i]`` what the pair is about; above 0 the pairs are told apart.
+
+    Examples
+    --------
+    >>> x = np.eye(2)
+    >>> margins(x, x, x[::-1], ["negation", "number"])
+    {'negation': 1.0, 'number': 1.0}
+    """
+    differences = cosines(queries, satisfying) - cosines(queries, violating)
+    return by_phenomenon(differences, phenomena)
+
+
+def by_phenomenon(values: Floats, phenomena: Sequence[str]) -> dict[str, float]:
+    """The mean of each phenomenon, in the order in which they first appear.
+
+    Examples
+    --------
+    >>> by_phenomenon(np.array([1.0, 0.0, 0.5]), ["number", "role", "number"])
+    {'number': 0.75, 'role': 0.0}
+    """
+    names = np.asarray(phenomena)
+    return {name: float(values[names == name].mean()) for name in dict.fromkeys(phenomena)}
+
+
+def cosines(left: Floats, right: Floats) -> Floats:
+    """The cosine of each row of one with the same row of the other, shape (n,); 0 where one of them is zero.
+
+    Examples
+    --------
+    >>> cosines(np.array([[2.0, 0.0]]), np.array([[1.0, 1.0]])).round(6).tolist()
+    [0.707107]
+    """
+    return np.asarray((unit(left) * unit(right)).sum(axis=1), np.float64)
+
+
+def unit(vectors: Floats) -> Floats:
+    """The vectors brought to unit length; a zero vector stays zero.
+
+    Examples
+    --------
+    >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
+    """
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0), np.float64)
+
+
+def mean_over(values: Mapping[str, float]) -> float:
+    """The mean over the phenomena, each counted once; NaN without any.
+
+    Examples
+    --------
+    >>> mean_over({"number": 0.5, "role": 0.0})
+    0.25
+    """
+    return float(np.mean(list(values.values()))) if values else float("nan")

@@ -1,0 +1,137 @@
+"""Shares of a difference as one value for each query: from there to intervals, with clusters as the units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from monitor.diagnosis.shares import Attribution, Component, Share
+from monitor.errors import ComparisonError
+from monitor.model.measurements import Floats
+from monitor.model.suites import Axis
+from monitor.statistics.pairing import OVERALL, Paired
+from monitor.statistics.power import intra_cluster_correlation
+from monitor.statistics.significance import interval, standard_error
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """Scores that a judge gave to the same frozen answers in both runs, in [0, 1], shape (n_anchors,) each."""
+
+    before: ArrayLike
+    after: ArrayLike
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A share as one value for each query, whose mean it is; over all parts they add up to the query's difference."""
+
+    values: Floats
+    extra: float = 0.0
+    """Variance beyond that of the values."""
+    reach: tuple[float, float] = (0.0, 0.0)
+    """How far below and above it could be for want of queries that would tell."""
+    ruler: float = 0.0
+    """How much of the judge's shift is within it, and is taken out."""
+
+
+class _Sampled(NamedTuple):
+    """A mean over clusters, its variance and the degrees of freedom of that."""
+
+    mean: float
+    variance: float
+    freedom: float
+
+
+def attribution(
+    method: str,
+    answers: Paired,
+    parts: Mapping[Component, Part],
+    note: str,
+    anchors: Anchors | None,
+    confidence: float,
+) -> Attribution:
+    """The parts as shares with intervals; what the anchors say of the judge is a share of its own."""
+    shift = _shift(anchors) if anchors else None
+    shares = [Share(name, *estimate(answers, part, shift, confidence=confidence)) for name, part in parts.items()]
+    if shift:
+        shares.append(Share(Component.JUDGE, *_bounded([shift], confidence)))
+        note = "; ".join(filter(None, (note, "the judge is taken to have moved by as much on every answer")))
+    whole = float(answers.differences.mean()), *interval(answers, confidence=confidence)
+    return Attribution(method, *whole, tuple(shares), answers.n_queries, answers.n_clusters, note)
+
+
+def estimate(
+    answers: Paired, part: Part, shift: _Sampled | None = None, *, confidence: float
+) -> tuple[float, float, float]:
+    """A share, less what of the judge's shift is within it, and the ends of its t interval.
+
+    It is a point where nothing changed, and infinite where a single cluster, or anchor, is all there is.
+    """
+    samples = [_sampled(answers, part.values, part.extra)]
+    if shift and part.ruler:
+        samples.append(_Sampled(-part.ruler * shift.mean, part.ruler**2 * shift.variance, shift.freedom))
+    mean, lower, upper = _bounded(samples, confidence)
+    return mean, lower + part.reach[0], upper + part.reach[1]
+
+
+def _shift(anchors: Anchors) -> _Sampled:
+    """How far the judge moved; one anchor more, lost altogether, is reckoned with, for few may have moved."""
+    paired = paired_scores(anchors.before, anchors.after, range(np.size(anchors.before)), of="anchor")
+    moved = paired.differences
+    return _sampled(paired, moved, ((1 + abs(moved.mean())) / len(moved)) ** 2 if moved.any() else 0.0)
+
+
+def _sampled(paired: Paired, values: Floats, extra: float) -> _Sampled:
+    mean = float(values.mean())
+    if not values.any() and not extra:
+        return _Sampled(mean, 0.0, 1.0)
+    if paired.n_clusters < 2:
+        return _Sampled(mean, math.inf, 1.0)
+    error = standard_error(replace(paired, baseline=np.zeros_like(values), candidate=values))
+    return _Sampled(mean, error**2 + extra, _freedom(paired, values))
+
+
+def _freedom(paired: Paired, values: Floats) -> float:
+    """Degrees of freedom of a variance over clusters (Satterthwaite 1946); one less than there are, if equally large.
+
+    A large cluster's sum varies more, by as much as its queries hang together, so that few of them may decide.
+    """
+    sizes = paired.sum_by_cluster(np.ones(paired.n_queries))
+    variances = sizes * (1 + (sizes - 1) * max(intra_cluster_correlation(values, paired.cluster), 0.0))
+    return max(float(variances.sum() ** 2 / (variances**2).sum()) - 1, 1.0)
+
+
+def _bounded(samples: Sequence[_Sampled], confidence: float) -> tuple[float, float, float]:
+    """Sum of independent means and the ends of its t interval (Welch 1947)."""
+    mean, variance = sum(each.mean for each in samples), sum(each.variance for each in samples)
+    if not 0 < variance < math.inf:
+        return mean, mean - variance, mean + variance
+    freedom = variance**2 / sum(each.variance**2 / each.freedom for each in samples)
+    half = float(special.stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(variance)
+    return mean, mean - half, mean + half
+
+
+def paired_scores(before: ArrayLike, after: ArrayLike, cluster: ArrayLike, *, of: str = "query") -> Paired:
+    """Scores of the same queries in two runs; what the comparison of runs says of their suite is left empty."""
+    names, number = np.unique(np.asarray(cluster), return_inverse=True)
+    if not len(number):
+        raise ComparisonError(f"no {of} was scored in both runs: there is nothing to attribute")
+    old, new = checked(before, len(number)), checked(after, len(number))
+    return Paired("", Axis.BROAD, OVERALL, "", False, old, new, number, tuple(map(str, names.tolist())))
+
+
+def checked(values: ArrayLike, count: int) -> Floats:
+    """The values as an array of one number in [0, 1] for each query; raises ValueError if they are not that."""
+    checked = np.asarray(values, dtype=np.float64)
+    if checked.shape != (count,):
+        raise ValueError(f"one value is needed for each of {count} queries; the shape is {checked.shape}")
+    if not ((checked >= 0) & (checked <= 1)).all():
+        raise ValueError("a score is missing or outside [0, 1]: leave its query out of both runs, or scale the scores")
+    return checked

@@ -1,0 +1,271 @@
+"""Measuring what differs between two snapshots of one target. Pure; what it means is told by `causes`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.diagnosis.changes import NAN, Changes, Echoes, Members, Missed, Moved, Scores
+from monitor.diagnosis.geometry import cosines, overlap
+from monitor.diagnosis.space_changes import recall_of_exact
+from monitor.model.measurements import Floats
+from monitor.model.runs import Ranking
+from monitor.model.snapshots import Embedded, Rankings, Snapshot
+
+SAME_SCORE = 1e-3
+"""Scores that differ by less, in units of the scale, are the same."""
+SAME_VECTOR = 1e-5
+"""Vectors whose cosine is within this of 1 are the same."""
+FEWEST_PAIRS = 30
+"""With fewer shared pairs nothing is said about words."""
+
+
+class Pairs(NamedTuple):
+    """Scores that the same query gave the same document in both snapshots."""
+
+    queries: NDArray[np.intp]
+    documents: NDArray[np.intp]
+    before: Floats
+    after: Floats
+    words: Floats
+    """How well the words match; NaN where the texts are not known."""
+
+
+def measure_changes(before: Snapshot, after: Snapshot) -> Changes:
+    """All that differs between two snapshots, as far as they show it.
+
+    Examples
+    --------
+    >>> first = Snapshot({"q": Ranking(("a", "b", "c"), (0.9, 0.8, 0.7))}, 3)
+    >>> second = Snapshot({"q": Ranking(("a", "c", "d"), (0.9, 0.7, 0.6))}, 3)
+    >>> measure_changes(first, second).members.lost.ids
+    ('b',)
+    """
+    old, new = _all_rankings(before), _all_rankings(after)
+    scale = _scale(old)
+    noise_shift, noise = _replay_noise((before, after), scale)
+    tolerance = scale * max(SAME_SCORE, 3 * noise_shift)
+    pairs = _pairs(old, new, before.word_matches)
+    jitter = 3 * 1.4826 * float(np.median(np.abs(pairs.after - pairs.before))) if len(pairs.before) else 0.0
+    shared = old.keys() & new.keys()
+    return Changes(
+        before,
+        after,
+        _scores(pairs, scale, tolerance),
+        _members(old, new, max(tolerance, min(jitter, 0.2 * scale))),
+        _moved(before, after),
+        _echoes(before, after, scale),
+        noise_shift,
+        noise,
+        recall_of_exact(before.exact, before.rankings, before.depth),
+        recall_of_exact(after.exact, after.rankings, after.depth),
+        all(old[each].doc_ids == new[each].doc_ids for each in shared),
+    )
+
+
+def _all_rankings(snapshot: Snapshot) -> Rankings:
+    """The rankings of queries and of echoes; scores that fall with relevance, such as distances, are turned."""
+    named = {**snapshot.rankings, **{f"echo:{doc_id}": each for doc_id, each in snapshot.echoes.items()}}
+    told = [each.scores for each in named.values() if each.scores]
+    rising = sum(scores[0] < scores[-1] for scores in told)
+    if 2 * rising <= len(told):
+        return named
+    return {key: Ranking(each.doc_ids, each.scores and tuple(-score for score in each.scores))
+            for key, each in named.items()}  # fmt: skip
+
+
+def _scale(rankings: Rankings) -> float:
+    spans = [each.scores[0] - each.scores[-1] for each in rankings.values() if each.scores and len(each.scores) > 1]
+    return max(float(np.median(spans)), 1e-12) if spans else 1.0
+
+
+def _replay_noise(snapshots: tuple[Snapshot, Snapshot], scale: float) -> tuple[float, Members]:
+    """How far scores shift in replays, and what replays lose and find, both snapshots taken together.
+
+    Which of two replays was first means nothing, so that each is compared in both directions.
+    """
+    first: dict[str, Ranking] = {}
+    again: dict[str, Ranking] = {}
+    for name, snapshot in zip(("before", "after"), snapshots, strict=True):
+        for query_id in sorted(snapshot.replayed.keys() & snapshot.rankings.keys()):
+            pair = snapshot.rankings[query_id], snapshot.replayed[query_id]
+            first[f"{name} {query_id}"], again[f"{name} {query_id}"] = pair
+            again[f"{name} {query_id} turned"], first[f"{name} {query_id} turned"] = pair
+    pairs = _pairs(first, again, {})
+    differences = pairs.after - pairs.before
+    shift = float(np.sqrt((differences**2).mean())) / scale if len(differences) else 0.0
+    return shift, _members(first, again, scale * max(SAME_SCORE, 3 * shift))
+
+
+def _pairs(old: Rankings, new: Rankings, words: Mapping[str, Mapping[str, float]]) -> Pairs:
+    numbers: dict[str, int] = {}
+    rows: list[tuple[int, int, float, float, float]] = []
+    for place, query_id in enumerate(sorted(old.keys() & new.keys())):
+        now = dict(new[query_id].hits[::-1])
+        for doc_id, score in old[query_id].hits:
+            later = now.get(doc_id)
+            if score is not None and later is not None:
+                matched = words.get(query_id, {}).get(doc_id, NAN)
+                rows.append((place, numbers.setdefault(doc_id, len(numbers)), score, later, matched))
+    table = np.array(rows, np.float64).reshape(-1, 5).T
+    return Pairs(table[0].astype(np.intp), table[1].astype(np.intp), table[2], table[3], table[4])
+
+
+def _scores(pairs: Pairs, scale: float, tolerance: float) -> Scores:
+    n_pairs = len(pairs.before)
+    if not n_pairs:
+        return Scores(0, scale)
+    differences = pairs.after - pairs.before
+    is_same = np.abs(differences) <= tolerance
+    x, y = (_centred(each, pairs.queries) for each in (pairs.before, pairs.after))
+    return Scores(
+        n_pairs,
+        scale,
+        float(is_same.mean()),
+        float(np.sqrt((differences**2).mean())) / scale,
+        float(np.sqrt((differences[~is_same] ** 2).mean())) / scale if not is_same.all() else 0.0,
+        float(y.std() / x.std()) if x.std() > 0 else NAN,
+        float((x * y).mean() / (x.std() * y.std())) if x.std() > 0 and y.std() > 0 else NAN,
+        _explained_by_words(pairs),
+        _mixed(is_same, pairs.documents),
+        _mixed(is_same, pairs.queries),
+        len(set(pairs.queries[~is_same].tolist())) / len(set(pairs.queries.tolist())),
+    )
+
+
+def _centred(values: Floats, queries: NDArray[np.intp]) -> Floats:
+    """The values less the mean of their query."""
+    counts = np.maximum(np.bincount(queries), 1)
+    return np.asarray(values - (np.bincount(queries, values) / counts)[queries], np.float64)
+
+
+def _mixed(is_same: NDArray[np.bool_], owner: NDArray[np.intp]) -> float:
+    """Of the owners of several pairs, the share with some that are the same and some that are not."""
+    total, same = np.bincount(owner), np.bincount(owner, is_same)
+    several = total > 1
+    moved = several & (same < total)
+    return float((same[moved] > 0).mean()) if moved.any() else NAN
+
+
+def _explained_by_words(pairs: Pairs) -> float:
+    """Partial R² of word matches on the change of score, within queries, the former score given."""
+    known = np.isfinite(pairs.words)
+    if known.sum() < FEWEST_PAIRS:
+        return NAN
+    queries = pairs.queries[known]
+    old, new, words = (_centred(each[known], queries) for each in (pairs.before, pairs.after, pairs.words))
+    left = _residual(new - old, old[:, None])
+    unexplained = float(left @ left)
+    full = _residual(new - old, np.stack([old, words], axis=1))
+    return 1 - float(full @ full) / unexplained if unexplained > 0 else NAN
+
+
+def _residual(values: Floats, columns: Floats) -> Floats:
+    found, *_ = np.linalg.lstsq(columns, values)
+    return np.asarray(values - columns @ found, np.float64)
+
+
+def _members(old: Rankings, new: Rankings, tolerance: float) -> Members:
+    ranked = [(old[each], new[each]) for each in sorted(old.keys() & new.keys())]
+    turned = [(second, first) for first, second in ranked]
+    overlaps = [overlap(first.doc_ids, second.doc_ids, len(first.doc_ids)) for first, second in ranked]
+    seen_before, seen_now = (_documents(each) for each in (ranked, turned))
+    n_queries = max(len(ranked), 1)
+    return Members(
+        float(np.mean(overlaps)) if overlaps else NAN,
+        _missed(ranked, seen_now, tolerance),
+        _missed(turned, seen_before, tolerance),
+        len(seen_now & seen_before) / len(seen_now) if seen_now else NAN,
+        sum(len(second.doc_ids) < len(first.doc_ids) for first, second in ranked) / n_queries,
+        sum(len(second.doc_ids) > len(first.doc_ids) for first, second in ranked) / n_queries,
+    )
+
+
+def _documents(pairs: Sequence[tuple[Ranking, Ranking]]) -> set[str]:
+    return {doc_id for ranking, _ in pairs for doc_id in ranking.doc_ids}
+
+
+def _missed(pairs: Sequence[tuple[Ranking, Ranking]], seen: set[str], tolerance: float) -> Missed:
+    """Which documents of the first of two rankings should be in the second one, too, and are not."""
+    expected, by_query, by_document = 0, list[int](), Counter[str]()
+    for ranking, other in pairs:
+        present = set(other.doc_ids)
+        wanted = _better_than_last(ranking, other, tolerance)
+        missing = [doc_id for doc_id in wanted if doc_id not in present]
+        expected += len(wanted)
+        by_query.append(len(missing))
+        by_document.update(missing)
+    return Missed(
+        expected,
+        by_document.total(),
+        sum(count for doc_id, count in by_document.items() if doc_id in seen),
+        tuple(sorted(by_document.keys() - seen)),
+        max(_burst(by_query), _burst(by_document.values())),
+    )
+
+
+def _burst(counts: Iterable[int]) -> float:
+    """The size of the group that the average missing document is in: sum of squares over sum."""
+    listed = list(counts)
+    return sum(count * count for count in listed) / max(sum(listed), 1)
+
+
+def _better_than_last(ranking: Ranking, other: Ranking, tolerance: float) -> list[str]:
+    """Documents of a ranking that beat the last place of the other one: by score, else by a shared document."""
+    if not other.doc_ids:
+        return []
+    if ranking.scores and other.scores:
+        bar = min(other.scores) + tolerance
+        return [doc_id for doc_id, score in zip(ranking.doc_ids, ranking.scores, strict=True) if score > bar]
+    present = set(other.doc_ids)
+    last = max((place for place, doc_id in enumerate(ranking.doc_ids) if doc_id in present), default=-1)
+    return list(ranking.doc_ids[: last + 1])
+
+
+def _moved(before: Snapshot, after: Snapshot) -> Moved:
+    stored = _cosines(before.stored, after.stored)
+    held = set(after.stored.ids) if after.stored else set()
+    return Moved(
+        _median(_cosines(before.queries, after.queries)),
+        _median(stored),
+        float((stored < 1 - SAME_VECTOR).mean()) if len(stored) else NAN,
+        _median(_cosines(before.stored, before.encoded)),
+        _median(_cosines(after.stored, after.encoded)),
+        tuple(each for each in before.stored.ids if each not in held) if before.stored and after.stored else (),
+    )
+
+
+def _cosines(first: Embedded | None, second: Embedded | None) -> Floats:
+    """Cosines of the vectors that both hold; zeros where their dimensions differ."""
+    held = set(second.ids) if second else set()
+    shared = [each for each in first.ids if each in held] if first else []
+    if first is None or second is None or not shared:
+        return np.empty(0)
+    if first.vectors.shape[1] != second.vectors.shape[1]:
+        return np.zeros(len(shared))
+    return cosines(first.of(shared), second.of(shared))
+
+
+def _median(values: Floats) -> float:
+    return float(np.median(values)) if len(values) else NAN
+
+
+def _echoes(before: Snapshot, after: Snapshot, scale: float) -> Echoes:
+    old = {doc_id: dict(ranking.hits) for doc_id, ranking in before.echoes.items() if doc_id in after.echoes}
+    found = {doc_id: hits[doc_id] for doc_id, hits in old.items() if doc_id in hits}
+    if not found:
+        return Echoes()
+    again = {doc_id: dict(after.echoes[doc_id].hits) for doc_id in found}
+    kept = [doc_id for doc_id in found if doc_id in again[doc_id]]
+    lost = 1 - len(kept) / len(found)
+    own = [(found[each], again[each][each]) for each in kept]
+    scores = np.array([pair for pair in own if None not in pair], np.float64).reshape(-1, 2)
+    told = np.array([each for each in found.values() if each is not None], np.float64)
+    if not len(told):
+        return Echoes(lost=lost)
+    drop = float((scores[:, 0] - scores[:, 1]).mean()) / scale if len(scores) else NAN
+    return Echoes(float(told.std()) / scale, abs(drop), lost)

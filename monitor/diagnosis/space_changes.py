@@ -1,0 +1,222 @@
+"""What a swap did to the geometry behind the rankings: the numbers, and one paragraph that a person understands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import NamedTuple
+
+from monitor.diagnosis.geometry import (
+    anisotropy,
+    by_phenomenon,
+    cosines,
+    effective_rank,
+    hubness,
+    kernel_alignment,
+    margins,
+    mean_over,
+    overlap,
+    procrustes_distance,
+    rank_biased_overlap,
+)
+from monitor.model.snapshots import Embedded, Rankings, Snapshot
+from monitor.model.suites import Pair
+
+ALIGNED = 0.95
+"""From this alignment on, two spaces are called the same but for rotation and scale."""
+MOVED = 0.98
+"""Below this mean cosine with its former self, a vector is said to have moved."""
+TOLD = 0.10
+"""Relative changes smaller than this are not worth a person's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """One embedding space, as its canaries show it; NaN or empty where it could not be measured."""
+
+    effective_rank: float = float("nan")
+    anisotropy: float = float("nan")
+    hubness: float = float("nan")
+    margins: Mapping[str, float] = field(default_factory=dict)
+    """Phenomenon to mean cosine with the satisfying less that with the violating document."""
+    near_misses: Mapping[str, float] = field(default_factory=dict)
+    """Phenomenon to mean cosine between the satisfying and the violating document."""
+    recall_of_exact: float = float("nan")
+    """Share of what exact search finds that the index returned, at the depth of the snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Two spaces, and how they relate; NaN where that could not be measured."""
+
+    before: Space
+    after: Space
+    overlap: float
+    """Mean share of the top k that both have."""
+    rank_biased_overlap: float
+    kernel_alignment: float = float("nan")
+    procrustes_distance: float = float("nan")
+    same_place: float = float("nan")
+    """Mean cosine of a text's vector with its former self, where both spaces have the same dimension."""
+
+
+class Labelled(NamedTuple):
+    """A compositional pair and the phenomenon that it is about."""
+
+    pair: Pair
+    phenomenon: str
+
+
+def compare_spaces(before: Snapshot, after: Snapshot, pairs: Sequence[Labelled] = ()) -> Geometry:
+    """What two snapshots show of the geometry before and after, from whatever they hold.
+
+    Spaces are compared by the stored documents where those can be had, else by the canary queries. ``pairs`` whose
+    texts have no vectors in a snapshot are left out of its margins.
+    """
+    shared = sorted(before.rankings.keys() & after.rankings.keys())
+    ranked = [(before.rankings[each].doc_ids, after.rankings[each].doc_ids) for each in shared]
+    depth = min(before.depth, after.depth)
+    overlaps = [overlap(old, new, depth) for old, new in ranked]
+    weighted = [rank_biased_overlap(_distinct(old), _distinct(new)) for old, new in ranked]
+    seen = {doc_id for old, new in ranked for doc_id in (*old, *new)}
+    return Geometry(
+        _space(before, pairs, shared, len(seen)),
+        _space(after, pairs, shared, len(seen)),
+        fmean(overlaps) if overlaps else float("nan"),
+        fmean(weighted) if weighted else float("nan"),
+        *_relation(before.stored or before.queries, after.stored or after.queries),
+    )
+
+
+def recall_of_exact(exact: Rankings, served: Rankings, k: int) -> float:
+    """Mean share of what exact search ranks first that the index returned, in [0, 1]; NaN without a shared query.
+
+    Examples
+    --------
+    >>> from monitor.model import Ranking
+    >>> recall_of_exact({"q": Ranking(("a", "b"))}, {"q": Ranking(("b", "c"))}, k=2)
+    0.5
+    """
+    shares = [
+        len(set(exact[each].doc_ids[:k]) & set(served[each].doc_ids[:k])) / min(k, len(exact[each].doc_ids))
+        for each in exact.keys() & served.keys()
+        if exact[each].doc_ids
+    ]
+    return fmean(sorted(shares)) if shares else float("nan")
+
+
+def describe(geometry: Geometry) -> str:
+    """One paragraph about what the swap did to the space, in the words of a person who runs a search.
+
+    Examples
+    --------
+    >>> describe(Geometry(Space(), Space(), overlap=1.0, rank_biased_overlap=1.0))
+    'The same documents come back in the same order.'
+    """
+    return " ".join(_sentences(geometry))
+
+
+def _space(snapshot: Snapshot, pairs: Sequence[Labelled], query_ids: Sequence[str], n_documents: int) -> Space:
+    vectors = snapshot.stored or snapshot.queries
+    rows = vectors.of(vectors.ids) if vectors else None
+    rankings = [_distinct(snapshot.rankings[each].doc_ids) for each in query_ids]
+    return Space(
+        effective_rank(rows) if rows is not None else float("nan"),
+        anisotropy(rows) if rows is not None else float("nan"),
+        hubness(rankings, n_documents, snapshot.depth),
+        *_structure(snapshot, pairs),
+        recall_of_exact(snapshot.exact, snapshot.rankings, snapshot.depth),
+    )
+
+
+def _structure(snapshot: Snapshot, pairs: Sequence[Labelled]) -> tuple[dict[str, float], dict[str, float]]:
+    queries, documents = snapshot.queries, snapshot.stored
+    if queries is None or documents is None:
+        return {}, {}
+    asked, held = set(queries.ids), set(documents.ids)
+    usable = [
+        each for each in pairs
+        if each.pair.query_id in asked and {each.pair.satisfying_id, each.pair.violating_id} <= held
+    ]  # fmt: skip
+    if not usable or queries.vectors.shape[1] != documents.vectors.shape[1]:
+        return {}, {}
+    phenomena = [each.phenomenon for each in usable]
+    satisfying = documents.of([each.pair.satisfying_id for each in usable])
+    violating = documents.of([each.pair.violating_id for each in usable])
+    near = by_phenomenon(cosines(satisfying, violating), phenomena)
+    return margins(queries.of([each.pair.query_id for each in usable]), satisfying, violating, phenomena), near
+
+
+def _relation(before: Embedded | None, after: Embedded | None) -> tuple[float, float, float]:
+    """Kernel alignment, Procrustes distance and mean cosine of each text with its former self."""
+    held = set(after.ids) if after else set()
+    shared = [each for each in before.ids if each in held] if before else []
+    if before is None or after is None or not shared:
+        return float("nan"), float("nan"), float("nan")
+    x, y = before.of(shared), after.of(shared)
+    same = float(cosines(x, y).mean()) if x.shape[1] == y.shape[1] else float("nan")
+    return kernel_alignment(x, y), procrustes_distance(x, y), same
+
+
+def _distinct(doc_ids: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(doc_ids))
+
+
+def _sentences(geometry: Geometry) -> Iterator[str]:
+    yield from _movement(geometry)
+    if geometry.overlap == 1.0 and geometry.rank_biased_overlap == 1.0:
+        yield "The same documents come back in the same order."
+    elif geometry.overlap == geometry.overlap:
+        yield f"Of the documents that come back, {geometry.overlap:.0%} are the same as before."
+    yield from _spread(geometry.before, geometry.after)
+    yield from _trade(geometry.before, geometry.after)
+    old, new = geometry.before.recall_of_exact, geometry.after.recall_of_exact
+    if abs(new - old) >= 0.01:
+        yield f"The index finds {new:.1%} of what exact search finds, before {old:.1%}."
+
+
+def _movement(geometry: Geometry) -> Iterator[str]:
+    aligned, same = geometry.kernel_alignment, geometry.same_place
+    if same >= MOVED:
+        yield "The vectors are where they were."
+    elif aligned >= ALIGNED:
+        yield f"The new space is rotated, not stretched: distances are as they were (alignment {aligned:.2f})."
+    elif aligned == aligned:
+        yield (
+            f"The new space is another one, not a rotation of the old: alignment {aligned:.2f} of 1, and no rotation "
+            f"explains {geometry.procrustes_distance:.0%} of it."
+        )
+
+
+def _spread(before: Space, after: Space) -> Iterator[str]:
+    if _differs(before.effective_rank, after.effective_rank):
+        fewer = "fewer" if after.effective_rank < before.effective_rank else "more"
+        yield f"It uses {fewer} dimensions: {after.effective_rank:.0f}, before {before.effective_rank:.0f}."
+    if abs(after.anisotropy - before.anisotropy) >= 0.05:
+        closer = "closer together" if after.anisotropy > before.anisotropy else "further apart"
+        yield (f"Unrelated texts lie {closer}: mean cosine {after.anisotropy:.2f}, before {before.anisotropy:.2f}.")
+    if abs(after.hubness - before.hubness) >= 0.5:
+        more = "more" if after.hubness > before.hubness else "less"
+        yield (
+            f"A few documents come back {more} often for everything: hubness {after.hubness:.1f}, "
+            f"before {before.hubness:.1f}."
+        )
+
+
+def _trade(before: Space, after: Space) -> Iterator[str]:
+    old, new = mean_over(before.near_misses), mean_over(after.near_misses)
+    if abs(new - old) >= 0.01:
+        apart = "further apart" if new < old else "closer together"
+        yield f"Near-copies that mean something else lie {apart}: cosine {new:.2f}, before {old:.2f}."
+    moved = {name: after.margins[name] - before.margins[name] for name in before.margins.keys() & after.margins.keys()}
+    won = sorted(name for name, by in moved.items() if by >= 0.01)
+    lost = sorted(name for name, by in moved.items() if by <= -0.01)
+    if won:
+        yield f"The right one of them is told more clearly in {', '.join(won)}."
+    if lost:
+        yield f"The right one of them is told less clearly in {', '.join(lost)}."
+
+
+def _differs(before: float, after: float) -> bool:
+    return abs(after - before) >= TOLD * abs(before)

@@ -1,0 +1,137 @@
+"""Whether an answer says yes where it should, and no where it should: it catches a negation that was lost or added.
+
+English only: an answer in another language is taken for an affirmative one unless it begins with yes or no in English.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from monitor.evaluation.answers.tokens import kept, lowered, words
+
+LONGEST_READ = 4_000
+"""Characters; what an answer says after them is not read."""
+ENOUGH_IN_COMMON = 0.5
+"""Two clauses speak of the same thing if they share this part of the content words of the shorter one."""
+SHORTEST_STATEMENT = 3
+"""Words."""
+
+_LEADS = {"yes": True, "yeah": True, "yep": True, "nope": False}
+_LEADS_ALONE = _LEADS | {"true": True, "correct": True, "indeed": True, "no": False, "false": False, "incorrect": False}
+"""“No” says no where a comma or a pronoun follows; “no staff” does not."""
+_PRONOUNS = frozenset(words("i you he she it we they this that these those there the"))
+_AUXILIARY = frozenset(
+    words("is are was were am be can could may might must shall should will would wo do does did has have had cannot")
+)
+_NEGATORS = frozenset(
+    words(
+        "not cannot never no none nobody nothing nowhere neither nor without forbidden prohibited disallowed banned "
+        "impossible unable illegal unlawful invalid false incorrect wrong excluded lacks lack fails failed refused "
+        "denied"
+    )
+)
+_EMPTY = _AUXILIARY | frozenset(
+    words("a an the of to in on at by for from with and or that this these those it its they their there as if any")
+)
+_CLAUSE = re.compile(r"[.;:!?\n]+\s|,\s|\b(?:but|however|although|though|unless|except|whereas|while|because)\b")
+_NO_NEGATION = re.compile(
+    r"\bnot only\b|\b(?:no|not) (?:more|less|later|earlier|fewer|greater|longer|higher|lower|sooner) than\b"
+)
+
+
+class Clause(NamedTuple):
+    """A part of a statement: what it speaks of, and whether it denies it."""
+
+    content: frozenset[str]
+    is_negated: bool
+
+
+class Stance(NamedTuple):
+    """What a text says, clause by clause, after it said yes or no, or neither."""
+
+    lead: bool | None
+    """True for yes, False for no."""
+    clauses: tuple[Clause, ...]
+    is_statement: bool
+    """Whether it asserts something: it has an auxiliary or modal verb."""
+
+    @property
+    def is_affirmative(self) -> bool:
+        """Whether it says yes, or else states something without denying it."""
+        if self.lead is not None:
+            return self.lead
+        return not (self.clauses and self.clauses[0].is_negated)
+
+
+def polarity(text: str, references: Sequence[str]) -> float:
+    """1 where the answer affirms or denies as a reference does, else 0.
+
+    It applies to references that begin with yes or no, or that state something with an auxiliary or modal verb; NaN if
+    none does. Two texts that both begin with yes or no are compared by that; else by the two clauses that have most
+    in common, where these speak of the same thing; else by whether they are affirmative. A word such as “forbidden”
+    is a negation, and two negations in a clause are none.
+
+    Examples
+    --------
+    >>> polarity("Staff may not carry leave over.", ["Staff may carry over five days of leave."])
+    0.0
+    >>> polarity("That is prohibited.", ["No, it is not allowed."])
+    1.0
+    """
+    wanted = [each for each in map(stance, references) if each.lead is not None or each.is_statement]
+    if not wanted:
+        return math.nan
+    said = stance(text)
+    if said.lead is None and not said.clauses:
+        return 0.0
+    return float(any(_agree(said, each) for each in wanted))
+
+
+@kept
+def stance(text: str) -> Stance:
+    """What a text says yes or no to.
+
+    Examples
+    --------
+    >>> stance("No, it isn't allowed.").lead, stance("It isn't allowed.").is_affirmative
+    (False, False)
+    """
+    plain = lowered(text[:LONGEST_READ]).replace("can't", "cannot").replace("n't", " not")
+    parts = [found for part in _CLAUSE.split(_NO_NEGATION.sub(" ", plain)) if (found := words(part))]
+    if not parts:
+        return Stance(None, (), False)
+    lead = _lead(*parts[0][:2])
+    if lead is not None:
+        parts = [part for part in (parts[0][1:], *parts[1:]) if part]
+    every = [word for part in parts for word in part]
+    is_statement = len(every) >= SHORTEST_STATEMENT and not _AUXILIARY.isdisjoint(every)
+    return Stance(lead, tuple(map(_clause, parts)), is_statement)
+
+
+def _lead(first: str, second: str = "") -> bool | None:
+    is_alone = not second or (first == "no" and second in _PRONOUNS)
+    return (_LEADS_ALONE if is_alone else _LEADS).get(first)
+
+
+def _clause(part: Sequence[str]) -> Clause:
+    negators = sum(word in _NEGATORS for word in part)
+    return Clause(frozenset(part) - _EMPTY - _NEGATORS, negators % 2 == 1)
+
+
+def _agree(said: Stance, wanted: Stance) -> bool:
+    if said.lead is not None and wanted.lead is not None:
+        return said.lead == wanted.lead
+    pairs = [(_in_common(ours, theirs), ours, theirs) for ours in said.clauses for theirs in wanted.clauses]
+    if pairs:
+        share, ours, theirs = max(pairs, key=lambda pair: pair[0])
+        if share >= ENOUGH_IN_COMMON:
+            return ours.is_negated == theirs.is_negated
+    return said.is_affirmative == wanted.is_affirmative
+
+
+def _in_common(ours: Clause, theirs: Clause) -> float:
+    shorter = min(len(ours.content), len(theirs.content))
+    return len(ours.content & theirs.content) / shorter if shorter else 0.0

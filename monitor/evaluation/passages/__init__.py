@@ -1,0 +1,1 @@
+"""Pure: judgements by passage, which survive re-chunking."""

@@ -1,0 +1,1 @@
+"""Pure: the life of an incident, its payload and its routing."""

@@ -1,0 +1,194 @@
+"""What an alert says: the incident, the evidence for it, where to look and what to do next."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from monitor.decision.judgement import has_fallen
+from monitor.incidents.routing import Labels, Links, OnCall
+from monitor.model.alerts import Alert, AlertState
+from monitor.model.incidents import Change, Incident, IncidentKind
+from monitor.model.policies import Policy, QueryText
+from monitor.model.verdicts import Evidence, Verdict
+
+DASHBOARD = "recallwatch-target"
+"""UID of the dashboard that an alert leads to."""
+
+_RUNBOOKS = {
+    IncidentKind.REGRESSION: "recallwatchregression",
+    IncidentKind.NO_DATA: "recallwatchnodata",
+    IncidentKind.DEAD_LETTER: "recallwatchdeadletters",
+}
+
+_NO_EVIDENCE: dict[str, Any] = {
+    "verdict_id": None, "run_ids": [], "baseline_run_ids": [], "advice": "", "method": None, "alpha": None,
+    "fallen": [], "risen": [], "lost_queries": [], "insights": {}, "deployment": {}, "next_command": None,
+}  # fmt: skip
+_TOLD = (
+    "suite", "axis", "stratum", "measure", "baseline_mean", "candidate_mean", "difference", "lower", "upper",
+    "p_worse_adjusted", "p_better_adjusted", "n_queries", "n_clusters", "mde",
+)  # fmt: skip
+
+
+_WORDS = {"expected_answers", "answer_before", "answer_now"}
+"""What else in a lost query is words of the user's documents."""
+
+
+def alert_of(
+    incident: Incident, state: AlertState, on_call: OnCall, *, at: datetime, facts: Mapping[str, Any]
+) -> Alert:
+    """The alert about an incident in this revision: the same incident and state give the same id."""
+    labels = labels_of(incident, on_call)
+    silenced_until, silence = on_call.silence_for(labels, at)
+    links = {**_links(incident, on_call.links), **_links_of_evidence(facts, on_call.links)}
+    stated = {"summary": incident.summary, **_incident(incident, state, labels.owner), "silence": silence}
+    payload = {
+        "type": f"incident.{state}",
+        "timestamp": at.isoformat(),
+        "data": {**_NO_EVIDENCE, **stated, **facts, "links": links},
+    }
+    origin = f"{incident.incident_id}/{state}/{incident.revision}"
+    return Alert(
+        f"alert_{hashlib.sha256(origin.encode()).hexdigest()[:24]}",
+        incident.incident_id,
+        incident.dedup_key,
+        state,
+        payload,
+        at,
+        notifiers=on_call.notifiers_for(labels) if state is AlertState.FIRING else (),
+        silenced_until=silenced_until,
+        silence=silence,
+    )
+
+
+def labels_of(incident: Incident, on_call: OnCall) -> Labels:
+    """What routes and silences know of an incident."""
+    owner = on_call.owners.get(incident.target, "")
+    return Labels(incident.target, incident.severity, owner, incident.axes, incident.suites)
+
+
+def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str, Any]:
+    """What a verdict adds to an alert: what moved, how sure, since when, which queries show it."""
+    policy = verdict.policy
+    fallen = sorted((each for each in verdict.evidence if has_fallen(each, policy)), key=lambda each: each.difference)
+    risen = sorted((each for each in verdict.evidence if has_risen(each, policy)), key=lambda each: -each.difference)
+    return {
+        "verdict_id": verdict.verdict_id,
+        "verdict": str(verdict.name),
+        "summary": verdict.summary,
+        "advice": verdict.advice,
+        "run_ids": list(verdict.run_ids),
+        "baseline_run_ids": list(verdict.baseline_run_ids),
+        "method": verdict.method,
+        "alpha": policy.alpha_page,
+        "fallen": [_moved(each) for each in fallen],
+        "risen": [_moved(each) for each in risen],
+        "lost_queries": [_guarded(each, policy.query_text) for each in verdict.lost_queries],
+        "insights": dict(verdict.insights),
+        "deployment": _deployment(change),
+        "next_command": _next_command(fallen, change) if state is AlertState.FIRING else None,
+    }
+
+
+def has_risen(evidence: Evidence, policy: Policy) -> bool:
+    """Whether a gating measure rose, significantly after correction and by more than the floor."""
+    return (
+        evidence.gating
+        and evidence.p_better_adjusted <= policy.alpha_warn
+        and evidence.difference >= policy.floor_absolute
+    )
+
+
+def _incident(incident: Incident, state: AlertState, owner: str) -> dict[str, Any]:
+    return {
+        "incident_id": incident.incident_id,
+        "dedup_key": incident.dedup_key,
+        "kind": str(incident.kind),
+        "state": str(state),
+        "severity": str(incident.severity),
+        "target": incident.target,
+        "owner": owner or None,
+        "policy": incident.policy,
+        "verdict": incident.verdict_name,
+        "suites": list(incident.suites),
+        "axes": list(incident.axes),
+        "opened_at": incident.opened_at.isoformat(),
+        "reopened": incident.reopened,
+        "acknowledged_at": _iso(incident.acknowledged_at),
+        "acknowledged_by": incident.acknowledged_by or None,
+        "resolved_at": _iso(incident.resolved_at),
+        "resolution": str(incident.resolution) or None,
+        "reason": incident.reason or None,
+        "duration_s": duration_s(incident),
+    }
+
+
+def duration_s(incident: Incident) -> float | None:
+    """Seconds from the first verdict that paged, or from the reopening, to the end; None while it lasts."""
+    if incident.resolved_at is None:
+        return None
+    began_at = incident.fired_at if incident.reopened and incident.fired_at else incident.opened_at
+    return (incident.resolved_at - began_at).total_seconds()
+
+
+def _moved(evidence: Evidence) -> dict[str, Any]:
+    stated = asdict(evidence)
+    return {key: _finite(stated[key]) for key in _TOLD}
+
+
+def _deployment(change: Change) -> dict[str, Any]:
+    return {
+        "baseline": change.baseline or None,
+        "candidate": change.candidate or None,
+        "since": _iso(change.since),
+        "declared": change.declared,
+        "cause": change.cause or None,
+    }
+
+
+def _guarded(lost: Mapping[str, Any], query_text: QueryText) -> dict[str, Any]:
+    """A lost query as far as the policy lets it leave the house."""
+    if query_text == "show":
+        return dict(lost)
+    text = str(lost.get("query", ""))
+    told = f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}" if query_text == "hash" else None
+    return {**lost, "query": told} | dict.fromkeys(lost.keys() & _WORDS)
+
+
+def _next_command(fallen: Sequence[Evidence], change: Change) -> str | None:
+    """How to see all of it: the comparison of the suite that fell most."""
+    runs = next((change.runs[each.suite] for each in fallen if each.suite in change.runs), None)
+    return f"recallwatch compare {shlex.join(runs)}" if runs else None
+
+
+def _links(incident: Incident, links: Links) -> dict[str, str]:
+    found = {"runbook": f"{links.runbook_url}#{_RUNBOOKS[incident.kind]}"}
+    if links.dashboards_url:
+        query = urlencode({"var-target": incident.target})
+        found["dashboard"] = f"{links.dashboards_url.rstrip('/')}/d/{DASHBOARD}?{query}"
+    return found
+
+
+def _links_of_evidence(facts: Mapping[str, Any], links: Links) -> dict[str, str]:
+    if not links.public_url or not facts.get("run_ids"):
+        return {}
+    public = links.public_url.rstrip("/")
+    return {
+        "run": f"{public}/runs/{quote(facts['run_ids'][0])}",
+        "comparison": f"{public}/comparisons/{quote(facts['verdict_id'])}",
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,82 @@
+"""Policies: the rules that lead from evidence to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from monitor.model.suites import Axis
+
+QueryText = Literal["show", "hash", "withhold"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How much may be lost, for what it matches: an axis, a suite, a stratum, a measure, or any mix of them."""
+
+    margin: float | None = None
+    floor_absolute: float | None = None
+    floor_relative: float | None = None
+    axis: Axis | None = None
+    suite: str | None = None
+    stratum: str | None = None
+    measure: str | None = None
+
+    def matches(self, axis: Axis, suite: str, stratum: str, measure: str) -> bool:
+        """Whether everything that is stated is so."""
+        stated = ((self.axis, axis), (self.suite, suite), (self.stratum, stratum), (self.measure, measure))
+        return all(wanted is None or wanted == found for wanted, found in stated)
+
+
+class Tolerated(NamedTuple):
+    """What a policy tolerates of one measure of one stratum. Ratios are in [0, 1]."""
+
+    margin: float
+    floor_absolute: float
+    floor_relative: float
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rule that leads from evidence to a verdict. Ratios are in [0, 1]."""
+
+    alpha_page: float = 0.01
+    alpha_year: float = 0.05
+    alpha_warn: float = 0.05
+    floor_absolute: float = 0.01
+    floor_relative: float = 0.02
+    margin: float = 0.05
+    coverage_floor: float = 0.98
+    label_floor: float = 0.98
+    """Share of the baseline's label validity below which the ruler has moved."""
+    min_clusters: int = 12
+    resamples: int = 9_999
+    replays: int = 24
+    replayed_queries: int = 500
+    gating: Mapping[Axis, tuple[str, ...]] = field(
+        default_factory=lambda: {
+            Axis.BROAD: ("ndcg@10", "mrr@10", "recall@5", "recall@10", "answer_f1"),
+            Axis.COMPOSITIONAL: ("pair_accuracy", "mrr@10", "answer_f1"),
+        }
+    )
+    tolerances: tuple[Tolerance, ...] = ()
+    """Exceptions from margin and floors; of those that match, the last one that states a value counts."""
+
+    def tolerance_of(self, axis: Axis, suite: str, stratum: str, measure: str) -> Tolerated:
+        """Margin and floors that hold for one measure of one stratum."""
+        values = Tolerated(self.margin, self.floor_absolute, self.floor_relative)
+        for each in self.tolerances:
+            if each.matches(axis, suite, stratum, measure):
+                stated = {name: getattr(each, name) for name in Tolerated._fields}
+                values = values._replace(**{name: value for name, value in stated.items() if value is not None})
+        return values
+
+    confirm: int = 1
+    recover: int = 2
+    reopen_within: float = 86_400.0
+    critical_absolute: float = 0.05
+    critical_relative: float = 0.10
+    query_text: QueryText = "show"
+    context_window: int = 5
+    """Contexts that an answerer reads, where it does not say."""

@@ -1,0 +1,87 @@
+"""Suites: queries, judgements and pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from monitor.model.passages import Passage
+
+
+class Axis(StrEnum):
+    """The two sides of the trade-off."""
+
+    COMPOSITIONAL = "compositional"
+    BROAD = "broad"
+
+
+class Qrel(NamedTuple):
+    """How relevant a document is to a query: 0 not, 1 or more relevant."""
+
+    query_id: str
+    doc_id: str
+    grade: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question with everything needed to judge what comes back."""
+
+    query_id: str
+    text: str
+    stratum: str
+    cluster: str
+    grades: Mapping[str, int] = field(default_factory=dict)
+    """Document id to grade."""
+    answers: tuple[str, ...] = ()
+    """Reference answers, each of them right."""
+    passages: tuple[Passage, ...] = ()
+    follows: str = ""
+    """The query of the hop before, in a chain: its answer takes the place of ``{answer}`` in the text."""
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether at least one document or passage is known to be relevant."""
+        return any(grade > 0 for grade in self.grades.values()) or any(each.grade > 0 for each in self.passages)
+
+    @property
+    def qrels(self) -> tuple[Qrel, ...]:
+        """The judgements as TREC writes them."""
+        return tuple(Qrel(self.query_id, doc_id, grade) for doc_id, grade in self.grades.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A query with a document that satisfies it and a near-copy that violates it."""
+
+    query_id: str
+    satisfying_id: str
+    violating_id: str
+    mirror_id: str | None = None
+    """The query that the violating document satisfies, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Versioned queries and judgements on one axis."""
+
+    name: str
+    version: str
+    axis: Axis
+    queries: tuple[Query, ...]
+    pairs: tuple[Pair, ...] = ()
+    controls: frozenset[str] = frozenset()
+    """Strata that must not move when a model gets better at structure (paraphrase, entity)."""
+    digest: str = ""
+    """SHA-256 over queries, judgements and pairs: the ruler's identity."""
+    corpus: str = field(default="", compare=False)
+    """SHA-256 over the suite's own documents, where it brings them; kept with each run."""
+    depth: int = field(default=0, compare=False)
+    """Hits to ask for at least, where the hits are chunks and ten of them are little text; kept with each run."""
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """Names of the strata in the order in which they first appear."""
+        return tuple(dict.fromkeys(query.stratum for query in self.queries))

@@ -1,0 +1,99 @@
+"""Verdicts and the evidence behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from monitor.model.policies import Policy
+from monitor.model.suites import Axis
+
+
+class VerdictName(StrEnum):
+    """What was decided."""
+
+    PASSED = "passed"
+    REGRESSED = "regressed"
+    TRADE_OFF = "trade_off"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+
+    @property
+    def pages(self) -> bool:
+        """Whether on-call is told."""
+        return self in (VerdictName.REGRESSED, VerdictName.TRADE_OFF)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One measure of one stratum, compared between baseline and candidate, paired by query."""
+
+    suite: str
+    axis: Axis
+    stratum: str
+    measure: str
+    gating: bool
+    n_queries: int
+    n_clusters: int
+    baseline_mean: float
+    candidate_mean: float
+    difference: float
+    lower: float
+    upper: float
+    p_worse: float
+    """Null hypothesis: differences are symmetric about zero or larger. NaN below the least number of clusters."""
+    p_worse_adjusted: float
+    p_better: float
+    """Null hypothesis: differences are symmetric about zero or smaller."""
+    p_better_adjusted: float
+    p_not_safe: float
+    """Null hypothesis: the candidate lost the margin or more."""
+    mde: float
+    """Smallest true drop found with 80 % power, in points of the measure."""
+
+    @property
+    def relative_difference(self) -> float:
+        """Difference over baseline mean; NaN when the baseline mean is below 0.05."""
+        return self.difference / self.baseline_mean if self.baseline_mean >= 0.05 else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One comparison that may page. Each look at a new change spends a part of the year's error budget."""
+
+    number: int
+    why: str
+    alpha: float
+    """The error level of this look."""
+    taken: tuple[datetime, ...] = ()
+    """All looks of the last year, this one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided about one cycle, with everything needed to decide it again."""
+
+    verdict_id: str
+    cycle_id: str
+    target: str
+    name: VerdictName
+    summary: str
+    advice: str
+    evidence: tuple[Evidence, ...]
+    run_ids: tuple[str, ...]
+    baseline_run_ids: tuple[str, ...]
+    policy: Policy
+    policy_digest: str
+    seed: int
+    method: str
+    decided_at: datetime
+    look: int = 0
+    """Which look of the year it is; 0 where level 1 saw no change, or a person asked."""
+    look_reason: str = ""
+    lost_queries: tuple[Mapping[str, Any], ...] = ()
+    """The queries that lost most, worst first, with what was expected and what came back."""
+    insights: Mapping[str, Any] = field(default_factory=dict)
+    """What explains the evidence: who is to blame for answers that fell, and how much headroom recall has left."""

@@ -1,0 +1,1 @@
+"""The interfaces between the core and the outside world."""

@@ -1,0 +1,1 @@
+"""Sending probes to a target and collecting what comes back."""

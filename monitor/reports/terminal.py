@@ -1,0 +1,234 @@
+"""What a person reads: a run as a table, a verdict as a sentence, either as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from monitor.evaluation.answers.measurements import ANSWER_MEASURES
+from monitor.evaluation.bounds import judged_shares, upper_bounds
+from monitor.evaluation.scoring import stratum_means
+from monitor.model.answers import Replies
+from monitor.model.deployments import Baseline
+from monitor.model.measurements import Measured, Measurements
+from monitor.model.passages import Manner
+from monitor.model.runs import Run
+from monitor.model.verdicts import Evidence, Verdict, VerdictName
+
+_COLOURS = {
+    VerdictName.PASSED: "green",
+    VerdictName.REGRESSED: "bold red",
+    VerdictName.TRADE_OFF: "bold red",
+    VerdictName.INCONCLUSIVE: "yellow",
+    VerdictName.INVALID: "magenta",
+}
+
+
+def run_table(measured: Measured) -> Table:
+    """Measures by stratum, the whole suite first."""
+    counts = measured.counts
+    failed = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.reasons.items()))
+    table = Table(
+        title=f"{measured.suite.name} ({measured.suite.axis}) · {measured.run.target}",
+        caption=f"{counts.attempted} queries: {counts.scored} scored, {counts.failed} failed"
+        + (f" ({failed})" if failed else "")
+        + f", {counts.skipped} skipped · run {measured.run.run_id}\n"
+        + f"after … how high it could be if the unjudged were relevant{_labels(measured)}",
+        title_justify="left",
+        caption_justify="left",
+    )
+    means, upper = by_stratum(measured), by_stratum(measured, upper_bounds(measured))
+    shares = judged_by_stratum(measured)
+    measures = [name for name in measured.measurements if name not in ANSWER_MEASURES]
+    table.add_column("stratum")
+    table.add_column("judged", justify="right")
+    for name in measures:
+        table.add_column(name, justify="right")
+    for stratum, values in means.items():
+        cells = [_cell(values, upper.get(stratum, {}), name) for name in measures]
+        share = f"{shares[stratum]:.0%}" if stratum in shares else ""
+        table.add_row(stratum, share, *cells, style="bold" if stratum == "overall" else None)
+    return table
+
+
+def answers_table(measured: Measured, replies: Replies) -> Table:
+    """Scores of the answers by stratum, the whole suite first."""
+    failed = ", ".join(f"{count} {reason}" for reason, count in sorted(replies.reasons.items()))
+    table = Table(
+        title=f"Answers to {measured.suite.name} · {measured.run.answerer or measured.run.target}",
+        caption=f"{replies.scored} scored, {replies.failed} failed"
+        + (f" ({failed})" if failed else "")
+        + f", {replies.unreferenced} without a reference answer; of those scored {replies.abstained} abstained, "
+        + f"{replies.empty} were empty, {replies.ungraded} went ungraded",
+        title_justify="left",
+        caption_justify="left",
+    )
+    measures = [name for name in measured.measurements if name in ANSWER_MEASURES]
+    table.add_column("stratum")
+    for name in measures:
+        table.add_column(name, justify="right")
+    for stratum, values in by_stratum(measured).items():
+        if values.keys() & set(measures):
+            cells = [f"{values[name]:.4f}" if name in values else "" for name in measures]
+            table.add_row(stratum, *cells, style="bold" if stratum == "overall" else None)
+    return table
+
+
+def run_tables(measured: Measured) -> list[Table]:
+    """What a run brought: its rankings, and its answers where there are any."""
+    return [run_table(measured), *([answers_table(measured, measured.replies)] if measured.replies else [])]
+
+
+def _cell(values: Mapping[str, float], upper: Mapping[str, float], name: str) -> str:
+    if name not in values:
+        return ""
+    return f"{values[name]:.4f}" + (f" … {upper[name]:.2f}" if name in upper else "")
+
+
+def _labels(measured: Measured) -> str:
+    """The states of the judgements that the hits revealed, and how often a quote was found only roughly."""
+    told = ", ".join(f"{count} {state}" for state, count in measured.labels.items())
+    rough = f", {fuzzy} hits by fuzzy quote" if (fuzzy := count_fuzzy(measured)) else ""
+    return f"\njudgements seen: {told}{rough}" if told else ""
+
+
+def verdict_text(verdict: Verdict) -> RenderableType:
+    """The verdict as a sentence, and what moved as a table."""
+    head = Text.assemble((str(verdict.name).upper(), _COLOURS[verdict.name]), "  ", verdict.summary)
+    advice = Text(f"Advice: {verdict.advice}.", style="bold")
+    moved = [each for each in verdict.evidence if each.gating and each.difference != 0]
+    return Group(head, advice, *([evidence_table(moved)] if moved else []))
+
+
+def evidence_table(evidence: Iterable[Evidence]) -> Table:
+    """Differences with their intervals, worst first."""
+    table = Table(title="What moved (points)", title_justify="left")
+    for name, justify in (("axis", "left"), ("stratum", "left"), ("measure", "left"), ("baseline", "right"),
+                          ("now", "right"), ("difference", "right"), ("95 % interval", "right"),
+                          ("adjusted p", "right"), ("queries", "right"), ("detectable", "right")):  # fmt: skip
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # literals, kept in a table
+    for each in sorted(evidence, key=lambda each: each.difference):
+        table.add_row(
+            each.axis,
+            each.stratum,
+            each.measure,
+            f"{each.baseline_mean:.3f}",
+            f"{each.candidate_mean:.3f}",
+            f"{100 * each.difference:+.1f}",
+            f"{100 * each.lower:+.1f} … {100 * each.upper:+.1f}",
+            f"{each.p_worse_adjusted:.2g}",
+            str(each.n_queries),
+            f"{100 * each.mde:.1f}",
+        )
+    return table
+
+
+def baseline_table(baselines: Iterable[Baseline]) -> Table:
+    """Which run is trusted, since when, by whom and why."""
+    table = Table("target", "suite", "run", "promoted", "by", "reason", title="Baselines", title_justify="left")
+    for each in baselines:
+        when = f"{each.promoted_at:%Y-%m-%d %H:%M}"
+        table.add_row(each.target, each.suite_name, each.run_id, when, each.promoted_by, each.reason)
+    return table
+
+
+def runs_table(runs: Iterable[Run], baselines: Iterable[Baseline]) -> Table:
+    """The latest runs; a star marks a baseline."""
+    trusted = {each.run_id for each in baselines}
+    table = Table("run", "target", "suite", "status", "started", title="Latest runs", title_justify="left")
+    for each in runs:
+        star = "* " if each.run_id in trusted else ""
+        table.add_row(
+            star + each.run_id, each.target, each.suite_name, each.status, f"{each.started_at:%Y-%m-%d %H:%M}"
+        )
+    return table
+
+
+def plain(noun: Any, *, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A noun of the model as plain values."""
+    return {each.name: finite(getattr(noun, each.name)) for each in fields(noun) if each.name not in leave_out}
+
+
+def by_stratum(
+    measured: Measured, measurements: Mapping[str, Measurements] | None = None
+) -> dict[str, dict[str, float]]:
+    """Stratum to measure to mean, of the run's own measurements or of others on its queries; “overall” first."""
+    means: dict[str, dict[str, float]] = {}
+    for stratum, measure, value in stratum_means(measured, measurements):
+        means.setdefault(stratum, {})[measure] = value
+    return means
+
+
+def judged_by_stratum(measured: Measured) -> dict[str, float]:
+    """Stratum to the share of what was returned that carries a judgement, mean over queries."""
+    shares = by_stratum(measured, {"judged_share": judged_shares(measured)})
+    return {stratum: values["judged_share"] for stratum, values in shares.items()}
+
+
+def count_fuzzy(measured: Measured) -> int:
+    """Hits in which a judged quote was found only roughly."""
+    sources = (each.ranking.sources for each in measured.run.outcomes if each.ranking and each.ranking.sources)
+    return sum(quoted.manner is Manner.FUZZY for each in sources for quoted in each.quoted or ())
+
+
+def _bounds(measured: Measured) -> dict[str, dict[str, dict[str, float]]]:
+    upper, lower = by_stratum(measured, upper_bounds(measured)), by_stratum(measured)
+    return {
+        stratum: {name: {"lower": lower[stratum][name], "upper": value} for name, value in values.items()}
+        for stratum, values in upper.items()
+    }
+
+
+def run_to_dict(measured: Measured) -> dict[str, Any]:
+    """A run as plain values, unrounded."""
+    run, counts = measured.run, measured.counts
+    means = by_stratum(measured)
+    return {
+        "run_id": run.run_id,
+        "target": run.target,
+        "suite": measured.suite.name,
+        "suite_digest": measured.suite.digest,
+        "axis": str(measured.suite.axis),
+        "deployment": run.deployment,
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "counts": {
+            "attempted": counts.attempted,
+            "scored": counts.scored,
+            "failed": counts.failed,
+            "skipped": counts.skipped,
+            "reasons": {str(reason): count for reason, count in counts.reasons.items()},
+        },
+        "coverage": counts.coverage,
+        "judged_share": finite(measured.judged_share),
+        "judged_shares": judged_by_stratum(measured),
+        "bounds": _bounds(measured),
+        "labels": {str(state): count for state, count in measured.labels.items()},
+        "label_validity": measured.label_validity,
+        "fuzzy_hits": count_fuzzy(measured),
+        "corpus": run.corpus,
+        "answers": plain(measured.replies) | {"coverage": measured.replies.coverage} if measured.replies else None,
+        "answerer": run.answerer,
+        "judge": run.judge,
+        "measures": means.get("overall", {}),
+        "strata": {name: values for name, values in means.items() if name != "overall"},
+    }
+
+
+def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as plain values, unrounded; null where a number does not exist."""
+    stated = asdict(verdict) | {"name": str(verdict.name), "decided_at": verdict.decided_at.isoformat()}
+    stated["verdict"] = stated.pop("name")
+    stated["evidence"] = [{key: finite(value) for key, value in asdict(each).items()} for each in verdict.evidence]
+    return stated
+
+
+def finite(value: Any) -> Any:
+    """The value, or None for a number that JSON does not have."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,160 @@
+"""The daemon's rhythm: cycles on their schedules, the outbox always."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor.adapters.exporters.prometheus import Metrics, Seen
+from monitor.alerting.no_data import Watchdog
+from monitor.config.config import Schedule
+from monitor.cycle import Report, run_cycle
+from monitor.errors import MonitorError
+from monitor.model.incidents import IncidentStatus
+from monitor.plan import Plan
+from monitor.service.triggers import SPREAD_S, Trigger, next_after, start_offset_s, trigger_of
+from monitor.world import World
+
+_LOG = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Timetable:
+    """Runs each schedule's plan when it is due, one cycle of a schedule at a time."""
+
+    metrics: Metrics
+    plans: Mapping[str, tuple[Schedule, Plan, World]]
+    watchdog: Watchdog | None = None
+    """Told of every cycle that brings data, and of every one that does not."""
+    reports: dict[str, Report] = field(default_factory=dict)
+    """The last report of each schedule."""
+    _triggers: dict[str, Trigger] = field(default_factory=dict)
+    _under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    _running: set[str] = field(default_factory=set)
+    _hurried: set[str] = field(default_factory=set)
+    _scheduler: AsyncIOScheduler | None = None
+
+    def start(self) -> AsyncIOScheduler:
+        """Start the scheduler on the running loop. The first cycles run at once."""
+        # The library warns each time a cycle is not over when the next is due; the cycle's own log says enough.
+        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+        scheduler = AsyncIOScheduler(timezone="UTC")
+        for name, (schedule, _, world) in self.plans.items():
+            trigger = self._triggers[name] = trigger_of(schedule, where=f"schedules.{name}")
+            offset = start_offset_s(name, len(self.plans), schedule.every or SPREAD_S)
+            first = self.metrics.due[name] = world.now() + timedelta(seconds=offset)
+            scheduler.add_job(
+                self.run_safely,
+                trigger,
+                args=(name,),
+                id=name,
+                coalesce=True,
+                max_instances=1,
+                # A late cycle is better than none; the library's default forgets it after one second.
+                misfire_grace_time=None,
+                next_run_time=first,
+            )
+        scheduler.start()
+        self._scheduler = scheduler
+        return scheduler
+
+    def hurry(self, target: str) -> None:
+        """Have every schedule of a target run now: something changed, and waiting tells nobody anything."""
+        for name, (_, plan, world) in self.plans.items():
+            if plan.target != target:
+                continue
+            if name in self._running:  # what is under way began before the change
+                self._hurried.add(name)
+            elif self._scheduler is not None:
+                self._scheduler.modify_job(name, next_run_time=world.now())
+
+    async def run_safely(self, name: str) -> None:
+        """Run one cycle; an error is told and ends this cycle, never the daemon."""
+        task = asyncio.create_task(self._run_and_tell(name))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        await asyncio.wait({task})  # which, unlike awaiting the task itself, does not pass on that it was broken off
+
+    async def stop(self) -> None:
+        """Break off what is under way; its runs are marked as interrupted."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _run_and_tell(self, name: str) -> None:
+        _, plan, world = self.plans[name]
+        started_at = world.now()
+        # What is due next counts from here on, so that a cycle that never ends is late as well.
+        self.metrics.due[name] = next_after(self._triggers[name], started_at) or started_at
+        self._running.add(name)
+        try:
+            while self._must_go_on(name, await self.run(name)):
+                _LOG.info("probing_again", schedule=name, target=plan.target)
+        except MonitorError as error:
+            self._count_failure(name, str(error))
+            _LOG.error("cycle_failed", schedule=name, target=plan.target, problem=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other schedules must go on
+            self._count_failure(name, type(error).__name__)
+            _LOG.exception("cycle_failed", schedule=name, target=plan.target)
+        finally:
+            self._running.discard(name)
+        self.metrics.cycle_seconds[name] = (world.now() - started_at).total_seconds()
+
+    def _must_go_on(self, name: str, report: Report) -> bool:
+        """Whether another cycle is due at once: to confirm this one, or because the target changed meanwhile."""
+        hurried = name in self._hurried
+        self._hurried.discard(name)
+        return hurried or _awaits_confirmation(report)
+
+    def _count_failure(self, name: str, problem: str) -> None:
+        self.metrics.cycle_failures[self.plans[name][1].target] += 1
+        if self.watchdog is not None:
+            self.watchdog.failed(name, problem)
+
+    async def run(self, name: str) -> Report:
+        """Run one cycle and publish what it found."""
+        _, plan, world = self.plans[name]
+        _LOG.info("cycle_started", schedule=name, target=plan.target)
+        report = await run_cycle(plan, world, watch=lambda outcome: self.metrics.watch(plan.target, outcome))
+        self.metrics.publish(
+            Seen(
+                report.verdict,
+                report.measured,
+                report.incident is not None and report.incident.is_open,
+                world.now(),
+                report.swaps[0] if report.swaps else None,
+                name,
+            )
+        )
+        self.reports[name] = report
+        if self.watchdog is not None and _brought_data(report):
+            await self.watchdog.heard(name)
+        elif self.watchdog is not None:
+            self.watchdog.failed(name, report.verdict.summary)
+        _LOG.info(
+            "cycle_finished",
+            schedule=name,
+            target=plan.target,
+            verdict=report.verdict.name,
+            summary=report.verdict.summary,
+            swapped=bool(report.swaps),
+        )
+        return report
+
+
+def _awaits_confirmation(report: Report) -> bool:
+    """Whether another cycle is asked for at once, before on-call is told."""
+    incident = report.incident
+    return report.verdict.name.pages and incident is not None and incident.status is IncidentStatus.SUSPECTED
+
+
+def _brought_data(report: Report) -> bool:
+    floor = report.verdict.policy.coverage_floor
+    answered = all(each.replies is None or each.replies.coverage >= floor for each in report.measured)
+    return answered and all(each.counts.coverage >= floor for each in report.measured)

@@ -1,0 +1,171 @@
+"""Putting a configuration together into things that run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from monitor.adapters import registry
+from monitor.adapters.registry import Part
+from monitor.config.config import Config, read_config
+from monitor.errors import ConfigError
+from monitor.model.suites import Suite
+from monitor.plan import Plan
+from monitor.ports.store import Store
+from monitor.ports.targets import Answerer, Judge, Retriever
+from monitor.probing.rate_limit import Paced
+from monitor.suites.locating import suite_folder
+from monitor.suites.reading import has_corpus, read_corpus, read_suite, suite_name
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A configuration whose every key was checked; nothing has been opened yet."""
+
+    config: Config
+    retrievers: Mapping[str, Part]
+    notifiers: Mapping[str, Part]
+    answerers: Mapping[str, Part] = field(default_factory=dict)
+    judges: Mapping[str, Part] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What speaks to one target."""
+
+    retriever: Retriever
+    answerer: Answerer | None = None
+    judge: Judge | None = None
+    inside: Retriever | None = None
+    """The retriever without its pace."""
+
+    async def close(self) -> None:
+        """Give back every connection."""
+        for adapter in (self.retriever, self.answerer, self.judge):
+            if adapter is not None:
+                await adapter.close()
+
+
+def load(path: Path) -> Parts:
+    """Read and check a whole configuration. Raises ConfigError naming the key."""
+    return assemble(read_config(path))
+
+
+def assemble(config: Config) -> Parts:
+    """Check what the adapters are told and what the suites are called. Raises ConfigError naming the key."""
+    _refuse_one_suite_twice((name, suite_name(suite_folder(source.path))) for name, source in config.suites.items())
+    _ = config.server.secret  # a file that cannot be read is told now, not to whoever shows the token later
+    for name, target in config.targets.items():
+        if target.judge and not target.answerer:
+            raise ConfigError(f"targets.{name}.judge", "has nothing to grade: the target has no answerer")
+    return Parts(
+        config,
+        _of_targets(config, "retriever"),
+        {
+            name: registry.resolve("notifier", stated, where=f"notifiers.{name}")
+            for name, stated in config.notifiers.items()
+        },
+        _of_targets(config, "answerer"),
+        _of_targets(config, "judge"),
+    )
+
+
+def _of_targets(config: Config, port: str) -> dict[str, Part]:
+    stated = {name: getattr(target, port) for name, target in config.targets.items()}
+    return {
+        name: registry.resolve(port, options, where=f"targets.{name}.{port}")
+        for name, options in stated.items()
+        if options is not None
+    }
+
+
+def connect(parts: Parts, target: str) -> Live:
+    """The adapters of a target, ready for use."""
+    answerer, judge = parts.answerers.get(target), parts.judges.get(target)
+    inside = parts.retrievers[target].build()
+    return Live(
+        Paced(inside, parts.config.targets[target].limits.to_limits()),
+        answerer.build() if answerer else None,
+        judge.build() if judge else None,
+        inside,
+    )
+
+
+def plan_for(parts: Parts, target: str, suites: tuple[str, ...], policy: str = "default") -> Plan:
+    """What one cycle does. Suites are names of the configuration, folders, or ``builtin:`` names."""
+    if target not in parts.retrievers:
+        listed = ", ".join(parts.retrievers) or "none"
+        raise ConfigError("targets", f"no target is called {target}; there are: {listed}")
+    loaded = tuple(load_suite(parts.config, name) for name in suites)
+    _refuse_one_suite_twice(zip(suites, (suite.name for suite in loaded), strict=True))
+    for suite in loaded:
+        if target not in parts.answerers and any(query.follows for query in suite.queries):
+            told = f"suite {suite.name} has queries that follow an answer; state what answers them"
+            raise ConfigError(f"targets.{target}.answerer", told)
+    return Plan(
+        target,
+        loaded,
+        parts.config.policy(policy),
+        policy_name=policy,
+        probes_per_day=parts.config.targets[target].limits.probes_per_day,
+    )
+
+
+def _refuse_one_suite_twice(named: Iterable[tuple[str, str]]) -> None:
+    """Runs, baselines and series go by the suite's own name, so that two ways to one name would mix them up."""
+    seen: dict[str, str] = {}
+    for stated, name in named:
+        if name in seen:
+            told = f"{seen[name]} and {stated} are both the suite {name}; take one out, or give it another name"
+            raise ConfigError("suites", f"{told} in its suite.yaml")
+        seen[name] = stated
+
+
+def load_suite(config: Config, name: str) -> Suite:
+    """A suite by its name in the configuration, its folder, or its ``builtin:`` name."""
+    source = config.suites.get(name)
+    return read_suite(suite_folder(source.path if source else name))
+
+
+def texts_of(config: Config, suite: Suite) -> dict[str, str]:
+    """The texts of a suite's own documents. Raises ConfigError if the configuration does not say where they are."""
+    for source in config.suites.values():
+        folder = suite_folder(source.path)
+        if suite_name(folder) == suite.name and has_corpus(folder):
+            return {each.doc_id: each.full_text for each in read_corpus(folder)}
+    told = f"no suite called {suite.name} brings a corpus.jsonl, so that the texts of its documents are not known"
+    raise ConfigError("suites", told)
+
+
+@asynccontextmanager
+async def open_store(config: Config) -> AsyncIterator[Store]:
+    """The store of a configuration, opened and closed."""
+    from monitor.adapters.stores.embedded import EmbeddedPostgres
+    from monitor.adapters.stores.postgres.store import PostgresStore
+
+    storage = config.storage
+    store = PostgresStore(storage.url or EmbeddedPostgres(storage.data_dir))
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def migrate(config: Config) -> None:
+    """Bring the schema of the configured database up to date."""
+    from monitor.adapters.stores.postgres.connection import with_driver
+    from monitor.adapters.stores.postgres.migration import Migrations
+
+    if config.storage.url is None:
+        async with open_store(config):
+            return
+    await Migrations(with_driver(config.storage.url)).apply()
+
+
+def utc_now() -> datetime:
+    """The time, aware and in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Pure: paired tests, intervals, power, and the e-detector."""

@@ -1,0 +1,80 @@
+"""Whether the answers of two runs can be compared: enough came back, one judge graded them, and it has not moved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from monitor.errors import ComparisonError
+from monitor.evaluation.answers.measurements import ANSWER_MEASURES, JUDGED
+from monitor.model.measurements import Measured
+from monitor.model.policies import Policy
+
+ALPHA_DRIFT = 0.01
+FEWEST_ANCHORS = 10
+
+
+class Drift(NamedTuple):
+    """How a judge grades frozen answers now, minus how it did; in [-1, 1]."""
+
+    difference: float
+    lower: float
+    upper: float
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the interval excludes zero: then its grades say something about the judge, not the answers."""
+        return self.lower > 0 or self.upper < 0
+
+
+def judge_drift(anchors: Sequence[tuple[float, float]]) -> Drift | None:
+    """The change of a judge on the same answers, with a 99 % t interval; None with too few of them to tell.
+
+    Examples
+    --------
+    >>> judge_drift([(0.8, 0.8)] * 9) is None
+    True
+    >>> judge_drift([(0.8, 0.6), (0.7, 0.5), (0.9, 0.8)] * 5).has_moved
+    True
+    """
+    if len(anchors) < FEWEST_ANCHORS:
+        return None
+    moved = np.array([now - then for then, now in anchors])
+    spread = float(moved.std(ddof=1)) / math.sqrt(len(moved))
+    half = float(stats.t.ppf(1 - ALPHA_DRIFT / 2, len(moved) - 1)) * spread
+    mean = float(moved.mean())
+    return Drift(mean, mean - half, mean + half)
+
+
+def unjudged_answers(measured: Measured, policy: Policy) -> str:
+    """Why the answers of a run are not judged; empty if they are, or if none was asked for."""
+    replies = measured.replies
+    if replies is None or replies.coverage >= policy.coverage_floor:
+        return ""
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(replies.reasons.items()))
+    return (
+        f"The answers to {measured.suite.name} were not judged: {replies.failed} of {replies.scored + replies.failed} "
+        f"did not come back ({reasons})."
+    )
+
+
+def answers_out_of_measure(baseline: Measured, candidate: Measured, policy: Policy) -> frozenset[str]:
+    """Measures of answers that say nothing about this pair of runs. Raises ComparisonError if the judge has changed."""
+    if unjudged_answers(baseline, policy) or unjudged_answers(candidate, policy):
+        return frozenset(ANSWER_MEASURES)
+    before, after = baseline.run.judge, candidate.run.judge
+    if not before or not after:
+        return frozenset()
+    if before == after:
+        drift = judge_drift(candidate.run.anchors)
+        return frozenset({JUDGED}) if drift and drift.has_moved else frozenset()
+    if JUDGED in policy.gating.get(candidate.suite.axis, ()):
+        raise ComparisonError(
+            f"the answers to {candidate.suite.name} were graded by another judge ({before:.12} → {after:.12}): "
+            "promote a run graded by the new one with `recallwatch baseline promote`"
+        )
+    return frozenset({JUDGED})

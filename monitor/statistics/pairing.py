@@ -1,0 +1,161 @@
+"""Two measured runs of one suite, paired query by query and grouped into clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.errors import ComparisonError
+from monitor.model.measurements import Floats, Measured
+from monitor.model.policies import Policy
+from monitor.model.suites import Axis, Query
+from monitor.statistics.comparability import answers_out_of_measure
+
+OVERALL = "overall"
+"""Name of the stratum that is the whole suite."""
+
+_RE_ANCHOR = (
+    "check the judgements with `recallwatch suite lint`, re-anchor those that moved, and promote a new run with "
+    "`recallwatch baseline promote`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """One measure on one stratum: the values of the queries that both runs scored.
+
+    ``baseline`` and ``candidate`` have shape (n_queries,); ``cluster`` numbers the clusters 0, 1, ….
+    """
+
+    suite: str
+    axis: Axis
+    stratum: str
+    measure: str
+    gating: bool
+    baseline: Floats
+    candidate: Floats
+    cluster: NDArray[np.intp]
+    cluster_names: tuple[str, ...]
+    query_ids: tuple[str, ...] = ()
+
+    @property
+    def differences(self) -> Floats:
+        """Candidate minus baseline for each query; negative is worse."""
+        return self.candidate - self.baseline
+
+    @property
+    def n_queries(self) -> int:
+        """Queries that both runs scored."""
+        return len(self.baseline)
+
+    @property
+    def n_clusters(self) -> int:
+        """Independent units of evidence."""
+        return len(self.cluster_names)
+
+    def sum_by_cluster(self, values: Floats) -> Floats:
+        """Sums of per-query values within each cluster, shape (n_clusters,)."""
+        return np.bincount(self.cluster, values, minlength=self.n_clusters).astype(np.float64)
+
+
+def pair(baseline: Measured, candidate: Measured, policy: Policy) -> list[Paired]:
+    """Every measure both runs have, for the whole suite and for each stratum.
+
+    A query that failed in either run leaves both. Measures that the policy gates on are marked, except on
+    the control strata. Answers are left out where too few of them came back: `unjudged_answers` says so.
+
+    Raises ComparisonError if suite, judgements, depth or corpus differ, or the judgements have lost their places.
+    """
+    refuse_unlike(baseline, candidate)
+    refuse_lost_labels(baseline, candidate, policy)
+    strata = candidate.suite.strata
+    names = (OVERALL, *strata) if len(strata) > 1 else (OVERALL,)
+    left_out = answers_out_of_measure(baseline, candidate, policy)
+    measures = [name for name in candidate.measurements if name in baseline.measurements and name not in left_out]
+    return [
+        paired
+        for measure in measures
+        for stratum in names
+        for paired in _pair_stratum(baseline, candidate, measure, stratum, policy)
+    ]
+
+
+def refuse_unlike(baseline: Measured, candidate: Measured) -> None:
+    """Raise ComparisonError if the ruler moved between the two runs."""
+    if baseline.suite.digest != candidate.suite.digest:
+        raise ComparisonError(
+            f"suite {candidate.suite.name} has changed since the baseline "
+            f"({baseline.suite.digest[:12]} → {candidate.suite.digest[:12]}): "
+            f"promote a run of the new version with `recallwatch baseline promote`"
+        )
+    if baseline.run.depth != candidate.run.depth:
+        raise ComparisonError(
+            f"the baseline asked for {baseline.run.depth} hits and this run for {candidate.run.depth}: "
+            "promote a run of the new depth with `recallwatch baseline promote`"
+        )
+    before, after = baseline.run.corpus, candidate.run.corpus
+    if before and after and before != after:
+        raise ComparisonError(
+            f"the corpus under suite {candidate.suite.name} has changed since the baseline "
+            f"({before:.12} → {after:.12}): {_RE_ANCHOR}"
+        )
+
+
+def refuse_lost_labels(baseline: Measured, candidate: Measured, policy: Policy) -> None:
+    """Raise ComparisonError if fewer judgements still hold than did in the baseline, as far as the hits reveal it."""
+    if candidate.label_validity < policy.label_floor * baseline.label_validity:
+        raise ComparisonError(
+            f"{candidate.label_validity:.1%} of the judgements of suite {candidate.suite.name} that the hits reveal "
+            f"still hold, where {baseline.label_validity:.1%} did in the baseline: {_RE_ANCHOR}"
+        )
+
+
+def paired_coverage(baseline: Measured, candidate: Measured) -> float:
+    """Share of judged queries that both runs scored, in [0, 1]."""
+    judged = [query.query_id for query in candidate.suite.queries if query.is_judged]
+    both = _scored(baseline) & _scored(candidate)
+    return sum(query_id in both for query_id in judged) / len(judged) if judged else 0.0
+
+
+def _scored(measured: Measured) -> set[str]:
+    return {outcome.query_id for outcome in measured.run.outcomes if outcome.ranking is not None}
+
+
+def _pair_stratum(
+    baseline: Measured, candidate: Measured, measure: str, stratum: str, policy: Policy
+) -> Iterator[Paired]:
+    before = dict(zip(*_columns(baseline, measure), strict=True))
+    after = dict(zip(*_columns(candidate, measure), strict=True))
+    shared = [
+        query
+        for query in candidate.suite.queries
+        if query.query_id in before and query.query_id in after and stratum in (OVERALL, query.stratum)
+    ]
+    if not shared:
+        return
+    names, cluster = np.unique([_cluster(query) for query in shared], return_inverse=True)
+    suite = candidate.suite
+    yield Paired(
+        suite.name,
+        suite.axis,
+        stratum,
+        measure,
+        measure in policy.gating.get(suite.axis, ()) and stratum not in suite.controls,
+        np.array([before[query.query_id] for query in shared]),
+        np.array([after[query.query_id] for query in shared]),
+        cluster,
+        tuple(names.tolist()),
+        tuple(query.query_id for query in shared),
+    )
+
+
+def _columns(measured: Measured, measure: str) -> tuple[tuple[str, ...], list[float]]:
+    measurements = measured.measurements[measure]
+    return measurements.query_ids, measurements.values.tolist()
+
+
+def _cluster(query: Query) -> str:
+    return f"{query.stratum}\x1f{query.cluster}"

@@ -1,0 +1,19 @@
+"""Where the suites are: built in, or a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+BUILT_IN = "builtin:"
+
+
+def suite_folder(path: str) -> Path:
+    """The folder of a suite."""
+    return built_in_probes() / path.removeprefix(BUILT_IN) if path.startswith(BUILT_IN) else Path(path)
+
+
+def built_in_probes() -> Path:
+    """Where the suites are that come along: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "probes"
+    return installed if installed.is_dir() else package.parent / "probes"

@@ -1,0 +1,481 @@
+"""What Prometheus scrapes is exactly the last cycle of each target, under bounded labels."""
+
+import math
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitor import __version__
+from monitor.adapters.exporters.prometheus import CONTENT_TYPE, FAMILIES, Metrics, Outbox, Planned, Seen
+from monitor.errors import Reason
+from monitor.evaluation import retrieval
+from monitor.evaluation.scoring import PAIR_MEASURES, fingerprint, measure
+from monitor.model.deployments import Swap
+from monitor.model.incidents import Tally
+from monitor.model.measurements import Measured
+from monitor.model.policies import Policy
+from monitor.model.runs import Failure, Outcome, Ranking, Run, RunStatus
+from monitor.model.suites import Axis, Pair, Query, Suite
+from monitor.model.verdicts import Evidence, Verdict, VerdictName
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+ALL_MEASURES = ("recall@1", "recall@10", "mrr@10", "ndcg@10", "success@5")
+
+
+def suite(name: str = "legal", axis: Axis = Axis.BROAD, strata: Sequence[str] = ("contracts", "torts")) -> Suite:
+    """Two queries for each stratum, each with one relevant document."""
+    queries = tuple(
+        Query(f"query-{stratum}-{n}", "?", stratum, f"cluster-{n}", {f"document-{stratum}-{n}": 1})
+        for stratum in strata
+        for n in range(2)
+    )
+    pairs = tuple(Pair(q.query_id, next(iter(q.grades)), "document-violating") for q in queries)
+    return Suite(name, "1", axis, queries, pairs if axis is Axis.COMPOSITIONAL else (), digest="digest-of-suite")
+
+
+def measured(of: Suite, ranks: Sequence[int | None]) -> Measured:
+    """A run that found each query's document at the given rank; None is a failure."""
+    outcomes = []
+    for query, rank in zip(of.queries, ranks, strict=True):
+        found = [f"document-other-{place}" for place in range(10)]
+        if rank is None:
+            outcomes.append(Outcome(query.query_id, failure=Failure(Reason.TIMEOUT, "slow")))
+            continue
+        found[rank - 1] = next(iter(query.grades))
+        outcomes.append(Outcome(query.query_id, Ranking(tuple(found)), duration_s=0.02))
+    seen = fingerprint(outcomes)
+    run = Run(
+        "run-candidate", "cycle-1", "production", of.name, of.digest, of.axis, 10, NOON, NOON,
+        RunStatus.FINISHED, "here/1", tuple(outcomes), seen, "minilm-v2",
+    )  # fmt: skip
+    return measure(run, of, ALL_MEASURES)
+
+
+def evidence(of: Suite, stratum: str = "overall", name: str = "recall@10", **changes: float) -> Evidence:
+    """A fall from 0.9 to 0.75."""
+    made = Evidence(
+        of.name, of.axis, stratum, name, True, 4, 2, 0.9, 0.75, -0.15, -0.2, -0.1, 0.001, 0.004, 1.0, 1.0, 0.9, 0.05
+    )
+    return replace(made, **changes)
+
+
+def verdict(name: VerdictName = VerdictName.REGRESSED, *found: Evidence, target: str = "production") -> Verdict:
+    """A verdict about a target."""
+    return Verdict(
+        verdict_id="verdict-1",
+        cycle_id="cycle-1",
+        target=target,
+        name=name,
+        summary="fell",
+        advice="roll back",
+        evidence=found,
+        run_ids=("run-candidate",),
+        baseline_run_ids=("run-baseline",),
+        policy=Policy(),
+        policy_digest="",
+        seed=0,
+        method="",
+        decided_at=NOON,
+    )
+
+
+def swap() -> Swap:
+    """A silent swap."""
+    return Swap("production", "legal", "run-candidate", "run-baseline", False, 0.5, NOON)
+
+
+def published(*snapshots: Seen) -> Metrics:
+    """Metrics after these cycles, one after the other."""
+    metrics = Metrics()
+    for seen in snapshots:
+        metrics.publish(seen)
+    return metrics
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Every sample of a scrape by name and labels; a sample given twice is an error."""
+    found: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
+    for family in text_string_to_metric_families(metrics.render().decode()):
+        for sample in family.samples:
+            key = (sample.name, frozenset(sample.labels.items()))
+            assert key not in found, f"twice: {key}"
+            found[key] = sample.value
+    return found
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    """One sample, or None if there is none."""
+    return samples(metrics).get((name, frozenset(labels.items())))
+
+
+def test_measures_have_a_series_for_each_stratum_and_one_overall():
+    """Each measure is a family of its own, labelled by target, suite, axis, stratum, cutoff and role."""
+    legal = suite()
+    metrics = published(Seen(verdict(), (measured(legal, [1, 2, 5, None]),), True, NOON))
+    where = {"target": "production", "suite": "legal", "axis": "broad", "role": "candidate"}
+    expected = {
+        ("recallwatch_recall_ratio", "overall", "1"): 1 / 3,
+        ("recallwatch_recall_ratio", "contracts", "1"): 0.5,
+        ("recallwatch_recall_ratio", "torts", "1"): 0.0,
+        ("recallwatch_recall_ratio", "overall", "10"): 1.0,
+        ("recallwatch_mrr_ratio", "contracts", "10"): (1 + 1 / 2) / 2,
+        ("recallwatch_mrr_ratio", "torts", "10"): 1 / 5,
+        ("recallwatch_ndcg_ratio", "torts", "10"): 1 / math.log2(6),
+        ("recallwatch_success_ratio", "overall", "5"): 1.0,
+    }
+    for (name, stratum, k), mean in expected.items():
+        assert value(metrics, name, stratum=stratum, k=k, **where) == pytest.approx(mean), (name, stratum, k)
+
+
+def test_pair_accuracy_is_exported_without_a_cutoff():
+    """A compositional suite shows the share of pairs in the right order."""
+    negation = suite("negation", Axis.COMPOSITIONAL, ("negation",))
+    metrics = published(Seen(verdict(), (measured(negation, [1, 3]),), False, NOON))
+    where = {"target": "production", "suite": "negation", "axis": "compositional", "role": "candidate"}
+    assert value(metrics, "recallwatch_pair_accuracy_ratio", stratum="overall", k="", **where) == 1.0
+
+
+def test_every_measure_that_can_be_configured_has_a_family():
+    """Whatever a policy may name is exported, so that a scrape cannot stumble over it."""
+    assert set(FAMILIES) == {*retrieval.FAMILIES, *PAIR_MEASURES, "answer"}
+
+
+def test_evidence_shows_baseline_difference_and_interval():
+    """What the verdict rests on is exported with its bounds and its detectable effect."""
+    legal = suite()
+    metrics = published(
+        Seen(verdict(VerdictName.REGRESSED, evidence(legal)), (measured(legal, [1, 1, 1, 1]),), True, NOON)
+    )
+    where = {"target": "production", "suite": "legal", "axis": "broad", "stratum": "overall"}
+    assert value(metrics, "recallwatch_recall_ratio", k="10", role="baseline", **where) == 0.9
+    assert value(metrics, "recallwatch_difference_ratio", measure="recall@10", **where) == -0.15
+    assert value(metrics, "recallwatch_difference_lower_ratio", measure="recall@10", **where) == -0.2
+    assert value(metrics, "recallwatch_difference_upper_ratio", measure="recall@10", **where) == -0.1
+    assert value(metrics, "recallwatch_mde_ratio", measure="recall@10", **where) == 0.05
+
+
+def test_what_could_not_be_computed_has_no_series():
+    """A bound that is not a number is left out, not exported as NaN."""
+    legal = suite()
+    found = evidence(legal, lower=math.nan, upper=math.nan, mde=math.inf)
+    metrics = published(Seen(verdict(VerdictName.INCONCLUSIVE, found), (measured(legal, [1, 1, 1, 1]),), False, NOON))
+    names = {name for name, _ in samples(metrics)}
+    assert "recallwatch_difference_ratio" in names
+    assert not names & {
+        "recallwatch_difference_lower_ratio",
+        "recallwatch_difference_upper_ratio",
+        "recallwatch_mde_ratio",
+    }
+    assert b"NaN" not in metrics.render()
+
+
+@pytest.mark.parametrize("holds", list(VerdictName))
+def test_exactly_one_verdict_holds(holds):
+    """Each possible verdict has a series, and only the one that holds is 1."""
+    metrics = published(Seen(verdict(holds), (), False, NOON))
+    shown = {name: value(metrics, "recallwatch_verdict", target="production", verdict=name) for name in VerdictName}
+    assert shown == {name: float(name is holds) for name in VerdictName}
+
+
+def test_states_of_a_run_are_exported():
+    """Coverage, judged share, the last good run, the deployment and the incident are there."""
+    legal = suite()
+    metrics = published(Seen(verdict(), (measured(legal, [1, 1, 1, 1]),), True, NOON))
+    where = {"target": "production", "suite": "legal"}
+    assert value(metrics, "recallwatch_coverage_ratio", **where) == 1.0
+    assert value(metrics, "recallwatch_judged_ratio", **where) == pytest.approx(0.1)
+    assert value(metrics, "recallwatch_run_last_success_timestamp_seconds", **where) == NOON.timestamp()
+    assert value(metrics, "recallwatch_deployment_info", deployment="minilm-v2", **where) == 1.0
+    assert value(metrics, "recallwatch_incident_open", target="production") == 1.0
+
+
+def test_a_run_with_too_many_failures_is_no_success():
+    """Below the coverage floor the time of the last success does not move."""
+    metrics = published(
+        Seen(verdict(VerdictName.INVALID), (measured(suite(), [1, 1, 1, None]),), False, NOON),
+    )
+    where = {"target": "production", "suite": "legal"}
+    assert value(metrics, "recallwatch_coverage_ratio", **where) == 0.75
+    assert value(metrics, "recallwatch_run_last_success_timestamp_seconds", **where) is None
+
+
+def test_the_last_success_is_remembered_through_a_bad_run():
+    """An alert on the age of the last success needs the series to stay while runs fail."""
+    legal = suite()
+    metrics = published(
+        Seen(verdict(VerdictName.PASSED), (measured(legal, [1, 1, 1, 1]),), False, NOON),
+        Seen(verdict(VerdictName.INVALID), (measured(legal, [1, 1, 1, None]),), False, NOON.replace(hour=13)),
+    )
+    where = {"target": "production", "suite": "legal"}
+    assert value(metrics, "recallwatch_run_last_success_timestamp_seconds", **where) == NOON.timestamp()
+
+
+def test_probes_are_counted_as_they_end():
+    """Failures count by reason, answers by duration; a skipped query is neither."""
+    metrics = Metrics()
+    for outcome in measured(suite(), [1, None, None, 4]).run.outcomes:
+        metrics.watch("production", outcome)
+    metrics.watch("production", Outcome("skipped"))
+    assert value(metrics, "recallwatch_probe_failures_total", target="production", reason="timeout") == 2.0
+    assert value(metrics, "recallwatch_probe_duration_seconds_count", target="production") == 2.0
+    assert value(metrics, "recallwatch_probe_duration_seconds_sum", target="production") == pytest.approx(0.04)
+    assert value(metrics, "recallwatch_probe_duration_seconds_bucket", target="production", le="0.025") == 2.0
+
+
+def test_deliveries_and_broken_cycles_are_counted():
+    """What the courier and the timetable count shows under its own names."""
+    metrics = Metrics()
+    metrics.alerts["on-call", "firing"] += 2
+    metrics.refused["on-call", "timeout"] += 3
+    metrics.cycle_failures["production"] += 1
+    assert value(metrics, "recallwatch_alerts_total", notifier="on-call", state="firing") == 2.0
+    assert value(metrics, "recallwatch_notifications_failed_total", notifier="on-call", reason="timeout") == 3.0
+    assert value(metrics, "recallwatch_cycle_failures_total", target="production") == 1.0
+
+
+def test_the_noise_ledger_is_exported_by_target_policy_and_outcome():
+    """How often a policy called and how often it was right can be told from the metrics."""
+    metrics = Metrics(tallies=[Tally("production", "strict", fired=5, confirmed=2, dismissed=1)])
+    where = {"target": "production", "policy": "strict"}
+    shown = {
+        outcome: value(metrics, "recallwatch_incidents_total", outcome=outcome, **where)
+        for outcome in ("fired", "confirmed", "dismissed")
+    }
+    assert shown == {"fired": 5.0, "confirmed": 2.0, "dismissed": 1.0}
+
+
+def test_silent_schedules_and_dead_letters_are_exported():
+    """What keeps recallwatch from doing its work has series of its own."""
+    metrics = Metrics(no_data={("production", "nightly"): True, ("production", "hourly"): False})
+    metrics.dead_letters["on-call", "rejected"] += 2
+    assert value(metrics, "recallwatch_no_data", target="production", schedule="nightly") == 1.0
+    assert value(metrics, "recallwatch_no_data", target="production", schedule="hourly") == 0.0
+    assert value(metrics, "recallwatch_dead_letters_total", notifier="on-call", reason="rejected") == 2.0
+
+
+def test_the_last_swap_is_remembered():
+    """A swap stays visible after the cycle that saw it."""
+    seen = Seen(verdict(), (), False, NOON, swap())
+    metrics = published(seen, replace(seen, swap=None))
+    name = "recallwatch_swap_last_detected_timestamp_seconds"
+    assert value(metrics, name, target="production") == NOON.timestamp()
+
+
+def test_a_stratum_that_is_gone_leaves_no_series():
+    """When a later cycle lacks a stratum or a suite, its series vanish by themselves."""
+    legal, smaller = suite(), suite(strata=("contracts", "wills"))
+    other = suite("medical")
+    before = Seen(verdict(), (measured(legal, [1, 1, 1, 1]), measured(other, [1, 1, 1, 1])), False, NOON)
+    after = Seen(verdict(), (measured(smaller, [1, 1, 1, 1]),), False, NOON)
+    metrics = published(before)
+    assert {"torts", "contracts"} <= _values_of(metrics, "stratum")
+    metrics.publish(after)
+    assert _values_of(metrics, "stratum") == {"overall", "contracts", "wills"}
+    assert _values_of(metrics, "suite") == {"legal"}
+
+
+def test_targets_do_not_overwrite_each_other():
+    """Each target shows its own last cycle."""
+    legal = suite()
+    metrics = published(
+        Seen(verdict(VerdictName.PASSED, target="blue"), (measured(legal, [1, 1, 1, 1]),), False, NOON),
+        Seen(verdict(VerdictName.REGRESSED, target="green"), (measured(legal, [2, 2, 2, 2]),), True, NOON),
+    )
+    where = {"suite": "legal", "axis": "broad", "stratum": "overall", "k": "1", "role": "candidate"}
+    assert value(metrics, "recallwatch_recall_ratio", target="blue", **where) == 1.0
+    assert value(metrics, "recallwatch_recall_ratio", target="green", **where) == 0.0
+
+
+def test_two_schedules_of_one_target_both_show():
+    """Suites that are replayed on schedules of their own keep their series side by side."""
+    metrics = published(
+        Seen(verdict(), (measured(suite("legal"), [1, 1, 1, 1]),), False, NOON, schedule="daily"),
+        Seen(verdict(), (measured(suite("medical"), [1, 1, 1, 1]),), False, NOON, schedule="hourly"),
+    )
+    assert _values_of(metrics, "suite") == {"legal", "medical"}
+
+
+def _values_of(metrics: Metrics, label: str) -> set[str]:
+    return {dict(labels)[label] for _, labels in samples(metrics) if label in dict(labels)}
+
+
+def everything() -> Metrics:
+    """Metrics with every family filled."""
+    legal, negation = suite(), suite("negation", Axis.COMPOSITIONAL, ("negation", "binding"))
+    runs = (measured(legal, [1, 2, None, 4]), measured(negation, [1, 2, 3, 4]))
+    metrics = published(Seen(verdict(VerdictName.REGRESSED, evidence(legal)), runs, True, NOON, swap()))
+    for run in runs:
+        for outcome in run.run.outcomes:
+            metrics.watch("production", outcome)
+    metrics.alerts["on-call", "firing"] += 1
+    metrics.refused["on-call", "timeout"] += 1
+    metrics.cycle_failures["production"] += 1
+    return metrics
+
+
+def test_no_label_carries_a_query_document_or_run():
+    """Labels are bounded: what grows with the suite or with time is never among their values."""
+    for _, labels in samples(everything()):
+        for label, content in labels:
+            assert not content.startswith(("query-", "document-", "run-", "cycle-", "verdict-", "cluster-")), label
+
+
+def test_every_family_has_the_prefix_and_a_help_text():
+    """A reader of the exposition can tell whose metrics these are and what they mean."""
+    for family in text_string_to_metric_families(everything().render().decode()):
+        assert family.name.startswith("recallwatch_")
+        assert len(family.documentation) > 10
+
+
+def test_label_values_that_need_escaping_survive():
+    """A suite with quotes, backslashes or line breaks in its name is still one well-formed line."""
+    odd = suite('a "quoted"\\name\nand more')
+    metrics = published(Seen(verdict(), (measured(odd, [1, 1, 1, 1]),), False, NOON))
+    assert _values_of(metrics, "suite") == {odd.name}
+
+
+def test_two_exporters_do_not_know_each_other():
+    """Each has a registry of its own; nothing is registered for the whole process."""
+    from prometheus_client import REGISTRY
+
+    Metrics()
+    Metrics()
+    assert not any(family.name.startswith("recallwatch") for family in REGISTRY.collect())
+
+
+def test_the_content_type_is_that_of_the_text_format():
+    """A scraper is told the format and its version."""
+    assert CONTENT_TYPE.startswith("text/plain; version=")
+
+
+@pytest.mark.slow
+def test_promtool_accepts_the_exposition():
+    """Prometheus' own linter has nothing to say about names, units and help texts."""
+    promtool = shutil.which("promtool")
+    assert promtool, "this test needs promtool: apt-get install prometheus"
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=everything().render(), capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def planned(target: str = "production", *suites: str, interval_s: float = 60.0) -> Planned:
+    """What a schedule will run."""
+    return Planned(target, suites or ("legal",), interval_s)
+
+
+def test_counters_begin_at_zero():
+    """A first failure is an increase: every counter of a planned target and notifier is there before it happens."""
+    metrics = Metrics()
+    metrics.plan({"daily": planned()}, ["on-call"])
+    for reason in Reason:
+        assert value(metrics, "recallwatch_probe_failures_total", target="production", reason=reason) == 0.0
+        assert value(metrics, "recallwatch_notifications_failed_total", notifier="on-call", reason=reason) == 0.0
+    assert value(metrics, "recallwatch_alerts_total", notifier="on-call", state="firing") == 0.0
+    assert value(metrics, "recallwatch_cycle_failures_total", target="production") == 0.0
+    assert value(metrics, "recallwatch_probe_duration_seconds_count", target="production") == 0.0
+
+
+def test_planning_again_forgets_no_count():
+    """A reload that keeps a target keeps what was counted."""
+    metrics = Metrics()
+    metrics.plan({"daily": planned()}, ["on-call"])
+    metrics.watch("production", Outcome("query-1", failure=Failure(Reason.TIMEOUT, "slow")))
+    metrics.plan({"hourly": planned()}, ["on-call"])
+    assert value(metrics, "recallwatch_probe_failures_total", target="production", reason="timeout") == 1.0
+
+
+def test_a_target_that_is_planned_no_more_leaves_no_series():
+    """After a reload nothing of a deleted target is left, neither series nor counters nor times."""
+    legal = suite()
+    metrics = Metrics()
+    metrics.plan({"daily": planned("blue"), "weekly": planned("green")})
+    for name, schedule in (("blue", "daily"), ("green", "weekly")):
+        gone = replace(swap(), target=name)
+        seen = Seen(verdict(target=name), (measured(legal, [1, 1, 1, 1]),), False, NOON, gone, schedule)
+        metrics.publish(seen)
+        metrics.due[schedule], metrics.cycle_seconds[schedule] = NOON, 1.0
+    assert _values_of(metrics, "target") == {"blue", "green"}
+    metrics.plan({"daily": planned("blue")})
+    assert _values_of(metrics, "target") == {"blue"}
+    assert [seen.verdict.target for seen in metrics.seen.values()] == ["blue"]
+
+
+def test_a_suite_that_is_planned_no_more_leaves_no_series():
+    """After a reload that takes a suite out of a schedule the other suites stay."""
+    metrics = Metrics()
+    metrics.plan({"daily": planned("production", "legal", "medical")})
+    runs = (measured(suite("legal"), [1, 1, 1, 1]), measured(suite("medical"), [1, 1, 1, 1]))
+    metrics.publish(Seen(verdict(), runs, False, NOON, schedule="daily"))
+    metrics.plan({"daily": planned("production", "legal")})
+    assert _values_of(metrics, "suite") == {"legal"}
+    assert value(metrics, "recallwatch_verdict", target="production", verdict="regressed") == 1.0
+
+
+def test_a_schedule_shows_when_its_next_cycle_is_due():
+    """Lateness can be told without asking the daemon, which may hang."""
+    metrics = Metrics()
+    metrics.plan({"daily": planned(interval_s=86_400.0)})
+    metrics.due["daily"], metrics.cycle_seconds["daily"] = NOON, 12.5
+    where = {"target": "production", "schedule": "daily"}
+    assert value(metrics, "recallwatch_cycle_due_timestamp_seconds", **where) == NOON.timestamp()
+    assert value(metrics, "recallwatch_cycle_duration_seconds", **where) == 12.5
+    assert value(metrics, "recallwatch_run_interval_seconds", target="production", suite="legal") == 86_400.0
+
+
+def test_a_suite_of_two_schedules_is_expected_by_the_faster_one():
+    """No data is told by the schedule that would have brought it first."""
+    metrics = Metrics()
+    metrics.plan({"daily": planned(interval_s=86_400.0), "hourly": planned(interval_s=3_600.0)})
+    assert value(metrics, "recallwatch_run_interval_seconds", target="production", suite="legal") == 3_600.0
+
+
+def test_the_daemon_tells_how_it_is_itself():
+    """Outbox, database, configuration, start and version have series, and an outbox nobody looked at has none."""
+    metrics = Metrics(started_at=NOON)
+    assert value(metrics, "recallwatch_outbox_deliveries", state="pending") is None
+    metrics.outbox = Outbox({"pending": 3, "delivered": 9, "dead": 1}, NOON)
+    metrics.database_errors, metrics.reload_succeeded = 2, False
+    assert value(metrics, "recallwatch_outbox_deliveries", state="pending") == 3.0
+    assert value(metrics, "recallwatch_outbox_deliveries", state="dead") == 1.0
+    assert value(metrics, "recallwatch_outbox_oldest_timestamp_seconds") == NOON.timestamp()
+    assert value(metrics, "recallwatch_database_errors_total") == 2.0
+    assert value(metrics, "recallwatch_config_last_reload_successful") == 0.0
+    assert value(metrics, "recallwatch_start_timestamp_seconds") == NOON.timestamp()
+    assert value(metrics, "recallwatch_build_info", version=__version__) == 1.0
+
+
+def test_the_policy_is_shown_beside_what_it_bounds():
+    """Alerts and dashboards compare with the policy's own coverage floor and margin, not with a number of theirs."""
+    metrics = published(Seen(verdict(), (measured(suite(), [1, 1, 1, None]),), False, NOON))
+    where = {"target": "production", "suite": "legal"}
+    assert value(metrics, "recallwatch_coverage_floor_ratio", **where) == Policy().coverage_floor
+    assert value(metrics, "recallwatch_margin_ratio", **where) == Policy().margin
+    shown = {each: value(metrics, "recallwatch_run_queries", outcome=each, **where) for each in ("scored", "failed")}
+    assert shown == {"scored": 3.0, "failed": 1.0}
+
+
+def test_a_scrape_under_way_is_not_disturbed_by_a_cycle_that_ends():
+    """All of one scrape is of one snapshot: no family is of another cycle than the family before it."""
+    legal = suite()
+    metrics = published(Seen(verdict(VerdictName.PASSED), (measured(legal, [1, 1, 1, 1]),), False, NOON))
+    before, chunks = metrics.render(), metrics.chunks()
+    first = next(chunks)
+    metrics.publish(Seen(verdict(VerdictName.REGRESSED), (measured(legal, [9, 9, 9, 9]),), True, NOON))
+    assert b"".join((first, *chunks)) == before
+    assert metrics.render() != before
+
+
+def test_what_is_kept_of_a_cycle_has_no_rankings_and_no_evidence():
+    """The memory of a daemon does not grow with its suites."""
+    legal = suite()
+    metrics = published(
+        Seen(verdict(VerdictName.PASSED, evidence(legal)), (measured(legal, [1, 1, 1, 1]),), False, NOON)
+    )
+    [kept] = metrics.seen.values()
+    assert (kept.measured, kept.verdict.evidence) == ((), ())

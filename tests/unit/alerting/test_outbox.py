@@ -1,0 +1,434 @@
+"""Every queued alert reaches its notifier at least once, in order, or is kept as a dead letter."""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.adapters.stores.memory.store import MemoryStore
+from monitor.alerting.outbox import LEASE_S, MAX_ATTEMPTS, MAX_WAIT_S, Courier
+from monitor.errors import NotifierError, Reason, StoreError
+from monitor.incidents.routing import OnCall
+from monitor.model.alerts import Alert, AlertState, Delivery
+from monitor.model.incidents import Incident, IncidentKind, IncidentStatus
+from monitor.ports.targets import Notifier
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+PASSING = tuple(reason for reason in Reason if reason.is_worth_retrying)
+LASTING = tuple(reason for reason in Reason if not reason.is_worth_retrying)
+
+
+class Clock:
+    """A time that goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        """The time it is."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+
+class ScriptedNotifier:
+    """Refuses with each error once, in order, then accepts."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.tried: list[str] = []
+        self.accepted: list[str] = []
+        self._errors = list(errors)
+
+    async def notify(self, alert: Alert) -> None:
+        """Accept the alert, or refuse it as told."""
+        self.tried.append(alert.alert_id)
+        if self._errors:
+            raise self._errors.pop(0)
+        self.accepted.append(alert.alert_id)
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+def alert(alert_id: str, target: str = "production", state: AlertState = AlertState.FIRING) -> Alert:
+    """An alert about a target."""
+    return Alert(alert_id, f"incident-{target}", f"recallwatch/{target}", state, {"type": "incident"}, NOON)
+
+
+class Office:
+    """A courier with its store and clock, used from tests that are not asynchronous."""
+
+    def __init__(self, notifiers: Mapping[str, Notifier], store: MemoryStore | None = None) -> None:
+        self.clock = Clock()
+        self.store = store or MemoryStore()
+        self.courier = Courier(self.store, notifiers, self.clock, random.Random(7))  # noqa: S311 - jitter, not a secret
+
+    def queue(self, *alerts: Alert, notifiers: Sequence[str] = ("on-call",)) -> None:
+        """Put alerts into the outbox; what does not fire goes to whoever was told."""
+        for each in alerts:
+            self.store.enqueue(replace(each, notifiers=tuple(notifiers)))
+
+    def deliver(self, after_s: float = 0.0) -> int:
+        """Let time pass, then deliver what is due."""
+        self.clock.advance(after_s)
+        return asyncio.run(self.courier.deliver_due())
+
+    @property
+    def states(self) -> dict[str, int]:
+        """How many deliveries are pending, delivered and dead."""
+        return dict(asyncio.run(self.store.count_deliveries()))
+
+
+def counted(pending: int = 0, delivered: int = 0, dead: int = 0) -> dict[str, int]:
+    """What the store counts."""
+    return {"pending": pending, "delivered": delivered, "dead": dead, "silenced": 0}
+
+
+def test_an_alert_that_is_accepted_is_delivered_once():
+    """What the notifier has accepted is not sent again."""
+    notifier = ScriptedNotifier()
+    office = Office({"on-call": notifier})
+    office.queue(alert("a1"))
+    assert [office.deliver(), office.deliver(), office.deliver(after_s=2 * LEASE_S)] == [1, 0, 0]
+    assert notifier.accepted == ["a1"]
+    assert office.states == counted(delivered=1)
+    assert office.courier.delivered == {("on-call", AlertState.FIRING): 1}
+
+
+def test_queueing_an_alert_twice_delivers_it_once():
+    """An alert that is decided again, after a crash, is the same alert."""
+    notifier = ScriptedNotifier()
+    office = Office({"on-call": notifier})
+    office.queue(alert("a1"))
+    office.queue(alert("a1"))
+    office.deliver()
+    office.deliver(after_s=2 * LEASE_S)
+    assert notifier.accepted == ["a1"]
+
+
+def test_every_notifier_gets_the_alert():
+    """One notifier that refuses does not keep the alert from another."""
+    refusing, accepting = ScriptedNotifier(NotifierError(Reason.REJECTED, "HTTP 404")), ScriptedNotifier()
+    office = Office({"mail": refusing, "on-call": accepting})
+    office.queue(alert("a1"), notifiers=("mail", "on-call"))
+    office.deliver()
+    assert accepting.accepted == ["a1"]
+    assert office.states == counted(delivered=1, dead=1)
+
+
+@pytest.mark.parametrize("reason", PASSING)
+def test_a_passing_refusal_is_tried_again_later(reason):
+    """An alert whose notifier is down for a while is not lost, and not sent before its time."""
+    notifier = ScriptedNotifier(NotifierError(reason, "down"))
+    office = Office({"on-call": notifier})
+    office.queue(alert("a1"))
+    assert office.deliver() == 1
+    assert office.deliver() == 0
+    assert office.states == counted(pending=1)
+    assert office.deliver(after_s=1.0) == 1
+    assert notifier.accepted == ["a1"]
+    assert office.courier.failed == {("on-call", reason): 1}
+
+
+def test_the_wait_doubles_with_jitter_up_to_a_limit():
+    """Attempt n is followed by half to all of 2ⁿ⁻¹ seconds, and never by more than ten minutes."""
+    notifier = ScriptedNotifier(*[NotifierError(Reason.BROKEN, "HTTP 500")] * (MAX_ATTEMPTS - 1))
+    office = Office({"on-call": notifier})
+    office.queue(alert("a1"))
+    waits = []
+    for _ in range(MAX_ATTEMPTS - 1):
+        assert office.deliver() == 1
+        waits.append((office.store.queue[1].next_attempt_at - office.clock.now).total_seconds())
+        office.clock.advance(waits[-1])
+    for attempt, wait in enumerate(waits, 1):
+        longest = min(2.0 ** (attempt - 1), MAX_WAIT_S)
+        assert longest / 2 - 1e-6 <= wait <= longest + 1e-6
+    assert office.deliver() == 1
+    assert notifier.accepted == ["a1"]
+
+
+def test_a_receiver_that_says_when_to_come_back_is_obeyed():
+    """Retry-After takes the place of the courier's own wait."""
+    notifier = ScriptedNotifier(NotifierError(Reason.RATE_LIMITED, "HTTP 429", retry_after_s=90.0))
+    office = Office({"on-call": notifier})
+    office.queue(alert("a1"))
+    office.deliver()
+    assert office.deliver(after_s=89.0) == 0
+    assert office.deliver(after_s=1.0) == 1
+    assert notifier.accepted == ["a1"]
+
+
+@pytest.mark.parametrize("wish_s", [1e9, 1e30, float("inf")])
+def test_a_receiver_cannot_send_the_courier_away_for_good(wish_s):
+    """A Retry-After of years is shortened to something that on-call can live with."""
+    notifier = ScriptedNotifier(NotifierError(Reason.RATE_LIMITED, "HTTP 429", retry_after_s=wish_s))
+    office = Office({"on-call": notifier})
+    office.queue(alert("a1"))
+    office.deliver()
+    assert office.deliver(after_s=86_400.0) == 1
+    assert notifier.accepted == ["a1"]
+
+
+@pytest.mark.parametrize("reason", LASTING)
+def test_a_lasting_refusal_is_a_dead_letter(reason):
+    """An alert that is refused for good is kept as dead with its reason, and not sent again."""
+    notifier = ScriptedNotifier(NotifierError(reason, "refused"))
+    office = Office({"on-call": notifier})
+    office.queue(alert("a1"))
+    office.deliver()
+    assert office.deliver(after_s=86_400.0) == 0
+    assert office.states == counted(dead=1)
+    assert office.store.queue[1].settled == f"{reason}: refused"
+    assert notifier.tried == ["a1"]
+
+
+def test_an_alert_is_given_up_after_many_attempts():
+    """A notifier that never comes back ends in a dead letter, not in an endless loop."""
+    notifier = ScriptedNotifier(*[NotifierError(Reason.UNREACHABLE, "refused")] * 100)
+    office = Office({"on-call": notifier})
+    office.queue(alert("a1"))
+    for _ in range(60):
+        office.deliver(after_s=2 * MAX_WAIT_S)
+    assert len(notifier.tried) == MAX_ATTEMPTS
+    assert office.states == counted(dead=1)
+
+
+def test_resolved_never_overtakes_firing():
+    """While the first message of an incident waits, later ones wait behind it."""
+    notifier = ScriptedNotifier(NotifierError(Reason.BROKEN, "HTTP 500"))
+    office = Office({"on-call": notifier})
+    office.queue(alert("firing"), alert("resolved", state=AlertState.RESOLVED))
+    assert office.deliver() == 1
+    assert office.deliver() == 0
+    office.deliver(after_s=5.0)
+    office.deliver()
+    assert notifier.accepted == ["firing", "resolved"]
+
+
+def test_incidents_of_other_targets_do_not_wait():
+    """A message that is stuck holds up its own incident only."""
+    notifier = ScriptedNotifier(NotifierError(Reason.BROKEN, "HTTP 500"))
+    office = Office({"on-call": notifier})
+    office.queue(alert("a1", "production"), alert("b1", "staging"))
+    office.deliver()
+    assert notifier.accepted == ["b1"]
+
+
+def test_a_dead_letter_does_not_hold_up_what_follows():
+    """After a message is given up, the next one of its incident is sent."""
+    notifier = ScriptedNotifier(NotifierError(Reason.REJECTED, "HTTP 400"))
+    office = Office({"on-call": notifier})
+    office.queue(alert("firing"), alert("resolved", state=AlertState.RESOLVED))
+    office.deliver()
+    office.deliver()
+    assert notifier.accepted == ["resolved"]
+
+
+def test_a_notifier_that_was_configured_away_keeps_its_alert():
+    """Taking a notifier out of the configuration loses nothing: the alert goes out when it is back."""
+    office = Office({})
+    office.queue(alert("a1"))
+    office.deliver()
+    assert office.states == counted(pending=1)
+    notifier = ScriptedNotifier()
+    back = Office({"on-call": notifier}, office.store)
+    back.deliver(after_s=LEASE_S)
+    assert notifier.accepted == ["a1"]
+    assert back.states == counted(delivered=1)
+
+
+def test_waiting_for_a_notifier_to_come_back_uses_up_no_attempts():
+    """An alert that was never sent is not given up at the first refusal."""
+    office = Office({})
+    office.queue(alert("a1"))
+    for _ in range(2 * MAX_ATTEMPTS):
+        office.deliver(after_s=LEASE_S)
+    notifier = ScriptedNotifier(NotifierError(Reason.BROKEN, "HTTP 500"))
+    back = Office({"on-call": notifier}, office.store)
+    back.clock.now = office.clock.now
+    back.deliver(after_s=LEASE_S)
+    assert back.states == counted(pending=1)
+
+
+def test_an_alert_whose_courier_died_is_sent_again():
+    """A courier that took an alert and vanished holds it only as long as its lease."""
+    notifier = ScriptedNotifier()
+    office = Office({"on-call": notifier})
+    office.queue(alert("a1"))
+    asyncio.run(office.store.lease_deliveries(("pager", "on-call", "chat"), 1, office.clock.now, LEASE_S))
+    assert office.deliver(after_s=LEASE_S - 1) == 0
+    assert office.deliver(after_s=1) == 1
+    assert notifier.accepted == ["a1"]
+
+
+def test_a_notifier_that_hangs_is_a_timeout(monkeypatch):
+    """A notifier that never returns is broken off before its lease ends, and tried again."""
+    monkeypatch.setattr("monitor.alerting.outbox.LEASE_S", 0.1)
+
+    class Hanging(ScriptedNotifier):
+        async def notify(self, alert: Alert) -> None:
+            await asyncio.sleep(60)
+
+    office = Office({"on-call": Hanging()})
+    office.queue(alert("a1"))
+    office.deliver()
+    assert office.courier.failed == {("on-call", Reason.TIMEOUT): 1}
+    assert office.states == counted(pending=1)
+
+
+def test_a_notifier_with_a_bug_does_not_stop_the_others():
+    """An error that no notifier should raise is counted, and the rest of the outbox goes out."""
+    office = Office({"faulty": ScriptedNotifier(ZeroDivisionError("bug")), "on-call": (good := ScriptedNotifier())})
+    office.queue(alert("a1"), notifiers=("faulty", "on-call"))
+    office.deliver()
+    assert good.accepted == ["a1"]
+    assert office.courier.failed == {("faulty", Reason.BROKEN): 1}
+
+
+def test_the_loop_outlives_a_store_that_is_away(monkeypatch):
+    """When the store is back, delivery goes on where it was."""
+    monkeypatch.setattr("monitor.alerting.outbox.IDLE_S", 0.001)
+
+    class Flaky(MemoryStore):
+        refusals = 3
+
+        async def lease_deliveries(
+            self, notifiers: Sequence[str], limit: int, now: datetime, lease_s: float
+        ) -> list[Delivery]:
+            if Flaky.refusals:
+                Flaky.refusals -= 1
+                raise StoreError("no connection")
+            return await super().lease_deliveries(notifiers, limit, now, lease_s)
+
+    notifier = ScriptedNotifier()
+    office = Office({"on-call": notifier}, Flaky())
+    office.queue(alert("a1"))
+
+    async def run() -> None:
+        loop = asyncio.create_task(office.courier.deliver_forever())
+        async with asyncio.timeout(10):
+            while not notifier.accepted:  # noqa: ASYNC110 - the courier has no event to wait for
+                await asyncio.sleep(0.005)
+        loop.cancel()
+
+    asyncio.run(run())
+    assert notifier.accepted == ["a1"]
+
+
+def test_an_alert_is_on_its_way_as_soon_as_it_is_queued(monkeypatch):
+    """Whoever queues wakes the courier: nothing waits for the next look at the outbox."""
+    monkeypatch.setattr("monitor.alerting.outbox.IDLE_S", 3_600.0)
+
+    class Ringing(ScriptedNotifier):
+        rang: asyncio.Event
+
+        async def notify(self, alert: Alert) -> None:
+            await super().notify(alert)
+            self.rang.set()
+
+    notifier = Ringing()
+    office = Office({"on-call": notifier})
+
+    async def run() -> None:
+        notifier.rang = asyncio.Event()
+        loop = asyncio.create_task(office.courier.deliver_forever())
+        await asyncio.sleep(0.01)  # until it has seen that there is nothing
+        office.store.enqueue(replace(alert("a1"), notifiers=("on-call",)))
+        office.courier.wake()
+        async with asyncio.timeout(2):
+            await notifier.rang.wait()
+        loop.cancel()
+
+    asyncio.run(run())
+    assert notifier.accepted == ["a1"]
+
+
+def test_a_notifier_that_hangs_holds_up_no_other(monkeypatch):
+    """Each notifier is served by itself: while one does not answer, the others' alerts go out."""
+    monkeypatch.setattr("monitor.alerting.outbox.IDLE_S", 0.001)
+    arrived = asyncio.Event()
+
+    class Hanging(ScriptedNotifier):
+        async def notify(self, alert: Alert) -> None:
+            await asyncio.sleep(60)
+
+    class Ringing(ScriptedNotifier):
+        async def notify(self, alert: Alert) -> None:
+            await super().notify(alert)
+            if len(self.accepted) == 2:
+                arrived.set()
+
+    office = Office({"slow": Hanging(), "on-call": (healthy := Ringing())})
+    office.queue(alert("a1"), notifiers=("slow", "on-call"))
+
+    async def run() -> None:
+        loop = asyncio.create_task(office.courier.deliver_forever())
+        await asyncio.sleep(0.05)
+        office.queue(alert("b1", "staging"), notifiers=("slow", "on-call"))
+        async with asyncio.timeout(2):
+            await arrived.wait()
+        loop.cancel()
+
+    asyncio.run(run())
+    assert healthy.accepted == ["a1", "b1"]
+
+
+def of_kind(office: Office, kind: IncidentKind) -> list[Incident]:
+    """The incidents of a kind."""
+    return [each for each in office.store.incidents.values() if each.kind is kind]
+
+
+def test_a_dead_letter_is_told_through_the_other_notifiers_once():
+    """However many alerts a notifier refuses, the others hear of it once, with what to try."""
+    refusing, chat = ScriptedNotifier(*[NotifierError(Reason.REJECTED, "HTTP 404")] * 3), ScriptedNotifier()
+    office = Office({"pager": refusing, "chat": chat})
+    office.courier.on_call = OnCall(("pager", "chat"))
+    office.queue(*(alert(f"a{n}", f"target-{n}") for n in range(3)), notifiers=("pager",))
+    office.deliver()
+    office.deliver()
+    (incident,) = of_kind(office, IncidentKind.DEAD_LETTER)
+    assert incident.subject == "pager"
+    assert incident.is_open
+    assert len(chat.accepted) == 1
+    told = office.store.queue[4].delivery.alert.payload["data"]
+    assert told["next_command"] == "recallwatch notify test pager"
+    assert "HTTP 404" in told["summary"]
+    assert office.courier.dead == {("pager", Reason.REJECTED): 3}
+
+
+def test_a_notifier_that_takes_alerts_again_ends_what_was_told_of_it():
+    """Also when the courier that finds it mended is not the one that gave up."""
+    office = Office({"pager": ScriptedNotifier(NotifierError(Reason.REJECTED, "HTTP 404")), "chat": ScriptedNotifier()})
+    office.courier.on_call = OnCall(("pager", "chat"))
+    office.queue(alert("a1"), notifiers=("pager",))
+    office.deliver()
+    chat = ScriptedNotifier()
+    later = Office({"pager": ScriptedNotifier(), "chat": chat}, office.store)
+    later.courier.on_call = OnCall(("pager", "chat"))
+    later.queue(alert("a2"), notifiers=("pager",))
+    later.deliver()
+    later.deliver()
+    later.deliver()
+    (incident,) = of_kind(later, IncidentKind.DEAD_LETTER)
+    assert incident.status is IncidentStatus.RESOLVED
+    states = [later.store.queue[n].delivery.alert.state for n in sorted(later.store.queue)]
+    assert states == [AlertState.FIRING, AlertState.FIRING, AlertState.FIRING, AlertState.RESOLVED]
+    assert len(chat.accepted) == 2
+
+
+def test_dead_letters_about_dead_letters_come_to_an_end():
+    """When every notifier refuses everything, each is told of once and nothing goes round in circles."""
+    refusals = [NotifierError(Reason.REJECTED, "HTTP 404")] * 100
+    office = Office({"pager": ScriptedNotifier(*refusals), "chat": ScriptedNotifier(*refusals)})
+    office.courier.on_call = OnCall(("pager", "chat"))
+    office.queue(alert("a1"), notifiers=("pager",))
+    for _ in range(20):
+        office.deliver()
+    assert {each.subject for each in of_kind(office, IncidentKind.DEAD_LETTER)} == {"pager", "chat"}
+    assert office.states["pending"] == 0
+    assert len(office.store.queue) == 3

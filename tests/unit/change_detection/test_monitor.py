@@ -1,0 +1,234 @@
+"""Level 1 in whole cycles, with a retriever whose noise and faults are known."""
+
+import asyncio
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.adapters.stores.memory.store import MemoryStore
+from monitor.cycle import run_cycle
+from monitor.incidents.routing import OnCall
+from monitor.model.deployments import Baseline
+from monitor.model.policies import Policy
+from monitor.model.runs import Ranking
+from monitor.model.suites import Axis, Query, Suite
+from monitor.model.verdicts import VerdictName
+from monitor.plan import Plan
+from monitor.world import World
+
+N_QUERIES = 200
+
+
+class Target:
+    """Finds each query's document at a rank of its own; a share of the ranks jitters, a share can be lost."""
+
+    concurrency = 1
+
+    def __init__(self, seed: int, *, noise: float, name: str | None = None) -> None:
+        self.random = random.Random(seed)  # noqa: S311 - the same noise every time, not a secret
+        self.noise, self.lost, self.name = noise, 0.0, name
+        self.ranks = [min(int(self.random.expovariate(0.5)), 12) for _ in range(N_QUERIES)]
+        self.frailty = [self.random.random() for _ in range(N_QUERIES)]
+        self.asked = 0
+
+    async def retrieve(self, query: str, k: int) -> Ranking:
+        """The k best documents."""
+        self.asked += 1
+        number = int(query)
+        rank = self.ranks[number]
+        if self.random.random() < self.noise:
+            rank = max(0, rank + self.random.choice((-3, -1, 1, 3)))
+        found = [f"other-{place}" for place in range(k)]
+        if rank < k and self.frailty[number] >= self.lost:
+            found[rank] = "right"
+        return Ranking(tuple(found), None, self.name)
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+class Service:
+    """A schedule's cycles, an hour apart, on a clock of their own."""
+
+    def __init__(self, target: Target, **policy: object) -> None:
+        queries = tuple(Query(f"q{i}", str(i), "all", f"c{i}", {"right": 1}) for i in range(N_QUERIES))
+        suite = Suite("suite", "1", Axis.BROAD, queries, digest="suite")
+        self.target, self.store = target, MemoryStore()
+        self.clock = datetime(2026, 1, 1, tzinfo=UTC)
+        self.plan = Plan("target", (suite,), Policy(**{"resamples": 999} | policy))
+        self.world = World(self.store, target, OnCall(), lambda: self.clock, "test")
+
+    def cycle(self):
+        """The report of the next cycle; the first one becomes the baseline."""
+        self.clock += timedelta(hours=1)
+        report = asyncio.run(run_cycle(self.plan, self.world))
+        if not self.store.promoted:
+            run_id = report.measured[0].run.run_id
+            asyncio.run(self.store.promote(Baseline("target", "suite", run_id, "test", "first", self.clock)))
+        return report
+
+    @property
+    def vigil(self):
+        """What level 1 remembers."""
+        return self.store.vigils["target", "suite"]
+
+
+def test_a_deterministic_target_is_known_after_five_small_replays_and_never_replayed_again():
+    """First contact costs 5 × 100 probes; while nothing changes, a cycle costs the suite alone."""
+    service = Service(Target(1, noise=0.0))
+    service.cycle()
+    assert service.target.asked == N_QUERIES + 500
+    assert service.vigil.noise.is_deterministic
+    service.cycle()
+    service.cycle()
+    assert service.target.asked == 3 * N_QUERIES + 500
+
+
+def test_a_noisy_target_is_replayed_as_the_policy_says_and_its_floor_is_kept():
+    """24 replays of the suite give every gating measure a deviation, and are not repeated."""
+    service = Service(Target(1, noise=0.1))
+    service.cycle()
+    assert service.target.asked == N_QUERIES + 500 + 24 * N_QUERIES
+    noise = service.vigil.noise
+    assert (noise.replays, noise.queries) == (24, N_QUERIES)
+    assert set(noise.deviations) == {f"overall/{name}" for name in ("ndcg@10", "mrr@10", "recall@5", "recall@10")}
+    assert 0 < noise.deviations["overall/mrr@10"] < 0.03
+    service.cycle()
+    assert service.target.asked == 2 * N_QUERIES + 500 + 24 * N_QUERIES
+
+
+def test_a_second_swap_is_judged_by_itself_as_well():
+    """Against the baseline the sum of two steps shows; against what was served before, the last step alone."""
+    service = Service(Target(1, noise=0.0))
+    service.cycle()
+    service.target.lost = 0.2
+    assert "run_before" not in service.cycle().verdict.insights
+    service.target.lost = 0.0
+    verdict = service.cycle().verdict
+    assert verdict.name is VerdictName.PASSED
+    assert verdict.insights["run_before"]["verdict"] != "regressed"
+    assert verdict.insights["run_before"]["runs"]["suite"][0] == service.store.verdicts[1].run_ids[0]
+
+
+@pytest.mark.slow
+def test_noise_alone_is_neither_a_swap_nor_a_look():
+    """In 150 hours of jitter no swap is noticed, no look is taken, and nothing regresses."""
+    service = Service(Target(2, noise=0.1))
+    reports = [service.cycle() for _ in range(150)]
+    assert not any(report.swaps for report in reports)
+    assert not any(report.verdict.look for report in reports)
+    assert not any(report.verdict.name.pages for report in reports)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+@pytest.mark.parametrize("lost", [0.1, 0.3])
+def test_a_drop_is_paged_within_four_cycles_on_a_quiet_and_on_a_noisy_target(noise, lost):
+    """A tenth of the answers lost is paged within four looks, whether or not rankings jitter."""
+    service = Service(Target(3, noise=noise))
+    for _ in range(12):
+        service.cycle()
+    service.target.lost = lost
+    reports = [service.cycle() for _ in range(4)]
+    assert any(report.verdict.name is VerdictName.REGRESSED for report in reports)
+
+
+def test_the_same_results_are_one_look_however_often_they_come():
+    """A deterministic target that changed once is looked at once: the next hours spend none of the error budget."""
+    service = Service(Target(4, noise=0.0))
+    service.cycle()
+    service.target.lost = 0.02
+    first, *rest = [service.cycle().verdict for _ in range(5)]
+    assert first.look_reason == "the results changed"
+    assert {each.look for each in (first, *rest)} == {1}
+    assert {each.policy.alpha_page for each in (first, *rest)} == {first.policy.alpha_page}
+    assert {each.seed for each in rest} == {first.seed}
+
+
+def test_every_further_change_spends_less():
+    """The second and third change are judged at a smaller error level than the first."""
+    service = Service(Target(5, noise=0.0))
+    service.cycle()
+    levels = []
+    for lost in (0.01, 0.02, 0.03):
+        service.target.lost = lost
+        levels.append(service.cycle().verdict.policy.alpha_page)
+    assert levels[0] == 0.01
+    assert levels == sorted(levels, reverse=True)
+    assert levels[2] < levels[1] < levels[0]
+
+
+def test_a_declared_swap_is_looked_at_even_on_a_noisy_target():
+    """Who names another deployment is judged at once."""
+    service = Service(Target(6, noise=0.1, name="model-1"))
+    for _ in range(3):
+        service.cycle()
+    service.target.name = "model-2"
+    report = service.cycle()
+    assert report.swaps[0].declared
+    assert report.verdict.look_reason == "a declared swap"
+    assert service.vigil.noise.deployment == "model-2"
+
+
+def test_a_new_baseline_starts_the_vigil_anew_but_not_the_error_budget():
+    """Promoting forgets the detectors and keeps the looks that were spent."""
+    service = Service(Target(7, noise=0.0))
+    service.cycle()
+    service.target.lost = 0.05
+    report = service.cycle()
+    promoted = Baseline("target", "suite", report.measured[0].run.run_id, "test", "new", service.clock)
+    asyncio.run(service.store.promote(promoted))
+    service.cycle()
+    assert service.vigil.baseline_run_id == promoted.run_id
+    assert len(service.vigil.looks) == 1
+
+
+def test_a_target_that_fails_teaches_no_noise():
+    """Replays that mostly fail are no calibration: the next cycle tries again."""
+    from monitor.errors import Reason, RetrieverError
+
+    class Broken(Target):
+        async def retrieve(self, query: str, k: int) -> Ranking:
+            raise RetrieverError(Reason.REJECTED, "no")
+
+    service = Service(Broken(8, noise=0.0))
+    service.cycle()
+    assert service.vigil.noise.replays == 0
+
+
+def test_a_person_who_asks_gets_a_verdict_and_leaves_no_trace_in_the_vigil():
+    """``recallwatch run`` judges at the policy's own level, replays nothing twice and spends no budget."""
+    from dataclasses import replace
+
+    service = Service(Target(9, noise=0.0))
+    service.cycle()
+    service.target.lost = 0.4
+    service.plan = replace(service.plan, asked=True)
+    asked = service.target.asked
+    verdict = service.cycle().verdict
+    assert verdict.name is VerdictName.REGRESSED
+    assert verdict.policy.alpha_page == Policy().alpha_page
+    assert service.target.asked == asked + N_QUERIES
+    assert service.vigil.looks == ()
+
+
+def test_a_probe_that_fails_is_no_change_and_spends_nothing():
+    """One timeout an hour, each time another query: no swap, no look, the whole error budget left."""
+    from monitor.errors import Reason, RetrieverError
+
+    class Flaky(Target):
+        failing: str | None = None
+
+        async def retrieve(self, query: str, k: int) -> Ranking:
+            if query == self.failing:
+                raise RetrieverError(Reason.REJECTED, "no")
+            return await super().retrieve(query, k)
+
+    service = Service(Flaky(10, noise=0.0))
+    service.cycle()
+    for number in range(5):
+        service.target.failing = str(number)
+        report = service.cycle()
+        assert report.swaps == ()
+        assert report.verdict.look == 0
+    assert service.vigil.looks == ()

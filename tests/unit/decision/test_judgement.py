@@ -1,0 +1,457 @@
+"""From evidence to a verdict: which name is reached by what, in which order, and what is said."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monitor.decision.comparison import compare
+from monitor.decision.judgement import (
+    Judgement,
+    digest_of,
+    has_fallen,
+    judge,
+    no_baseline,
+    not_comparable,
+    refuse_coverage,
+)
+from monitor.decision.lost_queries import lost_queries
+from monitor.errors import Reason
+from monitor.model.measurements import Measured
+from monitor.model.policies import Policy, Tolerance
+from monitor.model.runs import Counts
+from monitor.model.suites import Axis, Pair
+from monitor.model.verdicts import Evidence, VerdictName
+from tests.builders import Brought, a_measured, a_query, a_suite
+
+PASSED, REGRESSED, TRADE_OFF, INCONCLUSIVE, INVALID = (
+    VerdictName.PASSED,
+    VerdictName.REGRESSED,
+    VerdictName.TRADE_OFF,
+    VerdictName.INCONCLUSIVE,
+    VerdictName.INVALID,
+)
+BROAD, COMPOSITIONAL = Axis.BROAD, Axis.COMPOSITIONAL
+NAN = math.nan
+
+
+def evidence(difference: float = -0.001, *, baseline: float = 0.8, **others: Any) -> Evidence:
+    """Evidence on a gating measure that hardly moved and is safe, unless the test says otherwise."""
+    stated = {
+        "suite": "broad",
+        "axis": BROAD,
+        "stratum": "overall",
+        "measure": "recall@10",
+        "gating": True,
+        "n_queries": 300,
+        "n_clusters": 120,
+        "baseline_mean": baseline,
+        "candidate_mean": baseline + difference,
+        "difference": difference,
+        "lower": difference - 0.02,
+        "upper": difference + 0.02,
+        "p_worse": 0.4,
+        "p_worse_adjusted": 0.9,
+        "p_better": 0.6,
+        "p_better_adjusted": 0.9,
+        "p_not_safe": 0.001,
+        "mde": 0.03,
+    }
+    return Evidence(**{**stated, **others})
+
+
+def fell(difference: float = -0.1, **others: Any) -> Evidence:
+    """Evidence that a measure fell, for sure and by much."""
+    return evidence(
+        difference, **{"p_worse": 0.0004, "p_worse_adjusted": 0.002, "p_better": 1.0, "p_not_safe": 0.99} | others
+    )
+
+
+def rose(difference: float = 0.2, **others: Any) -> Evidence:
+    """Evidence that pair accuracy rose, for sure and by much."""
+    stated = {"suite": "pairs", "axis": COMPOSITIONAL, "measure": "pair_accuracy", "baseline": 0.5}
+    return evidence(difference, **stated | {"p_worse": 1.0, "p_better": 0.0004, "p_better_adjusted": 0.002} | others)
+
+
+def unsure(**others: Any) -> Evidence:
+    """Evidence that shows neither a drop nor safety."""
+    return evidence(-0.02, **{"p_not_safe": 0.3} | others)
+
+
+def name_of(*found: Evidence, policy: Policy | None = None, may_page: bool = True) -> VerdictName:
+    """The verdict's name."""
+    return judge(found, policy or Policy(), may_page=may_page).name
+
+
+class TestNames:
+    """Each verdict is reached by the least that earns it, and the order is fixed."""
+
+    @pytest.mark.parametrize(
+        ("found", "name"),
+        [
+            pytest.param([evidence()], PASSED, id="hardly moved and safe"),
+            pytest.param([evidence(0.0, lower=0.0, upper=0.0, p_not_safe=0.6)], PASSED, id="nothing changed"),
+            pytest.param([evidence(0.1)], PASSED, id="broad rose"),
+            pytest.param([rose()], PASSED, id="compositional rose"),
+            pytest.param([fell()], REGRESSED, id="broad fell"),
+            pytest.param([fell(axis=COMPOSITIONAL)], REGRESSED, id="compositional fell"),
+            pytest.param([evidence(), fell(stratum="law")], REGRESSED, id="one stratum fell"),
+            pytest.param([fell(), rose()], TRADE_OFF, id="broad fell, compositional rose"),
+            pytest.param([fell(stratum="law"), rose(stratum="negation")], TRADE_OFF, id="a part fell, a part rose"),
+            pytest.param([unsure()], INCONCLUSIVE, id="neither shown"),
+            pytest.param([evidence(), unsure(stratum="law")], INCONCLUSIVE, id="one stratum not shown to be safe"),
+            pytest.param([evidence(p_not_safe=NAN)], INCONCLUSIVE, id="safety unknown"),
+            pytest.param([], INCONCLUSIVE, id="no evidence"),
+            pytest.param([evidence(gating=False)], INCONCLUSIVE, id="nothing gates"),
+        ],
+    )
+    def test_the_least_that_earns_it(self, found: list[Evidence], name: VerdictName):
+        """One or two pieces of evidence are enough for each verdict."""
+        assert name_of(*found) is name
+        assert name_of(*reversed(found)) is name
+
+    @pytest.mark.parametrize(
+        ("found", "name"),
+        [
+            pytest.param([fell(), rose(), unsure(), evidence()], TRADE_OFF, id="trade-off before all"),
+            pytest.param([fell(axis=COMPOSITIONAL), fell(), rose(stratum="a")], TRADE_OFF, id="and before other drops"),
+            pytest.param([fell(), unsure(), evidence()], REGRESSED, id="regressed before inconclusive"),
+            pytest.param([fell(-0.03, p_not_safe=0.001)], REGRESSED, id="regressed before passed"),
+            pytest.param([evidence(), unsure()], INCONCLUSIVE, id="passed only if all passed"),
+        ],
+    )
+    def test_the_order_is_trade_off_regressed_passed_inconclusive(self, found: list[Evidence], name: VerdictName):
+        """Where several would fit, the more telling one is given."""
+        assert name_of(*found) is name
+
+    @pytest.mark.parametrize(
+        ("found", "name"),
+        [
+            pytest.param([fell(axis=COMPOSITIONAL), rose(axis=BROAD)], REGRESSED, id="the other way round"),
+            pytest.param([fell(axis=COMPOSITIONAL), rose(stratum="role swap")], REGRESSED, id="no broad drop"),
+            pytest.param([fell(), rose(axis=BROAD)], REGRESSED, id="no compositional rise"),
+            pytest.param([fell(), rose(gating=False, stratum="paraphrase")], REGRESSED, id="only a control rose"),
+            pytest.param([fell(gating=False, stratum="x"), rose()], PASSED, id="only what does not gate fell"),
+            pytest.param([fell(), rose(0.005)], REGRESSED, id="a rise below the floor"),
+            pytest.param([fell(), rose(p_better=0.3, p_better_adjusted=0.06)], REGRESSED, id="an uncertain rise"),
+            pytest.param([fell(p_worse=0.03, p_worse_adjusted=0.2, p_not_safe=0.01), rose()], PASSED, id="drop unsure"),
+            pytest.param([fell(-0.009, p_not_safe=0.01), rose()], PASSED, id="a drop below the floor"),
+        ],
+    )
+    def test_a_trade_off_needs_a_broad_drop_and_a_compositional_rise(self, found: list[Evidence], name: VerdictName):
+        """One without the other, or on the wrong side, is something else."""
+        assert name_of(*found) is name
+
+    def test_a_trade_off_of_the_whole_axes_needs_no_correction(self):
+        """Both must be shown, so each may use its raw p-value; of other measures or strata it may not."""
+        policy = Policy(gating={BROAD: ("recall@10", "mrr@10"), COMPOSITIONAL: ("pair_accuracy",)})
+        drop = fell(p_worse=0.009, p_worse_adjusted=0.06)
+        rise = rose(p_better=0.009, p_better_adjusted=0.06)
+        assert name_of(drop, rise, policy=policy) is TRADE_OFF
+        for weaker in (
+            (replace(drop, p_worse=0.011), rise),
+            (drop, replace(rise, p_better=0.011)),
+            (replace(drop, stratum="law"), rise),
+            (drop, replace(rise, stratum="negation")),
+            (replace(drop, measure="mrr@10"), rise),
+            (drop, replace(rise, measure="mrr@10")),
+        ):
+            assert name_of(*weaker, policy=policy) is INCONCLUSIVE
+
+    def test_while_nothing_changed_but_noise_no_drop_pages(self):
+        """Without a look, what would be a page is inconclusive; what is safe still passes."""
+        assert name_of(fell(), may_page=False) is INCONCLUSIVE
+        assert name_of(fell(), rose(), may_page=False) is INCONCLUSIVE
+        assert name_of(evidence(), may_page=False) is PASSED
+
+    @pytest.mark.parametrize("name", VerdictName)
+    def test_regressed_and_trade_off_page_and_nothing_else_does(self, name: VerdictName):
+        """On-call is woken by harm that is shown, not by doubt."""
+        assert name.pages is (name in (REGRESSED, TRADE_OFF))
+
+
+class TestDrop:
+    """What counts as a drop."""
+
+    @pytest.mark.parametrize(
+        ("p_value", "is_drop"), [(0.01, True), (0.0101, False), (0.05, False), (1.0, False), (NAN, False)]
+    )
+    def test_it_is_significant_after_correction_at_the_paging_level(self, p_value: float, is_drop: bool):
+        """The adjusted p-value must not exceed the level; one that is unknown shows nothing."""
+        assert has_fallen(fell(p_worse_adjusted=p_value), Policy(alpha_page=0.01)) is is_drop
+
+    @pytest.mark.parametrize(
+        ("difference", "baseline", "is_drop"),
+        [
+            pytest.param(-0.02, 0.8, True, id="beyond both floors"),
+            pytest.param(-0.0625, 0.0625, True, id="everything was lost"),
+            pytest.param(-0.0099, 0.2, False, id="less than a point"),
+            pytest.param(-0.015, 0.8, False, id="less than two per cent"),
+            pytest.param(0.1, 0.8, False, id="a rise"),
+            pytest.param(0.0, 0.8, False, id="nothing"),
+        ],
+    )
+    def test_it_exceeds_the_absolute_and_the_relative_floor(self, difference: float, baseline: float, is_drop: bool):
+        """A point of the measure and two per cent of the baseline, both."""
+        assert has_fallen(fell(difference, baseline=baseline), Policy()) is is_drop
+
+    def test_a_drop_of_exactly_the_floor_is_one(self):
+        """The floors are the smallest drop that pages."""
+        policy = Policy(floor_absolute=0.0625, floor_relative=0.125)
+        assert has_fallen(fell(-0.0625, baseline=0.5), policy)
+
+    @pytest.mark.parametrize(
+        ("baseline", "is_drop"), [(0.049, True), (0.0, True), (0.05, False), (0.06, False), (0.02, True)]
+    )
+    def test_of_a_baseline_below_five_points_there_is_no_relative_change(self, baseline: float, is_drop: bool):
+        """A share of next to nothing says nothing: there only the absolute floor holds."""
+        assert has_fallen(fell(-0.0125, baseline=baseline), Policy(floor_relative=0.5)) is is_drop
+        assert math.isnan(evidence(-0.0125, baseline=baseline).relative_difference) is is_drop
+
+    def test_what_does_not_gate_is_never_one(self):
+        """However sure and however large."""
+        assert not has_fallen(fell(gating=False), Policy())
+
+    def test_a_tolerance_holds_where_it_matches(self):
+        """One suite is allowed to lose up to fifteen points; another is not."""
+        policy = Policy(tolerances=(Tolerance(suite="law", floor_absolute=0.15),))
+        assert not has_fallen(fell(-0.1, suite="law"), policy)
+        assert has_fallen(fell(-0.1, suite="broad"), policy)
+        assert has_fallen(fell(-0.2, suite="law"), policy)
+
+
+class TestSafety:
+    """What `passed` promises."""
+
+    @pytest.mark.parametrize(("p_value", "name"), [(0.05, PASSED), (0.0501, INCONCLUSIVE), (NAN, INCONCLUSIVE)])
+    def test_every_gating_measure_is_shown_to_be_within_the_margin(self, p_value: float, name: VerdictName):
+        """All at five per cent; one that is not shown keeps the rest from passing."""
+        assert name_of(evidence(), evidence(stratum="law", p_not_safe=p_value)) is name
+
+    def test_what_does_not_gate_need_not_be_safe(self):
+        """A control, or a measure that the policy does not name, cannot hold up a verdict."""
+        assert name_of(evidence(), unsure(gating=False)) is PASSED
+
+    def test_a_significant_drop_below_the_floor_passes_with_a_note(self):
+        """Half a point for sure, and for sure within the margin: passed, and the drop is told."""
+        judgement = judge([evidence(), fell(-0.005, stratum="law", p_not_safe=0.001)], Policy())
+        assert judgement.name is PASSED
+        assert "broad law recall@10 (-0.5 points, significant)" in judgement.summary
+
+    def test_a_significant_drop_beyond_the_floor_pages_though_it_is_within_the_margin(self):
+        """Three points of eighty: sure, more than the floors, less than five per cent. The floors decide."""
+        assert name_of(fell(-0.03, p_not_safe=0.001)) is REGRESSED
+
+    def test_a_significant_drop_below_the_floor_is_not_called_insignificant(self):
+        """Sure, below the floor, and not shown to be within the margin: the reason is not that it is uncertain."""
+        judgement = judge([fell(-0.009, p_not_safe=0.3)], Policy())
+        assert judgement.name is INCONCLUSIVE
+        assert "No significant drop" not in judgement.summary
+
+    def test_what_could_not_be_tested_is_named_and_is_no_reason_to_pass(self):
+        """A stratum with too few clusters neither passes nor blocks; if there is no other, nothing is decided."""
+        untested = fell(-0.4, stratum="law", p_worse=math.nan, p_worse_adjusted=math.nan, p_not_safe=0.001)
+        alone = judge([untested], Policy())
+        assert alone.name is INCONCLUSIVE
+        assert alone.summary == "Nothing could be tested. Not tested, for want of 12 clusters: broad law."
+        beside = judge([untested, fell(-0.001, p_worse=0.4, p_worse_adjusted=0.9, p_not_safe=0.001)], Policy())
+        assert beside.name is PASSED
+        assert beside.summary.endswith("Not tested, for want of 12 clusters: broad law.")
+
+    @pytest.mark.parametrize("few", [1, 3, 5])
+    def test_identical_runs_pass_however_small_a_stratum_is(self, few: int):
+        """Every result is what it was: there is nothing to be unsure of."""
+        suite = a_suite(
+            *(a_query(f"few{number}", stratum="few") for number in range(few)),
+            *(a_query(f"many{number}", stratum="many") for number in range(40)),
+        )
+        run = a_measured(suite, {query.query_id: ["d1"] for query in suite.queries})
+        found = compare([(run, run)], Policy(), rng=np.random.default_rng(1))
+        assert judge(found, Policy()).name is PASSED
+
+
+class TestSentences:
+    """What a person is told."""
+
+    def test_of_a_regression(self):
+        """What fell, from where to where, how sure, on how much."""
+        judgement = judge([fell(-0.1), fell(-0.3, stratum="law"), evidence()], Policy())
+        assert judgement.summary == (
+            "broad recall@10 fell 10.0 points, 0.800 → 0.700 (95 % interval 8.0 to 12.0, adjusted p = 0.002, "
+            "300 queries in 120 clusters), and 1 other measure with it."
+        )
+        assert judgement.advice == "roll back"
+
+    def test_of_a_regression_of_one_stratum_alone(self):
+        """The stratum is named where the whole did not fall."""
+        judgement = judge([fell(-0.3, stratum="law"), fell(-0.2, stratum="art")], Policy())
+        assert judgement.summary.startswith("broad law recall@10 fell 30.0 points, 0.800 → 0.500 (95 %")
+
+    def test_of_a_trade_off(self):
+        """The drop comes first, then the largest rise."""
+        judgement = judge([fell(), rose(0.1, stratum="role swap"), rose(0.2, stratum="negation")], Policy())
+        assert judgement.summary.startswith("broad recall@10 fell 10.0 points")
+        assert " Meanwhile compositional negation pair_accuracy rose 20.0 points" in judgement.summary
+        assert judgement.advice == "roll back"
+
+    def test_a_rise_with_which_a_control_fell_is_called_hollow(self):
+        """A model that confuses paraphrases has not learnt structure; a control that held says nothing."""
+        control = fell(-0.1, suite="pairs", axis=COMPOSITIONAL, measure="pair_accuracy", gating=False, stratum="entity")
+        held = replace(control, p_worse=0.5)
+        assert "hollow" in judge([fell(), rose(), control], Policy()).summary
+        assert "hollow" not in judge([fell(), rose(), held], Policy()).summary
+
+    def test_of_a_passed_verdict(self):
+        """The margin that was kept, and the lowest measure."""
+        judgement = judge([evidence(0.01), evidence(-0.004, stratum="law")], Policy())
+        assert judgement.summary == (
+            "Every gating measure kept at least 95% of its baseline; the lowest is broad law recall@10 (-0.4 points)."
+        )
+        assert judgement.advice == "keep"
+
+    def test_of_nothing_changed(self):
+        """Plainly."""
+        judgement = judge([evidence(0.0, lower=0.0, upper=0.0)], Policy())
+        assert judgement.summary == "Every result is what it was: nothing has changed."
+
+    def test_of_an_inconclusive_verdict(self):
+        """How many are not shown to be safe, which is the lowest, and how small a drop could have been seen."""
+        judgement = judge([evidence(), unsure(), unsure(stratum="law", n_queries=40, mde=math.inf)], Policy())
+        assert judgement.summary.startswith("No significant drop, but 2 of 3 gating measures are not shown")
+        assert "5%" in judgement.summary
+        assert "broad recall@10 (-2.0 points, 300 queries, detectable from 3.0)" in judgement.summary
+        assert judgement.advice == "watch"
+
+    def test_of_nothing_that_gates(self):
+        """The policy is what has to be looked at."""
+        assert judge([evidence(gating=False)], Policy()) == Judgement(
+            INCONCLUSIVE, "No measure that the policy gates on was computed.", "check the policy"
+        )
+
+    def test_of_no_baseline(self):
+        """Nothing was judged, and what to do about it."""
+        judgement = no_baseline(["broad", "pairs"])
+        assert judgement.name is INCONCLUSIVE
+        assert judgement.summary == "There is no baseline for broad, pairs yet."
+        assert "`recallwatch baseline promote`" in judgement.advice
+
+    def test_of_runs_that_cannot_be_compared(self):
+        """The ruler moved: invalid, with the problem."""
+        judgement = not_comparable("the suite has changed")
+        assert (judgement.name, judgement.summary) == (
+            INVALID,
+            "The runs cannot be compared: the suite has changed.",
+        )
+
+
+class TestCoverage:
+    """Too few results are no verdict on quality."""
+
+    def test_below_the_floor_nothing_is_judged(self):
+        """The share, the floor, and the reasons in the order of the alphabet."""
+        counts = Counts(90, 10, 0, {Reason.TIMEOUT: 3, Reason.RATE_LIMITED: 7})
+        judgement = refuse_coverage(counts.coverage, "broad", counts, Policy())
+        assert judgement == Judgement(
+            INVALID,
+            "Coverage of broad is 90.0%, below the floor of 98% (10 of 100 probes failed: 7 rate_limited, 3 timeout).",
+            "mend the target or the connection to it; no quality was judged",
+        )
+
+    def test_failures_of_the_baseline_are_told_apart(self):
+        """Nothing failed now; what is missing was missing when the baseline was taken."""
+        judgement = refuse_coverage(0.9, "broad", Counts(100, 0, 0), Policy())
+        assert judgement is not None
+        assert "0 of 100 probes failed: in the baseline" in judgement.summary
+
+    @pytest.mark.parametrize(("share", "is_refused"), [(1, False), (0.98, False), (0.9799, True), (0, True)])
+    def test_the_floor_itself_is_enough(self, share: float, is_refused: bool):
+        """At least so much, not more than so much."""
+        assert (refuse_coverage(share, "broad", Counts(1, 0, 0), Policy()) is not None) is is_refused
+
+
+class TestLostQueries:
+    """The queries that are shown with a page."""
+
+    QUERIES = (a_query("q1"), a_query("q2", {"d1": 1, "d2": 2, "d3": 0}, stratum="law"), a_query("q3"), a_query("q4"))
+
+    def replays(self, before: Mapping[str, Brought], after: Mapping[str, Brought]) -> tuple[Measured, Measured]:
+        """Two runs of four queries."""
+        suite = a_suite(*self.QUERIES)
+        return a_measured(suite, before), a_measured(suite, after)
+
+    def test_those_that_lost_most_come_first_and_those_that_did_not_lose_are_left_out(self):
+        """One was lost, one fell by a rank, one rose, and one failed: two are told."""
+        before: dict[str, Brought] = {"q1": ["d1"], "q2": ["d2", "d1"], "q3": ["x"], "q4": ["d1"]}
+        after: dict[str, Brought] = {"q1": ["x", "d1"], "q2": ["x", "y", "z", "w"], "q3": ["d1"], "q4": Reason.TIMEOUT}
+        worst, other = lost_queries([self.replays(before, after)])
+        assert worst == {
+            "query_id": "q2",
+            "query": "what is q2?",
+            "stratum": "law",
+            "expected": ["d1", "d2"],
+            "retrieved_before": ["d2", "d1"],
+            "retrieved_now": ["x", "y", "z"],
+            "suite": "broad",
+            "measure": "ndcg@10",
+            "difference": -1.0,
+        }
+        assert (other["query_id"], other["difference"]) == ("q1", pytest.approx(1 / math.log2(3) - 1))
+        assert json.loads(json.dumps([worst, other])) == [worst, other]
+
+    def test_no_more_are_told_than_asked_for_over_all_suites(self):
+        """A page has room for a few."""
+        ids = [query.query_id for query in self.QUERIES]
+        replays = self.replays({query_id: ["d1"] for query_id in ids}, {query_id: ["x"] for query_id in ids})
+        assert len(lost_queries([replays, replays], limit=5)) == 5
+        assert len(lost_queries([replays, replays])) == 5
+        assert len(lost_queries([replays], limit=9)) == 4
+
+    def test_nothing_lost_is_nothing_told(self):
+        """Equal runs have no example to show."""
+        same: dict[str, Brought] = {"q1": ["d1"], "q2": ["d1"], "q3": ["x"], "q4": []}
+        assert lost_queries([self.replays(same, same)]) == ()
+        assert lost_queries([]) == ()
+
+    def test_of_a_pair_the_document_that_satisfies_it_is_what_was_expected(self):
+        """The near-copy now comes first: that is the loss, whatever else is relevant."""
+        suite = a_suite(a_query("q1", {"yes": 1, "also": 1}), pairs=[Pair("q1", "yes", "no")], axis=COMPOSITIONAL)
+        runs = a_measured(suite, {"q1": ["yes", "no"]}), a_measured(suite, {"q1": ["no", "yes"]})
+        [told] = lost_queries([runs])
+        assert (told["measure"], told["difference"], told["expected"]) == ("pair_accuracy", -1.0, ["yes"])
+
+
+CHANGED: dict[type, Any] = {float: lambda value: value + 0.001, int: lambda value: value + 1}
+OTHER_VALUES: dict[str, Any] = {
+    "gating": {BROAD: ("recall@10",)},
+    "tolerances": (Tolerance(suite="law", margin=0.1),),
+    "query_text": "hash",
+}
+
+
+class TestDigest:
+    """By which rule a verdict was reached."""
+
+    @pytest.mark.parametrize("name", [field.name for field in fields(Policy)])
+    def test_it_changes_with_every_field(self, name: str):
+        """No part of the rule can change unseen."""
+        value = getattr(Policy(), name)
+        other = OTHER_VALUES[name] if name in OTHER_VALUES else CHANGED[type(value)](value)
+        assert digest_of(replace(Policy(), **{name: other})) != digest_of(Policy())
+
+    def test_it_changes_with_a_measure_that_gates_on_one_axis(self):
+        """The same measures, one moved to the other axis."""
+        one, other = (
+            Policy(gating={BROAD: ("recall@10",), COMPOSITIONAL: ("mrr@10",)}),
+            Policy(gating={BROAD: ("mrr@10",), COMPOSITIONAL: ("recall@10",)}),
+        )
+        assert digest_of(one) != digest_of(other)
+
+    def test_equal_policies_have_equal_digests(self):
+        """In whichever order the axes are written down."""
+        turned = Policy(gating=dict(reversed(list(Policy().gating.items()))))
+        assert digest_of(Policy()) == digest_of(turned)
+        assert len(digest_of(turned)) == 64

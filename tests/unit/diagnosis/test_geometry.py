@@ -1,0 +1,219 @@
+"""The geometry of a space is measured right, and told in words that fit the numbers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import skew
+
+from monitor.diagnosis.geometry import (
+    anisotropy,
+    cosines,
+    effective_rank,
+    hubness,
+    kernel_alignment,
+    margins,
+    mean_over,
+    overlap,
+    procrustes_distance,
+    rank_biased_overlap,
+)
+from monitor.diagnosis.space_changes import Geometry, Labelled, Space, compare_spaces, describe, recall_of_exact
+from monitor.model.runs import Ranking
+from monitor.model.snapshots import Embedded, Snapshot
+from monitor.model.suites import Pair
+from tests.synthetic_space import Space as Served
+from tests.synthetic_space import distortion, rotation
+
+RNG = np.random.default_rng(5)
+TEXTS = RNG.normal(size=(60, 24))
+rankings = st.lists(st.sampled_from("abcdefghij"), unique=True, max_size=10)
+
+
+def extrapolated_by_definition(first: list[str], second: list[str], p: float) -> float:
+    """Rank-biased overlap of equally long rankings, by its infinite sum."""
+    n, total = len(first), 0.0
+    for depth in range(1, 2_000):
+        seen = min(depth, n)
+        agreement = len(set(first[:seen]) & set(second[:seen])) / seen
+        total += (1 - p) * p ** (depth - 1) * agreement
+    return total
+
+
+@given(size=st.integers(1, 10), seed=st.integers(0, 1_000), p=st.sampled_from([0.5, 0.8, 0.9]))
+@settings(deadline=None, max_examples=40)
+def test_rank_biased_overlap_is_its_infinite_sum(size: int, seed: int, p: float):
+    """The extrapolation equals the sum to any depth, the agreement at the end going on for ever."""
+    rng = np.random.default_rng(seed)
+    first, second = (rng.permutation(12)[:size].astype(str).tolist() for _ in range(2))
+    assert rank_biased_overlap(first, second, p) == pytest.approx(extrapolated_by_definition(first, second, p))
+
+
+@given(first=rankings, second=rankings)
+@settings(deadline=None, max_examples=100)
+def test_overlaps_are_symmetric_shares(first: list[str], second: list[str]):
+    """Both overlaps lie in [0, 1], do not depend on the order of the two, and are 1 for a ranking and itself."""
+    for measure in (rank_biased_overlap, lambda a, b: overlap(a, b, 5)):
+        assert 0 <= measure(first, second) <= 1 + 1e-12
+        assert measure(first, second) == pytest.approx(measure(second, first))
+        assert measure(first, first) == pytest.approx(1.0)
+
+
+def test_the_top_counts_most():
+    """A change of the first place costs more than one of the last."""
+    ranking = list("abcdefghij")
+    assert rank_biased_overlap(ranking, ["x", *ranking[1:]]) < rank_biased_overlap(ranking, [*ranking[:-1], "x"])
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_a_weight_outside_of_its_range_is_refused(p: float):
+    """P is between 0 and 1."""
+    with pytest.raises(ValueError, match="not between 0 and 1"):
+        rank_biased_overlap(["a"], ["a"], p)
+
+
+def test_rotation_and_scale_are_no_difference():
+    """A rotated, scaled and moved space is the same to alignment and Procrustes distance."""
+    turned = 3 * TEXTS @ rotation(1) + 7
+    assert kernel_alignment(TEXTS, turned) == pytest.approx(1.0)
+    assert procrustes_distance(TEXTS, turned) == pytest.approx(0.0, abs=1e-9)
+    assert procrustes_distance(TEXTS, np.pad(turned, ((0, 0), (0, 5)))) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_distortion_grows_with_its_strength():
+    """The further a map is from a rotation, the less the spaces align and the further apart they are."""
+    distorted = [TEXTS @ distortion(2, strength) for strength in (0.1, 0.5, 2.0)]
+    aligned = [kernel_alignment(TEXTS, each) for each in distorted]
+    apart = [procrustes_distance(TEXTS, each) for each in distorted]
+    assert aligned == sorted(aligned, reverse=True)
+    assert apart == sorted(apart)
+
+
+def test_alignment_is_what_its_kernels_say():
+    """The feature form equals the normalised product of the centred kernels."""
+    other = RNG.normal(size=(60, 10))
+    centring = np.eye(60) - 1 / 60
+    first, second = (centring @ each @ each.T @ centring for each in (TEXTS, other))
+    expected = (first * second).sum() / np.sqrt((first**2).sum() * (second**2).sum())
+    assert kernel_alignment(TEXTS, other) == pytest.approx(expected)
+
+
+def test_effective_rank_counts_used_dimensions():
+    """Equal directions count fully, a collapsed space has rank 1, and scale does not matter."""
+    assert effective_rank(5 * np.eye(4)) == pytest.approx(4.0)
+    assert effective_rank(np.outer(np.arange(1, 5), np.ones(3))) == pytest.approx(1.0)
+    assert np.isnan(effective_rank(np.zeros((2, 2))))
+
+
+def test_anisotropy_is_the_mean_cosine_of_all_pairs():
+    """The shortcut equals the mean over the matrix of cosines without its diagonal."""
+    units = TEXTS / np.linalg.norm(TEXTS, axis=1, keepdims=True)
+    similarity = units @ units.T
+    expected = (similarity.sum() - np.trace(similarity)) / (60 * 59)
+    assert anisotropy(TEXTS) == pytest.approx(expected)
+    assert anisotropy(np.ones((3, 2))) == pytest.approx(1.0)
+
+
+def test_hubness_is_the_skewness_of_occurrences():
+    """It equals SciPy's skewness of the counts, those of documents that never came among them."""
+    ranked = [[str(each) for each in RNG.zipf(1.5, 10) if each < 50] for _ in range(40)]
+    counts = [sum(str(number) in ranking for ranking in map(set, ranked)) for number in range(1, 61)]
+    assert hubness([list(dict.fromkeys(each)) for each in ranked], 60, 10) == pytest.approx(skew(counts))
+    with pytest.raises(ValueError, match="more than the 1 that there are"):
+        hubness([["a", "b"]], 1, 2)
+
+
+@pytest.mark.parametrize("measure", [kernel_alignment, procrustes_distance])
+def test_what_cannot_be_measured_is_not_a_number(measure):
+    """One text, or texts that are all one, have no geometry."""
+    assert np.isnan(measure(np.ones((1, 2)), np.ones((1, 2))))
+    assert np.isnan(measure(np.ones((3, 2)), np.ones((3, 2))))
+
+
+def test_margins_are_told_by_phenomenon():
+    """The margin of a phenomenon is the mean over its pairs; the mean over phenomena counts each once."""
+    queries, right, wrong = np.array([[1.0, 0]] * 3), np.array([[1.0, 0]] * 3), np.array([[0, 1.0], [1, 0], [0, 1]])
+    found = margins(queries, right, wrong, ["negation", "negation", "role"])
+    assert found == {"negation": 0.5, "role": 1.0}
+    assert mean_over(found) == 0.75
+    assert np.isnan(mean_over({}))
+
+
+def test_a_zero_vector_has_no_direction():
+    """Its cosine with anything is 0, never NaN."""
+    assert cosines(np.zeros((1, 2)), np.ones((1, 2))).tolist() == [0.0]
+
+
+SERVED = Served.random(7)
+
+
+def test_a_rotated_space_is_described_as_rotated():
+    """Same rankings, aligned, moved: rotated, not stretched."""
+    geometry = compare_spaces(SERVED.look(), SERVED.mapped(rotation(3)).look())
+    assert geometry.overlap == 1.0
+    assert geometry.same_place < 0.5
+    text = describe(geometry)
+    assert "rotated, not stretched" in text
+    assert "same documents come back in the same order" in text
+
+
+def test_a_collapsed_space_is_described_as_another_one():
+    """Fewer dimensions and texts that lie closer together are told as that."""
+    squeeze = np.diag(np.linspace(1.5, 0.01, SERVED.texts.shape[1]) ** 3)
+    text = describe(compare_spaces(SERVED.look(), SERVED.mapped(squeeze).look()))
+    assert "another one" in text
+    assert "fewer dimensions" in text
+
+
+def test_an_unchanged_space_is_described_in_two_sentences():
+    """Nothing is made of nothing."""
+    look = SERVED.look()
+    assert describe(compare_spaces(look, look)) == (
+        "The vectors are where they were. The same documents come back in the same order."
+    )
+
+
+def test_partial_snapshots_are_described_as_far_as_they_go():
+    """Rankings alone give overlaps; what needs vectors is left out, in numbers and in words."""
+    before, after = SERVED.look(vectors=False), SERVED.mapped(distortion(3, 0.5)).look(vectors=False)
+    geometry = compare_spaces(before, after)
+    assert 0 < geometry.overlap < 1
+    assert np.isnan(geometry.kernel_alignment)
+    assert np.isnan(geometry.after.effective_rank)
+    assert describe(geometry).startswith("Of the documents that come back, ")
+    nothing = Snapshot({}, 10)
+    assert np.isnan(compare_spaces(nothing, nothing).overlap)
+
+
+def test_pairs_that_are_told_apart_better_are_named():
+    """Margins and near-misses are measured of the pairs whose vectors are known, and told by phenomenon."""
+    documents, worse = np.array([[1.0, 0.1], [1.0, 0.0]]), np.array([[1.0, 0.1], [1.0, 0.9]])
+    before, after = (
+        Snapshot({}, 10, queries=Embedded(("q",), np.array([[1.0, 0.1]])), stored=Embedded(("yes", "no"), of))
+        for of in (documents, worse)
+    )
+    pairs = [Labelled(Pair("q", "yes", "no"), "negation"), Labelled(Pair("q2", "yes", "no"), "role")]
+    geometry = compare_spaces(before, after, pairs)
+    assert set(geometry.after.margins) == {"negation"}
+    assert geometry.after.near_misses["negation"] < geometry.before.near_misses["negation"]
+    assert "more clearly in negation" in describe(geometry)
+
+
+def test_recall_of_an_index_is_measured_against_exact_search():
+    """The share of the exact top k that was returned; queries without an exact ranking are left out."""
+    exact = {"q1": Ranking(("a", "b")), "q2": Ranking(()), "q3": Ranking(("a",))}
+    served = {"q1": Ranking(("a", "c")), "q2": Ranking(("a",))}
+    assert recall_of_exact(exact, served, 2) == 0.5
+    assert np.isnan(recall_of_exact({}, served, 2))
+    geometry = Geometry(Space(recall_of_exact=0.99), Space(recall_of_exact=0.9), 1.0, 1.0)
+    assert "The index finds 90.0% of what exact search finds, before 99.0%." in describe(geometry)
+
+
+def test_an_index_that_misses_is_told_from_a_model_that_changed():
+    """With the same vectors, recall against exact search falls and the space stays."""
+    geometry = compare_spaces(SERVED.look(), replace(SERVED, missed=0.1).look(1))
+    assert geometry.before.recall_of_exact == 1.0
+    assert geometry.after.recall_of_exact < 0.95
+    assert geometry.kernel_alignment == pytest.approx(1.0)

@@ -1,0 +1,591 @@
+"""An incident opens, is confirmed, recovers, comes back and ends as the policy says, and on-call hears of each once."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from itertools import count
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from monitor.incidents import operational
+from monitor.incidents.lifecycle import acknowledge, advance, dedup_key, dismiss, severity_of
+from monitor.incidents.routing import Labels, Links, OnCall, Route, Silence, fits
+from monitor.model.alerts import Alert, AlertState
+from monitor.model.incidents import Change, Incident, IncidentKind, IncidentStatus, Resolution, Severity
+from monitor.model.policies import Policy
+from monitor.model.suites import Axis
+from monitor.model.verdicts import Evidence, Verdict, VerdictName
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SWAP = Change("minilm-v1", "minilm-v2", NOON, True, {"legal": ("run-before", "run-after")})
+ON_CALL = OnCall(("pager", "chat"))
+_verdicts = count(1)
+
+
+def evidence(difference: float = -0.03, suite: str = "legal", **changes: object) -> Evidence:
+    """One gating measure that differs by so much, significantly unless told otherwise."""
+    made = Evidence(
+        suite=suite,
+        axis=Axis.BROAD,
+        stratum="overall",
+        measure="recall@10",
+        gating=True,
+        n_queries=400,
+        n_clusters=90,
+        baseline_mean=0.9,
+        candidate_mean=0.9 + difference,
+        difference=difference,
+        lower=difference - 0.01 if difference else 0.0,
+        upper=difference + 0.01 if difference else 0.0,
+        p_worse=0.0001 if difference < 0 else 1.0,
+        p_worse_adjusted=0.0004 if difference < 0 else 1.0,
+        p_better=1.0 if difference <= 0 else 0.0001,
+        p_better_adjusted=1.0 if difference <= 0 else 0.0004,
+        p_not_safe=0.5,
+        mde=0.02,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # fields by name
+
+
+def verdict(
+    name: VerdictName = VerdictName.REGRESSED,
+    *found: Evidence,
+    minutes: float = 0,
+    policy: Policy = Policy(),  # noqa: B008 - frozen
+    baselines: Sequence[str] = ("run-before",),
+    lost: Sequence[dict[str, object]] = (),
+) -> Verdict:
+    """A verdict with this evidence; without any, with what its name needs."""
+    usual = {
+        VerdictName.REGRESSED: (evidence(),),
+        VerdictName.TRADE_OFF: (evidence(), evidence(0.1, "negation", axis=Axis.COMPOSITIONAL)),
+        VerdictName.PASSED: (evidence(-0.001, p_worse_adjusted=0.6),),
+        VerdictName.INCONCLUSIVE: (evidence(-0.02, p_worse_adjusted=0.2),),
+        VerdictName.INVALID: (),
+    }
+    return Verdict(
+        verdict_id=f"verdict-{next(_verdicts)}",
+        cycle_id="cycle",
+        target="docs",
+        name=name,
+        summary=f"It is {name}.",
+        advice="roll back",
+        evidence=found or usual[name],
+        run_ids=("run-after",),
+        baseline_run_ids=tuple(baselines),
+        policy=policy,
+        policy_digest="",
+        seed=1,
+        method="cluster-sign-flip",
+        decided_at=NOON + timedelta(minutes=minutes),
+        lost_queries=tuple(lost),
+    )
+
+
+def restored(minutes: float = 0, suites: Sequence[str] = ("legal",), **others: object) -> Verdict:
+    """A passed verdict whose every result equals the baseline's."""
+    return verdict(VerdictName.PASSED, *(evidence(0.0, suite) for suite in suites), minutes=minutes, **others)  # type: ignore[arg-type]  # by name
+
+
+def after(*verdicts: Verdict, on_call: OnCall = ON_CALL, change: Change = SWAP) -> tuple[Incident | None, list[Alert]]:
+    """The incident after these verdicts, and every alert on the way."""
+    incident, sent = None, []
+    for each in verdicts:
+        incident, alerts = advance(incident, each, on_call, change)
+        sent += alerts
+    return incident, sent
+
+
+def states(alerts: Sequence[Alert]) -> list[AlertState]:
+    """What on-call heard."""
+    return [alert.state for alert in alerts]
+
+
+def opened(*verdicts: Verdict, on_call: OnCall = ON_CALL) -> Incident:
+    """The incident after these verdicts, or after one that pages."""
+    incident, _ = after(*(verdicts or (verdict(),)), on_call=on_call)
+    assert incident is not None
+    return incident
+
+
+def test_the_first_verdict_that_pages_opens_an_incident_and_later_ones_say_nothing_new():
+    """On-call is told once, whatever number of cycles sees the same drop."""
+    incident, alerts = after(verdict(), verdict(minutes=5), verdict(minutes=10))
+    assert incident is not None
+    assert incident.status is IncidentStatus.OPEN
+    assert states(alerts) == [AlertState.FIRING]
+    assert alerts[0].notifiers == ("pager", "chat")
+    unchanged, _ = advance(incident, verdict(minutes=15), ON_CALL, SWAP)
+    assert unchanged is incident
+
+
+@pytest.mark.parametrize("name", [VerdictName.PASSED, VerdictName.INCONCLUSIVE, VerdictName.INVALID])
+def test_a_verdict_that_does_not_page_opens_nothing(name):
+    """Without a regression there is no incident and nobody is told."""
+    assert after(verdict(name)) == (None, [])
+
+
+def test_recovery_needs_as_many_passed_verdicts_as_the_policy_says():
+    """One good run does not resolve an incident; two in a row do, with how long it lasted."""
+    incident, alerts = after(verdict(), verdict(VerdictName.PASSED, minutes=60))
+    assert incident is not None
+    assert incident.is_open
+    assert states(alerts) == [AlertState.FIRING]
+    ended, alerts = advance(incident, verdict(VerdictName.PASSED, minutes=90), ON_CALL, SWAP)
+    assert ended is not None
+    assert (ended.status, ended.resolution) == (IncidentStatus.RESOLVED, Resolution.RECOVERED)
+    assert alerts[0].payload["data"]["duration_s"] == 5_400.0
+
+
+@pytest.mark.parametrize("between", [VerdictName.INCONCLUSIVE, VerdictName.REGRESSED])
+def test_what_shows_no_recovery_starts_the_count_anew(between):
+    """Passed verdicts must follow upon each other."""
+    incident = opened(
+        verdict(), verdict(VerdictName.PASSED), verdict(between), verdict(VerdictName.PASSED), verdict(between)
+    )
+    assert incident.is_open
+    assert dict(incident.recovering) == {"legal": 0}
+
+
+def test_an_invalid_verdict_neither_helps_nor_harms_recovery():
+    """A cycle that could not measure counts neither as recovery nor against it."""
+    incident = opened(verdict(), verdict(VerdictName.PASSED), verdict(VerdictName.INVALID), verdict(VerdictName.PASSED))
+    assert incident.status is IncidentStatus.RESOLVED
+
+
+def test_results_that_equal_the_baseline_resolve_at_once():
+    """After a rollback the first run is full evidence, and the incident counts as confirmed."""
+    incident, alerts = after(verdict(), restored(30))
+    assert incident is not None
+    assert (incident.status, incident.resolution) == (IncidentStatus.RESOLVED, Resolution.ROLLED_BACK)
+    assert incident.is_confirmed
+    assert states(alerts) == [AlertState.FIRING, AlertState.RESOLVED]
+
+
+def test_a_new_baseline_is_an_acceptance_and_no_rollback():
+    """Promoting what is served resolves the incident without confirming it."""
+    incident = opened(verdict(), restored(30, baselines=("run-after",)))
+    assert (incident.resolution, incident.is_confirmed) == (Resolution.ACCEPTED, False)
+
+
+def test_another_schedule_cannot_resolve_what_it_does_not_measure():
+    """Only verdicts about the suites that fell count as recovery."""
+    incident = opened(verdict(), restored(5, ["medical"]), restored(6, ["medical"]))
+    assert incident.is_open
+    assert opened(verdict(), restored(5, ["legal", "medical"])).status is IncidentStatus.RESOLVED
+
+
+def test_suites_and_strata_that_the_same_swap_hits_are_one_incident():
+    """A second suite that falls joins the incident, and has to recover as well."""
+    one, two = verdict(), verdict(VerdictName.REGRESSED, evidence(-0.04, "medical", stratum="dosage"), minutes=1)
+    incident, alerts = after(one, two)
+    assert incident is not None
+    assert incident.suites == ("legal", "medical")
+    assert states(alerts) == [AlertState.FIRING]
+    half, _ = advance(incident, restored(5, ["legal"]), ON_CALL, SWAP)
+    assert half is not None
+    assert half.is_open
+    whole, _ = advance(half, restored(6, ["medical"]), ON_CALL, SWAP)
+    assert whole is not None
+    assert whole.status is IncidentStatus.RESOLVED
+
+
+def test_confirmation_waits_for_as_many_verdicts_as_the_policy_says():
+    """With confirm 3 the first two verdicts tell nobody."""
+    policy = Policy(confirm=3)
+    incident, alerts = after(verdict(policy=policy), verdict(policy=policy))
+    assert incident is not None
+    assert incident.status is IncidentStatus.SUSPECTED
+    assert alerts == []
+    incident, alerts = advance(incident, verdict(policy=policy), ON_CALL, SWAP)
+    assert incident is not None
+    assert incident.is_open
+    assert states(alerts) == [AlertState.FIRING]
+
+
+@pytest.mark.parametrize("name", [VerdictName.PASSED, VerdictName.INCONCLUSIVE])
+def test_a_suspicion_that_is_not_confirmed_is_withdrawn(name):
+    """Nobody hears of it, and the next suspicion is another incident."""
+    policy = Policy(confirm=2)
+    incident, alerts = after(verdict(policy=policy), verdict(name, policy=policy))
+    assert incident is not None
+    assert (incident.status, incident.has_fired, alerts) == (IncidentStatus.WITHDRAWN, False, [])
+    again, _ = advance(incident, verdict(policy=policy), ON_CALL, SWAP)
+    assert again is not None
+    assert again.incident_id != incident.incident_id
+
+
+def test_what_comes_back_soon_reopens_the_same_incident():
+    """Within the time that the policy gives, the same deployment means the same incident, told again."""
+    policy = Policy(reopen_within=3_600.0)
+    resolved = opened(verdict(policy=policy), restored(30))
+    again, alerts = advance(resolved, verdict(minutes=80, policy=policy), ON_CALL, SWAP)
+    assert again is not None
+    assert (again.incident_id, again.reopened, again.resolved_at) == (resolved.incident_id, 1, None)
+    assert states(alerts) == [AlertState.FIRING]
+    later, _ = advance(resolved, verdict(minutes=100, policy=policy), ON_CALL, SWAP)
+    assert later is not None
+    assert later.incident_id != resolved.incident_id
+
+
+def test_a_reopening_that_is_not_confirmed_leaves_the_incident_resolved():
+    """A suspicion about an old incident that comes to nothing changes nothing of its record."""
+    policy = Policy(confirm=2)
+    resolved = opened(verdict(policy=policy), verdict(policy=policy), restored(30, policy=policy))
+    suspected, _ = advance(resolved, verdict(minutes=40, policy=policy), ON_CALL, SWAP)
+    back, alerts = advance(suspected, restored(50, policy=policy), ON_CALL, SWAP)
+    assert back is not None
+    assert alerts == ()
+    kept = ("status", "resolution", "resolved_at", "reopened", "fired_at")
+    assert [getattr(back, each) for each in kept] == [getattr(resolved, each) for each in kept]
+
+
+def test_the_duration_after_a_reopening_counts_from_the_reopening():
+    """The message says how long this time lasted."""
+    incident, alerts = after(verdict(), restored(30), verdict(minutes=60), restored(70))
+    assert incident is not None
+    assert [alert.payload["data"]["duration_s"] for alert in alerts] == [None, 1_800.0, None, 600.0]
+
+
+def test_the_key_follows_from_the_target_and_the_change_alone():
+    """Every message about one cause has one key, and another deployment has another."""
+    other = replace(SWAP, candidate="minilm-v3")
+    assert dedup_key("docs", SWAP) == dedup_key("docs", replace(SWAP, since=None, runs={}))
+    assert len({dedup_key("docs", SWAP), dedup_key("docs", other), dedup_key("wiki", SWAP)}) == 3
+    incident, _ = after(verdict())
+    kept, _ = advance(incident, verdict(minutes=5), ON_CALL, other)
+    assert kept is not None
+    assert kept.dedup_key == dedup_key("docs", SWAP), "the key stays while the incident lasts"
+
+
+@pytest.mark.parametrize(
+    ("found", "severity"),
+    [
+        ([evidence(-0.049)], Severity.WARNING),
+        ([evidence(-0.05)], Severity.CRITICAL),
+        ([evidence(-0.04, baseline_mean=0.39)], Severity.CRITICAL),
+        ([evidence(-0.30, stratum="torts")], Severity.WARNING),
+        ([evidence(-0.30, axis=Axis.COMPOSITIONAL)], Severity.WARNING),
+        ([evidence(-0.30, gating=False), evidence(-0.02)], Severity.WARNING),
+    ],
+)
+def test_severity_follows_from_the_size_and_the_axis(found, severity):
+    """Five points or ten per cent of the whole broad axis are critical; a part, or the other axis, is a warning."""
+    assert severity_of(verdict(VerdictName.REGRESSED, *found)) is severity
+
+
+def test_a_trade_off_is_critical():
+    """The broad axis was sold for the compositional one, however little of it."""
+    assert severity_of(verdict(VerdictName.TRADE_OFF)) is Severity.CRITICAL
+
+
+def test_an_incident_that_becomes_critical_is_told_again_and_never_falls_back():
+    """A warning that grows reaches those who are told of critical alerts only."""
+    routes = (Route(("pager",), {"severity": ("critical",)}), Route(("chat",)))
+    grave = verdict(VerdictName.REGRESSED, evidence(-0.2), minutes=5)
+    incident, alerts = after(verdict(), grave, verdict(minutes=10), on_call=OnCall(("pager", "chat"), routes))
+    assert incident is not None
+    assert incident.severity is Severity.CRITICAL
+    assert [alert.notifiers for alert in alerts] == [("chat",), ("pager",)]
+    assert len({alert.alert_id for alert in alerts}) == 2
+
+
+def test_somebody_takes_an_incident_on_and_it_is_confirmed():
+    """Acknowledging is told under the same key, once, and does not keep the incident from resolving."""
+    taken, alerts = acknowledge(opened(), ON_CALL, by="ada", at=NOON)
+    assert taken is not None
+    assert (taken.status, taken.is_confirmed, states(alerts)) == (
+        IncidentStatus.ACKNOWLEDGED,
+        True,
+        [AlertState.ACKNOWLEDGED],
+    )
+    assert alerts[0].payload["data"]["acknowledged_by"] == "ada"
+    assert acknowledge(taken, ON_CALL, by="bob", at=NOON) == (taken, ())
+    ended, alerts = advance(taken, restored(30), ON_CALL, SWAP)
+    assert ended is not None
+    assert (ended.status, states(alerts)) == (IncidentStatus.RESOLVED, [AlertState.RESOLVED])
+
+
+def test_a_false_alarm_is_dismissed_with_a_reason_and_the_same_cause_stays_quiet():
+    """Who dismisses says why; on-call tools are told that it is over, and the same drop does not page again."""
+    ended, alerts = dismiss(opened(), ON_CALL, by="ada", reason="the suite is wrong", at=NOON)
+    assert ended is not None
+    assert (ended.status, ended.reason, ended.is_confirmed) == (
+        IncidentStatus.DISMISSED,
+        "the suite is wrong (ada)",
+        False,
+    )
+    assert states(alerts) == [AlertState.RESOLVED]
+    assert "the suite is wrong" in alerts[0].payload["data"]["summary"]
+    assert advance(ended, verdict(minutes=5), ON_CALL, SWAP) == (ended, ())
+    worse, alerts = advance(ended, verdict(VerdictName.REGRESSED, evidence(-0.2), minutes=6), ON_CALL, SWAP)
+    assert worse is not None
+    assert worse.incident_id != ended.incident_id
+    assert states(alerts) == [AlertState.FIRING]
+
+
+def test_a_resolved_incident_can_still_be_called_a_false_alarm():
+    """The noise ledger is put right afterwards, and nobody is told anything."""
+    ended, alerts = dismiss(opened(verdict(), restored(30)), ON_CALL, by="ada", reason="noise", at=NOON)
+    assert ended is not None
+    assert (ended.status, alerts) == (IncidentStatus.DISMISSED, ())
+    assert ended.resolved_at == NOON + timedelta(minutes=30)
+
+
+def test_deciding_twice_gives_the_same_incident_and_alert():
+    """A crash between deciding and keeping cannot page twice."""
+    decided = verdict()
+    assert advance(None, decided, ON_CALL, SWAP) == advance(None, decided, ON_CALL, SWAP)
+
+
+def test_every_change_is_the_next_revision():
+    """Whoever writes can tell whether somebody else wrote meanwhile."""
+    steps = [verdict(), verdict(VerdictName.PASSED), verdict(VerdictName.PASSED), verdict()]
+    incident, revisions = None, []
+    for step in steps:
+        incident, _ = advance(incident, step, ON_CALL, SWAP)
+        assert incident is not None
+        revisions.append(incident.revision)
+    assert revisions == [1, 2, 3, 4]
+
+
+class Lifetimes(RuleBasedStateMachine):
+    """Any sequence of verdicts and of what people do, with any hysteresis."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.incident: Incident | None = None
+        self.sent: list[Alert] = []
+        self.minutes = 0
+        self.policy = Policy(confirm=2, recover=2, reopen_within=600.0)
+
+    def _keep(self, step: tuple[Incident | None, tuple[Alert, ...]]) -> None:
+        before, (now, alerts) = self.incident, step
+        if before is not None and now is not None and now.incident_id == before.incident_id:
+            assert now is before or now.revision == before.revision + 1
+        elif now is not None:
+            assert before is None or not before.lasts, "an incident that lasts is never replaced"
+        self.incident = now
+        self.sent += alerts
+
+    @rule(
+        name=st.sampled_from(VerdictName),
+        suites=st.sets(st.sampled_from(["legal", "medical"]), min_size=1),
+        minutes=st.integers(0, 30),
+        is_exact=st.booleans(),
+        drop=st.sampled_from([-0.03, -0.2]),
+    )
+    def judge(self, name: VerdictName, suites: set[str], minutes: int, is_exact: bool, drop: float) -> None:
+        """One more cycle."""
+        self.minutes += minutes
+        if name is VerdictName.PASSED and is_exact:
+            decided = restored(self.minutes, sorted(suites), policy=self.policy)
+        else:
+            size = drop if name.pages else -0.001
+            p = 0.001 if name.pages else 0.9
+            found = [evidence(size, suite, p_worse_adjusted=p) for suite in sorted(suites)]
+            decided = verdict(name, *found, minutes=self.minutes, policy=self.policy)
+        self._keep(advance(self.incident, decided, ON_CALL, SWAP))
+
+    @precondition(lambda self: self.incident is not None)
+    @rule(is_false=st.booleans())
+    def attend(self, is_false: bool) -> None:
+        """Somebody looks after the incident."""
+        assert self.incident is not None
+        at = NOON + timedelta(minutes=self.minutes)
+        if is_false:
+            self._keep(dismiss(self.incident, ON_CALL, by="ada", reason="noise", at=at))
+        else:
+            self._keep(acknowledge(self.incident, ON_CALL, by="ada", at=at))
+
+    @invariant()
+    def every_message_is_its_own(self) -> None:
+        """No id is used twice."""
+        assert len({alert.alert_id for alert in self.sent}) == len(self.sent)
+
+    @invariant()
+    def what_fires_is_over_once(self) -> None:
+        """Of each incident, resolved follows firing, and nothing but firing follows resolved."""
+        told: dict[str, AlertState] = {}
+        for alert in self.sent:
+            before = told.get(alert.incident_id)
+            if alert.state is not AlertState.FIRING:
+                assert before in (AlertState.FIRING, AlertState.ACKNOWLEDGED)
+            told[alert.incident_id] = alert.state
+        for incident_id, state in told.items():
+            is_this = self.incident is not None and self.incident.incident_id == incident_id
+            if is_this and self.incident is not None and self.incident.status is not IncidentStatus.SUSPECTED:
+                assert self.incident.is_open == (state is not AlertState.RESOLVED)
+            else:
+                assert state is AlertState.RESOLVED, "an incident that on-call was told of was left behind open"
+
+    @invariant()
+    def what_on_call_knows_is_what_is_kept(self) -> None:
+        """An open incident has fired; one that nobody heard of has not."""
+        if self.incident is not None:
+            assert self.incident.has_fired or not self.incident.is_open
+            assert (self.incident.resolved_at is None) or not self.incident.is_open
+
+
+Lifetimes.TestCase.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+TestLifetimes = Lifetimes.TestCase
+
+
+# What an alert says.
+
+
+def data_of(*verdicts: Verdict, on_call: OnCall = ON_CALL) -> dict[str, object]:
+    """The data of the first alert."""
+    _, alerts = after(*verdicts, on_call=on_call)
+    data: dict[str, object] = alerts[0].payload["data"]
+    return data
+
+
+def test_an_alert_is_enough_to_act_on():
+    """What fell and rose, how sure, since which deployment, what to do and where to look, in one message."""
+    on_call = OnCall(
+        ("pager",), owners={"docs": "search"}, links=Links("https://rw/", "https://grafana", "https://wiki/runbooks")
+    )
+    data = data_of(verdict(VerdictName.TRADE_OFF), on_call=on_call)
+    (fallen,), (risen,) = data["fallen"], data["risen"]
+    assert (fallen["suite"], fallen["difference"], fallen["lower"]) == ("legal", -0.03, -0.04)
+    assert (fallen["p_worse_adjusted"], fallen["n_queries"], fallen["n_clusters"], fallen["mde"]) == (
+        0.0004,
+        400,
+        90,
+        0.02,
+    )
+    assert (risen["suite"], risen["axis"], risen["difference"]) == ("negation", "compositional", 0.1)
+    assert data["deployment"] == {
+        "baseline": "minilm-v1",
+        "candidate": "minilm-v2",
+        "since": NOON.isoformat(),
+        "declared": True,
+        "cause": None,
+    }
+    assert (data["severity"], data["owner"], data["method"]) == ("critical", "search", "cluster-sign-flip")
+    assert data["next_command"] == "recallwatch compare run-before run-after"
+    assert data["links"] == {
+        "runbook": "https://wiki/runbooks#recallwatchregression",
+        "dashboard": "https://grafana/d/recallwatch-target?var-target=docs",
+        "run": "https://rw/runs/run-after",
+        "comparison": f"https://rw/comparisons/{data['verdict_id']}",
+    }
+
+
+def test_every_message_has_the_same_keys():
+    """Whoever reads alerts can rely on what is in them, whatever they are about."""
+    trouble = operational.no_data(
+        "nightly", "docs", suites=["legal"], axes=["broad"], silent_s=60, last_at=None, problem=""
+    )
+    begun, firing = operational.begin(None, trouble, ON_CALL, at=NOON)
+    _, told = after(verdict(), restored(30))
+    _, acknowledged = acknowledge(opened(), ON_CALL, by="ada", at=NOON)
+    messages = [*told, *firing, *acknowledged, *operational.end(begun, ON_CALL, at=NOON)[1]]
+    assert len({frozenset(message.payload["data"]) for message in messages}) == 1
+    assert len(messages) == 5
+
+
+@pytest.mark.parametrize(
+    ("query_text", "told"),
+    [("show", "who owns it?"), ("withhold", None), ("hash", "sha256:d9fdd3c6b0b6b1e5")],
+)
+def test_the_text_of_queries_leaves_only_as_the_policy_says(query_text, told):
+    """Withheld or hashed, the text is nowhere in the message; the verdict itself keeps it."""
+    lost = {"query_id": "q1", "query": "who owns it?", "expected": ["d1"], "retrieved_now": ["d9"]}
+    decided = verdict(lost=[lost], policy=Policy(query_text=query_text))
+    (shown,) = data_of(decided)["lost_queries"]
+    if query_text == "hash":
+        assert shown["query"].startswith("sha256:")
+        assert len(shown["query"]) == len(told)
+    else:
+        assert shown["query"] == told
+    assert (shown["query_id"], shown["expected"]) == ("q1", ["d1"])
+    assert decided.lost_queries[0]["query"] == "who owns it?"
+
+
+def test_a_number_that_does_not_exist_is_null():
+    """JSON has no infinity: an interval without an end is told as such."""
+    (fallen,) = data_of(verdict(VerdictName.REGRESSED, evidence(lower=float("-inf"))))["fallen"]
+    assert fallen["lower"] is None
+
+
+# Routes and silences.
+
+
+def test_a_route_asks_for_every_label_and_takes_any_of_its_values():
+    """Labels are joined by and, values by or; a regular expression is for the whole label."""
+    labels = Labels("docs-eu", Severity.CRITICAL, "search", ("broad",), ("legal", "medical"))
+    assert fits({}, labels)
+    assert fits({"suite": ("medical", "other"), "owner": ("search",)}, labels)
+    assert not fits({"suite": ("medical",), "owner": ("chat",)}, labels)
+    assert fits({"target": ("/docs-.*/",)}, labels)
+    assert not fits({"target": ("/docs/",)}, labels)
+    assert not fits({"owner": ("/.*/",)}, Labels("docs", Severity.WARNING)), "no owner is no label"
+
+
+@pytest.mark.parametrize(
+    ("hour", "end"),
+    [(21.99, None), (22, 30), (23.5, 30), (2, 6), (5.99, 6), (6, None), (12, None)],
+)
+def test_a_part_of_every_day_may_cross_midnight(hour, end):
+    """From 22 to 6 o'clock is silent, and the end is the next 6 o'clock."""
+    silence = Silence("nightly", daily=(time(22), time(6)))
+    midnight = NOON.replace(hour=0)
+    expected = None if end is None else midnight + timedelta(hours=end)
+    assert silence.end_after(midnight + timedelta(hours=hour)) == expected
+
+
+def test_silences_that_follow_upon_each_other_are_one():
+    """On-call is not woken for the minute in which one window hands over to the next."""
+    first = Silence("rebuild", starts_at=NOON, ends_at=NOON + timedelta(hours=1))
+    second = Silence("tests", starts_at=NOON + timedelta(minutes=30), ends_at=NOON + timedelta(hours=2))
+    on_call = OnCall(silences=(first, second))
+    assert on_call.silence_for(Labels("docs", Severity.WARNING), NOON) == (NOON + timedelta(hours=2), "rebuild")
+
+
+def test_a_silenced_incident_is_recorded_and_held_back():
+    """The alert carries why and until when; nothing else changes."""
+    on_call = OnCall(("pager",), silences=(Silence("rebuild", {"target": ("docs",)}, None, NOON + timedelta(hours=1)),))
+    incident, (alert,) = after(verdict(), on_call=on_call)
+    assert incident is not None
+    assert incident.is_open
+    assert (alert.silenced_until, alert.silence) == (NOON + timedelta(hours=1), "rebuild")
+    assert alert.payload["data"]["silence"] == "rebuild"
+
+
+# Troubles of the watching itself.
+
+
+def test_no_data_is_told_once_and_is_over_with_the_next_run():
+    """The message says since when, why, and what to run."""
+    trouble = operational.no_data(
+        "nightly", "docs", suites=["my suite"], axes=["broad"], silent_s=7_260, last_at=NOON, problem="no connection"
+    )
+    incident, (firing,) = operational.begin(None, trouble, ON_CALL, at=NOON)
+    assert incident is not None
+    assert (incident.kind, incident.severity) == (IncidentKind.NO_DATA, Severity.WARNING)
+    data = firing.payload["data"]
+    assert (data["verdict"], data["dedup_key"]) == ("no_data", "recallwatch/no_data/nightly")
+    assert "2 h 1 min" in data["summary"]
+    assert "no connection" in data["summary"]
+    assert data["next_command"] == "recallwatch run --target docs --suite 'my suite'"
+    assert operational.begin(incident, trouble, ON_CALL, at=NOON) == (incident, ())
+    ended, (resolved,) = operational.end(incident, ON_CALL, at=NOON + timedelta(minutes=9))
+    assert ended is not None
+    assert (resolved.state, resolved.payload["data"]["duration_s"]) == (AlertState.RESOLVED, 540.0)
+    assert operational.end(ended, ON_CALL, at=NOON) == (ended, ())
+
+
+def test_the_others_are_told_of_a_notifier_that_takes_nothing():
+    """Those of its route, or all others where the route names nobody else."""
+    trouble = operational.dead_letter("pager", "docs", Severity.CRITICAL, alert_id="alert_1", problem="HTTP 400")
+    everyone = ("pager", "chat", "mail")
+    _, (alert,) = operational.begin(None, trouble, OnCall(everyone, (Route(("pager", "chat")),)), at=NOON)
+    assert alert.notifiers == ("chat",)
+    _, (alert,) = operational.begin(None, trouble, OnCall(everyone, (Route(("pager",)),)), at=NOON)
+    assert alert.notifiers == ("chat", "mail")
+    assert alert.payload["data"]["severity"] == "critical"

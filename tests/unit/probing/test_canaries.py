@@ -1,0 +1,132 @@
+"""Where vectors can be reached, why a target changed is told from them."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from monitor.adapters.stores.memory.store import MemoryStore
+from monitor.cycle import run_cycle
+from monitor.errors import Reason, RetrieverError
+from monitor.incidents.routing import OnCall
+from monitor.model.policies import Policy
+from monitor.model.runs import Ranking
+from monitor.model.suites import Axis, Query, Suite
+from monitor.plan import Plan
+from monitor.probing import canaries
+from monitor.world import World
+
+N, SIZE = 300, 16
+RNG = np.random.default_rng(3)
+DOCUMENTS = RNG.normal(size=(N, SIZE)).astype(np.float32)
+NOISE = RNG.normal(size=(N, SIZE)).astype(np.float32)
+OTHER = RNG.normal(size=(SIZE, SIZE)).astype(np.float32)
+
+
+class VectorStore:
+    """Exact search over vectors; the model, the query encoder and the index can be changed apart."""
+
+    concurrency = 4
+
+    def __init__(self) -> None:
+        self.encoder, self.model, self.hidden, self.down = np.eye(SIZE), np.eye(SIZE), 0, False
+        self.embedded = 0
+
+    async def embed(self, texts: Sequence[str]):
+        """A query is a little beside its document."""
+        if self.down:
+            raise RetrieverError(Reason.UNREACHABLE, "no embedder")
+        self.embedded += len(texts)
+        numbers = [int(text) for text in texts]
+        return _unit((DOCUMENTS[numbers] + 0.3 * NOISE[numbers]) @ self.encoder)
+
+    async def stored_vectors(self, doc_ids: Sequence[str]):
+        """What the index holds."""
+        return {doc_id: _unit(DOCUMENTS[int(doc_id)] @ self.model) for doc_id in doc_ids}
+
+    async def search_exact(self, vector, k: int) -> Ranking:
+        """The nearest of all."""
+        return self._rank(vector, k, 0)
+
+    async def retrieve(self, query: str, k: int) -> Ranking:
+        """The nearest that the index finds."""
+        (vector,) = await self.embed([query])
+        self.embedded -= 1
+        return self._rank(vector, k, self.hidden)
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+    def _rank(self, vector, k: int, hidden: int) -> Ranking:
+        scores = _unit(DOCUMENTS @ self.model) @ vector
+        scores[[place for place in range(N) if hidden and (place * 7 + int(1e6 * abs(vector[0]))) % hidden == 0]] = -2
+        best = np.argsort(-scores, kind="stable")[:k]
+        return Ranking(tuple(str(place) for place in best), tuple(float(scores[place]) for place in best))
+
+
+def _unit(rows):
+    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+
+
+class Service:
+    """Cycles of a vector store, an hour apart."""
+
+    def __init__(self) -> None:
+        self.target, self.store, self.clock = VectorStore(), MemoryStore(), datetime(2026, 1, 1, tzinfo=UTC)
+        queries = tuple(Query(f"q{i}", str(i), "all", f"c{i}", {str(i): 1}) for i in range(N))
+        self.suite = Suite("suite", "1", Axis.BROAD, queries, digest="suite")
+        self.plan = Plan("target", (self.suite,), Policy(resamples=999), asked=True)
+        self.world = World(self.store, self.target, OnCall(), lambda: self.clock, "test")
+
+    def cycle(self):
+        """The report of the next cycle."""
+        self.clock += timedelta(hours=1)
+        return asyncio.run(run_cycle(self.plan, self.world))
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"model": OTHER, "encoder": OTHER}, "the embedding model changed"),
+        ({"encoder": OTHER}, "queries and documents are no longer encoded by the same model"),
+        ({"hidden": 5}, "the index or its approximate search changed"),
+    ],
+)
+def test_a_swap_says_what_changed(change, cause):
+    """Vectors tell a new model from a new encoder, and both from an index that lost its way."""
+    service = Service()
+    service.cycle()
+    for name, value in change.items():
+        setattr(service.target, name, value)
+    (swap,) = service.cycle().swaps
+    assert swap.cause.startswith(cause), (swap.cause, swap.evidence)
+    assert swap.evidence
+
+
+def test_canaries_are_few():
+    """Looking into vectors costs a fiftieth of a cycle, and never more than 48 queries."""
+    service = Service()
+    assert len(canaries.chosen(service.suite)) == 8
+    service.cycle()
+    assert service.target.embedded == 8
+
+
+def test_vectors_that_cannot_be_had_this_time_are_no_change():
+    """An embedder that is down leaves the cycle as it is: nothing is concluded."""
+    service = Service()
+    service.cycle()
+
+    async def fail(doc_ids):
+        raise RetrieverError(Reason.UNREACHABLE, "no index")
+
+    service.target.stored_vectors = fail
+    assert service.cycle().swaps == ()
+
+
+def test_the_index_is_compared_with_an_exact_search():
+    """What approximate search misses is measured on the canaries."""
+    service = Service()
+    service.target.hidden = 5
+    assert 0.5 < service.cycle().verdict.insights["index_recall"]["suite"] < 0.95

@@ -1,0 +1,100 @@
+"""Declaring a deployment over HTTP: who may, what is refused, and what other tools' webhooks can say."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from monitor.adapters.exporters.prometheus import Metrics
+from monitor.model.deployments import Deployment
+from monitor.service.api.app import create_app
+from monitor.service.api.deployments import MAX_BODY_BYTES, Declared
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+TOKEN = "a-token"
+SHOWN = {"authorization": f"Bearer {TOKEN}"}
+
+
+def ask(
+    method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None, token: str | None = TOKEN
+) -> tuple[httpx.Response, list[Deployment]]:
+    """The answer to one request, and what was declared by it."""
+    kept: list[Deployment] = []
+
+    async def keep(deployment: Deployment) -> None:
+        kept.append(deployment)
+
+    async def listed(target: str | None) -> list[Deployment]:
+        return [Deployment(target or "docs", "march", "ada", NOW)]
+
+    declared = Declared(lambda: ("docs", "shop"), lambda: token, keep, listed, lambda: NOW)
+    app = create_app(Metrics(), lambda: True, declared)
+
+    async def send() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+            content = {"content": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
+            return await client.request(method, path, headers=SHOWN if headers is None else headers, **content)
+
+    return asyncio.run(send()), kept
+
+
+def test_a_deployment_is_declared():
+    """What was declared is kept, told back, and dated here."""
+    said = {"target": "docs", "name": "v7", "by": "ci", "detail": {"commit": "4f2c", "build": 12}}
+    response, kept = ask("POST", "/api/v1/deployments", said)
+    assert response.status_code == 201
+    assert kept == [Deployment("docs", "v7", "ci", NOW, {"commit": "4f2c", "build": "12"})]
+    assert response.json()["name"] == "v7"
+
+
+def test_a_webhook_of_another_tool_is_understood():
+    """The target stands in the address, and the name where JMESPath says."""
+    body = {"object": {"spec": {"containers": [{"image": "registry/embedder:2.1"}]}}, "name": "ignored"}
+    path = "/api/v1/deployments?target=shop&by=kubernetes&name_at=object.spec.containers[0].image"
+    _, kept = ask("POST", path, body)
+    assert kept == [Deployment("shop", "registry/embedder:2.1", "kubernetes", NOW)]
+
+
+def test_what_was_declared_is_listed():
+    """Newest first, of one target or of all."""
+    response, _ = ask("GET", "/api/v1/deployments?target=shop")
+    assert response.json()["deployments"][0]["target"] == "shop"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "problem"),
+    [
+        ("", {"target": "nowhere", "name": "v7"}, 422, "target 'nowhere' is not configured; there are: docs, shop"),
+        ("", {"target": "docs"}, 422, "name must be a text"),
+        ("", {"target": "docs", "name": " "}, 422, "name must be a text"),
+        ("", {"target": "docs", "name": "x" * 201}, 422, "name must be a text"),
+        ("", {"target": "docs", "name": "v7", "detail": []}, 422, "detail must be an object"),
+        ("", [], 400, "the body must be an object"),
+        ("", b"{", 400, "the body is not JSON"),
+        ("", b" " * (MAX_BODY_BYTES + 1), 413, "the body is larger than"),
+        ("?target=docs&name_at=[", {"a": 1}, 422, "name_at is not a JMESPath expression"),
+        ("?target=docs&name_at=nowhere", {"a": 1}, 422, "name must be a text"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(path: str, body: Any, status: int, problem: str):
+    """Each mistake has its own words, and nothing is kept."""
+    response, kept = ask("POST", f"/api/v1/deployments{path}", body)
+    assert (response.status_code, kept) == (status, [])
+    assert problem in response.json()["problem"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {TOKEN}"}])
+def test_without_the_token_nothing_is_declared(headers: dict[str, str]):
+    """Only who shows the token may say what is served, and the token is not told."""
+    response, kept = ask("POST", "/api/v1/deployments", {"target": "docs", "name": "v7"}, headers=headers)
+    assert (response.status_code, kept) == (401, [])
+    assert TOKEN not in response.text
+
+
+def test_where_no_token_is_set_nobody_can_declare():
+    """An open door is opened by choice."""
+    response, kept = ask("POST", "/api/v1/deployments", {"target": "docs", "name": "v7"}, token=None)
+    assert (response.status_code, kept) == (403, [])
+    assert "server.token" in response.json()["problem"]
