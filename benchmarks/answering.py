@@ -14,10 +14,10 @@ from monitor.evaluation.answers.tokens import N_KEPT
 N_ANSWERS, N_REFERENCES, GOAL = 4_000, 3, 2_000
 FIGURES = ("12", "1,250 km", "3.5 %", "twenty-one", "2024-03-01", "14 May 1998", "$2.5 million", "90 °F")
 OTHERS = ("the", "a", "of", "in", "is", "was", "and", "may", "not", "to")
-Asked = list[tuple[str, list[str]]]
+Endpoints = list[tuple[str, list[str]]]
 
 
-def prepare() -> Asked:
+def prepare() -> Endpoints:
     """Answers of 20 to 60 words, each with three references of up to 20 of them; all texts differ."""
     rng = random.Random(1)  # noqa: S311 - the same inputs every time, not a secret
     words = ["".join(rng.choices("etaoinshrdlu", k=rng.randint(2, 9))) for _ in range(5_000)]
@@ -35,7 +35,7 @@ def _answer(rng: random.Random, words: list[str]) -> tuple[str, list[str]]:
     return f"{' '.join(said[: len(said) // 2])}, {' '.join(said[len(said) // 2 :])}.".capitalize(), references
 
 
-def score_all(asked: Asked) -> int:
+def score_all(asked: Endpoints) -> int:
     """Scores of all answers that apply; the texts are too many for any to be remembered from the round before."""
     applied = 0
     for text, references in asked:

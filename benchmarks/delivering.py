@@ -17,7 +17,7 @@ from benchmarks.timing import say
 from monitor.adapters.notifiers.webhook import WebhookNotifier, WebhookOptions
 from monitor.adapters.stores.embedded import EmbeddedPostgres
 from monitor.adapters.stores.postgres.store import PostgresStore
-from monitor.alerting.outbox import Courier
+from monitor.alerting.outbox import OutboxWorker
 from monitor.cli.process import run_until_done
 from monitor.incidents import operational
 from monitor.incidents.routing import OnCall
@@ -77,7 +77,7 @@ async def received(count: int) -> None:
 
 
 @asynccontextmanager
-async def delivering(courier: Courier) -> AsyncIterator[None]:
+async def delivering(courier: OutboxWorker) -> AsyncIterator[None]:
     """The courier at work."""
     loop = asyncio.create_task(courier.deliver_forever())
     try:
@@ -88,7 +88,7 @@ async def delivering(courier: Courier) -> AsyncIterator[None]:
             await loop
 
 
-async def measure(store: PostgresStore, courier: Courier) -> list[Result]:
+async def measure(store: PostgresStore, courier: OutboxWorker) -> list[Result]:
     """Alerts a second, and the delay from a commit to its arrival."""
     say(f"delivering: {N_ALERTS:,} queued alerts, then {N_SINGLE} one by one")
     await queue(store, 0, N_ALERTS)
@@ -124,7 +124,7 @@ async def compare() -> list[Result]:
         store = PostgresStore(EmbeddedPostgres(Path(folder)))
         await store.open()
         try:
-            return await measure(store, Courier(store, {"on-call": notifier}, utc_now, on_call=ON_CALL))
+            return await measure(store, OutboxWorker(store, {"on-call": notifier}, utc_now, on_call=ON_CALL))
         finally:
             await notifier.close()
             await store.close()

@@ -38,9 +38,9 @@ from monitor.model.policies import Policy
 from monitor.model.suites import Axis, Suite
 from monitor.plan import Plan
 from monitor.ports.store import Store
-from monitor.probing.rate_limit import Paced
+from monitor.probing.rate_limit import RateLimitedRetriever
 from monitor.service.abandoned_runs import this_process
-from monitor.service.schedule import Timetable
+from monitor.service.schedule import Scheduler
 from monitor.service.wiring import utc_now
 from monitor.world import World
 
@@ -50,7 +50,7 @@ GOAL_S = 2.0
 
 
 @dataclass(slots=True)
-class Watched(Timetable):
+class Watched(Scheduler):
     """A timetable that notes when each cycle was due and when it began; first results become the baseline."""
 
     lags_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -59,7 +59,7 @@ class Watched(Timetable):
 
     def start(self) -> AsyncIOScheduler:
         """Start, and listen to what the scheduler calls due."""
-        scheduler = Timetable.start(self)
+        scheduler = Scheduler.start(self)
         scheduler.add_listener(self._note, EVENT_JOB_SUBMITTED | EVENT_JOB_MAX_INSTANCES)
         return scheduler
 
@@ -68,7 +68,7 @@ class Watched(Timetable):
         if name in self.waiting:
             self.lags_s[name].append((utc_now() - self.waiting.pop(name)).total_seconds())
         is_first = name not in self.reports
-        report = await Timetable.run(self, name)
+        report = await Scheduler.run(self, name)
         if is_first:
             run = report.measured[0].run
             await self.plans[name][2].store.promote(
@@ -105,7 +105,7 @@ def fleet(address: str, stuck_address: str, store: Store) -> Watched:
         name = f"target-{number:03d}"
         is_stuck = number % (N_TARGETS // N_STUCK) == 0
         url = stuck_address if is_stuck else f"{address}/before"
-        retriever = Paced(HttpRetriever(HttpOptions(url=url, timeout=TIMEOUT_S)), Limits())
+        retriever = RateLimitedRetriever(HttpRetriever(HttpOptions(url=url, timeout=TIMEOUT_S)), Limits())
         world = World(store, retriever, OnCall(("on-call",)), utc_now, this_process())
         schedule = Schedule(target=name, suites=("questions",), every=EVERY_S)
         plans[f"{'stuck' if is_stuck else 'well'}-{name}"] = (schedule, Plan(name, (suite,), Policy()), world)

@@ -15,7 +15,7 @@ from monitor.cli.process import run_until_done
 from monitor.model.runs import Outcome
 from monitor.model.suites import Query
 from monitor.probing.replay import replay
-from monitor.world import Asked
+from monitor.world import Endpoints
 
 N_OURS, N_THEIRS, CONCURRENCY, N_STRATA = 5_000, 1_500, 64, 5
 GOAL, GOAL_OF_FASTEST = 5.0, 0.5
@@ -46,7 +46,7 @@ async def probe_all(queries: Sequence[Query], retriever: HttpRetriever) -> None:
     async def keep(outcomes: Sequence[Outcome]) -> None:
         pass
 
-    outcomes = await replay(queries, Asked(retriever, DEPTH), keep=keep, watch=lambda _: None)
+    outcomes = await replay(queries, Endpoints(retriever, DEPTH), keep=keep, watch=lambda _: None)
     if any(outcome.ranking is None for outcome in outcomes):
         raise ValueError(next(str(each.failure) for each in outcomes if each.ranking is None))
 

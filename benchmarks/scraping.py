@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.result import Result, dump
 from benchmarks.timing import say
-from monitor.adapters.exporters.prometheus import Metrics, Seen
+from monitor.adapters.exporters.prometheus import CycleResult, Metrics
 from monitor.cli.process import run_until_done
 from monitor.model.measurements import Measured, Measurements
 from monitor.model.policies import Policy
@@ -45,7 +45,7 @@ def fleet() -> Metrics:
     return metrics
 
 
-def cycle(target: str, suite: Suite) -> Seen:
+def cycle(target: str, suite: Suite) -> CycleResult:
     """A cycle that has finished."""
     ids = tuple(query.query_id for query in suite.queries)
     rng = np.random.default_rng(int(target[-3:]))
@@ -56,7 +56,7 @@ def cycle(target: str, suite: Suite) -> Seen:
     verdict = Verdict(
         "verdict", "cycle", target, VerdictName.PASSED, "", "", found, (), (), Policy(), "", 0, "", utc_now()
     )  # fmt: skip
-    return Seen(verdict, (measured,), False, utc_now(), schedule=target)
+    return CycleResult(verdict, (measured,), False, utc_now(), schedule=target)
 
 
 def evidence(suite: Suite, stratum: str, measure: str, rng: np.random.Generator) -> Evidence:

@@ -43,7 +43,9 @@ async def run_cycle(plan: Plan, world: World, *, watch: Watch = lambda _: None) 
     measured = [await probe_suite(suite, plan, world, cycle_id, watch) for suite in plan.suites]
     baselines = [await load_baseline(each, plan, world.store) for each in measured]
     lasting = await world.store.find_incident(IncidentKind.REGRESSION, plan.target)
-    looked = [await canaries.look_into(world.inside or world.retriever, each.suite, each.run) for each in measured]
+    looked = [
+        await canaries.look_into(world.raw_retriever or world.retriever, each.suite, each.run) for each in measured
+    ]
     noticed, look = await look_for_change(
         plan, measured, baselines, looked, world, incident_is_open=lasting is not None
     )

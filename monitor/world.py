@@ -13,7 +13,7 @@ from monitor.ports.targets import Answerer, Judge, Retriever
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Endpoints:
     """Whom a replay asks, and how."""
 
     retriever: Retriever
@@ -39,9 +39,9 @@ class World:
     """Called with the swaps that were noticed."""
     answerer: Answerer | None = None
     judge: Judge | None = None
-    inside: Retriever | None = None
+    raw_retriever: Retriever | None = None
     """The retriever without what stands around it, where vectors can be looked at."""
 
-    def asked(self, depth: int) -> Asked:
+    def endpoints(self, depth: int) -> Endpoints:
         """Whom a replay asks, for rankings of this depth."""
-        return Asked(self.retriever, depth, self.answerer)
+        return Endpoints(self.retriever, depth, self.answerer)

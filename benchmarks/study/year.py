@@ -20,7 +20,7 @@ from benchmarks.study.table import Table, percent
 from monitor.decision.comparison import compare
 from monitor.decision.judgement import has_fallen
 from monitor.model.measurements import Floats, Measured
-from monitor.model.noise import Series, Vigil
+from monitor.model.noise import DetectorState, Series
 from monitor.model.policies import Policy
 from monitor.model.suites import Axis
 from monitor.statistics import e_detector
@@ -212,7 +212,7 @@ class Watcher:
         means = [{SERIES: float(mean)} for mean in replays[:-1].mean(axis=1)]
         self.baseline = replays[-1]
         noise = e_detector.noise_floor(means, [0.1], queries=N_PROBES)
-        self.vigil = Vigil("baseline", noise)
+        self.state = DetectorState("baseline", noise)
         self.level, self.runs = float(self.baseline.mean()), 1
         if level == AVERAGED:
             self.level, self.runs = e_detector.level_of(self.level, noise, SERIES)
@@ -221,17 +221,17 @@ class Watcher:
     def alarms(self, mean: float) -> bool:
         """Whether level 1 alarms after this run; it then starts anew from here."""
         series = e_detector.observe(
-            self.vigil.series.get(SERIES, Series()),
+            self.state.series.get(SERIES, Series()),
             baseline=self.level,
             now=mean,
-            deviation=self.vigil.noise.deviations[SERIES],
+            deviation=self.state.noise.deviations[SERIES],
             queries=N_PROBES,
             baseline_runs=self.runs,
         )
-        self.vigil = replace(self.vigil, series={SERIES: series})
-        if not e_detector.alarms(self.vigil.series):
+        self.state = replace(self.state, series={SERIES: series})
+        if not e_detector.alarms(self.state.series):
             return False
-        self.vigil = e_detector.quiet(self.vigil, {SERIES: mean})
+        self.state = e_detector.quiet(self.state, {SERIES: mean})
         self.looks += 1
         return True
 

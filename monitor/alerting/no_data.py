@@ -57,7 +57,7 @@ class Watchdog:
         """Look around for as long as the daemon lives."""
         while True:
             try:
-                await self.forget_strangers()
+                await self.close_removed_schedules()
                 break
             except StoreError:
                 await asyncio.sleep(LOOK_S)
@@ -69,7 +69,7 @@ class Watchdog:
         """A cycle ended without data."""
         self._problems[name] = problem.rstrip(".")
 
-    async def heard(self, name: str) -> None:
+    async def record_success(self, name: str) -> None:
         """A cycle brought data: what was told of the schedule is over."""
         self._heard_s[name] = self.elapsed_s()
         self._last_at[name] = self.now()
@@ -87,10 +87,10 @@ class Watchdog:
                 except StoreError as error:  # the next look tries again, and Prometheus has a rule of its own
                     _LOG.error("no_data_untold", schedule=name, problem=str(error))
 
-    async def forget_strangers(self) -> None:
+    async def close_removed_schedules(self) -> None:
         """End what was told of schedules that are configured no more."""
         told = [each for each in await self.store.list_incidents(limit=1_000) if each.kind is IncidentKind.NO_DATA]
-        for name in {each.subject for each in told if each.lasts} - self.schedules.keys():
+        for name in {each.subject for each in told if each.is_active} - self.schedules.keys():
             await self._end(name, f"Schedule {name} is configured no more.")
 
     async def _tell(self, name: str, plan: Plan, silent_s: float) -> None:

@@ -35,7 +35,7 @@ BATCH = 64
 
 
 @dataclass(slots=True)
-class Courier:
+class OutboxWorker:
     """Takes alerts from the outbox to their notifiers."""
 
     store: Store
@@ -51,8 +51,8 @@ class Courier:
     on_call: OnCall = field(default_factory=OnCall)
     """Who is told of a notifier that takes no alerts."""
     _announcing: set[asyncio.Task[None]] = field(default_factory=set)
-    _bells: dict[str, asyncio.Event] = field(default_factory=dict)
-    _mute: set[str] | None = None
+    _wakeups: dict[str, asyncio.Event] = field(default_factory=dict)
+    _dead_notifiers: set[str] | None = None
     """Notifiers of which on-call was told that they take no alerts; None until the store was asked."""
 
     def announce(self, swaps: Sequence[Swap]) -> None:
@@ -77,7 +77,7 @@ class Courier:
 
     def wake(self) -> None:
         """Look at the outbox now: something was queued."""
-        for bell in self._bells.values():
+        for bell in self._wakeups.values():
             bell.set()
 
     async def deliver_forever(self) -> None:
@@ -85,7 +85,7 @@ class Courier:
         await asyncio.gather(*(self._deliver_forever(name) for name in self.notifiers))
 
     async def _deliver_forever(self, name: str) -> None:
-        bell = self._bells.setdefault(name, asyncio.Event())
+        bell = self._wakeups.setdefault(name, asyncio.Event())
         while True:
             bell.clear()
             try:
@@ -174,10 +174,10 @@ class Courier:
         self.wake()
 
     async def _known_mute(self) -> set[str]:
-        if self._mute is None:
-            lasting = [each for each in await self.store.list_incidents(limit=1_000) if each.lasts]
-            self._mute = {each.subject for each in lasting if each.kind is IncidentKind.DEAD_LETTER}
-        return self._mute
+        if self._dead_notifiers is None:
+            lasting = [each for each in await self.store.list_incidents(limit=1_000) if each.is_active]
+            self._dead_notifiers = {each.subject for each in lasting if each.kind is IncidentKind.DEAD_LETTER}
+        return self._dead_notifiers
 
     def _wait_s(self, delivery: Delivery, error: NotifierError) -> float:
         """Exponential with jitter, unless the receiver says when to come back."""

@@ -28,19 +28,19 @@ async def look_for_change(
     """Level 1: the swaps since the runs before, and the look that level 2 is to take, if there is reason for one."""
     noticed, kept = [], []
     for now, before, inside in zip(measured, baselines, looked, strict=True):
-        vigil = await world.store.vigil(plan.target, now.suite.name)
-        noise = vigil.noise if vigil else Noise()
+        state = await world.store.detector_state(plan.target, now.suite.name)
+        noise = state.noise if state else Noise()
         if not plan.asked:
-            noise = await monitor.learn_noise(vigil, now, plan.policy, world.asked(now.run.depth))
+            noise = await monitor.learn_noise(state, now, plan.policy, world.endpoints(now.run.depth))
         swap = await notice_swap(now, inside, noise, world)
         noticed += [swap] if swap else []
-        kept.append((now, monitor.keep(vigil, noise, now, before, swap, plan.policy)))
+        kept.append((now, monitor.keep(state, noise, now, before, swap, plan.policy)))
     if plan.asked:
         return tuple(noticed), Look(0, "asked for", plan.policy.alpha_page)
     look = monitor.look_at([each for _, each in kept], plan.policy, incident_is_open=incident_is_open, now=world.now())
     for now, each in kept:
-        vigil = replace(each.vigil, looks=look.taken if look else each.vigil.looks)
-        await world.store.save_vigil(plan.target, now.suite.name, vigil)
+        state = replace(each.state, looks=look.taken if look else each.state.looks)
+        await world.store.save_detector_state(plan.target, now.suite.name, state)
     return tuple(noticed), look
 
 

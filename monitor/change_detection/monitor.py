@@ -14,7 +14,7 @@ from monitor.evaluation.answers.measurements import ANSWER_MEASURES, share_of_an
 from monitor.evaluation.scoring import measure, stratum_means
 from monitor.model.deployments import Swap
 from monitor.model.measurements import Floats, Measured, Measurements
-from monitor.model.noise import Noise, Series, Vigil
+from monitor.model.noise import DetectorState, Noise, Series
 from monitor.model.policies import Policy
 from monitor.model.runs import Outcome
 from monitor.model.suites import Axis, Query, Suite
@@ -23,23 +23,23 @@ from monitor.probing.replay import replay
 from monitor.statistics import e_detector
 from monitor.statistics.e_detector import answer_noise, noise_floor
 from monitor.statistics.pairing import OVERALL
-from monitor.world import Asked
+from monitor.world import Endpoints
 
 FIRST_REPLAYS, FIRST_QUERIES = 5, 100
 """Enough to tell a deterministic target, at a small price; a noisy one is replayed as often as the policy says."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StateUpdate:
     """A vigil after one more run, and what makes level 2 look, if anything does."""
 
-    vigil: Vigil
+    state: DetectorState
     change: str = ""
 
 
-async def learn_noise(vigil: Vigil | None, measured: Measured, policy: Policy, asked: Asked) -> Noise:
+async def learn_noise(state: DetectorState | None, measured: Measured, policy: Policy, asked: Endpoints) -> Noise:
     """The noise floor of what is served now: as known, or else from replaying a part of the suite a few times."""
-    known = vigil.noise if vigil else Noise()
+    known = state.noise if state else Noise()
     lacks_answers = _answers_came(measured, policy) and not known.answer_replays
     is_same = known.deployment == _deployment(measured) or not _names_itself(measured, known)
     if known.replays and is_same and not lacks_answers:
@@ -58,48 +58,48 @@ async def learn_noise(vigil: Vigil | None, measured: Measured, policy: Policy, a
 
 
 def keep(
-    vigil: Vigil | None,
+    state: DetectorState | None,
     noise: Noise,
     measured: Measured,
     baseline: Measured | None,
     swap: Swap | None,
     policy: Policy,
-) -> Kept:
+) -> StateUpdate:
     """The vigil after this run, and whether something changed that level 2 has not looked at yet."""
     trusted = baseline.run.run_id if baseline else ""
-    if vigil is None or vigil.baseline_run_id != trusted:
-        vigil = Vigil(trusted, looks=vigil.looks if vigil else ())
-    vigil = replace(vigil, noise=noise)
+    if state is None or state.baseline_run_id != trusted:
+        state = DetectorState(trusted, looks=state.looks if state else ())
+    state = replace(state, noise=noise)
     now, trusted_results = _identity(measured, noise), _identity(baseline, noise) if baseline else ""
     if baseline is None or (now == trusted_results and noise.is_quiet):
-        return Kept(replace(vigil, judged=now))
+        return StateUpdate(replace(state, judged=now))
     if noise.is_deterministic or not noise.replays:
         if _failed(measured) and swap is None:  # what failed is missing from the results, and is no change
-            return Kept(vigil)
-        changed = now not in (vigil.judged, trusted_results)
-        vigil = replace(vigil, judged=now)
+            return StateUpdate(state)
+        changed = now not in (state.judged, trusted_results)
+        state = replace(state, judged=now)
         if changed or noise.is_quiet:
-            return Kept(vigil, "the results changed" if changed else "")
+            return StateUpdate(state, "the results changed" if changed else "")
     if measured.counts.coverage >= policy.coverage_floor:
-        vigil = replace(vigil, series=_observed(vigil, measured, baseline, policy))
-    alarms = e_detector.alarms(vigil.series)
+        state = replace(state, series=_observed(state, measured, baseline, policy))
+    alarms = e_detector.alarms(state.series)
     if swap is not None:
-        return Kept(_quiet(vigil, measured, policy), "a declared swap" if swap.declared else "a silent swap")
+        return StateUpdate(_quiet(state, measured, policy), "a declared swap" if swap.declared else "a silent swap")
     if alarms:
-        runs = e_detector.runs_since_change(vigil.series[alarms[0]])
-        return Kept(_quiet(vigil, measured, policy), f"{alarms[0]} below its noise for {runs} runs")
-    return Kept(vigil)
+        runs = e_detector.runs_since_change(state.series[alarms[0]])
+        return StateUpdate(_quiet(state, measured, policy), f"{alarms[0]} below its noise for {runs} runs")
+    return StateUpdate(state)
 
 
-def look_at(kept: Sequence[Kept], policy: Policy, *, incident_is_open: bool, now: datetime) -> Look | None:
+def look_at(kept: Sequence[StateUpdate], policy: Policy, *, incident_is_open: bool, now: datetime) -> Look | None:
     """The look that level 2 takes in this cycle: a new one at a change, the last one while nothing has changed since.
 
     On a noisy target every run differs a little; without a change there is nothing to look at, unless an
     incident waits for the evidence that ends it.
     """
-    looks = max((e_detector.within_a_year(each.vigil.looks, now) for each in kept), key=len, default=())
+    looks = max((e_detector.within_a_year(each.state.looks, now) for each in kept), key=len, default=())
     why = "; ".join(each.change for each in kept if each.change)
-    noisy = any(not each.vigil.noise.is_quiet for each in kept)
+    noisy = any(not each.state.noise.is_quiet for each in kept)
     if why:
         looks = (*looks, now)
     elif noisy and not incident_is_open:
@@ -108,24 +108,24 @@ def look_at(kept: Sequence[Kept], policy: Policy, *, incident_is_open: bool, now
     return Look(len(looks), why or "nothing changed since the last look", alpha, looks)
 
 
-def _quiet(vigil: Vigil, measured: Measured, policy: Policy) -> Vigil:
-    return e_detector.quiet(vigil, gating_means(measured, policy))
+def _quiet(state: DetectorState, measured: Measured, policy: Policy) -> DetectorState:
+    return e_detector.quiet(state, gating_means(measured, policy))
 
 
-def _observed(vigil: Vigil, measured: Measured, baseline: Measured, policy: Policy) -> Mapping[str, Series]:
+def _observed(state: DetectorState, measured: Measured, baseline: Measured, policy: Policy) -> Mapping[str, Series]:
     before, now = gating_means(baseline, policy), gating_means(measured, policy)
     queries = Counter(query.stratum for query in measured.suite.queries if query.is_judged)
     queries[OVERALL] = queries.total()
     observed = {}
     for name in now:
-        if name not in before or name not in vigil.noise.deviations:
+        if name not in before or name not in state.noise.deviations:
             continue
-        level, runs = e_detector.level_of(before[name], vigil.noise, name)
+        level, runs = e_detector.level_of(before[name], state.noise, name)
         observed[name] = e_detector.observe(
-            vigil.series.get(name, Series()),
+            state.series.get(name, Series()),
             baseline=level,
             now=now[name],
-            deviation=vigil.noise.deviations[name],
+            deviation=state.noise.deviations[name],
             queries=queries[name.partition("/")[0]],
             baseline_runs=runs,
         )
@@ -142,7 +142,7 @@ def gating_means(measured: Measured, policy: Policy) -> dict[str, float]:
     }
 
 
-async def _replay(measured: Measured, count: int, queries: int, policy: Policy, asked: Asked) -> Noise:
+async def _replay(measured: Measured, count: int, queries: int, policy: Policy, asked: Endpoints) -> Noise:
     """Noise of ``count`` replays of an evenly spaced part of the suite; none if a replay mostly failed."""
     part = _part(measured.suite, queries)
     chosen = {query.query_id for query in part.queries}

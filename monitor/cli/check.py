@@ -38,7 +38,9 @@ async def check(path: Path) -> Result:
     return Result(shown, data, NOT_MEASURED if failed else 0)
 
 
-async def _check_target(parts: wiring.Parts, name: str, suites: list[Suite]) -> tuple[dict[str, Any], list[str]]:
+async def _check_target(
+    parts: wiring.CheckedConfig, name: str, suites: list[Suite]
+) -> tuple[dict[str, Any], list[str]]:
     queries = [query for suite in suites for query in suite.queries if query.is_judged and not query.follows]
     if not queries:
         return {"skipped": "no suite has a judged query"}, [

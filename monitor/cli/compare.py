@@ -21,7 +21,7 @@ from monitor.model.measurements import Measured
 from monitor.model.runs import RunStatus
 from monitor.model.verdicts import Look
 from monitor.plan import Plan
-from monitor.probing.context_replay import Replayed, replay_contexts
+from monitor.probing.context_replay import ContextReplayResult, replay_contexts
 from monitor.reports import terminal
 from monitor.service import wiring
 
@@ -64,7 +64,7 @@ async def compare_runs(path: Path, baseline_id: str, candidate_id: str, policy: 
     return Result(shown, data, exit_code_of(verdict))
 
 
-async def _replay(parts: wiring.Parts, before: Measured, after: Measured, plan: Plan) -> Replayed:
+async def _replay(parts: wiring.CheckedConfig, before: Measured, after: Measured, plan: Plan) -> ContextReplayResult:
     """What today's answerer of the target makes of the contexts of both runs."""
     target = after.run.target
     if target not in parts.answerers:
@@ -81,7 +81,7 @@ async def _replay(parts: wiring.Parts, before: Measured, after: Measured, plan: 
         await live.close()
 
 
-def _shown(replayed: Replayed) -> RenderableType:
+def _shown(replayed: ContextReplayResult) -> RenderableType:
     """What replaying contexts showed, in sentences."""
     told, best = replayed.attribution, replayed.ceiling
     sentence = told.sentence
@@ -96,7 +96,7 @@ def _shown(replayed: Replayed) -> RenderableType:
     return Text("\n".join(lines))
 
 
-def _plain(replayed: Replayed) -> dict[str, Any]:
+def _plain(replayed: ContextReplayResult) -> dict[str, Any]:
     """What replaying contexts showed, as plain values."""
     return {
         **attribution_to_dict(replayed.attribution, "answer_f1"),

@@ -68,7 +68,7 @@ async def routed(path: Path, labels: Labels) -> Result:
     return Result(shown, data)
 
 
-async def _move(parts: wiring.Parts, incident_id: str, step: Callable[[Incident], Step], done: str) -> Result:
+async def _move(parts: wiring.CheckedConfig, incident_id: str, step: Callable[[Incident], Step], done: str) -> Result:
     async with wiring.open_store(parts.config) as store:
         while True:
             found = await store.load_incident(incident_id)

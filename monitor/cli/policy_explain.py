@@ -39,8 +39,8 @@ async def explain(path: Path, name: str) -> Result:
     async with wiring.open_store(parts.config) as store:
         for schedule in schedules:
             suites = [wiring.load_suite(parts.config, suite).name for suite in schedule.suites]
-            vigils = {suite: await store.vigil(schedule.target, suite) for suite in suites}
-            noise = {suite: vigil.noise for suite, vigil in vigils.items() if vigil}
+            states = {suite: await store.detector_state(schedule.target, suite) for suite in suites}
+            noise = {suite: state.noise for suite, state in states.items() if state}
             known[schedule.target] = Known(await store.latest_verdict(schedule.target), noise)
     sentences = list(in_words(policy))
     shown: list[RenderableType] = [f"[bold]Policy {name}[/]", *(f"• {each}" for each in sentences)]

@@ -35,7 +35,7 @@ from monitor.statistics.power import CORRELATION, LEAST_MEAN, Spread, spread_of_
 from monitor.suites import locating
 from monitor.suites.difficulty import read_difficulties
 from monitor.suites.reading import has_corpus, read_suite
-from monitor.world import Asked
+from monitor.world import Endpoints
 
 DROPS = (0.02, 0.05, 0.08)
 """Shares of the baseline for which the number of queries is told."""
@@ -140,7 +140,7 @@ async def _replayed(folder: Path, suite: Suite, policy: Policy) -> Measured:
 
     try:
         with Console(stderr=True).status(f"{folder}: {len(suite.queries)} queries"):
-            outcomes = await replay(suite.queries, Asked(retriever, depth), keep=keep, watch=lambda _: None)
+            outcomes = await replay(suite.queries, Endpoints(retriever, depth), keep=keep, watch=lambda _: None)
     finally:
         await retriever.close()
     for outcome in outcomes:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from monitor.alerting.outbox import Courier
+from monitor.alerting.outbox import OutboxWorker
 from monitor.cli.result import NOT_MEASURED, REFUSED, Result
 from monitor.config.config import Config, Target
 from monitor.config.init_template import DEFAULT_CONFIG
@@ -51,7 +51,7 @@ async def run(path: Path, target: str, suites: tuple[str, ...], policy: str) -> 
         live = wiring.connect(parts, target)
         world = World(
             store, live.retriever, parts.config.on_call, wiring.utc_now, abandoned_runs.this_process(),
-            answerer=live.answerer, judge=live.judge, inside=live.inside,
+            answerer=live.answerer, judge=live.judge, raw_retriever=live.raw_retriever,
         )  # fmt: skip
         try:
             with progress(target, sum(len(suite.queries) for suite in plan.suites)) as watch:
@@ -107,7 +107,7 @@ def _refuse_unfit(runs: list[Run], target: str | None) -> None:
             raise StoreError(f"run {each.run_id} is {each.status}, not finished: it cannot be a baseline")
 
 
-def parts_for(path: Path, *targets: str) -> wiring.Parts:
+def parts_for(path: Path, *targets: str) -> wiring.CheckedConfig:
     """The configuration, with the targets added that are given by their URLs; URLs alone need no configuration."""
     urls = [each for each in targets if each.startswith(("http://", "https://"))]
     for url in urls:
@@ -119,11 +119,11 @@ def parts_for(path: Path, *targets: str) -> wiring.Parts:
     return wiring.assemble(config.model_copy(update={"targets": {**config.targets, **by_url}}))
 
 
-async def deliver_now(parts: wiring.Parts, store: Store) -> None:
+async def deliver_now(parts: wiring.CheckedConfig, store: Store) -> None:
     """Send what was queued at once; what fails stays queued for the daemon."""
     notifiers = {name: part.build() for name, part in parts.notifiers.items()}
     try:
-        await Courier(store, notifiers, wiring.utc_now, on_call=parts.config.on_call).deliver_due()
+        await OutboxWorker(store, notifiers, wiring.utc_now, on_call=parts.config.on_call).deliver_due()
     finally:
         for notifier in notifiers.values():
             await notifier.close()

@@ -63,7 +63,7 @@ async def _probe_both(
     suite: Suite, plans: Sequence[Plan], worlds: Sequence[World], cycle_id: str, watch: Watch
 ) -> tuple[Measured, Measured]:
     runs = [await begin_run(suite, plan, world, cycle_id) for plan, world in zip(plans, worlds, strict=True)]
-    asked = [world.asked(run.depth) for run, world in zip(runs, worlds, strict=True)]
+    asked = [world.endpoints(run.depth) for run, world in zip(runs, worlds, strict=True)]
     try:
         outcomes = await replay_both(suite.queries, *asked, watch=watch)
         found = []
@@ -78,7 +78,7 @@ async def _probe_both(
     return found[0], found[1]
 
 
-def _world(parts: wiring.Parts, live: wiring.Live, store: Store) -> World:
+def _world(parts: wiring.CheckedConfig, live: wiring.TargetClients, store: Store) -> World:
     world = World(store, live.retriever, parts.config.on_call, wiring.utc_now, abandoned_runs.this_process())
     return replace(world, answerer=live.answerer, judge=live.judge)
 

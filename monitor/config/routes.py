@@ -92,12 +92,12 @@ class RouteOptions(Section):
     """Which alerts; without it all of them."""
     notifiers: Annotated[tuple[str, ...], Field(min_length=1)]
     """Notifiers that are told, by their names in ``notifiers``."""
-    goes_on: bool = Field(default=False, alias="continue")
+    continue_: bool = Field(default=False, alias="continue")
     """Whether the routes after it are asked as well."""
 
     def to_route(self) -> Route:
         """The route as the core knows it."""
-        return Route(self.notifiers, self.match.to_match(), self.goes_on)
+        return Route(self.notifiers, self.match.to_match(), self.continue_)
 
 
 class SilenceOptions(Section):
@@ -135,5 +135,5 @@ def check_routes(routes: Sequence[RouteOptions]) -> None:
         is_last, takes_all = index == len(routes) - 1, not route.match.to_match()
         if is_last and not takes_all:
             raise ConfigError(f"routes.{index}.match", "the last route must take every alert: leave match out")
-        if takes_all and not is_last and not route.goes_on:
+        if takes_all and not is_last and not route.continue_:
             raise ConfigError(f"routes.{index + 1}", f"is never reached, for routes.{index} takes every alert")

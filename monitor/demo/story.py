@@ -105,7 +105,7 @@ async def _swap_and_roll_back(
 
     with telling.step("detection", "The next cycles notice the change and judge it"):
         firing = await receiver.wait_for("firing", timeout_s=PATIENCE_S)
-    judged = daemon.timetable.reports[SCHEDULE]
+    judged = daemon.scheduler.reports[SCHEDULE]
     telling.show(*(f"  {swap.suite_name}: {swap.cause}" for swap in judged.swaps if swap.cause))
     telling.show(terminal.verdict_text(judged.verdict))
     if firing:
@@ -135,7 +135,7 @@ async def _next_report(daemon: Daemon, *, after: Report | None) -> Report:
     """The first report of the daemon's schedule that is not ``after``."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        current = daemon.timetable.reports.get(SCHEDULE)
+        current = daemon.scheduler.reports.get(SCHEDULE)
         if current is not None and current is not after:
             return current
         await asyncio.sleep(0.05)

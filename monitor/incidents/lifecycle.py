@@ -49,7 +49,7 @@ def advance(
     """
     if verdict.name.pages:
         return _worsen(found, verdict, on_call, change, policy)
-    if found is None or not found.lasts or verdict.name is VerdictName.INVALID:
+    if found is None or not found.is_active or verdict.name is VerdictName.INVALID:
         return found, ()
     judged = {each.suite for each in verdict.evidence} & set(found.recovering)
     if not judged:
@@ -109,7 +109,7 @@ def _worsen(found: Incident | None, verdict: Verdict, on_call: OnCall, change: C
     severity = severity_of(verdict)
     if found is not None and found.status is IncidentStatus.DISMISSED and severity.rank <= found.severity.rank:
         return found, ()  # the same cause, no worse: it was said to be a false alarm
-    if found is None or not (found.lasts or _may_reopen(found, verdict)):
+    if found is None or not (found.is_active or _may_reopen(found, verdict)):
         found = _new(verdict, change, policy)
     worse = _confirmed(_with_evidence(found, verdict, severity), verdict)
     if worse == found:

@@ -79,7 +79,7 @@ def begin(found: Incident | None, trouble: Trouble, on_call: OnCall, *, at: date
 
     Of a notifier that takes nothing only the others are told: those of the route, or all if it names no other.
     """
-    if found is not None and found.lasts:
+    if found is not None and found.is_active:
         return found, ()
     incident = Incident(
         identify(f"{trouble.dedup_key}/{at.isoformat()}", "incident"),

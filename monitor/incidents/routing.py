@@ -66,7 +66,7 @@ class Route:
 
     notifiers: tuple[str, ...]
     match: Match = field(default_factory=dict)
-    goes_on: bool = False
+    continue_: bool = False
     """Whether the routes after it are asked as well."""
 
 
@@ -125,7 +125,7 @@ class OnCall:
         for route in self.routes:
             if fits(route.match, labels):
                 told += route.notifiers
-                if not route.goes_on:
+                if not route.continue_:
                     break
         return tuple(dict.fromkeys(told))
 

@@ -32,7 +32,7 @@ GLOSSARY: dict[str, str] = {
     "policy": "the rule that leads from evidence to a verdict",
     "noise floor": "how much the results of an unchanged deployment vary, learnt by replaying it; 0 if deterministic",
     "look": "one comparison that may page, taken when something changed; each spends from a yearly error budget",
-    "vigil": "what is remembered of a target and suite between cycles, to tell a change from noise",
+    "detector state": "what change detection keeps about one target and suite between cycles: noise floor, judged results, looks",
     "verdict": "`passed`, `regressed`, `trade_off`, `inconclusive` or `invalid`",
     "incident": "what lasts and on-call must know: a regression, missing data, a notifier that takes nothing",
     "alert": "one firing, acknowledged or resolved message about an incident",

@@ -39,7 +39,7 @@ class IncidentStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
     @property
-    def lasts(self) -> bool:
+    def is_active(self) -> bool:
         """Whether it is not over."""
         return self in _LASTING
 
@@ -105,14 +105,14 @@ class Incident:
     revision: int = 1
 
     @property
-    def lasts(self) -> bool:
+    def is_active(self) -> bool:
         """Whether it is not over."""
-        return self.status.lasts
+        return self.status.is_active
 
     @property
     def is_open(self) -> bool:
         """Whether on-call was told and it is not over."""
-        return self.lasts and self.status is not IncidentStatus.SUSPECTED
+        return self.is_active and self.status is not IncidentStatus.SUSPECTED
 
     @property
     def is_confirmed(self) -> bool:

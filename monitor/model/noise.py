@@ -59,7 +59,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Vigil:
+class DetectorState:
     """What level 1 remembers about one target and suite between two cycles."""
 
     baseline_run_id: str

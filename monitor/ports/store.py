@@ -12,7 +12,7 @@ from monitor.model.answers import Grades
 from monitor.model.deployments import Baseline, Deployment, Swap
 from monitor.model.incidents import Incident, IncidentKind, Tally
 from monitor.model.measurements import Measured
-from monitor.model.noise import Vigil
+from monitor.model.noise import DetectorState
 from monitor.model.runs import Outcome, Run, RunStatus
 from monitor.model.snapshots import Snapshot
 from monitor.model.suites import Suite
@@ -97,11 +97,11 @@ class Store(Protocol):
         """Every baseline that holds now."""
         ...
 
-    async def vigil(self, target: str, suite_name: str) -> Vigil | None:
+    async def detector_state(self, target: str, suite_name: str) -> DetectorState | None:
         """What level 1 remembers about a target and suite."""
         ...
 
-    async def save_vigil(self, target: str, suite_name: str, vigil: Vigil) -> None:
+    async def save_detector_state(self, target: str, suite_name: str, state: DetectorState) -> None:
         """Remember it until the next cycle."""
         ...
 

@@ -28,7 +28,7 @@ SCORER = "answer_f1"
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class ContextReplayResult:
     """What replaying contexts showed of one suite."""
 
     attribution: Attribution
@@ -43,7 +43,7 @@ async def replay_contexts(
     answerer: Answerer,
     texts: Mapping[str, str],
     policy: Policy,
-) -> Replayed:
+) -> ContextReplayResult:
     """Who is to blame, by today's generator with the contexts of both runs and with the relevant documents.
 
     With s(generator, contexts) the mean score, *generation* = s(new, old) − s(old, old) and *retrieval* =
@@ -81,7 +81,7 @@ async def replay_contexts(
         generation: old,
         generation | {Component.RETRIEVAL}: new,
     }
-    return Replayed(shapley(cells, clusters), ceiling(oracle, old, new, clusters), len(queries) - len(kept))
+    return ContextReplayResult(shapley(cells, clusters), ceiling(oracle, old, new, clusters), len(queries) - len(kept))
 
 
 def _chosen(before: Measured, after: Measured) -> list[Query]:

@@ -20,7 +20,7 @@ _OUT = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE})
 
 
 @dataclass(slots=True)
-class Paced:
+class RateLimitedRetriever:
     """A retriever asked no harder than it bears. What is held back is a failure with a reason, never a zero.
 
     The pace is a bucket that fills at ``rate``; each time the target says that it is asked too much, the pace is

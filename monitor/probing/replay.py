@@ -15,7 +15,7 @@ from monitor.model.answers import Reply
 from monitor.model.runs import Failure, Outcome
 from monitor.model.suites import Query
 from monitor.ports.targets import Answerer, Retriever
-from monitor.world import Asked
+from monitor.world import Endpoints
 
 Keep = Callable[[Sequence[Outcome]], Awaitable[None]]
 Watch = Callable[[Outcome], None]
@@ -30,7 +30,7 @@ BEFORE = "{answer}"
 """Where the answer of the hop before goes in the text of a query that follows another."""
 
 
-async def replay(queries: Sequence[Query], asked: Asked, *, keep: Keep, watch: Watch) -> tuple[Outcome, ...]:
+async def replay(queries: Sequence[Query], asked: Endpoints, *, keep: Keep, watch: Watch) -> tuple[Outcome, ...]:
     """The outcome of every query, committed in batches as they come.
 
     A query without a relevant judgement is skipped, not asked. ``keep`` failing ends the run: what cannot be kept is
@@ -95,12 +95,12 @@ async def ask(
     return Reply(found, duration_s=duration_s)
 
 
-def turns_of(asked: Asked) -> Turns:
+def turns_of(asked: Endpoints) -> Turns:
     """What lets only so many answers be asked for at once: a model that writes them bears less than a retriever."""
     return asyncio.Semaphore(asked.answerer.concurrency) if asked.answerer else nullcontext()
 
 
-async def probe_and_ask(query: Query, asked: Asked, turns: Turns, *, is_followed: bool = False) -> Outcome:
+async def probe_and_ask(query: Query, asked: Endpoints, turns: Turns, *, is_followed: bool = False) -> Outcome:
     """Ask one query of the retriever, and of the answerer where its answer is compared with or taken on."""
     outcome = await probe(query, asked.retriever, depth=asked.depth, attempts=asked.attempts)
     if asked.answerer is None or not query.is_judged or not (query.answers or is_followed):
@@ -121,7 +121,7 @@ def _chains(queries: Sequence[Query]) -> Iterator[list[Query]]:
 async def _probe_hop(
     query: Query,
     replies: dict[str, Reply | None],
-    asked: Asked,
+    asked: Endpoints,
     turns: Turns,
     *,
     is_followed: bool,

@@ -29,7 +29,7 @@ async def probe_suite(suite: Suite, plan: Plan, world: World, cycle_id: str, wat
         await world.store.save_outcomes(run.run_id, outcomes)
 
     try:
-        outcomes = await replay(suite.queries, world.asked(run.depth), keep=keep, watch=watch)
+        outcomes = await replay(suite.queries, world.endpoints(run.depth), keep=keep, watch=watch)
         return await finish_run(run, outcomes, suite, plan, world)
     except BaseException:  # a cancelled run, too, must not look as if it were still running
         with suppress(StoreError):

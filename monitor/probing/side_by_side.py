@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from monitor.model.runs import Outcome
 from monitor.model.suites import Query
 from monitor.probing.replay import Watch, probe_and_ask, turns_of
-from monitor.world import Asked
+from monitor.world import Endpoints
 
 
 async def replay_both(
-    queries: Sequence[Query], baseline: Asked, candidate: Asked, *, watch: Watch
+    queries: Sequence[Query], baseline: Endpoints, candidate: Endpoints, *, watch: Watch
 ) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]]:
     """The outcomes of every query, of both targets; who is asked first alternates."""
     waiting = enumerate(queries)

@@ -13,7 +13,7 @@ import structlog
 
 from monitor.adapters.exporters.prometheus import Metrics, Outbox, Planned
 from monitor.alerting.no_data import Watchdog, Watched
-from monitor.alerting.outbox import Courier
+from monitor.alerting.outbox import OutboxWorker
 from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.model.deployments import Deployment
 from monitor.plan import Plan
@@ -22,8 +22,8 @@ from monitor.service import abandoned_runs, wiring
 from monitor.service.api.app import create_app
 from monitor.service.api.deployments import Declared
 from monitor.service.api.server import listen, running
-from monitor.service.schedule import Timetable
-from monitor.service.triggers import longest_interval_s, silence_allowed_s, trigger_of
+from monitor.service.schedule import Scheduler
+from monitor.service.triggers import longest_interval_s, no_data_after_s, trigger_of
 from monitor.world import World
 
 _LOG = structlog.get_logger(__name__)
@@ -41,11 +41,11 @@ class Daemon:
     url: str
     store: Store
     metrics: Metrics
-    parts: wiring.Parts
-    timetable: Timetable = field(init=False)
+    parts: wiring.CheckedConfig
+    scheduler: Scheduler = field(init=False)
     _work: AsyncExitStack = field(default_factory=AsyncExitStack)
 
-    async def begin(self, parts: wiring.Parts, plans: Mapping[str, Plan]) -> None:
+    async def begin(self, parts: wiring.CheckedConfig, plans: Mapping[str, Plan]) -> None:
         """Work by a checked configuration from now on. What was under way is broken off and its runs are marked."""
         async with AsyncExitStack() as work:
             # The new adapters first: if one cannot be built, nothing has changed yet.
@@ -55,8 +55,8 @@ class Daemon:
             self.metrics.plan(_planned(parts, plans), notifiers)
             courier = _courier(parts, self.store, notifiers, self.metrics)
             watchdog = _watchdog(parts, plans, courier)
-            self.timetable = _timetable(parts, plans, targets, self.metrics, courier, watchdog)
-            await work.enter_async_context(_working(self.timetable, courier, watchdog, self.metrics))
+            self.scheduler = _timetable(parts, plans, targets, self.metrics, courier, watchdog)
+            await work.enter_async_context(_working(self.scheduler, courier, watchdog, self.metrics))
             self._work = work.pop_all()
         self.metrics.reload_succeeded = True
 
@@ -79,7 +79,7 @@ class Daemon:
         """Stop probing and delivering."""
         await self._work.aclose()
 
-    async def reload(self, load: Callable[[], wiring.Parts]) -> bool:
+    async def reload(self, load: Callable[[], wiring.CheckedConfig]) -> bool:
         """Change to the configuration as it is now; a wrong one leaves the old in force and says so in a gauge."""
         try:
             parts = load()
@@ -89,11 +89,11 @@ class Daemon:
             self.metrics.reload_succeeded = False
             _LOG.error("reload_refused", problem=str(error))
             return False
-        _LOG.info("reloaded", schedules=list(self.timetable.plans))
+        _LOG.info("reloaded", schedules=list(self.scheduler.plans))
         return True
 
 
-async def serve_forever(load: Callable[[], wiring.Parts]) -> None:
+async def serve_forever(load: Callable[[], wiring.CheckedConfig]) -> None:
     """Run until SIGTERM or SIGINT, then stop in order: no new probe, runs marked, alerts kept, store closed.
 
     SIGHUP reads the configuration anew.
@@ -102,14 +102,14 @@ async def serve_forever(load: Callable[[], wiring.Parts]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
     async with serving(load()) as daemon:
-        _LOG.info("serving", url=daemon.url, schedules=list(daemon.timetable.plans))
+        _LOG.info("serving", url=daemon.url, schedules=list(daemon.scheduler.plans))
         while await signals.get() == signal.SIGHUP:
             await daemon.reload(load)
         _LOG.info("stopping")
 
 
 @asynccontextmanager
-async def serving(parts: wiring.Parts) -> AsyncIterator[Daemon]:
+async def serving(parts: wiring.CheckedConfig) -> AsyncIterator[Daemon]:
     """The whole service, started on entry and stopped on exit. Everything is checked before anything starts."""
     plans = _plans(parts)
     with listen(parts.config.server.host, parts.config.server.port) as listener:
@@ -129,7 +129,9 @@ async def serving(parts: wiring.Parts) -> AsyncIterator[Daemon]:
 
 
 @asynccontextmanager
-async def _adapters(parts: wiring.Parts) -> AsyncIterator[tuple[dict[str, wiring.Live], dict[str, Any]]]:
+async def _adapters(
+    parts: wiring.CheckedConfig,
+) -> AsyncIterator[tuple[dict[str, wiring.TargetClients], dict[str, Any]]]:
     targets = {name: wiring.connect(parts, name) for name in parts.retrievers}
     notifiers = {name: part.build() for name, part in parts.notifiers.items()}
     try:
@@ -140,20 +142,22 @@ async def _adapters(parts: wiring.Parts) -> AsyncIterator[tuple[dict[str, wiring
 
 
 @asynccontextmanager
-async def _working(timetable: Timetable, courier: Courier, watchdog: Watchdog, metrics: Metrics) -> AsyncIterator[None]:
+async def _working(
+    scheduler: Scheduler, courier: OutboxWorker, watchdog: Watchdog, metrics: Metrics
+) -> AsyncIterator[None]:
     loops = (
         courier.deliver_forever(),
         watchdog.watch_forever(),
         _watch(courier.store, watchdog, metrics),
-        _heed_deployments(courier.store, timetable),
+        _watch_deployments(courier.store, scheduler),
     )
     tasks = [asyncio.create_task(loop) for loop in loops]
-    scheduler = timetable.start()
+    triggers = scheduler.start()
     try:
         yield
     finally:
-        scheduler.shutdown(wait=False)
-        await timetable.stop()
+        triggers.shutdown(wait=False)
+        await scheduler.stop()
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -173,7 +177,7 @@ async def _watch(store: Store, watchdog: Watchdog, metrics: Metrics) -> None:
         await asyncio.sleep(PULSE_S)
 
 
-async def _heed_deployments(store: Store, timetable: Timetable) -> None:
+async def _watch_deployments(store: Store, scheduler: Scheduler) -> None:
     """Probe at once what somebody says has changed, here or through the database."""
     known = wiring.utc_now()
     while True:
@@ -183,17 +187,17 @@ async def _heed_deployments(store: Store, timetable: Timetable) -> None:
             for each in fresh:
                 _LOG.info("deployment_declared", target=each.target, deployment=each.name, by=each.declared_by)
             for target in {each.target for each in fresh}:
-                timetable.hurry(target)
+                scheduler.trigger_now(target)
             known = max((each.declared_at for each in fresh), default=known)
 
 
-def _refuse_to_move(old: wiring.Parts, new: wiring.Parts) -> None:
+def _refuse_to_move(old: wiring.CheckedConfig, new: wiring.CheckedConfig) -> None:
     for key in ("storage", "server"):
         if getattr(old.config, key) != getattr(new.config, key):
             raise ConfigError(key, "cannot be changed while the daemon runs; restart it")
 
 
-def _planned(parts: wiring.Parts, plans: Mapping[str, Plan]) -> dict[str, Planned]:
+def _planned(parts: wiring.CheckedConfig, plans: Mapping[str, Plan]) -> dict[str, Planned]:
     now = wiring.utc_now()
     return {
         name: Planned(
@@ -205,7 +209,7 @@ def _planned(parts: wiring.Parts, plans: Mapping[str, Plan]) -> dict[str, Planne
     }
 
 
-def _plans(parts: wiring.Parts) -> dict[str, Plan]:
+def _plans(parts: wiring.CheckedConfig) -> dict[str, Plan]:
     if not parts.config.schedules:
         raise ConfigError("schedules", "there is none, so nothing would ever be probed")
     plans = {}
@@ -215,8 +219,8 @@ def _plans(parts: wiring.Parts) -> dict[str, Plan]:
     return plans
 
 
-def _courier(parts: wiring.Parts, store: Store, notifiers: Mapping[str, Any], metrics: Metrics) -> Courier:
-    return Courier(
+def _courier(parts: wiring.CheckedConfig, store: Store, notifiers: Mapping[str, Any], metrics: Metrics) -> OutboxWorker:
+    return OutboxWorker(
         store,
         notifiers,
         wiring.utc_now,
@@ -227,24 +231,24 @@ def _courier(parts: wiring.Parts, store: Store, notifiers: Mapping[str, Any], me
     )
 
 
-def _watchdog(parts: wiring.Parts, plans: Mapping[str, Plan], courier: Courier) -> Watchdog:
+def _watchdog(parts: wiring.CheckedConfig, plans: Mapping[str, Plan], courier: OutboxWorker) -> Watchdog:
     now = wiring.utc_now()
     schedules = {
-        name: Watched(plan, silence_allowed_s(parts.config.schedules[name], now, where=f"schedules.{name}"))
+        name: Watched(plan, no_data_after_s(parts.config.schedules[name], now, where=f"schedules.{name}"))
         for name, plan in plans.items()
     }
     return Watchdog(schedules, courier.store, courier.on_call, wiring.utc_now, courier.wake)
 
 
 def _timetable(
-    parts: wiring.Parts,
+    parts: wiring.CheckedConfig,
     plans: Mapping[str, Plan],
-    targets: Mapping[str, wiring.Live],
+    targets: Mapping[str, wiring.TargetClients],
     metrics: Metrics,
-    courier: Courier,
+    courier: OutboxWorker,
     watchdog: Watchdog,
-) -> Timetable:
-    return Timetable(
+) -> Scheduler:
+    return Scheduler(
         metrics,
         {
             name: (
@@ -260,7 +264,7 @@ def _timetable(
                     courier.announce,
                     targets[plan.target].answerer,
                     targets[plan.target].judge,
-                    targets[plan.target].inside,
+                    targets[plan.target].raw_retriever,
                 ),
             )
             for name, plan in plans.items()

@@ -11,7 +11,7 @@ from datetime import timedelta
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor.adapters.exporters.prometheus import Metrics, Seen
+from monitor.adapters.exporters.prometheus import CycleResult, Metrics
 from monitor.alerting.no_data import Watchdog
 from monitor.config.config import Schedule
 from monitor.cycle import Report, run_cycle
@@ -25,7 +25,7 @@ _LOG = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Timetable:
+class Scheduler:
     """Runs each schedule's plan when it is due, one cycle of a schedule at a time."""
 
     metrics: Metrics
@@ -37,7 +37,7 @@ class Timetable:
     _triggers: dict[str, Trigger] = field(default_factory=dict)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
     _running: set[str] = field(default_factory=set)
-    _hurried: set[str] = field(default_factory=set)
+    _triggered: set[str] = field(default_factory=set)
     _scheduler: AsyncIOScheduler | None = None
 
     def start(self) -> AsyncIOScheduler:
@@ -64,19 +64,19 @@ class Timetable:
         self._scheduler = scheduler
         return scheduler
 
-    def hurry(self, target: str) -> None:
+    def trigger_now(self, target: str) -> None:
         """Have every schedule of a target run now: something changed, and waiting tells nobody anything."""
         for name, (_, plan, world) in self.plans.items():
             if plan.target != target:
                 continue
             if name in self._running:  # what is under way began before the change
-                self._hurried.add(name)
+                self._triggered.add(name)
             elif self._scheduler is not None:
                 self._scheduler.modify_job(name, next_run_time=world.now())
 
     async def run_safely(self, name: str) -> None:
         """Run one cycle; an error is told and ends this cycle, never the daemon."""
-        task = asyncio.create_task(self._run_and_tell(name))
+        task = asyncio.create_task(self._run_and_log(name))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         await asyncio.wait({task})  # which, unlike awaiting the task itself, does not pass on that it was broken off
@@ -87,14 +87,14 @@ class Timetable:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    async def _run_and_tell(self, name: str) -> None:
+    async def _run_and_log(self, name: str) -> None:
         _, plan, world = self.plans[name]
         started_at = world.now()
         # What is due next counts from here on, so that a cycle that never ends is late as well.
         self.metrics.due[name] = next_after(self._triggers[name], started_at) or started_at
         self._running.add(name)
         try:
-            while self._must_go_on(name, await self.run(name)):
+            while self._should_rerun(name, await self.run(name)):
                 _LOG.info("probing_again", schedule=name, target=plan.target)
         except MonitorError as error:
             self._count_failure(name, str(error))
@@ -106,11 +106,11 @@ class Timetable:
             self._running.discard(name)
         self.metrics.cycle_seconds[name] = (world.now() - started_at).total_seconds()
 
-    def _must_go_on(self, name: str, report: Report) -> bool:
+    def _should_rerun(self, name: str, report: Report) -> bool:
         """Whether another cycle is due at once: to confirm this one, or because the target changed meanwhile."""
-        hurried = name in self._hurried
-        self._hurried.discard(name)
-        return hurried or _awaits_confirmation(report)
+        is_triggered = name in self._triggered
+        self._triggered.discard(name)
+        return is_triggered or _awaits_confirmation(report)
 
     def _count_failure(self, name: str, problem: str) -> None:
         self.metrics.cycle_failures[self.plans[name][1].target] += 1
@@ -123,7 +123,7 @@ class Timetable:
         _LOG.info("cycle_started", schedule=name, target=plan.target)
         report = await run_cycle(plan, world, watch=lambda outcome: self.metrics.watch(plan.target, outcome))
         self.metrics.publish(
-            Seen(
+            CycleResult(
                 report.verdict,
                 report.measured,
                 report.incident is not None and report.incident.is_open,
@@ -134,7 +134,7 @@ class Timetable:
         )
         self.reports[name] = report
         if self.watchdog is not None and _brought_data(report):
-            await self.watchdog.heard(name)
+            await self.watchdog.record_success(name)
         elif self.watchdog is not None:
             self.watchdog.failed(name, report.verdict.summary)
         _LOG.info(

@@ -38,7 +38,7 @@ def start_offset_s(name: str, n_schedules: int, interval_s: float) -> float:
     return min(SPREAD_S, interval_s, _APART_S * n_schedules) * crc32(name.encode()) / 2**32
 
 
-def silence_allowed_s(schedule: Schedule, at: datetime, *, where: str) -> float:
+def no_data_after_s(schedule: Schedule, at: datetime, *, where: str) -> float:
     """For how long a schedule may bring no data: as configured, else two intervals and a grace."""
     if schedule.no_data_after is not None:
         return schedule.no_data_after

@@ -16,13 +16,13 @@ from monitor.model.suites import Suite
 from monitor.plan import Plan
 from monitor.ports.store import Store
 from monitor.ports.targets import Answerer, Judge, Retriever
-from monitor.probing.rate_limit import Paced
+from monitor.probing.rate_limit import RateLimitedRetriever
 from monitor.suites.locating import suite_folder
 from monitor.suites.reading import has_corpus, read_corpus, read_suite, suite_name
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class CheckedConfig:
     """A configuration whose every key was checked; nothing has been opened yet."""
 
     config: Config
@@ -33,13 +33,13 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class TargetClients:
     """What speaks to one target."""
 
     retriever: Retriever
     answerer: Answerer | None = None
     judge: Judge | None = None
-    inside: Retriever | None = None
+    raw_retriever: Retriever | None = None
     """The retriever without its pace."""
 
     async def close(self) -> None:
@@ -49,19 +49,19 @@ class Live:
                 await adapter.close()
 
 
-def load(path: Path) -> Parts:
+def load(path: Path) -> CheckedConfig:
     """Read and check a whole configuration. Raises ConfigError naming the key."""
     return assemble(read_config(path))
 
 
-def assemble(config: Config) -> Parts:
+def assemble(config: Config) -> CheckedConfig:
     """Check what the adapters are told and what the suites are called. Raises ConfigError naming the key."""
     _refuse_one_suite_twice((name, suite_name(suite_folder(source.path))) for name, source in config.suites.items())
     _ = config.server.secret  # a file that cannot be read is told now, not to whoever shows the token later
     for name, target in config.targets.items():
         if target.judge and not target.answerer:
             raise ConfigError(f"targets.{name}.judge", "has nothing to grade: the target has no answerer")
-    return Parts(
+    return CheckedConfig(
         config,
         _of_targets(config, "retriever"),
         {
@@ -82,19 +82,19 @@ def _of_targets(config: Config, port: str) -> dict[str, Part]:
     }
 
 
-def connect(parts: Parts, target: str) -> Live:
+def connect(parts: CheckedConfig, target: str) -> TargetClients:
     """The adapters of a target, ready for use."""
     answerer, judge = parts.answerers.get(target), parts.judges.get(target)
-    inside = parts.retrievers[target].build()
-    return Live(
-        Paced(inside, parts.config.targets[target].limits.to_limits()),
+    raw_retriever = parts.retrievers[target].build()
+    return TargetClients(
+        RateLimitedRetriever(raw_retriever, parts.config.targets[target].limits.to_limits()),
         answerer.build() if answerer else None,
         judge.build() if judge else None,
-        inside,
+        raw_retriever,
     )
 
 
-def plan_for(parts: Parts, target: str, suites: tuple[str, ...], policy: str = "default") -> Plan:
+def plan_for(parts: CheckedConfig, target: str, suites: tuple[str, ...], policy: str = "default") -> Plan:
     """What one cycle does. Suites are names of the configuration, folders, or ``builtin:`` names."""
     if target not in parts.retrievers:
         listed = ", ".join(parts.retrievers) or "none"

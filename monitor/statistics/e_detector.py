@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from monitor.model.measurements import Floats
-from monitor.model.noise import Noise, Series, Vigil
+from monitor.model.noise import DetectorState, Noise, Series
 
 BETS = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0)
 """The sizes of drop, in standard deviations, that the e-detector bets on."""
@@ -156,13 +156,13 @@ def runs_since_change(series: Series) -> int:
     return int(np.argmax(np.sign(sums) * sums**2 / np.arange(1, len(sums) + 1))) + 1
 
 
-def quiet(vigil: Vigil, levels: Mapping[str, float]) -> Vigil:
+def quiet(state: DetectorState, levels: Mapping[str, float]) -> DetectorState:
     """The vigil with its detectors started anew from the levels that were looked into.
 
     Only a further drop raises them again: the same one would spend the error budget look by look.
     """
     return replace(
-        vigil, series={name: Series(seen=each.seen, reference=levels[name]) for name, each in vigil.series.items()}
+        state, series={name: Series(seen=each.seen, reference=levels[name]) for name, each in state.series.items()}
     )
 
 

@@ -29,8 +29,8 @@ def a_lost_query(text: str | None = "which invoices are overdue?") -> dict[str, 
 
 def an_alert(state: str = "firing", *, at: datetime = AT, **told: Any) -> Alert:
     """An alert of one incident in a state, with every key that a payload can have."""
-    is_over = state == "resolved"
-    resolved_at = (AT + timedelta(seconds=7_500)).isoformat() if is_over else None
+    is_closed = state == "resolved"
+    resolved_at = (AT + timedelta(seconds=7_500)).isoformat() if is_closed else None
     data = {
         "incident_id": "incident_1", "dedup_key": "recallwatch/production", "state": state, "target": "production",
         "kind": "regression", "verdict": "trade_off", "severity": "critical", "owner": "search",
@@ -43,7 +43,7 @@ def an_alert(state: str = "firing", *, at: datetime = AT, **told: Any) -> Alert:
             "run": "https://watch.example.org/runs/r1", "comparison": "https://watch.example.org/compare/b1/r1",
             "dashboard": "https://grafana.example.org/d/recallwatch", "runbook": "https://docs.example.org/runbook",
         },
-        "duration_s": 7_500.0 if is_over else None,
+        "duration_s": 7_500.0 if is_closed else None,
         "deployment": {"baseline": "minilm-v1", "candidate": "minilm-v2", "since": AT.isoformat(), "declared": True},
         "acknowledged_by": "ada" if state == "acknowledged" else None,
         **told,

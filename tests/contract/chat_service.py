@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from tests.contract.local_server import Answer, Asked, raw, reply
+from tests.contract.local_server import Answer, ReceivedRequest, raw, reply
 
 KEY = "s3cret-key"
 REQUEST = Draft202012Validator(
@@ -38,7 +38,7 @@ def stream(*words: str, done: bool = True, finish: str = "stop") -> bytes:
 def saying(body: dict[str, Any] | bytes) -> Answer:
     """Answer so to whoever asks as the rules say; 400 or 401 to anybody else, as the real one does."""
 
-    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         request = json.loads(asked.body)
         wrong = [error.message for error in REQUEST.iter_errors(request)]
         if asked.method != "POST" or asked.path != "/v1/chat/completions":

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from standardwebhooks import Webhook
 
 from monitor.errors import Reason
-from tests.contract.local_server import Answer, Asked, hang_up, reply, reset, serving, silence
+from tests.contract.local_server import Answer, ReceivedRequest, hang_up, reply, reset, serving, silence
 
 HERE = Path(__file__).parent
 CERTIFICATE = HERE / "localhost.pem"
@@ -56,7 +56,7 @@ class Received(NamedTuple):
 
     key: str
     """What joins the messages of one incident there."""
-    is_over: bool
+    is_closed: bool
     """Whether it says that the incident has ended."""
     content: Any
 
@@ -117,7 +117,7 @@ class HttpService:
     """A service that is spoken to over HTTP."""
 
     options: dict[str, Any]
-    read: Callable[[Asked], Received]
+    read: Callable[[ReceivedRequest], Received]
     """What the service makes of a request; raises if it breaks a rule."""
     secrets: tuple[str, ...]
     accepts: Answer = TAKES
@@ -131,7 +131,7 @@ class HttpService:
         """The fake, failing once in each of these ways before it works."""
         waiting = list(faults)
 
-        async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
             fake.attempts += 1
             if waiting:
                 await HTTP_FAULTS[waiting.pop(0)](asked, writer)
@@ -152,14 +152,14 @@ class HttpService:
             yield fake
 
 
-def read_webhook(asked: Asked) -> Received:
+def read_webhook(asked: ReceivedRequest) -> Received:
     """A message whose signature verifies."""
     said = Webhook(SIGNING).verify(asked.body, asked.headers)
     assert asked.headers["webhook-id"]
     return Received(said["data"]["dedup_key"], said["data"]["state"] == "resolved", said)
 
 
-def read_slack(asked: Asked) -> Received:
+def read_slack(asked: ReceivedRequest) -> Received:
     """A message of Block Kit that Slack shows."""
     said = json.loads(asked.body)
     schema("slack").validate(said)
@@ -168,7 +168,7 @@ def read_slack(asked: Asked) -> Received:
     return Received("", "[RESOLVED]" in header, said)
 
 
-def read_slack_bot(asked: Asked) -> Received:
+def read_slack_bot(asked: ReceivedRequest) -> Received:
     """A message that the bot may post."""
     received = read_slack(asked)
     assert asked.headers["authorization"] == "Bearer xoxb-s3cret-token"
@@ -176,7 +176,7 @@ def read_slack_bot(asked: Asked) -> Received:
     return received
 
 
-def read_pagerduty(asked: Asked) -> Received:
+def read_pagerduty(asked: ReceivedRequest) -> Received:
     """An event that PagerDuty queues."""
     said = json.loads(asked.body)
     schema("pagerduty").validate(said)
@@ -185,17 +185,17 @@ def read_pagerduty(asked: Asked) -> Received:
     return Received(said["dedup_key"], said["event_action"] == "resolve", said)
 
 
-def read_alertmanager(asked: Asked) -> Received:
+def read_alertmanager(asked: ReceivedRequest) -> Received:
     """Alerts that Alertmanager takes, looked at a day after they began; the labels of the first are its identity."""
     said = json.loads(asked.body)
     schema("alertmanager").validate(said)
     assert asked.headers["authorization"] == "Bearer s3cret-token"
-    lasts = [datetime.fromisoformat(each["endsAt"]) - datetime.fromisoformat(each["startsAt"]) for each in said]
-    assert min(lasts) >= timedelta(0), "start time must be before end time"
-    return Received(json.dumps(said[0]["labels"], sort_keys=True), max(lasts) <= timedelta(days=1), said)
+    is_active = [datetime.fromisoformat(each["endsAt"]) - datetime.fromisoformat(each["startsAt"]) for each in said]
+    assert min(is_active) >= timedelta(0), "start time must be before end time"
+    return Received(json.dumps(said[0]["labels"], sort_keys=True), max(is_active) <= timedelta(days=1), said)
 
 
-def read_teams(asked: Asked) -> Received:
+def read_teams(asked: ReceivedRequest) -> Received:
     """A card that a workflow posts."""
     said = json.loads(asked.body)
     schema("teams").validate(said)
@@ -204,7 +204,7 @@ def read_teams(asked: Asked) -> Received:
     return Received("", "[RESOLVED]" in card["body"][0]["inlines"][0]["text"], card)
 
 
-def read_grafana_oncall(asked: Asked) -> Received:
+def read_grafana_oncall(asked: ReceivedRequest) -> Received:
     """An alert that OnCall groups by its uid."""
     said = json.loads(asked.body)
     schema("grafana_oncall").validate(said)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 
-class Asked(NamedTuple):
+class ReceivedRequest(NamedTuple):
     """One request as it arrived."""
 
     method: str
@@ -17,7 +17,7 @@ class Asked(NamedTuple):
     body: bytes
 
 
-Answer = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
+Answer = Callable[[ReceivedRequest, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass
@@ -25,7 +25,7 @@ class LocalServer:
     """Where the server listens, and what it was asked."""
 
     port: int
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[ReceivedRequest] = field(default_factory=list)
 
     def url(self, path: str = "/search", credentials: str = "") -> str:
         """The address of a path, with ``user:password@`` in it where given."""
@@ -73,7 +73,7 @@ def unused_port() -> int:
 def reply(status: int = 200, body: object = b"", headers: dict[str, str] | None = None) -> Answer:
     """Answer with a status and a body; what is not bytes is sent as JSON."""
 
-    async def answer(_: Asked, writer: asyncio.StreamWriter) -> None:
+    async def answer(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         fields = {"content-length": str(len(content)), "connection": "close", **(headers or {})}
         head = [f"HTTP/1.1 {status} So", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
@@ -86,7 +86,7 @@ def reply(status: int = 200, body: object = b"", headers: dict[str, str] | None 
 def raw(content: bytes) -> Answer:
     """Answer with exactly these bytes, then hang up."""
 
-    async def answer(_: Asked, writer: asyncio.StreamWriter) -> None:
+    async def answer(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         writer.write(content)
         await writer.drain()
 
@@ -97,18 +97,18 @@ def in_turn(*answers: Answer) -> Answer:
     """Give each answer once, in order."""
     waiting = iter(answers)
 
-    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         await next(waiting)(asked, writer)
 
     return answer
 
 
-async def silence(_: Asked, writer: asyncio.StreamWriter) -> None:
+async def silence(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     """Take the request and never answer."""
     await asyncio.sleep(60)
 
 
-async def trickle(_: Asked, writer: asyncio.StreamWriter) -> None:
+async def trickle(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     """Send a byte every twenty milliseconds, so that no single read is ever slow."""
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
     while True:
@@ -120,7 +120,7 @@ async def trickle(_: Asked, writer: asyncio.StreamWriter) -> None:
 def flood(announced: int | None = None) -> Answer:
     """Send a body that has no end, with or without announcing its size."""
 
-    async def answer(_: Asked, writer: asyncio.StreamWriter) -> None:
+    async def answer(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         length = b"connection: close" if announced is None else b"content-length: %d" % announced
         writer.write(b"HTTP/1.1 200 OK\r\n" + length + b"\r\n\r\n")
         part = b"x" * 65_536
@@ -131,17 +131,17 @@ def flood(announced: int | None = None) -> Answer:
     return answer
 
 
-async def reset(_: Asked, writer: asyncio.StreamWriter) -> None:
+async def reset(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     """Tear the connection down without a word."""
     writer.transport.abort()
 
 
-async def hang_up(_: Asked, writer: asyncio.StreamWriter) -> None:
+async def hang_up(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     """Close the connection politely, without an answer."""
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked:
+async def _read(reader: asyncio.StreamReader) -> ReceivedRequest:
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
     method, path, _ = first.split(" ", 2)
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return Asked(method, path, headers, await reader.readexactly(int(headers.get("content-length", 0))))
+    return ReceivedRequest(method, path, headers, await reader.readexactly(int(headers.get("content-length", 0))))

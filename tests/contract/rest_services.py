@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 
 from tests.contract.fakes import schema
-from tests.contract.local_server import Answer, Asked, LocalServer, reply, serving
+from tests.contract.local_server import Answer, ReceivedRequest, LocalServer, reply, serving
 from tests.contract.vector_stores import CORPUS, DIMENSION, TOKEN, Chunk
 
 Said = tuple[int, Any]
@@ -34,7 +34,7 @@ class Refused(Exception):  # noqa: N818 - a word for what happens
 class Service:
     """A service, and how a retriever reaches it."""
 
-    answer: Callable[[Asked], Said]
+    answer: Callable[[ReceivedRequest], Said]
     options: Mapping[str, Any]
     collection: str
     """The option that names what is searched."""
@@ -58,7 +58,7 @@ class Running:
 async def running(service: Service) -> AsyncIterator[Running]:
     """The service, until the block ends. A request that breaks its rules is a complaint."""
 
-    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         if ran.instead is not None:
             await ran.instead(asked, writer)
             return
@@ -76,7 +76,7 @@ async def running(service: Service) -> AsyncIterator[Running]:
         yield ran
 
 
-def body_of(asked: Asked, *names: str) -> Any:
+def body_of(asked: ReceivedRequest, *names: str) -> Any:
     """What was sent, once it is what the schema says."""
     assert asked.headers["content-type"] == "application/json"
     said = json.loads(asked.body)
@@ -124,7 +124,7 @@ def only(document: dict[str, Any], names: Any) -> dict[str, Any] | None:
     return {name: document[name] for name in names if name in document} if isinstance(names, list) else None
 
 
-def qdrant(asked: Asked) -> Said:
+def qdrant(asked: ReceivedRequest) -> Said:
     """Qdrant 1.17."""
 
     def refuse(status: int, error: str) -> Refused:
@@ -166,7 +166,7 @@ def qdrant(asked: Asked) -> Said:
     }
 
 
-def pinecone(asked: Asked) -> Said:
+def pinecone(asked: ReceivedRequest) -> Said:
     """The data plane of Pinecone, 2025-10."""
     assert asked.headers["x-pinecone-api-version"] == "2025-10"
     if asked.headers.get("api-key") != TOKEN:
@@ -192,17 +192,17 @@ def pinecone(asked: Asked) -> Said:
     return 200, {"matches": matches, "namespace": said["namespace"], "usage": {"readUnits": 5}}
 
 
-def opensearch(asked: Asked) -> Said:
+def opensearch(asked: ReceivedRequest) -> Said:
     """OpenSearch 2.19, with the k-NN and neural-search plug-ins."""
     return _search(asked, "opensearch_search", _opensearch_vector)
 
 
-def elasticsearch(asked: Asked) -> Said:
+def elasticsearch(asked: ReceivedRequest) -> Said:
     """Elasticsearch 8.16."""
     return _search(asked, "elasticsearch_search", _elasticsearch_vector)
 
 
-def _search(asked: Asked, name: str, vector_in: Callable[[Any], list[float] | None]) -> Said:
+def _search(asked: ReceivedRequest, name: str, vector_in: Callable[[Any], list[float] | None]) -> Said:
     if asked.headers.get("authorization") != f"ApiKey {TOKEN}":
         raise Refused(
             401, {"error": {"type": "security_exception", "reason": f"unable to authenticate {TOKEN}"}, "status": 401}
@@ -269,7 +269,7 @@ def _elasticsearch_vector(said: Any) -> list[float] | None:
     return knn["query_vector"]
 
 
-def weaviate(asked: Asked) -> Said:
+def weaviate(asked: ReceivedRequest) -> Said:
     """Weaviate 1.39."""
     if asked.headers.get("authorization") != f"Bearer {TOKEN}":
         told = "anonymous access not enabled. Please authenticate through one of the available methods: [API Keys]"

@@ -41,7 +41,7 @@ def test_a_test_arrives_and_says_that_it_is_one(name, tmp_path):
     assert [answer.exit_code for answer in answers] == [0, 0], fake.complaints
     first, second = fake.received
     assert first.key == second.key
-    assert (first.is_over, second.is_over) == (False, True)
+    assert (first.is_closed, second.is_closed) == (False, True)
     assert "This is a test of the notifier on-call" in first.shown
 
 

@@ -9,7 +9,16 @@ import pytest
 
 from monitor.adapters import registry
 from monitor.errors import ConfigError, Reason, RetrieverError
-from tests.contract.local_server import Answer, Asked, LocalServer, reply, reset, serving, silence, unused_port
+from tests.contract.local_server import (
+    Answer,
+    ReceivedRequest,
+    LocalServer,
+    reply,
+    reset,
+    serving,
+    silence,
+    unused_port,
+)
 from tests.contract.vector_stores import vector_of
 
 KEY = "s3cret-key"
@@ -42,7 +51,7 @@ def embedded(kind: str, answer: Answer, texts: list[str] = TEXTS, **more: Any) -
     return asyncio.run(run())
 
 
-async def embed_as_openai(asked: Asked, writer: asyncio.StreamWriter) -> None:
+async def embed_as_openai(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     """Answer as OpenAI does, and in another order, which its index allows."""
     said = json.loads(asked.body)
     texts = said["input"] if "input" in said else [said["text"]]
@@ -73,7 +82,7 @@ def test_the_template_is_filled_in_once():
     """Braces in a text are text."""
     request = {"inputs": ["{text}"], "note": "for {text}"}
 
-    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         await reply(body={"data": [{"embedding": [1.0]}]})(asked, writer)
 
     _, server = embedded("http", answer, ["🦊 {text}"], request=request)

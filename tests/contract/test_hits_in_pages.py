@@ -10,12 +10,12 @@ import pytest
 from monitor.adapters import registry
 from monitor.errors import ConfigError, Reason, RetrieverError
 from monitor.model.runs import Ranking
-from tests.contract.local_server import Asked, LocalServer, reply, serving
+from tests.contract.local_server import ReceivedRequest, LocalServer, reply, serving
 
 N_DOCUMENTS, PAGE = 7, 3
 
 
-async def paged(asked: Asked, writer: asyncio.StreamWriter) -> None:
+async def paged(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     """Three hits at most, from the place that is asked for on, and the place of the next."""
     said = json.loads(asked.body) if asked.body else {k: v[0] for k, v in parse_qs(urlsplit(asked.path).query).items()}
     start = int(said.get("from", 0))
@@ -24,13 +24,13 @@ async def paged(asked: Asked, writer: asyncio.StreamWriter) -> None:
     await reply(body={"hits": hits, "meta": {"next": next_page}})(asked, writer)
 
 
-async def endless(asked: Asked, writer: asyncio.StreamWriter) -> None:
+async def endless(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     """The same page over and over, each time with a promise of another."""
     said = json.loads(asked.body)
     await reply(body={"hits": [{"id": f"d{said.get('from')}"}], "meta": {"next": "same"}})(asked, writer)
 
 
-async def slow(asked: Asked, writer: asyncio.StreamWriter) -> None:
+async def slow(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     """Pages that are each in time, and together are not."""
     await asyncio.sleep(0.15)
     await paged(asked, writer)

@@ -102,14 +102,14 @@ def test_an_alert_in_any_state_is_taken(service: Service, state: str):
     """The service takes a message of every state an incident can be in, by its own published rules."""
     fake = delivered(service, an_alert(state))
     assert len(fake.received) == 1
-    assert fake.received[0].is_over is (state == "resolved")
+    assert fake.received[0].is_closed is (state == "resolved")
 
 
 def test_firing_and_resolved_are_one_incident_there(service: Service):
     """Both messages of an incident carry the same key, so that the second ends what the first began."""
     first, second = delivered(service, FIRING, RESOLVED).received
     assert first.key == second.key
-    assert (first.is_over, second.is_over) == (False, True)
+    assert (first.is_closed, second.is_closed) == (False, True)
 
 
 def test_two_incidents_are_two_there(service: Service):

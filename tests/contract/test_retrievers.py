@@ -26,7 +26,7 @@ from monitor.model.suites import Query
 from monitor.probing.replay import probe
 from tests.contract.local_server import (
     Answer,
-    Asked,
+    ReceivedRequest,
     LocalServer,
     flood,
     hang_up,
@@ -212,7 +212,7 @@ def test_credentials_in_the_url_are_sent():
 def test_an_answer_that_echoes_the_credentials_does_not_spread_them():
     """A debugging page that repeats the request's headers leaves no credential in the failure."""
 
-    async def echo(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def echo(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         await reply(body=asked.headers["authorization"].encode())(asked, writer)
 
     outcome, _ = outcome_of(echo, headers={"authorization": f"Bearer {SECRETS[0]}"})
@@ -476,7 +476,7 @@ def test_connections_are_shared_up_to_the_concurrency():
     """As many probes as configured are under way at once."""
     under_way, most = 0, 0
 
-    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)

@@ -19,7 +19,7 @@ from monitor.errors import ConfigError, Reason, RetrieverError, SuiteError
 from monitor.ports.targets import Retriever, Seedable
 from tests.conftest import started
 from tests.contract.local_server import Answer as Reply
-from tests.contract.local_server import Asked, reply, reset, serving, silence, unused_port
+from tests.contract.local_server import ReceivedRequest, reply, reset, serving, silence, unused_port
 
 LOCAL = {"kind": "local", "corpus": ["x"]}
 DOCUMENTS = [{"id": f"d{n}", "title": f"title {n}", "text": f"text {{id}} {n}"} for n in range(5)]
@@ -40,10 +40,12 @@ def build(
     return registry.resolve("retriever", stated, where="targets.t.retriever").build()
 
 
-def asked_of(work: Callable[[Any], Awaitable[None]], answer: Reply | None = None, **options: Any) -> list[Asked]:
+def asked_of(
+    work: Callable[[Any], Awaitable[None]], answer: Reply | None = None, **options: Any
+) -> list[ReceivedRequest]:
     """What a server is asked while a retriever is put to work."""
 
-    async def run() -> list[Asked]:
+    async def run() -> list[ReceivedRequest]:
         async with serving(answer or reply()) as server:
             retriever = build(server.url(""), **options)
             try:
@@ -151,7 +153,7 @@ def test_a_failure_half_way_says_how_much_arrived():
     """Whoever cleans up must know that something was written."""
     times = iter([reply(), reply(), reply(500)])
 
-    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         await next(times)(asked, writer)
 
     with pytest.raises(RetrieverError, match=r"HTTP 500; 4 of 5 documents were written before"):

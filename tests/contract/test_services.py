@@ -14,7 +14,7 @@ from monitor.adapters import registry
 from monitor.adapters.http import transport
 from monitor.adapters.notifiers.slack import escape
 from monitor.adapters.stores.memory.store import MemoryStore
-from monitor.alerting.outbox import Courier
+from monitor.alerting.outbox import OutboxWorker
 from monitor.errors import ConfigError, NotifierError, Reason
 from monitor.model.deployments import Swap
 from tests.contract.alerts import AT, FIRING, RESOLVED, a_lost_query, an_alert
@@ -129,17 +129,17 @@ def test_a_long_dedup_key_is_shortened_the_same_way_each_time():
 SWAP = Swap("production", "broad", "run-2", "run-1", declared=False, share_changed=0.43, detected_at=FIRING.created_at)
 
 
-def announced(answer: Answer) -> tuple[LocalServer, Courier]:
+def announced(answer: Answer) -> tuple[LocalServer, OutboxWorker]:
     """What PagerDuty and a webhook are asked when a swap is announced."""
 
-    async def run() -> tuple[LocalServer, Courier]:
+    async def run() -> tuple[LocalServer, OutboxWorker]:
         async with serving(answer) as server:
             keys = {"routing_key": ROUTING_KEY, "change_url": server.url("/v2/change/enqueue")}
             pager = registry.resolve("notifier", {"kind": "pagerduty", **keys}, where="n").build()
             hook = registry.resolve(
                 "notifier", {"kind": "webhook", "url": server.url("/hook"), "secret": SIGNING}, where="n"
             ).build()
-            courier = Courier(MemoryStore(), {"pager": pager, "hook": hook}, lambda: FIRING.created_at)
+            courier = OutboxWorker(MemoryStore(), {"pager": pager, "hook": hook}, lambda: FIRING.created_at)
             courier.announce([SWAP])
             await asyncio.gather(*courier._announcing)
             await asyncio.gather(pager.close(), hook.close())

@@ -18,7 +18,7 @@ import httpx
 import numpy as np
 import psycopg
 
-from tests.contract.local_server import Asked, reply, serving, unused_port
+from tests.contract.local_server import ReceivedRequest, reply, serving, unused_port
 from tests.contract.proxy import Wire, wired
 from tests.contract.redis_search import RedisSearch, serving_redis
 
@@ -63,7 +63,7 @@ def nearest(text: str, k: int) -> list[str]:
 async def embedding(under_way: list[int] | None = None) -> AsyncIterator[dict[str, Any]]:
     """The options of an embedder that runs until the block ends; ``under_way`` counts what it does at once."""
 
-    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         said = json.loads(asked.body)
         if under_way is not None:
             under_way[0] += 1

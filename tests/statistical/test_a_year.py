@@ -12,7 +12,7 @@ from monitor.adapters.exporters.prometheus import Metrics
 from monitor.config.config import Schedule
 from monitor.cycle import Report
 from monitor.model.deployments import Baseline
-from monitor.service.schedule import Timetable
+from monitor.service.schedule import Scheduler
 from monitor.service.triggers import trigger_of
 from tests.unit.change_detection.test_monitor import Service, Target
 
@@ -24,7 +24,7 @@ HOURLY = Schedule(target="target", suites=("suite",), every="1h")
 def hours(service: Service, count: int) -> Iterator[Report]:
     """The reports of so many cycles, each at the moment the schedule's own trigger names."""
     trigger = trigger_of(HOURLY, where="schedules.hourly")
-    timetable = Timetable(Metrics(), {"hourly": (HOURLY, service.plan, service.world)})
+    scheduler = Scheduler(Metrics(), {"hourly": (HOURLY, service.plan, service.world)})
     due = service.clock
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     # A runner would describe every report to the signal handler, which takes longer than the cycle.
@@ -32,7 +32,7 @@ def hours(service: Service, count: int) -> Iterator[Report]:
         for _ in range(count):
             due = trigger.get_next_fire_time(due, due + timedelta(seconds=1))
             service.clock = due
-            report = loop.run_until_complete(timetable.run("hourly"))
+            report = loop.run_until_complete(scheduler.run("hourly"))
             if not service.store.promoted:
                 run_id = report.measured[0].run.run_id
                 baseline = Baseline("target", "suite", run_id, "test", "first", service.clock)

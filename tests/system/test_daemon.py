@@ -54,9 +54,9 @@ def tell(retriever: str, xquad: Path, postgres_url: str) -> Callable[[Story], No
 
 async def _promote_first_run(daemon: Daemon) -> None:
     async with asyncio.timeout(60):
-        while "often" not in daemon.timetable.reports:  # noqa: ASYNC110 - there is no event for a first report
+        while "often" not in daemon.scheduler.reports:  # noqa: ASYNC110 - there is no event for a first report
             await asyncio.sleep(0.05)
-    run = daemon.timetable.reports["often"].measured[0].run
+    run = daemon.scheduler.reports["often"].measured[0].run
     await daemon.store.promote(Baseline("docs", run.suite_name, run.run_id, "ada", "good", wiring.utc_now()))
 
 
@@ -98,7 +98,7 @@ def test_a_declared_deployment_is_probed_at_once_under_its_name(retriever: str, 
             serving(wiring.assemble(validate(Config, config, where=""))) as daemon,
             httpx.AsyncClient() as client,
         ):
-            await _until(lambda: "daily" in daemon.timetable.reports)
+            await _until(lambda: "daily" in daemon.scheduler.reports)
             await client.post(f"{retriever}/break", json={"share": 0.3})
             declared = await client.post(
                 f"{daemon.url}/api/v1/deployments",
@@ -106,10 +106,10 @@ def test_a_declared_deployment_is_probed_at_once_under_its_name(retriever: str, 
                 headers={"authorization": "Bearer a-token"},
             )
             assert declared.status_code == 201
-            await _until(lambda: daemon.timetable.reports["daily"].swaps)
-            (swap,) = daemon.timetable.reports["daily"].swaps
+            await _until(lambda: daemon.scheduler.reports["daily"].swaps)
+            (swap,) = daemon.scheduler.reports["daily"].swaps
             assert swap.declared
-            assert daemon.timetable.reports["daily"].measured[0].run.deployment == "model-2"
+            assert daemon.scheduler.reports["daily"].measured[0].run.deployment == "model-2"
             await client.post(f"{retriever}/break", json={"share": 0.0})
 
     asyncio.run(story())

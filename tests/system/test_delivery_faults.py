@@ -13,7 +13,7 @@ import pytest
 
 from monitor.adapters.stores.memory.store import MemoryStore
 from monitor.adapters.stores.postgres.store import PostgresStore
-from monitor.alerting.outbox import LEASE_S, Courier
+from monitor.alerting.outbox import LEASE_S, OutboxWorker
 from monitor.errors import NotifierError, Reason
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.incidents import Incident, IncidentStatus
@@ -153,14 +153,14 @@ async def live_through(store: Store, seed: int) -> tuple[Street, list[Alert]]:
     street = Street(random.Random(seed))  # noqa: S311 - faults, not secrets
     lives: dict[str, Incident] = {}
     sent: list[Alert] = []
-    couriers = [Courier(store, doors(street), street, random.Random(seed + at)) for at in range(2)]  # noqa: S311 - jitter
+    couriers = [OutboxWorker(store, doors(street), street, random.Random(seed + at)) for at in range(2)]  # noqa: S311 - jitter
     while street.faults.total() < N_FAULTS:
         for _ in range(street.rng.randrange(3)):
             await tell_next(store, lives, sent, street)
         ended = await asyncio.gather(*(each.deliver_due() for each in couriers), return_exceptions=True)
         for at, end in enumerate(ended):
             if isinstance(end, KilledError):  # somebody starts it again
-                couriers[at] = Courier(store, doors(street), street, random.Random(seed))  # noqa: S311 - jitter
+                couriers[at] = OutboxWorker(store, doors(street), street, random.Random(seed))  # noqa: S311 - jitter
             elif isinstance(end, BaseException):
                 raise end
         street.move_on()

@@ -72,9 +72,9 @@ class Scene:
     async def promote(self) -> None:
         """Trust what is served now."""
         async with asyncio.timeout(60):
-            while "often" not in self.daemon.timetable.reports:  # noqa: ASYNC110 - a first report has no event
+            while "often" not in self.daemon.scheduler.reports:  # noqa: ASYNC110 - a first report has no event
                 await asyncio.sleep(0.02)
-        run = self.daemon.timetable.reports["often"].measured[0].run
+        run = self.daemon.scheduler.reports["often"].measured[0].run
         await self.daemon.store.promote(Baseline("docs", "small", run.run_id, "ada", "good", wiring.utc_now()))
 
     async def type(self, *arguments: str) -> Any:

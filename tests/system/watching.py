@@ -55,10 +55,10 @@ async def promote_first_runs(daemon: Daemon) -> None:
     """Trust what the first cycle of each schedule found."""
 
     async def have_reported() -> bool:
-        return daemon.timetable.reports.keys() == daemon.timetable.plans.keys()
+        return daemon.scheduler.reports.keys() == daemon.scheduler.plans.keys()
 
     await until(have_reported)
-    for report in daemon.timetable.reports.values():
+    for report in daemon.scheduler.reports.values():
         for run in (measured.run for measured in report.measured):
             baseline = Baseline(run.target, run.suite_name, run.run_id, "ada", "good", wiring.utc_now())
             await daemon.store.promote(baseline)

@@ -45,7 +45,7 @@ Block = Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CycleResult:
     """A cycle that has finished."""
 
     verdict: Verdict
@@ -71,12 +71,12 @@ def empty() -> list[Metric]:
     return [*_verdicts(()), *_runs(()), *_measures(()), *_differences(()), *_insights(())]
 
 
-def verdict_block(seen: Seen) -> Block:
+def verdict_block(seen: CycleResult) -> Block:
     """What a cycle says about its target as a whole."""
     return _lines(_verdicts((seen,)))
 
 
-def run_block(seen: Seen, measured: Measured) -> Block:
+def run_block(seen: CycleResult, measured: Measured) -> Block:
     """What a cycle says about one of its suites."""
     shown = ((seen, measured),)
     return _lines((*_runs(shown), *_measures(shown), *_differences(shown), *_insights(shown)))
@@ -103,7 +103,7 @@ def _lines(families: Iterable[Metric]) -> Block:
     }
 
 
-def _verdicts(cycles: Iterable[Seen]) -> Iterator[Metric]:
+def _verdicts(cycles: Iterable[CycleResult]) -> Iterator[Metric]:
     verdict = GaugeMetricFamily(
         "recallwatch_verdict", "1 for the verdict that holds, 0 for the others.", labels=("target", "verdict")
     )
@@ -115,7 +115,7 @@ def _verdicts(cycles: Iterable[Seen]) -> Iterator[Metric]:
     yield from (verdict, incident)
 
 
-def _runs(shown: Iterable[tuple[Seen, Measured]]) -> Iterator[Metric]:
+def _runs(shown: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
     coverage = GaugeMetricFamily(
         "recallwatch_coverage_ratio", "Share of probes that brought something back.", labels=_RUN
     )
@@ -153,7 +153,7 @@ def _runs(shown: Iterable[tuple[Seen, Measured]]) -> Iterator[Metric]:
     yield from (coverage, floor, margin, queries, judged, answers, deployment)
 
 
-def _measures(shown: Iterable[tuple[Seen, Measured]]) -> Iterator[Metric]:
+def _measures(shown: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
     families = {
         name: GaugeMetricFamily(metric, text, labels=_ANSWER_LABELS if name == "answer" else _LABELS)
         for name, (metric, text) in FAMILIES.items()
@@ -178,7 +178,7 @@ def _family(measure: str) -> tuple[str, str]:
     return family, cutoff
 
 
-def _differences(shown: tuple[tuple[Seen, Measured], ...]) -> Iterator[Metric]:
+def _differences(shown: tuple[tuple[CycleResult, Measured], ...]) -> Iterator[Metric]:
     what = "Candidate minus baseline, mean over paired queries; negative is worse"
     fields = {
         "difference": (f"{what}.", "recallwatch_difference_ratio"),
@@ -196,7 +196,7 @@ def _differences(shown: tuple[tuple[Seen, Measured], ...]) -> Iterator[Metric]:
         yield gauge
 
 
-def _insights(shown: Iterable[tuple[Seen, Measured]]) -> Iterator[Metric]:
+def _insights(shown: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
     share = GaugeMetricFamily(
         "recallwatch_answer_attribution_ratio",
         "Part of the change of the answers that a component explains; the parts add up to the change.",

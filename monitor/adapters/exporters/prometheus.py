@@ -19,14 +19,14 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from monitor import __version__
-from monitor.adapters.exporters.families import FAMILIES, Block, Seen, empty, headers, run_block, verdict_block
+from monitor.adapters.exporters.families import FAMILIES, Block, CycleResult, empty, headers, run_block, verdict_block
 from monitor.errors import Reason
 from monitor.model.alerts import AlertState
 from monitor.model.deployments import Swap
 from monitor.model.incidents import Tally
 from monitor.model.runs import Outcome
 
-__all__ = ["CONTENT_TYPE", "FAMILIES", "Metrics", "Outbox", "Planned", "Seen"]
+__all__ = ["CONTENT_TYPE", "FAMILIES", "CycleResult", "Metrics", "Outbox", "Planned"]
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -57,7 +57,7 @@ class Metrics:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What changes between cycles: counters, times, the daemon's own health."""
     planned: Mapping[str, Planned] = field(default_factory=dict)
-    seen: Mapping[str, Seen] = field(default_factory=dict)
+    seen: Mapping[str, CycleResult] = field(default_factory=dict)
     """The last cycle of each schedule, without its rankings and evidence."""
     last_swap: dict[str, Swap] = field(default_factory=dict)
     last_success: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class Metrics:
         elif outcome.ranking is not None:
             self.durations.labels(target).observe(outcome.duration_s)
 
-    def publish(self, seen: Seen) -> None:
+    def publish(self, seen: CycleResult) -> None:
         """Replace what is shown of a schedule by its last cycle."""
         target = seen.verdict.target
         fresh = {(target, each.suite.name): (seen.schedule, run_block(seen, each)) for each in seen.measured}

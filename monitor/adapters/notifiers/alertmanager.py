@@ -78,7 +78,7 @@ class AlertmanagerNotifier:
 
 def _outgrown(posted: dict[str, Any], alert: Alert, message: Message) -> list[dict[str, Any]]:
     """The ends of what the incident may have been before; the first message of an incident has nothing to end."""
-    is_first = not message.is_over and alert.created_at <= message.opened_at
+    is_first = not message.is_closed and alert.created_at <= message.opened_at
     if is_first or message.severity not in _SEVERITIES:
         return []
     ends_at = max(alert.created_at, message.opened_at).isoformat()

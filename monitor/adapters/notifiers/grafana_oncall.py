@@ -27,7 +27,7 @@ class GrafanaOnCallNotifier:
         body = {
             "alert_uid": alert.dedup_key,
             "title": message.title,
-            "state": "ok" if message.is_over else "alerting",
+            "state": "ok" if message.is_closed else "alerting",
             "message": plain_text(message),
             "link_to_upstream_details": next((link.url for link in message.links), ""),
         }

@@ -40,7 +40,7 @@ class Message:
     """An alert in words."""
 
     state: str
-    is_over: bool
+    is_closed: bool
     """Whether the incident needs nobody any more."""
     severity: str
     """``critical``, ``warning`` or ``info``; empty where the alert does not say."""
@@ -65,10 +65,10 @@ def render(alert: Alert) -> Message:
     data = alert.payload.get("data") or {}
     state, target = one_line(alert.state, 40), one_line(data.get("target"), LONGEST_FACT)
     mark = "TEST " if data.get("test") else ""
-    is_over = state in _OVER
+    is_closed = state in _OVER
     return Message(
         state=state,
-        is_over=is_over,
+        is_closed=is_closed,
         severity=one_line(data.get("severity"), 40),
         target=target,
         title=one_line(f"{mark}[{_shout(state, data)}] {target}: {_matter(data)}", LONGEST_TITLE),
@@ -78,7 +78,7 @@ def render(alert: Alert) -> Message:
         links=_links(data.get("links") or {}),
         command=one_line(data.get("next_command"), LONGEST_LINE),
         opened_at=_instant(data.get("opened_at")) or alert.created_at,
-        ended_at=(_instant(data.get("resolved_at")) or alert.created_at) if is_over else None,
+        ended_at=(_instant(data.get("resolved_at")) or alert.created_at) if is_closed else None,
     )
 
 

@@ -69,7 +69,7 @@ class PagerDutyNotifier:
 
 def event(alert: Alert, message: Message) -> dict[str, Any]:
     """The event without its routing key. Only a trigger carries content: PagerDuty ignores it in the others."""
-    action = "resolve" if message.is_over else "acknowledge" if message.state == "acknowledged" else "trigger"
+    action = "resolve" if message.is_closed else "acknowledge" if message.state == "acknowledged" else "trigger"
     key = {"event_action": action, "dedup_key": _key(alert.dedup_key)}
     if action != "trigger":
         return key

@@ -103,7 +103,7 @@ def escape(text: str, limit: int) -> str:
 
 
 def _blocks(message: Message) -> list[dict[str, Any]]:
-    mark = ":large_green_circle:" if message.is_over else _MARKS.get(message.state, "")
+    mark = ":large_green_circle:" if message.is_closed else _MARKS.get(message.state, "")
     title = {"type": "plain_text", "text": clip(f"{mark} {message.title}".strip(), 150), "emoji": True}
     fields = [_text(f"*{name}*\n{escape(value, 220)}") for name, value in message.facts.items()]
     command = message.command.replace("`", "'")

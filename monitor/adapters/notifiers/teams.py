@@ -46,7 +46,7 @@ def _write(message: Message) -> bytes:
 
 
 def _card(message: Message) -> dict[str, Any]:
-    colour = "Good" if message.is_over else _COLOURS.get(message.state, "Default")
+    colour = "Good" if message.is_closed else _COLOURS.get(message.state, "Default")
     return {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

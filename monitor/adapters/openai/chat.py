@@ -53,7 +53,7 @@ class ChatOptions(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Completion:
     """What a model said."""
 
     text: str
@@ -78,7 +78,7 @@ class Chat:
 
     async def say(
         self, messages: list[dict[str, str]], *, stream: bool = False, more: Mapping[str, Any] = MappingProxyType({})
-    ) -> Said:
+    ) -> Completion:
         """What the model says to these messages. A refusal is what it says; a filtered answer is none."""
         options = self._options
         settings = {"temperature": options.temperature, "seed": options.seed, "max_tokens": options.max_tokens}
@@ -98,7 +98,7 @@ class Chat:
         """Give back the connections."""
         await self._api.close()
 
-    def _read(self, pieces: list[Any], part: str) -> Said:
+    def _read(self, pieces: list[Any], part: str) -> Completion:
         try:
             choices = [choice for piece in pieces for choice in piece["choices"][:1]]
             said = [choice[part] for choice in choices]
@@ -110,7 +110,7 @@ class Chat:
             raise self._failure(Reason.MALFORMED, f"the answer has no {part} at choices[0]")
         if any(choice.get("finish_reason") == "content_filter" for choice in choices):
             raise self._failure(Reason.REJECTED, "the answer was withheld by the server's content filter")
-        return Said("".join(texts), _last(pieces, "model"), _last(pieces, "system_fingerprint"), _tokens(pieces))
+        return Completion("".join(texts), _last(pieces, "model"), _last(pieces, "system_fingerprint"), _tokens(pieces))
 
 
 def _last(pieces: list[Any], key: str) -> str | None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from monitor.adapters.exporters.prometheus import CONTENT_TYPE, Metrics, Seen
+from monitor.adapters.exporters.prometheus import CONTENT_TYPE, CycleResult, Metrics
 from monitor.service.api import deployments
 from monitor.service.api.deployments import Declared
 
@@ -60,7 +60,7 @@ async def _one_by_one(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _card(seen: Seen) -> str:
+def _card(seen: CycleResult) -> str:
     verdict = seen.verdict
     return _CARD.format(
         target=html.escape(verdict.target),

@@ -132,13 +132,13 @@ def test_no_payload_at_all_is_a_message():
     assert render(replace(FIRING, payload={})).title == "[FIRING] : alert"
 
 
-@pytest.mark.parametrize(("state", "is_over"), [("firing", False), ("acknowledged", False), ("resolved", True),
+@pytest.mark.parametrize(("state", "is_closed"), [("firing", False), ("acknowledged", False), ("resolved", True),
                                                 ("reopened", False), ("dismissed", True)])  # fmt: skip
-def test_which_states_end_an_incident(state, is_over):
+def test_which_states_end_an_incident(state, is_closed):
     """Only resolved and dismissed need nobody any more."""
     message = render(an_alert(state))
-    assert message.is_over is is_over
-    assert (message.ended_at is not None) is is_over
+    assert message.is_closed is is_closed
+    assert (message.ended_at is not None) is is_closed
 
 
 @pytest.mark.parametrize(

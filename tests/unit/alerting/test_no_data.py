@@ -15,7 +15,7 @@ from monitor.model.incidents import Incident, IncidentKind, IncidentStatus
 from monitor.model.policies import Policy
 from monitor.model.suites import Axis, Query, Suite
 from monitor.plan import Plan
-from monitor.service.triggers import silence_allowed_s
+from monitor.service.triggers import no_data_after_s
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SUITE = Suite("legal", "1", Axis.BROAD, (Query("q1", "?", "s", "c", {"d0": 1}),), digest="digest")
@@ -49,7 +49,7 @@ class Post:
 
     def hear(self, name: str) -> None:
         """A cycle brought data."""
-        asyncio.run(self.watchdog.heard(name))
+        asyncio.run(self.watchdog.record_success(name))
 
     @property
     def told(self) -> list[Alert]:
@@ -135,7 +135,7 @@ def test_a_schedule_that_is_configured_no_more_is_not_missed_for_ever():
     before = Post()
     before.look(LIMIT_S + 1)
     after = Post(before.store, names=("hourly",))
-    asyncio.run(after.watchdog.forget_strangers())
+    asyncio.run(after.watchdog.close_removed_schedules())
     statuses = {each.subject: each.status for each in after.store.incidents.values()}
     assert statuses == {"hourly": IncidentStatus.OPEN, "nightly": IncidentStatus.RESOLVED}
 
@@ -171,4 +171,4 @@ def test_a_store_that_is_away_is_tried_again():
 def test_two_intervals_and_a_grace_are_allowed_unless_configured(stated, allowed_s):
     """Over a weekend, a schedule of weekdays is not missed."""
     schedule = Schedule(target="docs", suites=("legal",), **stated)
-    assert silence_allowed_s(schedule, NOON, where="schedules.s") == allowed_s
+    assert no_data_after_s(schedule, NOON, where="schedules.s") == allowed_s

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.adapters.stores.memory.store import MemoryStore
-from monitor.alerting.outbox import LEASE_S, MAX_ATTEMPTS, MAX_WAIT_S, Courier
+from monitor.alerting.outbox import LEASE_S, MAX_ATTEMPTS, MAX_WAIT_S, OutboxWorker
 from monitor.errors import NotifierError, Reason, StoreError
 from monitor.incidents.routing import OnCall
 from monitor.model.alerts import Alert, AlertState, Delivery
@@ -66,7 +66,7 @@ class Office:
     def __init__(self, notifiers: Mapping[str, Notifier], store: MemoryStore | None = None) -> None:
         self.clock = Clock()
         self.store = store or MemoryStore()
-        self.courier = Courier(self.store, notifiers, self.clock, random.Random(7))  # noqa: S311 - jitter, not a secret
+        self.courier = OutboxWorker(self.store, notifiers, self.clock, random.Random(7))  # noqa: S311 - jitter, not a secret
 
     def queue(self, *alerts: Alert, notifiers: Sequence[str] = ("on-call",)) -> None:
         """Put alerts into the outbox; what does not fire goes to whoever was told."""

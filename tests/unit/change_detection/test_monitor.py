@@ -69,9 +69,9 @@ class Service:
         return report
 
     @property
-    def vigil(self):
+    def state(self):
         """What level 1 remembers."""
-        return self.store.vigils["target", "suite"]
+        return self.store.detector_states["target", "suite"]
 
 
 def test_a_deterministic_target_is_known_after_five_small_replays_and_never_replayed_again():
@@ -79,7 +79,7 @@ def test_a_deterministic_target_is_known_after_five_small_replays_and_never_repl
     service = Service(Target(1, noise=0.0))
     service.cycle()
     assert service.target.asked == N_QUERIES + 500
-    assert service.vigil.noise.is_deterministic
+    assert service.state.noise.is_deterministic
     service.cycle()
     service.cycle()
     assert service.target.asked == 3 * N_QUERIES + 500
@@ -90,7 +90,7 @@ def test_a_noisy_target_is_replayed_as_the_policy_says_and_its_floor_is_kept():
     service = Service(Target(1, noise=0.1))
     service.cycle()
     assert service.target.asked == N_QUERIES + 500 + 24 * N_QUERIES
-    noise = service.vigil.noise
+    noise = service.state.noise
     assert (noise.replays, noise.queries) == (24, N_QUERIES)
     assert set(noise.deviations) == {f"overall/{name}" for name in ("ndcg@10", "mrr@10", "recall@5", "recall@10")}
     assert 0 < noise.deviations["overall/mrr@10"] < 0.03
@@ -167,7 +167,7 @@ def test_a_declared_swap_is_looked_at_even_on_a_noisy_target():
     report = service.cycle()
     assert report.swaps[0].declared
     assert report.verdict.look_reason == "a declared swap"
-    assert service.vigil.noise.deployment == "model-2"
+    assert service.state.noise.deployment == "model-2"
 
 
 def test_a_new_baseline_starts_the_vigil_anew_but_not_the_error_budget():
@@ -179,8 +179,8 @@ def test_a_new_baseline_starts_the_vigil_anew_but_not_the_error_budget():
     promoted = Baseline("target", "suite", report.measured[0].run.run_id, "test", "new", service.clock)
     asyncio.run(service.store.promote(promoted))
     service.cycle()
-    assert service.vigil.baseline_run_id == promoted.run_id
-    assert len(service.vigil.looks) == 1
+    assert service.state.baseline_run_id == promoted.run_id
+    assert len(service.state.looks) == 1
 
 
 def test_a_target_that_fails_teaches_no_noise():
@@ -193,7 +193,7 @@ def test_a_target_that_fails_teaches_no_noise():
 
     service = Service(Broken(8, noise=0.0))
     service.cycle()
-    assert service.vigil.noise.replays == 0
+    assert service.state.noise.replays == 0
 
 
 def test_a_person_who_asks_gets_a_verdict_and_leaves_no_trace_in_the_vigil():
@@ -209,7 +209,7 @@ def test_a_person_who_asks_gets_a_verdict_and_leaves_no_trace_in_the_vigil():
     assert verdict.name is VerdictName.REGRESSED
     assert verdict.policy.alpha_page == Policy().alpha_page
     assert service.target.asked == asked + N_QUERIES
-    assert service.vigil.looks == ()
+    assert service.state.looks == ()
 
 
 def test_a_probe_that_fails_is_no_change_and_spends_nothing():
@@ -231,4 +231,4 @@ def test_a_probe_that_fails_is_no_change_and_spends_nothing():
         report = service.cycle()
         assert report.swaps == ()
         assert report.verdict.look == 0
-    assert service.vigil.looks == ()
+    assert service.state.looks == ()

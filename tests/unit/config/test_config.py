@@ -40,7 +40,7 @@ def test_every_bad_configuration_has_its_message_beside_it():
     assert sorted(path.stem for path in BAD.glob("*.txt")) == CASES
 
 
-def _check(path: Path) -> wiring.Parts:
+def _check(path: Path) -> wiring.CheckedConfig:
     """Everything that is checked before the daemon opens anything."""
     parts = wiring.load(path)
     for name, schedule in parts.config.schedules.items():

@@ -367,7 +367,7 @@ class Lifetimes(RuleBasedStateMachine):
         if before is not None and now is not None and now.incident_id == before.incident_id:
             assert now is before or now.revision == before.revision + 1
         elif now is not None:
-            assert before is None or not before.lasts, "an incident that lasts is never replaced"
+            assert before is None or not before.is_active, "an incident that lasts is never replaced"
         self.incident = now
         self.sent += alerts
 

@@ -7,7 +7,7 @@ import pytest
 from monitor.config.limits import Limits
 from monitor.errors import Reason, RetrieverError
 from monitor.model.runs import Ranking
-from monitor.probing.rate_limit import RECOVERY_S, Paced
+from monitor.probing.rate_limit import RECOVERY_S, RateLimitedRetriever
 
 
 class Clock:
@@ -41,7 +41,7 @@ class Scripted:
         """Nothing to give back."""
 
 
-async def ask(paced: Paced, times: int) -> list[Reason | None]:
+async def ask(paced: RateLimitedRetriever, times: int) -> list[Reason | None]:
     """What became of several probes in a row."""
     found: list[Reason | None] = []
     for _ in range(times):
@@ -69,7 +69,7 @@ def test_without_limits_nothing_waits(monkeypatch):
     """A target that nobody limits is asked as fast as it answers."""
     clock = Clock()
     waits = slept(monkeypatch, clock)
-    assert asyncio.run(ask(Paced(Scripted(), Limits(), clock), 100)) == [None] * 100
+    assert asyncio.run(ask(RateLimitedRetriever(Scripted(), Limits(), clock), 100)) == [None] * 100
     assert waits == []
 
 
@@ -77,7 +77,7 @@ def test_the_rate_is_kept(monkeypatch):
     """At four probes a second, the ninth leaves two seconds after the first."""
     clock = Clock()
     slept(monkeypatch, clock)
-    asyncio.run(ask(Paced(Scripted(), Limits(rate=4), clock), 9))
+    asyncio.run(ask(RateLimitedRetriever(Scripted(), Limits(rate=4), clock), 9))
     assert clock.now == pytest.approx(102.0)
 
 
@@ -85,7 +85,7 @@ def test_a_target_that_is_asked_too_much_is_asked_half_as_hard_and_recovers(monk
     """Each 429 halves the pace; thirty seconds later it has doubled again."""
     clock = Clock()
     slept(monkeypatch, clock)
-    paced = Paced(Scripted(Reason.RATE_LIMITED, Reason.RATE_LIMITED), Limits(rate=40), clock)
+    paced = RateLimitedRetriever(Scripted(Reason.RATE_LIMITED, Reason.RATE_LIMITED), Limits(rate=40), clock)
     asyncio.run(ask(paced, 1))
     assert paced.pace() == pytest.approx(20)
     asyncio.run(ask(paced, 1))
@@ -100,7 +100,7 @@ def test_retry_after_is_obeyed(monkeypatch):
     """The next probe leaves no sooner than the target asked for."""
     clock = Clock()
     slept(monkeypatch, clock)
-    asyncio.run(ask(Paced(Scripted(Reason.RATE_LIMITED, retry_after_s=7.0), Limits(), clock), 2))
+    asyncio.run(ask(RateLimitedRetriever(Scripted(Reason.RATE_LIMITED, retry_after_s=7.0), Limits(), clock), 2))
     assert clock.now >= 107.0
 
 
@@ -109,7 +109,7 @@ def test_a_target_that_never_answers_is_left_alone_and_tried_again(monkeypatch):
     clock = Clock()
     slept(monkeypatch, clock)
     target = Scripted(*[Reason.TIMEOUT] * 4)
-    paced = Paced(target, Limits(breaker_after=3, breaker_rest_s=10.0), clock)
+    paced = RateLimitedRetriever(target, Limits(breaker_after=3, breaker_rest_s=10.0), clock)
     assert asyncio.run(ask(paced, 8)) == [Reason.TIMEOUT] * 3 + [Reason.UNREACHABLE] * 5
     assert target.asked == 3
     clock.now += 10.0
@@ -124,5 +124,5 @@ def test_answers_of_any_kind_keep_the_breaker_closed(monkeypatch):
     clock = Clock()
     slept(monkeypatch, clock)
     target = Scripted(Reason.TIMEOUT, Reason.REJECTED, Reason.TIMEOUT, None, Reason.TIMEOUT)
-    asyncio.run(ask(Paced(target, Limits(breaker_after=2), clock), 6))
+    asyncio.run(ask(RateLimitedRetriever(target, Limits(breaker_after=2), clock), 6))
     assert target.asked == 6

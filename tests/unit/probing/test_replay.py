@@ -13,7 +13,7 @@ from monitor.model.runs import Outcome, Ranking
 from monitor.model.suites import Query
 from monitor.ports.targets import Retriever
 from monitor.probing.replay import PATIENCE_S, probe, replay
-from monitor.world import Asked
+from monitor.world import Endpoints
 
 PASSING = tuple(reason for reason in Reason if reason.is_worth_retrying)
 LASTING = tuple(reason for reason in Reason if not reason.is_worth_retrying)
@@ -73,7 +73,7 @@ def replayed(
     async def run() -> tuple[Outcome, ...]:
         return await replay(
             queries,
-            Asked(retriever, depth, attempts=attempts),
+            Endpoints(retriever, depth, attempts=attempts),
             keep=kept,
             watch=lambda outcome: watched.append(outcome.query_id),
         )
@@ -223,7 +223,7 @@ def test_a_store_that_refuses_ends_the_run(monkeypatch):
     retriever = Slow(concurrency=2)
     queries = [query(number) for number in range(500)]
     with pytest.raises(StoreError, match="the disk is full"):
-        asyncio.run(replay(queries, Asked(retriever, 1), keep=refuse, watch=lambda _: None))
+        asyncio.run(replay(queries, Endpoints(retriever, 1), keep=refuse, watch=lambda _: None))
     assert retriever.asked.total() < 100
 
 
@@ -234,7 +234,7 @@ def test_a_store_that_refuses_the_last_batch_ends_the_run_too():
         raise StoreError("the disk is full")
 
     with pytest.raises(StoreError, match="the disk is full"):
-        asyncio.run(replay([query(1)], Asked(ScriptedRetriever(), 1), keep=refuse, watch=lambda _: None))
+        asyncio.run(replay([query(1)], Endpoints(ScriptedRetriever(), 1), keep=refuse, watch=lambda _: None))
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 64])
@@ -251,7 +251,7 @@ def test_a_cancelled_replay_asks_no_more():
 
     async def run() -> int:
         work = asyncio.create_task(
-            replay([query(n) for n in range(100_000)], Asked(retriever, 1), keep=Kept(), watch=lambda _: None)
+            replay([query(n) for n in range(100_000)], Endpoints(retriever, 1), keep=Kept(), watch=lambda _: None)
         )
         await asyncio.sleep(0.05)
         work.cancel()

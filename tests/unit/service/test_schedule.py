@@ -21,7 +21,7 @@ from monitor.model.runs import Ranking, Run, RunStatus
 from monitor.model.suites import Axis, Query, Suite
 from monitor.model.verdicts import VerdictName
 from monitor.plan import Plan
-from monitor.service.schedule import Timetable
+from monitor.service.schedule import Scheduler
 from monitor.service.triggers import SPREAD_S, start_offset_s, trigger_of
 from monitor.world import World
 
@@ -180,10 +180,10 @@ class Echo:
         """Nothing to give back."""
 
 
-def timetable(store: MemoryStore, **retrievers: Echo) -> Timetable:
+def scheduler(store: MemoryStore, **retrievers: Echo) -> Scheduler:
     """One hourly schedule for each retriever, named after its target."""
     suite = Suite("small", "1", Axis.BROAD, (Query("q1", "?", "s", "c", {"d0": 1}),), digest="digest")
-    return Timetable(
+    return Scheduler(
         Metrics(),
         {
             name: (
@@ -205,11 +205,11 @@ async def _until(done, timeout_s: float = 10.0) -> None:
 def test_the_first_cycles_run_at_once():
     """Nobody waits an hour for the first verdict: every schedule starts when the daemon does."""
 
-    async def run() -> Timetable:
-        table = timetable(MemoryStore(), production=Echo(), staging=Echo())
-        scheduler = table.start()
+    async def run() -> Scheduler:
+        table = scheduler(MemoryStore(), production=Echo(), staging=Echo())
+        started = table.start()
         await _until(lambda: len(table.reports) == 2)
-        scheduler.shutdown(wait=False)
+        started.shutdown(wait=False)
         await table.stop()
         return table
 
@@ -226,16 +226,16 @@ def test_a_target_that_changed_is_probed_at_once_and_the_others_are_not():
     store = MemoryStore()
 
     async def run() -> None:
-        table = timetable(store, production=Echo(delay_s=0.05), staging=Echo())
-        scheduler = table.start()
+        table = scheduler(store, production=Echo(delay_s=0.05), staging=Echo())
+        started = table.start()
         await _until(
             lambda: "staging" in table.reports and any(run.target == "production" for run in store.runs.values())
         )
-        table.hurry("production")  # while its first cycle is under way
+        table.trigger_now("production")  # while its first cycle is under way
         await _until(lambda: len(_finished(store, "production")) == 2)
-        table.hurry("production")  # while it rests
+        table.trigger_now("production")  # while it rests
         await _until(lambda: len(_finished(store, "production")) == 3)
-        scheduler.shutdown(wait=False)
+        started.shutdown(wait=False)
         await table.stop()
 
     asyncio.run(run())
@@ -249,11 +249,11 @@ def _finished(store: MemoryStore, target: str) -> list[Run]:
 def test_a_cycle_that_breaks_is_counted_and_the_others_go_on():
     """One target's trouble, even an error that nobody foresaw, is not another's."""
 
-    async def run() -> Timetable:
-        table = timetable(MemoryStore(), broken=Echo(error=ZeroDivisionError("bug")), fine=Echo())
-        scheduler = table.start()
+    async def run() -> Scheduler:
+        table = scheduler(MemoryStore(), broken=Echo(error=ZeroDivisionError("bug")), fine=Echo())
+        started = table.start()
         await _until(lambda: "fine" in table.reports and table.metrics.cycle_failures["broken"])
-        scheduler.shutdown(wait=False)
+        started.shutdown(wait=False)
         await table.stop()
         return table
 
@@ -267,10 +267,10 @@ def test_stopping_marks_what_is_under_way_as_interrupted():
     store = MemoryStore()
 
     async def run() -> None:
-        table = timetable(store, slow=Echo(delay_s=60.0))
-        scheduler = table.start()
+        table = scheduler(store, slow=Echo(delay_s=60.0))
+        started = table.start()
         await _until(lambda: store.runs)
-        scheduler.shutdown(wait=False)
+        started.shutdown(wait=False)
         await table.stop()
 
     asyncio.run(run())
@@ -288,14 +288,14 @@ class Swapped(Echo):
         return Ranking((first, *(f"d{rank}" for rank in range(1, k))))
 
 
-def page_of(policy: Policy) -> tuple[MemoryStore, Timetable, Swapped]:
+def page_of(policy: Policy) -> tuple[MemoryStore, Scheduler, Swapped]:
     """An hourly schedule over thirty independent queries, judged by a policy whenever it runs."""
     queries = tuple(Query(f"q{n}", f"t{n}", "s", f"c{n}", {f"t{n}": 1}) for n in range(30))
     suite = Suite("small", "1", Axis.BROAD, queries, digest="digest")
     store, retriever = MemoryStore(), Swapped()
     world = World(store, retriever, OnCall(("pager",)), lambda: datetime.now(UTC), "here/1")
     plan = Plan("production", (suite,), policy, asked=True)
-    return store, Timetable(Metrics(), {"hourly": (schedule(every=3_600.0), plan, world)}), retriever
+    return store, Scheduler(Metrics(), {"hourly": (schedule(every=3_600.0), plan, world)}), retriever
 
 
 @pytest.mark.parametrize(("confirm", "runs"), [(1, 2), (3, 4)])

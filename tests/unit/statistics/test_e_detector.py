@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.model.noise import Noise, Series, Vigil
+from monitor.model.noise import DetectorState, Noise, Series
 from monitor.statistics.e_detector import (
     BETS,
     MEAN_RUN_LENGTH,
@@ -107,9 +107,9 @@ def test_the_surest_alarm_comes_first():
 def test_an_alarm_that_was_looked_into_is_not_raised_again_by_the_same_drop():
     """After a look the detector starts from the level that was looked at; a further drop alarms anew."""
     series, _ = after([0.7] * 10)
-    vigil = quiet(Vigil("run", series={"s": series}), {"s": 0.7})
-    assert after([0.7] * 500, vigil.series["s"])[1] is None
-    assert after([0.6] * 10, vigil.series["s"])[1] is not None
+    state = quiet(DetectorState("run", series={"s": series}), {"s": 0.7})
+    assert after([0.7] * 500, state.series["s"])[1] is None
+    assert after([0.6] * 10, state.series["s"])[1] is not None
 
 
 @pytest.mark.parametrize("began", [1, 3, 20])

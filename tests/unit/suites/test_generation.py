@@ -19,7 +19,7 @@ from monitor.suites.generation import review
 from monitor.suites.generation.sampling import Sample
 from monitor.suites.generation.words import sentences_of, words_of
 from monitor.suites.reading import read_corpus, read_suite
-from tests.contract.local_server import Answer, Asked, reply, serving
+from tests.contract.local_server import Answer, ReceivedRequest, reply, serving
 
 PLACES = ["harbour", "library", "museum", "airport", "theatre", "market", "stadium", "garden"]
 THINGS = ["tickets", "lockers", "bicycles", "pushchairs", "guides", "lamps", "blankets", "cameras"]
@@ -270,7 +270,7 @@ def test_a_review_must_fit_its_suite(corpus: Path):
 # Questions by a language model
 
 
-async def write_question(asked: Asked, writer: asyncio.StreamWriter) -> None:
+async def write_question(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     """Answer as a model would: a question about the first number of the passage, which is its answer."""
     passage = json.loads(asked.body)["messages"][1]["content"]
     number = next(word for word in passage.split() if word.isdigit())

@@ -10,7 +10,7 @@ from pydantic import Field
 from monitor.adapters.http.jmespath import JsonPath, reader
 from monitor.config.config import Section
 
-Asked = Callable[[dict[str, Any]], Awaitable[tuple[Any, list[Any]]]]
+Endpoints = Callable[[dict[str, Any]], Awaitable[tuple[Any, list[Any]]]]
 """What a request brings: the answer and the hits in it."""
 
 
@@ -24,7 +24,7 @@ class Paging(Section):
 
 
 async def further_hits(
-    paging: Paging, request: dict[str, Any], answer: Any, hits: list[Any], k: int, ask: Asked
+    paging: Paging, request: dict[str, Any], answer: Any, hits: list[Any], k: int, ask: Endpoints
 ) -> None:
     """Add the hits of the pages that follow, until there are ``k``, a page is empty or no page follows."""
     find = reader(paging.cursor) if paging.cursor else None

@@ -42,8 +42,8 @@ class MemoryIncidents:
     async def find_incident(self, kind: IncidentKind, subject: str, dedup_key: str = "") -> Incident | None:
         """The incident that lasts for a subject, else the last one under the key."""
         found = (each for each in self.incidents.values() if (each.kind, each.subject) == (kind, subject))
-        fitting = (each for each in found if each.lasts or each.dedup_key == dedup_key)
-        return max(fitting, key=lambda each: (each.lasts, each.opened_at), default=None)
+        fitting = (each for each in found if each.is_active or each.dedup_key == dedup_key)
+        return max(fitting, key=lambda each: (each.is_active, each.opened_at), default=None)
 
     async def load_incident(self, incident_id: str) -> Incident:
         """One incident."""
@@ -53,7 +53,7 @@ class MemoryIncidents:
 
     async def list_incidents(self, limit: int = 50) -> list[Incident]:
         """Incidents, those that last first, then the newest."""
-        ordered = sorted(self.incidents.values(), key=lambda each: (each.lasts, each.opened_at), reverse=True)
+        ordered = sorted(self.incidents.values(), key=lambda each: (each.is_active, each.opened_at), reverse=True)
         return ordered[:limit]
 
     async def tally_incidents(self) -> list[Tally]:
@@ -76,7 +76,7 @@ class MemoryIncidents:
         """Keep the next revision of an incident and queue its alerts; False if another was first."""
         before = self.incidents.get(incident.incident_id)
         lasting = await self.find_incident(incident.kind, incident.subject)
-        is_alone = lasting is None or not incident.lasts or lasting.incident_id == incident.incident_id
+        is_alone = lasting is None or not incident.is_active or lasting.incident_id == incident.incident_id
         if (before.revision if before else 0) != incident.revision - 1 or not is_alone:
             return False
         self.incidents[incident.incident_id] = incident

@@ -13,7 +13,7 @@ from monitor.model.answers import Grades
 from monitor.model.deployments import Baseline, Deployment, Swap
 from monitor.model.incidents import Incident
 from monitor.model.measurements import Measured, Measurements
-from monitor.model.noise import Vigil
+from monitor.model.noise import DetectorState
 from monitor.model.runs import Outcome, Run, RunStatus
 from monitor.model.snapshots import Snapshot
 from monitor.model.suites import Suite
@@ -29,7 +29,7 @@ class MemoryStore(MemoryIncidents):
     outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)
     measurements: dict[str, Mapping[str, Measurements]] = field(default_factory=dict)
     promoted: list[Baseline] = field(default_factory=list)
-    vigils: dict[tuple[str, str], Vigil] = field(default_factory=dict)
+    detector_states: dict[tuple[str, str], DetectorState] = field(default_factory=dict)
     swaps: list[Swap] = field(default_factory=list)
     snapshots: dict[tuple[str, str], Snapshot] = field(default_factory=dict)
     declared: list[Deployment] = field(default_factory=list)
@@ -138,13 +138,13 @@ class MemoryStore(MemoryIncidents):
         """Every baseline that holds now."""
         return list({(each.target, each.suite_name): each for each in self.promoted}.values())
 
-    async def vigil(self, target: str, suite_name: str) -> Vigil | None:
+    async def detector_state(self, target: str, suite_name: str) -> DetectorState | None:
         """What level 1 remembers about a target and suite."""
-        return self.vigils.get((target, suite_name))
+        return self.detector_states.get((target, suite_name))
 
-    async def save_vigil(self, target: str, suite_name: str, vigil: Vigil) -> None:
+    async def save_detector_state(self, target: str, suite_name: str, state: DetectorState) -> None:
         """Remember it until the next cycle."""
-        self.vigils[target, suite_name] = vigil
+        self.detector_states[target, suite_name] = state
 
     async def save_deployment(self, deployment: Deployment) -> None:
         """Keep what a target is said to serve from now on."""

@@ -15,7 +15,7 @@ from monitor.adapters.stores.postgres.vector_rows import snapshot_from_json, sna
 from monitor.model.alerts import Alert
 from monitor.model.deployments import Baseline, Deployment, Swap
 from monitor.model.incidents import Incident
-from monitor.model.noise import Vigil
+from monitor.model.noise import DetectorState
 from monitor.model.runs import Run
 from monitor.model.snapshots import Snapshot
 from monitor.model.verdicts import Verdict
@@ -49,16 +49,16 @@ class DecisionTables(IncidentTables):
         """Every baseline that holds now."""
         return [rows.baseline_from_row(row) for row in await self._all(_current_baselines())]
 
-    async def vigil(self, target: str, suite_name: str) -> Vigil | None:
+    async def detector_state(self, target: str, suite_name: str) -> DetectorState | None:
         """What level 1 remembers about a target and suite."""
-        table = schema.vigil
+        table = schema.detector_state
         row = await self._first(select(table).where(table.c.target == target, table.c.suite_name == suite_name))
         return rows.vigil_from_row(row) if row else None
 
-    async def save_vigil(self, target: str, suite_name: str, vigil: Vigil) -> None:
+    async def save_detector_state(self, target: str, suite_name: str, state: DetectorState) -> None:
         """Remember it until the next cycle."""
-        state = rows.vigil_to_json(vigil)
-        added = upsert(schema.vigil).values(target=target, suite_name=suite_name, state=state)
+        state = rows.detector_state_to_json(state)
+        added = upsert(schema.detector_state).values(target=target, suite_name=suite_name, state=state)
         await self._execute(added.on_conflict_do_update(index_elements=["target", "suite_name"], set_={"state": state}))
 
     async def save_deployment(self, deployment: Deployment) -> None:

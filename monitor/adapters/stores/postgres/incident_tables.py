@@ -16,7 +16,7 @@ from monitor.errors import StoreError
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.incidents import Incident, IncidentKind, IncidentStatus, Resolution, Tally
 
-_LASTING = tuple(str(status) for status in IncidentStatus if status.lasts)
+_LASTING = tuple(str(status) for status in IncidentStatus if status.is_active)
 
 
 class OvertakenError(Exception):
@@ -29,11 +29,13 @@ class IncidentTables(Database):
     async def find_incident(self, kind: IncidentKind, subject: str, dedup_key: str = "") -> Incident | None:
         """The incident that lasts for a subject, else the last one under the key."""
         table = schema.incident
-        lasts = table.c.status.in_(_LASTING)
+        is_active = table.c.status.in_(_LASTING)
         row = await self._first(
             select(table)
-            .where(table.c.kind == str(kind), table.c.subject == subject, or_(lasts, table.c.dedup_key == dedup_key))
-            .order_by(lasts.desc(), table.c.opened_at.desc())
+            .where(
+                table.c.kind == str(kind), table.c.subject == subject, or_(is_active, table.c.dedup_key == dedup_key)
+            )
+            .order_by(is_active.desc(), table.c.opened_at.desc())
             .limit(1)
         )
         return rows.incident_from_row(row) if row else None

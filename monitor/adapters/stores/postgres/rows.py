@@ -15,7 +15,7 @@ from monitor.model.alerts import Alert, AlertState, Delivery
 from monitor.model.answers import Reply
 from monitor.model.deployments import Baseline, Swap
 from monitor.model.incidents import Incident, IncidentKind, IncidentStatus, Resolution, Severity
-from monitor.model.noise import Vigil
+from monitor.model.noise import DetectorState
 from monitor.model.passages import Manner, Passage, Quoted, Sources
 from monitor.model.policies import Policy, Tolerance
 from monitor.model.runs import Failure, Outcome, Ranking, Run, RunStatus
@@ -175,17 +175,17 @@ def verdict_from_row(row: Row) -> Verdict:
     return Verdict(**known)
 
 
-_VIGIL = TypeAdapter(Vigil)
+_DETECTOR_STATE = TypeAdapter(DetectorState)
 
 
-def vigil_to_json(vigil: Vigil) -> Any:
+def detector_state_to_json(state: DetectorState) -> Any:
     """The vigil as plain values."""
-    return _VIGIL.dump_python(vigil, mode="json")
+    return _DETECTOR_STATE.dump_python(state, mode="json")
 
 
-def vigil_from_row(row: Row) -> Vigil:
+def vigil_from_row(row: Row) -> DetectorState:
     """The vigil, as it was saved."""
-    return _VIGIL.validate_python(row["state"])
+    return _DETECTOR_STATE.validate_python(row["state"])
 
 
 def baseline_from_row(row: Row) -> Baseline:

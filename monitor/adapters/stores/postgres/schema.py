@@ -158,8 +158,8 @@ baseline = Table(
     ),
 )
 
-vigil = Table(
-    "vigil",
+detector_state = Table(
+    "detector_state",
     metadata,
     Column("target", Text, primary_key=True),
     Column("suite_name", Text, primary_key=True),

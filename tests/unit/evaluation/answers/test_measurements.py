@@ -226,10 +226,10 @@ def test_answers_that_never_came_are_no_answers_that_repeat():
     service = Service(Rag(noise=0.05))
     service.rag.down = 1.0
     service.cycle()
-    assert service.store.vigils["target", "suite"].noise.answer_replays == 0
+    assert service.store.detector_states["target", "suite"].noise.answer_replays == 0
     service.rag.down = 0.0
     service.cycle()
-    noise = service.store.vigils["target", "suite"].noise
+    noise = service.store.detector_states["target", "suite"].noise
     assert noise.answer_replays > 0
     assert not noise.answers_repeat
 
