@@ -20,7 +20,16 @@ PLANTED = {
     "email": ["ada.lane@example.com", "Ada+tag@mail.example.co.uk", "a_b@münchen.example"],
     "phone": ["+49 30 1234567", "(555) 123-4567", "555-123-4567", "020 7946 0958", "0171/1234567", "+1.415.555.2671"],
     "iban": ["GB82 WEST 1234 5698 7654 32", "DE89370400440532013000", "fr1420041010050500013m02606"],
-    "card": ["4111 1111 1111 1111", "378282246310005", "5555-5555-5555-4444"],
+    "card": [
+        "4111 1111 1111 1111",
+        "378282246310005",
+        "5555-5555-5555-4444",
+        "2223 0031 2200 3222",
+        "6011111111111117",
+        "30569309025904",
+        "3530111333300000",
+        "6200000000000005",
+    ],
     "ip_address": ["192.168.13.37", "2001:db8::8a2e:370:7334", "fe80::1"],
     "url": [
         "https://ada:pw@example.com/",
@@ -38,6 +47,7 @@ PLANTED = {
         "1 84 12 76 451 089 46",
         "RSSMRA85T10A562S",
         "811218-9876",
+        "811278-9873",
     ],
 }
 VALUES = [(kind, value) for kind, values in PLANTED.items() for value in values]
@@ -69,6 +79,35 @@ def test_what_only_looks_like_it_stays(text: str):
     found: Counter[str] = Counter()
     assert scrubbed(text, found) == text
     assert not found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("ZZ8212345678901234567890", id="IBAN with an invented country code"),
+        pytest.param("XX57WEST12345698765432", id="IBAN with another invented country code"),
+        pytest.param("DE543704004405320130001", id="German IBAN with one character too many"),
+        pytest.param("DE5137040044053201300", id="German IBAN with one character too few"),
+        pytest.param("GB25123412345698765432", id="British IBAN with digits for its bank"),
+        pytest.param("1234567812345670", id="card number of no issuer"),
+        pytest.param("0000000000000000", id="card number of zeros"),
+        pytest.param("7777 7777 7777 7771", id="prefix that no issuer uses"),
+        pytest.param("37828224631000518", id="American Express number of 17 digits"),
+        pytest.param("5454545454545454543", id="Mastercard number of 19 digits"),
+        pytest.param("811318-9875", id="Swedish number of the 13th month"),
+    ],
+)
+def test_a_number_with_matching_check_digits_but_an_impossible_form_stays(text: str):
+    """Check digits alone do not make an identifier: country, issuer, length and date must exist, too."""
+    counts: Counter[str] = Counter()
+    scrubbed(text, counts)
+    assert not counts.keys() & {"iban", "card", "national_id"}
+
+
+@pytest.mark.parametrize("text", ["ge\u212a9 1234 12345678\u212a", "\u017fe12 3456 7890 1234 567", "12345678\u017f"])
+def test_letters_that_only_fold_to_ascii_break_no_check(text: str):
+    """The Kelvin sign and the long s match ASCII letters without case; no checksum fails on them."""
+    assert isinstance(scrubbed(text, Counter()), str)
 
 
 @given(
