@@ -3,11 +3,13 @@
 import asyncio
 import itertools
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,7 +19,8 @@ from monitor.adapters.stores.postgres.connection import with_driver
 from monitor.adapters.stores.postgres.migration import Migrations
 
 ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared" / "data"
+PUBLIC_DATA_VARIABLE = "RECALLWATCH_PUBLIC_DATA"
+_left_out = pytest.StashKey[int]()
 _numbers = itertools.count(1)
 
 
@@ -62,14 +65,52 @@ def started(*arguments: str) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def xquad() -> Path:
-    """A public data set that is not part of the project."""
-    folder = SHARED / "xquad-en"
-    assert folder.is_dir(), f"this test needs the public data set xquad-en at {folder}"
+def public_data() -> Path:
+    """The folder of public data sets, which are not part of the project."""
+    folder = Path(os.environ[PUBLIC_DATA_VARIABLE])
+    assert folder.is_dir(), f"{PUBLIC_DATA_VARIABLE}: {folder} is not a folder"
     return folder
 
 
-def command(*arguments: str, cwd: Path, check: int | None = 0) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="session")
+def xquad(public_data: Path) -> Path:
+    """Questions on paragraphs of Wikipedia, with answer spans."""
+    return public_data / "xquad-en"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that use public data; deselect them where there is none."""
+    needy = [item for item in items if "public_data" in getattr(item, "fixturenames", ())]
+    for item in needy:
+        item.add_marker(pytest.mark.public_data)
+    if needy and not os.environ.get(PUBLIC_DATA_VARIABLE):
+        items[:] = [item for item in items if not item.get_closest_marker("public_data")]
+        config.hook.pytest_deselected(items=needy)
+        config.stash[_left_out] = len(needy)
+        if hasattr(config, "workeroutput"):
+            config.workeroutput["left_out"] = len(needy)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of pytest-xdist has left out; all workers collect the same tests."""
+    if left_out := getattr(node, "workeroutput", {}).get("left_out"):
+        node.config.stash[_left_out] = left_out
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Report in one line which tests were left out, and how to run them."""
+    if n_left_out := config.stash.get(_left_out, 0):
+        terminalreporter.write_line(
+            f"{n_left_out} tests that need public data were left out: set {PUBLIC_DATA_VARIABLE}"
+            " to its folder (.github/CONTRIBUTING.md, Public data)"
+        )
+
+
+def command(
+    *arguments: str, cwd: Path, check: int | None = 0, timeout_s: float = 240.0
+) -> subprocess.CompletedProcess[str]:
     """Run recallwatch as a user would; ``check`` is the exit code that is right."""
     done = subprocess.run(
         [sys.executable, "-m", "monitor", *arguments],
@@ -77,7 +118,7 @@ def command(*arguments: str, cwd: Path, check: int | None = 0) -> subprocess.Com
         env=_environment(),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=timeout_s,
         check=False,
     )
     assert check is None or done.returncode == check, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -85,6 +126,4 @@ def command(*arguments: str, cwd: Path, check: int | None = 0) -> subprocess.Com
 
 
 def _environment() -> dict[str, str]:
-    import os
-
     return {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}

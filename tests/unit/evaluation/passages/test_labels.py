@@ -24,7 +24,6 @@ from monitor.model.runs import Outcome, Ranking
 from monitor.model.suites import Query
 from monitor.suites.passages import read_passages
 from tests.builders import a_query, a_run, a_suite
-from tests.conftest import SHARED
 
 Span = tuple[int, int]
 Chunk = tuple[str, int, int]
@@ -328,10 +327,9 @@ def sections_of(text: str) -> list[Span]:
 
 
 @pytest.fixture(scope="module")
-def chunking() -> tuple[dict[str, str], list[Query]]:
+def chunking(public_data: Path) -> tuple[dict[str, str], list[Query]]:
     """A public data set: five long documents, and questions with the places and words of what answers them."""
-    folder = SHARED / "chunking-evaluation"
-    assert folder.is_dir(), f"this test needs the public data set chunking-evaluation at {folder}"
+    folder = public_data / "chunking-evaluation"
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted((folder / "corpora").glob("*.md"))}
     with (folder / "questions.csv").open(encoding="utf-8", newline="") as file:
         queries = [
