@@ -1,25 +1,38 @@
-"""One pass of the line: probe → evaluate → keep → compare → decide → queue.
+"""One pass of the line: probe → measure → store → detect → decide → queue.
 
-Everything that touches the world comes in through ``World``; everything that decides is pure.
+1. Refuse the cycle if it would send more probes than the target may get in a day.
+2. Probe each suite: replay it, store every outcome, measure the run, and load the baseline.
+3. Learn the noise floor of what is served now, where it is not known yet.
+4. Detect changes: has a result moved beyond noise and churn, so that the full comparison is needed?
+5. Decide: evidence, verdict, incident and alerts. Everything that decides is pure.
+6. Store the decision in one transaction. If another process decided first, start again at 4.
+7. Wake the outbox and announce the swaps.
+
+Everything outside comes in through ``World``.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from monitor.alerting import paging
-from monitor.change_detection.look import look_for_change
-from monitor.decision.verdict import decide, with_run_before
+from monitor.change_detection.look import Changes, detect_changes
+from monitor.change_detection.noise import learn_noise
+from monitor.decision.verdict import decide
+from monitor.model.decisions import Decision
 from monitor.model.deployments import Swap
 from monitor.model.incidents import Incident, IncidentKind
 from monitor.model.measurements import Measured
+from monitor.model.results import SuiteResult
+from monitor.model.suites import Suite
 from monitor.model.verdicts import Verdict
 from monitor.plan import Plan
 from monitor.probing import canaries
 from monitor.probing.budget import refuse_beyond_budget
-from monitor.probing.earlier_runs import load_baseline, load_before
+from monitor.probing.earlier_runs import load_baseline
 from monitor.probing.replay import Watch
 from monitor.probing.run import probe_suite
 from monitor.world import World
@@ -27,37 +40,63 @@ from monitor.world import World
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a cycle found."""
+    """What one cycle measured and decided."""
 
     verdict: Verdict
     measured: tuple[Measured, ...]
     swaps: tuple[Swap, ...]
     incident: Incident | None = None
-    """The incident of the target, as the verdict left it."""
+    """The incident of the target after the verdict."""
 
 
 async def run_cycle(plan: Plan, world: World, *, watch: Watch = lambda _: None) -> Report:
-    """Replay the suites, keep what came back, judge it against the baselines, queue what on-call must know."""
+    """Replay the suites, store what came back, judge it against the baselines, and queue what on-call must know."""
     cycle_id = uuid4().hex
     await refuse_beyond_budget(plan, world)
-    measured = [await probe_suite(suite, plan, world, cycle_id, watch) for suite in plan.suites]
-    baselines = [await load_baseline(each, plan, world.store) for each in measured]
-    lasting = await world.store.find_incident(IncidentKind.REGRESSION, plan.target)
-    looked = [
-        await canaries.look_into(world.raw_retriever or world.retriever, each.suite, each.run) for each in measured
-    ]
-    noticed, look = await look_for_change(
-        plan, measured, baselines, looked, world, incident_is_open=lasting is not None
+    results = [await probe(suite, plan, world, cycle_id, watch) for suite in plan.suites]
+    if not plan.asked:
+        results = [await with_noise(result, plan, world) for result in results]
+    report = None
+    while report is None:
+        report = await decide_once(plan, results, world, cycle_id)
+    world.wake()
+    world.announce(report.swaps)
+    return report
+
+
+async def probe(suite: Suite, plan: Plan, world: World, cycle_id: str, watch: Watch) -> SuiteResult:
+    """One suite replayed and measured, with its baseline and the vectors of its canaries."""
+    measured = await probe_suite(suite, plan, world, cycle_id, watch)
+    return SuiteResult(
+        measured=measured,
+        baseline=await load_baseline(measured, plan, world.store),
+        snapshot=await canaries.look_into(world.raw_retriever or world.retriever, suite, measured.run),
     )
 
-    # In a thread, so that meanwhile the daemon answers and other targets are probed.
-    verdict = await asyncio.to_thread(decide, plan, measured, baselines, look, cycle_id=cycle_id, at=world.now())
-    verdict = canaries.with_index_recall(verdict, measured, looked)
-    if noticed:
-        before = await load_before(noticed, measured, baselines, plan, world.store)
-        verdict = await asyncio.to_thread(with_run_before, verdict, before, plan.policy)
-    change = await paging.what_changed(measured, baselines, plan.target, world.store)
-    incident = await paging.page(verdict, change, world.store, world.on_call, policy=plan.policy_name)
-    world.wake()
-    world.announce(noticed)
-    return Report(verdict, tuple(measured), noticed, incident)
+
+async def with_noise(result: SuiteResult, plan: Plan, world: World) -> SuiteResult:
+    """The result with the noise floor of its target, learned by replays at first contact and after a swap."""
+    measured = result.measured
+    state = await world.store.detector_state(plan.target, measured.suite.name)
+    noise = await learn_noise(state, measured, plan.policy, world.endpoints(measured.run.depth))
+    return replace(result, noise=noise)
+
+
+async def decide_once(plan: Plan, results: Sequence[SuiteResult], world: World, cycle_id: str) -> Report | None:
+    """Detect, decide and store; None if another process decided about this target meanwhile."""
+    open_incident = await world.store.find_incident(IncidentKind.REGRESSION, plan.target)
+    changes = await detect_changes(plan, results, world, incident_is_open=open_incident is not None)
+    # In a thread, so that the daemon goes on answering and probing other targets.
+    verdict = await asyncio.to_thread(decide, plan, changes.results, changes.look, cycle_id=cycle_id, at=world.now())
+    verdict = canaries.with_index_recall(verdict, changes.results)
+    change = await paging.describe_change(changes.results, changes.swaps, plan.target, world.store)
+    incident, decision = await paging.conclude(verdict, change, world.store, world.on_call, policy=plan.policy_name)
+    if not await world.store.save_decision(with_changes(decision, changes)):
+        return None
+    return Report(verdict, tuple(each.measured for each in results), changes.swaps, incident)
+
+
+def with_changes(decision: Decision, changes: Changes) -> Decision:
+    """The decision with the detector states, swaps and vectors that belong to it."""
+    snapshots = tuple((each.measured.run, each.snapshot) for each in changes.results if each.snapshot)
+    return replace(decision, states=changes.states or {}, swaps=changes.swaps, snapshots=snapshots)

@@ -23,7 +23,7 @@ from monitor.model.measurements import Floats, Measured
 from monitor.model.noise import DetectorState, Series
 from monitor.model.policies import Policy
 from monitor.model.suites import Axis
-from monitor.statistics import e_detector
+from monitor.statistics import e_detector, noise_floor
 
 Flags = NDArray[np.bool_]
 
@@ -211,7 +211,7 @@ class Watcher:
         replays = watched.scores(REPLAYS + 1, rng)
         means = [{SERIES: float(mean)} for mean in replays[:-1].mean(axis=1)]
         self.baseline = replays[-1]
-        noise = e_detector.noise_floor(means, [0.1], queries=N_PROBES)
+        noise = noise_floor.noise_floor(means, [0.1], queries=N_PROBES)
         self.state = DetectorState("baseline", noise)
         self.level, self.runs = float(self.baseline.mean()), 1
         if level == AVERAGED:

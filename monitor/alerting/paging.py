@@ -1,6 +1,6 @@
-"""From what was found to on-call: the incident that follows and its alerts, committed together with the verdict.
+"""From a verdict to on-call: the incident it leads to and the alerts, stored together with everything else decided.
 
-Another process that changes the same incident first is a normal answer: then the step is taken anew from there.
+If another process changes the same incident or detector first, nothing is stored and the step starts again.
 """
 
 from __future__ import annotations
@@ -9,43 +9,43 @@ from collections.abc import Callable, Iterable, Sequence
 
 from monitor.incidents.lifecycle import Step, advance, dedup_key
 from monitor.incidents.routing import OnCall
+from monitor.model.decisions import Decision
+from monitor.model.deployments import Swap
 from monitor.model.incidents import Change, Incident, IncidentKind
-from monitor.model.measurements import Measured
+from monitor.model.results import SuiteResult
 from monitor.model.runs import Run
 from monitor.model.verdicts import Verdict
 from monitor.ports.store import Store
 
-_SHOWN = 12
-"""Characters of a fingerprint that people are shown where a deployment has no name."""
+FINGERPRINT_SHOWN = 12
+"""Characters of a fingerprint in messages, where a deployment has no name."""
 
 
-async def page(verdict: Verdict, change: Change, store: Store, on_call: OnCall, *, policy: str) -> Incident | None:
-    """Keep the verdict, the incident that it leads to, and the alerts; the incident as it is now."""
-    key = dedup_key(verdict.target, change)
-    while True:
-        found = await store.find_incident(IncidentKind.REGRESSION, verdict.target, key)
-        incident, alerts = advance(found, verdict, on_call, change, policy=policy)
-        if await store.save_decision(verdict, None if incident is found else incident, alerts):
-            return incident
+async def conclude(
+    verdict: Verdict, change: Change, store: Store, on_call: OnCall, *, policy: str
+) -> tuple[Incident | None, Decision]:
+    """The incident after the verdict, and the decision to store: verdict, alerts, and the incident if it changed."""
+    incident = await store.find_incident(IncidentKind.REGRESSION, verdict.target, dedup_key(verdict.target, change))
+    after, alerts = advance(incident, verdict, on_call, change, policy=policy)
+    return after, Decision(verdict=verdict, incident=None if after is incident else after, alerts=alerts)
 
 
 async def move(
     kind: IncidentKind, subject: str, step: Callable[[Incident | None], Step], store: Store, *, dedup_key: str = ""
 ) -> Incident | None:
-    """Take a step of an incident that no verdict is behind; the incident as it is now."""
+    """Take a step of an incident without a verdict, such as missing data; returns the incident after it."""
     while True:
-        found = await store.find_incident(kind, subject, dedup_key)
-        incident, alerts = step(found)
-        if incident is None or incident is found or await store.save_incident(incident, alerts):
+        before = await store.find_incident(kind, subject, dedup_key)
+        incident, alerts = step(before)
+        if incident is None or incident is before or await store.save_incident(incident, alerts):
             return incident
 
 
-async def what_changed(
-    measured: Sequence[Measured], baselines: Sequence[Measured | None], target: str, store: Store
-) -> Change:
-    """What is served now against what was trusted, and since when."""
-    compared = [(before.run, after.run) for before, after in zip(baselines, measured, strict=True) if before]
-    swap = await store.latest_swap(target, [each.suite.name for each in measured])
+async def describe_change(results: Sequence[SuiteResult], swaps: Sequence[Swap], target: str, store: Store) -> Change:
+    """The deployment served now against the trusted one, and since when it is served."""
+    compared = [(each.baseline.run, each.measured.run) for each in results if each.baseline]
+    latest = max(swaps, key=lambda swap: swap.detected_at, default=None)
+    swap = latest or await store.latest_swap(target, [each.measured.suite.name for each in results])
     return Change(
         baseline=_named(before for before, _ in compared),
         candidate=_named(after for _, after in compared),
@@ -62,4 +62,4 @@ def _named(runs: Iterable[Run]) -> str:
 
 def _name(run: Run) -> str:
     is_named = run.deployment not in ("", run.fingerprint)
-    return run.deployment if is_named else f"unnamed ({run.fingerprint[:_SHOWN]})"
+    return run.deployment if is_named else f"unnamed ({run.fingerprint[:FINGERPRINT_SHOWN]})"

@@ -1,63 +1,168 @@
-"""Decide whether a cycle needs the full comparison."""
+"""Decide whether a cycle needs the full comparison, and at which error level."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from monitor.change_detection import monitor, swaps
+from monitor.change_detection.monitor import Detection, SuiteRuns
+from monitor.change_detection.noise import gating_means
+from monitor.evaluation.scoring import measure
 from monitor.model.deployments import Swap
 from monitor.model.measurements import Measured
-from monitor.model.noise import Noise
-from monitor.model.snapshots import Snapshot
+from monitor.model.noise import DetectorState, JudgedResult
+from monitor.model.policies import Policy
+from monitor.model.results import SuiteResult
+from monitor.model.runs import Run
 from monitor.model.verdicts import Look
 from monitor.plan import Plan
 from monitor.probing import canaries
+from monitor.statistics.error_budget import alpha_of_silent_look, can_reach, within_a_year
 from monitor.world import World
 
+ON_REQUEST = "on request"
 
-async def look_for_change(
-    plan: Plan,
-    measured: Sequence[Measured],
-    baselines: Sequence[Measured | None],
-    looked: Sequence[Snapshot | None],
-    world: World,
-    *,
-    incident_is_open: bool,
-) -> tuple[tuple[Swap, ...], Look | None]:
-    """Level 1: the swaps since the runs before, and the look that level 2 is to take, if there is reason for one."""
-    noticed, kept = [], []
-    for now, before, inside in zip(measured, baselines, looked, strict=True):
-        state = await world.store.detector_state(plan.target, now.suite.name)
-        noise = state.noise if state else Noise()
-        if not plan.asked:
-            noise = await monitor.learn_noise(state, now, plan.policy, world.endpoints(now.run.depth))
-        swap = await notice_swap(now, inside, noise, world)
-        noticed += [swap] if swap else []
-        kept.append((now, monitor.keep(state, noise, now, before, swap, plan.policy)))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """The outcome of change detection in one cycle."""
+
+    results: tuple[SuiteResult, ...]
+    """The results, each with the run before where the look compares with it."""
+    swaps: tuple[Swap, ...] = ()
+    look: Look | None = None
+    """The full comparison that may page; None where nothing changed beyond noise and churn."""
+    states: Mapping[str, DetectorState] | None = None
+    """The next detector state of each suite; None where a person asked, which leaves no trace."""
+    is_replicated: bool = False
+
+
+async def detect_changes(
+    plan: Plan, results: Sequence[SuiteResult], world: World, *, incident_is_open: bool
+) -> Changes:
+    """Compare each run with the run before it and with its baseline, and choose the look.
+
+    1. Load the detector state and the run before.
+    2. Detect: the same results, a change within noise and churn, or a change beyond both.
+    3. Choose one look for the whole cycle, and pay for it from the error budget.
+    """
+    states = [await world.store.detector_state(plan.target, each.measured.suite.name) for each in results]
+    previous = [await _load_previous(each, state, world) for each, state in zip(results, states, strict=True)]
+    detections = [
+        _detect(each, state, run, plan, world.now()) for each, state, run in zip(results, states, previous, strict=True)
+    ]
+    explained = tuple(
+        [
+            await _explain(detection.swap, run, each, world)
+            for detection, run, each in zip(detections, previous, results, strict=True)
+            if detection.swap and run
+        ]
+    )
     if plan.asked:
-        return tuple(noticed), Look(0, "asked for", plan.policy.alpha_page)
-    look = monitor.look_at([each for _, each in kept], plan.policy, incident_is_open=incident_is_open, now=world.now())
-    for now, each in kept:
-        state = replace(each.state, looks=look.taken if look else each.state.looks)
-        await world.store.save_detector_state(plan.target, now.suite.name, state)
-    return tuple(noticed), look
+        return Changes(results=tuple(results), swaps=explained, look=Look(0, ON_REQUEST, plan.policy.alpha_page))
+    look = choose_look(detections, plan.policy, incident_is_open=incident_is_open, now=world.now())
+    compared = [await _with_previous(each, found, plan, world) for each, found in zip(results, detections, strict=True)]
+    return Changes(
+        results=tuple(compared),
+        swaps=explained,
+        look=look,
+        states={
+            each.measured.suite.name: _next_state(detection, look)
+            for each, detection in zip(results, detections, strict=True)
+        },
+        is_replicated=any(monitor.is_replicated(detection.state) for detection in detections),
+    )
 
 
-async def notice_swap(measured: Measured, looked: Snapshot | None, noise: Noise, world: World) -> Swap | None:
-    """Compare with the run before, and keep what is found."""
-    run = measured.run
-    before = await world.store.snapshot(run.target, run.suite_name) if looked else None
-    if looked:
-        await world.store.save_snapshot(run, looked)
-    previous = await world.store.latest_run(run.target, run.suite_name, before=run.started_at)
-    if previous is None or previous.suite_digest != run.suite_digest:
+def choose_look(
+    detections: Sequence[Detection], policy: Policy, *, incident_is_open: bool, now: datetime
+) -> Look | None:
+    """One look for all suites of a cycle.
+
+    A declared swap is judged at the full page level; a silent change spends from the yearly budget, unless too few
+    clusters changed for any test to page. Results that were judged before are judged again at their own level. On a
+    noisy or churning target a cycle without a change is no look, unless an incident waits for its recovery.
+    """
+    silent_looks = max((within_a_year(each.state.looks, now) for each in detections), key=len, default=())
+    reasons = "; ".join(each.reason for each in detections if each.reason)
+    if any(each.reason and each.is_declared for each in detections):
+        return Look(0, reasons, policy.alpha_page, silent_looks)
+    if reasons:
+        number = len(silent_looks) + 1
+        alpha = alpha_of_silent_look(number, alpha_page=policy.alpha_page, alpha_year=policy.alpha_year)
+        is_free = not any(can_reach(alpha, each.changed_clusters) for each in detections)
+        return Look(number, reasons, alpha, silent_looks if is_free else (*silent_looks, now))
+    judged = [each.judged for each in detections if each.judged]
+    if judged:
+        latest = min(judged, key=lambda each: each.alpha)
+        return Look(latest.number, latest.reason, latest.alpha, silent_looks)
+    is_settled = all(each.state.noise.is_quiet and each.is_same_as_baseline for each in detections)
+    if is_settled or incident_is_open:
+        number = len(silent_looks)
+        alpha = alpha_of_silent_look(max(number, 1), alpha_page=policy.alpha_page, alpha_year=policy.alpha_year)
+        return Look(number, "nothing changed since the last look", alpha, silent_looks)
+    return None
+
+
+def _next_state(detection: Detection, look: Look | None) -> DetectorState:
+    """The state to store: with the looks spent so far, and with this result remembered if a look judged it."""
+    state = replace(detection.state, revision=detection.state.revision + 1)
+    if look is None:
+        return state
+    state = replace(state, looks=look.taken)
+    if not detection.reason:
+        return state
+    return monitor.remember(
+        state,
+        JudgedResult(number=look.number, reason=look.why, alpha=look.alpha, previous_run_id=detection.compares_with),
+    )
+
+
+def _detect(
+    result: SuiteResult, state: DetectorState | None, previous: Run | None, plan: Plan, at: datetime
+) -> Detection:
+    run = result.measured.run
+    swap = swaps.detect(previous, run, at=at, noise=result.noise) if previous else None
+    means = gating_means(_measured(previous, result, plan), plan.policy) if previous else None
+    runs = SuiteRuns(measured=result.measured, baseline=result.baseline, previous=previous, previous_means=means)
+    return monitor.detect(state, result.noise, runs, swap, plan.policy)
+
+
+async def _load_previous(result: SuiteResult, state: DetectorState | None, world: World) -> Run | None:
+    """The run that was decided on before, with its outcomes; None if it returned the same results or cannot compare."""
+    run = result.measured.run
+    if state is not None and state.identity == monitor.identity_of(result.measured, result.noise):
         return None
-    if swaps.is_same(previous, run):  # as nearly always: no need to load what it ranked
+    run_id = (state.run_id if state else "") or (result.baseline.run.run_id if result.baseline else "")
+    latest = await _run_before(run_id, run, world)
+    if latest is None or latest.suite_digest != run.suite_digest or swaps.is_same(latest, run):
         return None
-    previous = await world.store.load_run(previous.run_id)
-    swap = swaps.detect(previous, run, at=world.now(), noise=noise)
-    if swap is not None:
-        swap = canaries.explain(swap, previous, run, measured.suite, before, looked)
-        await world.store.save_swap(swap)
-    return swap
+    return latest if latest.outcomes else await world.store.load_run(latest.run_id)
+
+
+async def _run_before(run_id: str, run: Run, world: World) -> Run | None:
+    """The run with this id, else the last finished one: before a baseline exists, swaps are noticed as well."""
+    if run_id:
+        return await world.store.load_run(run_id)
+    return await world.store.latest_run(run.target, run.suite_name, before=run.started_at)
+
+
+async def _explain(swap: Swap, previous: Run, result: SuiteResult, world: World) -> Swap:
+    """The swap with its likely cause, by vectors where both runs have them."""
+    run = result.measured.run
+    before = await world.store.snapshot(run.target, run.suite_name) if result.snapshot else None
+    return canaries.explain(swap, previous, run, result.measured.suite, before, result.snapshot)
+
+
+async def _with_previous(result: SuiteResult, detection: Detection, plan: Plan, world: World) -> SuiteResult:
+    """The result with the run before the change measured, where the look compares with it."""
+    run_id = detection.compares_with or (detection.judged.previous_run_id if detection.judged else "")
+    if not run_id:
+        return result
+    return replace(result, previous=_measured(await world.store.load_run(run_id), result, plan))
+
+
+def _measured(run: Run, result: SuiteResult, plan: Plan) -> Measured:
+    return measure(run, result.measured.suite, plan.measures)

@@ -1,115 +1,236 @@
-"""Level 1 in a cycle: learn a target's noise floor, and tell a change from noise. Level 2 looks only at changes."""
+"""Change detection for one suite in one cycle. Pure: the state before and one run give the state after.
+
+1. Results that were judged before, the baseline's among them, keep their verdict.
+2. A change within the target's noise or churn feeds the e-detectors against the pinned baseline.
+3. A change beyond both is a swap, and an e-detector that raises an alarm is a drift: each asks for a look.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
-import numpy as np
-
-from monitor.change_detection.swaps import share_changed
-from monitor.evaluation.answers.measurements import ANSWER_MEASURES, share_of_answers_changed
-from monitor.evaluation.scoring import measure, stratum_means
+from monitor.change_detection.noise import gating_means
+from monitor.change_detection.swaps import rescored_share, share_changed
 from monitor.model.deployments import Swap
-from monitor.model.measurements import Floats, Measured, Measurements
-from monitor.model.noise import DetectorState, Noise, Series
+from monitor.model.measurements import Measured
+from monitor.model.noise import CycleChange, DetectorState, JudgedResult, Level, Noise, Series
 from monitor.model.policies import Policy
-from monitor.model.runs import Outcome
-from monitor.model.suites import Axis, Query, Suite
-from monitor.model.verdicts import Look
-from monitor.probing.replay import replay
+from monitor.model.runs import Run
+from monitor.statistics import churn as churn_statistics
 from monitor.statistics import e_detector
-from monitor.statistics.e_detector import answer_noise, noise_floor
 from monitor.statistics.pairing import OVERALL
-from monitor.world import Endpoints
 
-FIRST_REPLAYS, FIRST_QUERIES = 5, 100
-"""Enough to tell a deterministic target, at a small price; a noisy one is replayed as often as the policy says."""
+REMEMBERED_RESULTS = 64
+"""Judged results whose verdict is remembered."""
+REPLICA_RETURNS = 3
+"""Results that came back so often belong to replicas behind one address."""
+RESCORED_STEP = 0.25
+"""A further share of documents whose scores moved since the last look, which makes a slow re-embedding a change."""
 
 
-@dataclass(frozen=True, slots=True)
-class StateUpdate:
-    """A vigil after one more run, and what makes level 2 look, if anything does."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteRuns:
+    """The runs of one suite that a cycle compares."""
+
+    measured: Measured
+    baseline: Measured | None = None
+    previous: Run | None = None
+    """The run that was decided on before, with its outcomes; None where the results are the same."""
+    previous_means: Mapping[str, float] | None = None
+    """Its gating means, by series."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """The state after a run, and why the full comparison is needed, if it is."""
 
     state: DetectorState
-    change: str = ""
+    reason: str = ""
+    is_declared: bool = False
+    compares_with: str = ""
+    """The run before the change; empty where only the baseline is compared with."""
+    changed_clusters: int = 0
+    """Clusters with a changed result, against the run before or the baseline, whichever has more."""
+    judged: JudgedResult | None = None
+    """How the same results were judged before."""
+    swap: Swap | None = None
+    is_same_as_baseline: bool = False
 
 
-async def learn_noise(state: DetectorState | None, measured: Measured, policy: Policy, asked: Endpoints) -> Noise:
-    """The noise floor of what is served now: as known, or else from replaying a part of the suite a few times."""
-    known = state.noise if state else Noise()
-    lacks_answers = _answers_came(measured, policy) and not known.answer_replays
-    is_same = known.deployment == _deployment(measured) or not _names_itself(measured, known)
-    if known.replays and is_same and not lacks_answers:
-        return known
-    found = await _replay(measured, FIRST_REPLAYS, FIRST_QUERIES, policy, asked)
-    if not found.is_deterministic and found.replays:
-        # Answers are dear, and their noise is known by now.
-        more = await _replay(measured, policy.replays, policy.replayed_queries, policy, replace(asked, answerer=None))
-        found = replace(
-            more,
-            deviations={**found.deviations, **more.deviations},
-            answer_replays=found.answer_replays,
-            answers_changed=found.answers_changed,
-        )
-    return replace(found, deployment=_deployment(measured))
+def detect(state: DetectorState | None, noise: Noise, runs: SuiteRuns, swap: Swap | None, policy: Policy) -> Detection:
+    """The detector after one run, and whether something changed that no look has seen yet.
 
-
-def keep(
-    state: DetectorState | None,
-    noise: Noise,
-    measured: Measured,
-    baseline: Measured | None,
-    swap: Swap | None,
-    policy: Policy,
-) -> StateUpdate:
-    """The vigil after this run, and whether something changed that level 2 has not looked at yet."""
-    trusted = baseline.run.run_id if baseline else ""
-    if state is None or state.baseline_run_id != trusted:
-        state = DetectorState(trusted, looks=state.looks if state else ())
-    state = replace(state, noise=noise)
-    now, trusted_results = _identity(measured, noise), _identity(baseline, noise) if baseline else ""
-    if baseline is None or (now == trusted_results and noise.is_quiet):
-        return StateUpdate(replace(state, judged=now))
-    if noise.is_deterministic or not noise.replays:
-        if _failed(measured) and swap is None:  # what failed is missing from the results, and is no change
-            return StateUpdate(state)
-        changed = now not in (state.judged, trusted_results)
-        state = replace(state, judged=now)
-        if changed or noise.is_quiet:
-            return StateUpdate(state, "the results changed" if changed else "")
-    if measured.counts.coverage >= policy.coverage_floor:
-        state = replace(state, series=_observed(state, measured, baseline, policy))
-    alarms = e_detector.alarms(state.series)
-    if swap is not None:
-        return StateUpdate(_quiet(state, measured, policy), "a declared swap" if swap.declared else "a silent swap")
-    if alarms:
-        runs = e_detector.runs_since_change(state.series[alarms[0]])
-        return StateUpdate(_quiet(state, measured, policy), f"{alarms[0]} below its noise for {runs} runs")
-    return StateUpdate(state)
-
-
-def look_at(kept: Sequence[StateUpdate], policy: Policy, *, incident_is_open: bool, now: datetime) -> Look | None:
-    """The look that level 2 takes in this cycle: a new one at a change, the last one while nothing has changed since.
-
-    On a noisy target every run differs a little; without a change there is nothing to look at, unless an
-    incident waits for the evidence that ends it.
+    Parameters
+    ----------
+    state
+        The state after the last decision; None at first contact.
+    noise
+        The noise floor of what is served now.
+    runs
+        The run of this cycle, its baseline, and the run before.
+    swap
+        The change since the run before, beyond the noise of replays; None if there is none.
+    policy
+        Gating measures and the coverage floor.
     """
-    looks = max((e_detector.within_a_year(each.state.looks, now) for each in kept), key=len, default=())
-    why = "; ".join(each.change for each in kept if each.change)
-    noisy = any(not each.state.noise.is_quiet for each in kept)
-    if why:
-        looks = (*looks, now)
-    elif noisy and not incident_is_open:
-        return None
-    alpha = e_detector.alpha_of_look(len(looks), alpha_page=policy.alpha_page, alpha_year=policy.alpha_year)
-    return Look(len(looks), why or "nothing changed since the last look", alpha, looks)
+    measured, baseline = runs.measured, runs.baseline
+    state = _with_baseline(state, baseline, noise)
+    identity = identity_of(measured, noise)
+    if baseline is None:
+        return Detection(state=replace(state, run_id=measured.run.run_id, identity=identity), swap=swap)
+    if noise.is_quiet and _failed(measured) and not (swap and swap.declared):
+        return Detection(state=state)  # results that failed to arrive are missing, not changed
+    is_baseline = identity == identity_of(baseline, noise)
+    change = _change(state, runs, policy, is_same=identity == state.identity)
+    after = replace(state, run_id=measured.run.run_id, identity=identity)
+    if noise.is_quiet and (is_baseline or identity in state.judged):
+        return _known_result(state, after, change, runs, swap, policy)
+    if swap is not None and churn_statistics.is_usual(state.churn, change):
+        swap = None
+    if swap is not None:
+        return _swapped(_quieted(after, change, measured, policy), swap, state, runs)
+    return _unchanged(after, change, runs, policy)
 
 
-def _quiet(state: DetectorState, measured: Measured, policy: Policy) -> DetectorState:
-    return e_detector.quiet(state, gating_means(measured, policy))
+def identity_of(measured: Measured, noise: Noise) -> str:
+    """What repeats while nothing changes: the rankings, and the answers if they repeat."""
+    return measured.run.fingerprint + (measured.run.answers if noise.answers_repeat else "")
+
+
+def is_replicated(state: DetectorState) -> bool:
+    """Whether results keep coming back: one address is served by replicas with different indexes or models."""
+    return state.returns >= REPLICA_RETURNS
+
+
+def remember(state: DetectorState, result: JudgedResult) -> DetectorState:
+    """The state with the verdict on the present results remembered; the oldest are forgotten first."""
+    judged = {key: value for key, value in state.judged.items() if key != state.identity} | {state.identity: result}
+    return replace(state, judged=dict(list(judged.items())[-REMEMBERED_RESULTS:]))
+
+
+def _with_baseline(state: DetectorState | None, baseline: Measured | None, noise: Noise) -> DetectorState:
+    """The state for this baseline; another one starts the detectors again, but keeps the error budget and the churn."""
+    trusted = baseline.run.run_id if baseline else ""
+    if state is None:
+        return DetectorState(baseline_run_id=trusted, noise=noise)
+    if state.baseline_run_id == trusted:
+        return replace(state, noise=noise)
+    return DetectorState(
+        baseline_run_id=trusted,
+        run_id=state.run_id,
+        identity=state.identity,
+        noise=noise,
+        churn=state.churn,
+        looks=state.looks,
+        returns=state.returns,
+        revision=state.revision,
+    )
+
+
+def _change(state: DetectorState, runs: SuiteRuns, policy: Policy, *, is_same: bool) -> CycleChange:
+    """What changed since the run before, in rankings, run means and scores."""
+    outcomes = runs.measured.run.outcomes
+    if is_same or runs.previous is None or runs.baseline is None:
+        return CycleChange(share=0.0, queries=len(outcomes), rescored=state.rescored)
+    return CycleChange(
+        share=share_changed(runs.previous.outcomes, outcomes),
+        queries=len(outcomes),
+        steps=_steps(runs, policy) if state.noise.is_quiet else {},
+        rescored=rescored_share(runs.baseline.run.outcomes, outcomes),
+    )
+
+
+def _steps(runs: SuiteRuns, policy: Policy) -> dict[str, float]:
+    now, before = gating_means(runs.measured, policy), runs.previous_means or {}
+    return {name: now[name] - before[name] for name in now if name in before}
+
+
+def _known_result(
+    state: DetectorState, after: DetectorState, change: CycleChange, runs: SuiteRuns, swap: Swap | None, policy: Policy
+) -> Detection:
+    """Results that were judged before: they keep their verdict, and count as a return if others came between."""
+    returned = state.identity not in ("", after.identity)
+    after = replace(after, returns=state.returns + returned)
+    if not returned:
+        after = replace(after, churn=churn_statistics.learn(state.churn, change) if state.run_id else state.churn)
+    is_announced = swap is not None and not is_replicated(after)
+    return Detection(
+        state=_folded(after, runs, policy),
+        judged=state.judged.get(after.identity),
+        is_same_as_baseline=after.identity == identity_of(runs.baseline or runs.measured, after.noise),
+        swap=swap if is_announced else None,
+    )
+
+
+def _unchanged(after: DetectorState, change: CycleChange, runs: SuiteRuns, policy: Policy) -> Detection:
+    """Within noise and churn: learn from it, and let the e-detectors say whether a drop has built up."""
+    if runs.measured.counts.coverage < policy.coverage_floor or runs.baseline is None:
+        return Detection(state=after)
+    after = _folded(replace(after, churn=churn_statistics.learn(after.churn, change)), runs, policy)
+    after = replace(after, series=_observed(after, runs.measured, runs.baseline, policy))
+    alarms = e_detector.alarms(after.series)
+    if alarms:
+        runs_ago = e_detector.runs_since_change(after.series[alarms[0]])
+        reason = f"{alarms[0]} below its noise for {runs_ago} runs"
+        return Detection(
+            state=_quieted(after, change, runs.measured, policy),
+            reason=reason,
+            changed_clusters=_changed_clusters(runs.baseline.run, runs.measured),
+        )
+    if change.rescored - after.rescored > RESCORED_STEP:
+        reason = f"{change.rescored:.0%} of the documents have other scores than in the baseline"
+        return Detection(
+            state=replace(after, rescored=change.rescored),
+            reason=reason,
+            changed_clusters=_changed_clusters(runs.baseline.run, runs.measured),
+        )
+    return Detection(state=after)
+
+
+def _swapped(after: DetectorState, swap: Swap, state: DetectorState, runs: SuiteRuns) -> Detection:
+    baseline = runs.baseline.run if runs.baseline else runs.measured.run
+    previous = runs.previous or baseline
+    is_first = state.identity in ("", identity_of(runs.baseline or runs.measured, after.noise))
+    return Detection(
+        state=after,
+        reason="a declared swap" if swap.declared else "a silent swap",
+        is_declared=swap.declared,
+        compares_with="" if is_first else state.run_id,
+        changed_clusters=max(_changed_clusters(baseline, runs.measured), _changed_clusters(previous, runs.measured)),
+        swap=swap,
+    )
+
+
+def _changed_clusters(before: Run, measured: Measured) -> int:
+    """Clusters with at least one query whose ranking or answer differs between two runs."""
+    earlier = {outcome.query_id: outcome for outcome in before.outcomes}
+    cluster_of = {query.query_id: (query.stratum, query.cluster) for query in measured.suite.queries}
+    return len(
+        {
+            cluster_of[outcome.query_id]
+            for outcome in measured.run.outcomes
+            if (old := earlier.get(outcome.query_id)) is None
+            or old.ranking != outcome.ranking
+            or (old.reply and old.reply.answer) != (outcome.reply and outcome.reply.answer)
+        }
+    )
+
+
+def _folded(state: DetectorState, runs: SuiteRuns, policy: Policy) -> DetectorState:
+    """The state with this run folded into the levels that the e-detectors start from."""
+    if runs.measured.counts.coverage < policy.coverage_floor:
+        return state
+    means = gating_means(runs.measured, policy)
+    levels = {name: e_detector.fold(state.levels.get(name, Level()), value) for name, value in means.items()}
+    return replace(state, levels=levels)
+
+
+def _quieted(state: DetectorState, change: CycleChange, measured: Measured, policy: Policy) -> DetectorState:
+    """The state whose detectors start again from the levels that this look judges."""
+    quiet = e_detector.quiet(state, gating_means(measured, policy))
+    return replace(quiet, rescored=max(state.rescored, change.rescored))
 
 
 def _observed(state: DetectorState, measured: Measured, baseline: Measured, policy: Policy) -> Mapping[str, Series]:
@@ -117,120 +238,35 @@ def _observed(state: DetectorState, measured: Measured, baseline: Measured, poli
     queries = Counter(query.stratum for query in measured.suite.queries if query.is_judged)
     queries[OVERALL] = queries.total()
     observed = {}
-    for name in now:
-        if name not in before or name not in state.noise.deviations:
+    for name in now.keys() & before.keys():
+        level = state.levels.get(name, Level())
+        sigma = e_detector.deviation_of(state.noise, state.churn, level, name)
+        if sigma == 0.0 and name not in state.noise.deviations:
+            continue  # the noise of this series is not known yet
+        series = state.series.get(name, Series())
+        pending = (*series.pending, now[name])
+        if len(pending) < _block(state, level):
+            observed[name] = replace(series, pending=pending)
             continue
-        level, runs = e_detector.level_of(before[name], state.noise, name)
+        reference, n_runs = e_detector.level_of(before[name], state.noise, name, level)
         observed[name] = e_detector.observe(
-            state.series.get(name, Series()),
-            baseline=level,
-            now=now[name],
-            deviation=state.noise.deviations[name],
+            series,
+            baseline=reference,
+            now=sum(pending) / len(pending),
+            deviation=sigma,
             queries=queries[name.partition("/")[0]],
-            baseline_runs=runs,
+            baseline_runs=n_runs,
         )
-    return observed
+    return dict(sorted(observed.items()))
 
 
-def gating_means(measured: Measured, policy: Policy) -> dict[str, float]:
-    """The mean of every gating measure of every stratum, as ``stratum/measure``."""
-    gating = policy.gating.get(Axis(measured.suite.axis), ())
-    return {
-        f"{stratum}/{name}": mean
-        for stratum, name, mean in stratum_means(measured)
-        if name in gating and stratum not in measured.suite.controls
-    }
-
-
-async def _replay(measured: Measured, count: int, queries: int, policy: Policy, asked: Endpoints) -> Noise:
-    """Noise of ``count`` replays of an evenly spaced part of the suite; none if a replay mostly failed."""
-    part = _part(measured.suite, queries)
-    chosen = {query.query_id for query in part.queries}
-    first = tuple(outcome for outcome in measured.run.outcomes if outcome.query_id in chosen)
-    means, shares, replays = [], [], []
-    measures = tuple(measured.measurements)
-    for _ in range(count):
-        outcomes = await replay(part.queries, asked, keep=_forget, watch=lambda _: None)
-        run = replace(measured.run, outcomes=outcomes, suite_digest=part.digest)
-        found = measure(run, part, tuple(name for name in measures if "@" in name))
-        if found.counts.coverage < policy.coverage_floor:
-            return Noise()
-        means.append(gating_means(found, policy))
-        shares.append(share_changed(first, outcomes))
-        replays.append(found)
-        first = first or outcomes
-    found_noise = noise_floor(means, shares, queries=len(part.queries))
-    is_whole = len(part.queries) == sum(query.is_judged for query in measured.suite.queries)
-    found_noise = found_noise if is_whole else replace(found_noise, means={})
-    return _with_answers(found_noise, measured, replays, policy) if asked.answerer else found_noise
-
-
-def _with_answers(noise: Noise, measured: Measured, replays: Sequence[Measured], policy: Policy) -> Noise:
-    """The noise floor with that of the answers, learnt from what the replays have in common; none if some failed."""
-    if not all(_answers_came(each, policy) for each in replays):
-        return noise
-    gating = set(policy.gating.get(Axis(measured.suite.axis), ())) & {*ANSWER_MEASURES}
-    deviations = dict(noise.deviations)
-    for name in gating & set(measured.measurements):
-        for stratum, ids in _strata(measured, name).items():
-            values = _common([each.measurements[name] for each in replays if name in each.measurements], ids)
-            if values.shape[0] > 1 and values.shape[1] > 0:
-                deviations[f"{stratum}/{name}"] = answer_noise(values, answers=len(ids))
-    shares = [share_of_answers_changed(replays[0].run.outcomes, each.run.outcomes) for each in replays[1:]]
-    return replace(noise, deviations=deviations, answer_replays=len(replays), answers_changed=max(shares, default=0.0))
-
-
-def _strata(measured: Measured, name: str) -> dict[str, set[str]]:
-    """Ids of the queries with a value of this measure, in the whole suite and in each stratum that is no control."""
-    stratum_of = {query.query_id: query.stratum for query in measured.suite.queries}
-    strata: dict[str, set[str]] = {OVERALL: set(measured.measurements[name].query_ids)}
-    for query_id in measured.measurements[name].query_ids:
-        if stratum_of[query_id] not in measured.suite.controls:
-            strata.setdefault(stratum_of[query_id], set()).add(query_id)
-    return strata
-
-
-def _common(measurements: Sequence[Measurements], ids: set[str]) -> Floats:
-    """Values of the queries that every replay scored, shape (replays, queries)."""
-    columns = [dict(zip(each.query_ids, each.values.tolist(), strict=True)) for each in measurements]
-    shared = sorted(ids.intersection(*columns)) if columns else []
-    return np.array([[column[query_id] for query_id in shared] for column in columns], np.float64).reshape(
-        len(columns), len(shared)
-    )
-
-
-def _identity(measured: Measured, noise: Noise) -> str:
-    """What repeats itself as long as nothing changes: the rankings, and the answers if they do."""
-    return measured.run.fingerprint + (measured.run.answers if noise.answers_repeat else "")
-
-
-def _deployment(measured: Measured) -> str:
-    return " / ".join(filter(None, (measured.run.deployment, measured.run.answerer)))
-
-
-def _answers_came(measured: Measured, policy: Policy) -> bool:
-    """Whether answers were asked for and enough of them came back to say anything."""
-    replies = measured.replies
-    return replies is not None and replies.scored > 0 and replies.coverage >= policy.coverage_floor
+def _block(state: DetectorState, level: Level) -> int:
+    """Cycles behind one update of an e-detector: under churn, consecutive cycles repeat most results."""
+    is_independent = level.cycles >= e_detector.LEVEL_CYCLES and e_detector.correlation(level) == 0.0
+    if is_independent or not state.noise.is_quiet or not churn_statistics.is_learned(state.churn):
+        return 1
+    return churn_statistics.correlation_cycles(state.churn)
 
 
 def _failed(measured: Measured) -> bool:
     return measured.counts.failed > 0 or (measured.replies is not None and measured.replies.failed > 0)
-
-
-def _part(suite: Suite, queries: int) -> Suite:
-    judged = [query for query in suite.queries if query.is_judged]
-    step = max(1, -(-len(judged) // queries))
-    chosen: tuple[Query, ...] = tuple(judged[::step])
-    ids = {query.query_id for query in chosen}
-    pairs = tuple(pair for pair in suite.pairs if pair.query_id in ids)
-    return replace(suite, queries=chosen, pairs=pairs, digest=f"{suite.digest}/{step}")
-
-
-def _names_itself(measured: Measured, known: Noise) -> bool:
-    """Whether the deployment's name says that it is another: it always does, but for noise without a name."""
-    return known.is_deterministic or measured.run.deployment != measured.run.fingerprint
-
-
-async def _forget(_: Sequence[Outcome]) -> None:
-    """Replays for the noise floor are not runs; what they showed is kept in the noise floor alone."""

@@ -66,6 +66,23 @@ def _exceeds(share: float, noise: float, count: int) -> bool:
     return share > (noise + max(NOISE_ALLOWANCE, NOISE_DEVIATIONS * spread) if noise else 0.0)
 
 
+def rescored_share(before: tuple[Outcome, ...], after: tuple[Outcome, ...]) -> float:
+    """Share of the documents that both runs returned for a query and scored differently, in [0, 1].
+
+    Documents that come and go leave the scores of the others alone; a new embedding of the same documents moves them.
+    0 where the target returns no scores.
+    """
+    earlier = {outcome.query_id: dict(outcome.ranking.hits) for outcome in before if outcome.ranking}
+    pairs = [
+        (old, hit.score)
+        for outcome in after
+        if outcome.ranking
+        for hit in outcome.ranking.hits
+        if (old := earlier.get(outcome.query_id, {}).get(hit.doc_id)) is not None and hit.score is not None
+    ]
+    return sum(not math.isclose(old, new, rel_tol=1e-5, abs_tol=1e-9) for old, new in pairs) / max(len(pairs), 1)
+
+
 def share_changed(before: tuple[Outcome, ...], after: tuple[Outcome, ...]) -> float:
     """Share of the queries ranked in both runs whose ranking differs, in [0, 1]."""
     earlier = {outcome.query_id: outcome.ranking.doc_ids for outcome in before if outcome.ranking}

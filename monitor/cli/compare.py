@@ -18,6 +18,7 @@ from monitor.diagnosis.insights import attribution_to_dict
 from monitor.errors import ConfigError, StoreError
 from monitor.evaluation.scoring import measure
 from monitor.model.measurements import Measured
+from monitor.model.results import SuiteResult
 from monitor.model.runs import RunStatus
 from monitor.model.verdicts import Look
 from monitor.plan import Plan
@@ -55,7 +56,8 @@ async def compare_runs(path: Path, baseline_id: str, candidate_id: str, policy: 
     plan = Plan(after.target, (suites[1],), parts.config.policy(policy))
     measured = [measure(each, suite, plan.measures) for each, suite in zip((before, after), suites, strict=True)]
     look = Look(0, "asked for", plan.policy.alpha_page)
-    verdict = decide(plan, measured[1:], measured[:1], look, cycle_id=after.cycle_id, at=wiring.utc_now())
+    result = SuiteResult(measured=measured[1], baseline=measured[0])
+    verdict = decide(plan, [result], look, cycle_id=after.cycle_id, at=wiring.utc_now())
     shown, data = [terminal.verdict_text(verdict)], terminal.verdict_to_dict(verdict)
     if attribution:
         replayed = await _replay(parts, measured[0], measured[1], plan)

@@ -16,7 +16,7 @@ from monitor.model.policies import Policy, Tolerance
 from monitor.model.verdicts import Verdict
 from monitor.reports.terminal import finite
 from monitor.service import wiring
-from monitor.statistics.e_detector import alpha_of_look
+from monitor.statistics.error_budget import alpha_of_silent_look
 from monitor.statistics.pairing import OVERALL
 
 _LOOKS_SHOWN = (1, 2, 3, 5, 12)
@@ -59,7 +59,7 @@ def in_words(policy: Policy) -> Iterator[str]:
     )
     yield from map(_exception, policy.tolerances)
     shown = ", ".join(
-        f"{alpha_of_look(n, alpha_page=policy.alpha_page, alpha_year=policy.alpha_year):.2g} at the {n}{_th(n)}"
+        f"{alpha_of_silent_look(n, alpha_page=policy.alpha_page, alpha_year=policy.alpha_year):.2g} at the {n}{_th(n)}"
         for n in _LOOKS_SHOWN
     )
     yield (

@@ -13,7 +13,9 @@ from monitor.cli.result import Result
 from monitor.cli.runs import exit_code_of, parts_for, progress
 from monitor.decision.verdict import decide
 from monitor.errors import ConfigError, StoreError
+from monitor.model.decisions import Decision
 from monitor.model.measurements import Measured
+from monitor.model.results import SuiteResult
 from monitor.model.suites import Suite
 from monitor.model.verdicts import Look
 from monitor.plan import Plan
@@ -47,10 +49,10 @@ async def compare_targets(
                 measured = [await _probe_both(suite, plans, worlds, cycle_id, watch) for suite in plans[1].suites]
         finally:
             await asyncio.gather(*(live.close() for live in lives))
-        before, after = [each for each, _ in measured], [each for _, each in measured]
+        results = [SuiteResult(measured=after, baseline=before) for before, after in measured]
         look = Look(0, "asked for", plans[1].policy.alpha_page)
-        verdict = decide(plans[1], after, before, look, cycle_id=cycle_id, at=wiring.utc_now())
-        await store.save_decision(verdict, None, ())
+        verdict = decide(plans[1], results, look, cycle_id=cycle_id, at=wiring.utc_now())
+        await store.save_decision(Decision(verdict=verdict))
     tables = [table for pair in measured for each in pair for table in terminal.run_tables(each)]
     data = terminal.verdict_to_dict(verdict) | {
         "runs": [terminal.run_to_dict(each) for pair in measured for each in pair]

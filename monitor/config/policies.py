@@ -60,6 +60,9 @@ class PolicyOptions(Section):
     """… and at least this share of the baseline."""
     margin: Ratio = 0.05
     """Share of the baseline that may be lost while still calling a candidate safe."""
+    stratum_margin: Annotated[float, Field(gt=0, lt=1)] = 0.10
+    """Share of its baseline that one stratum may lose while the candidate is still called safe; wider than ``margin``,
+    because the mean of a stratum is known less well than that of a whole axis."""
     coverage_floor: Ratio = 0.98
     """Below this share of queries that brought something back the verdict is ``invalid``."""
     label_floor: Ratio = 0.98

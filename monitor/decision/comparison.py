@@ -2,50 +2,56 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import ndtri
 
+from monitor.decision.safety import non_inferiority_of, range_of
 from monitor.model.measurements import Floats, Measured
-from monitor.model.policies import Policy
+from monitor.model.policies import Policy, Tolerated
 from monitor.model.verdicts import Evidence
 from monitor.statistics.exact_p_values import sign_flip_p
 from monitor.statistics.pairing import Paired, pair
-from monitor.statistics.power import detectable_drop
+from monitor.statistics.power import detectable_drop, detectable_from
 from monitor.statistics.significance import (
     cluster_sums,
     holm,
     interval,
-    non_inferiority,
     sign_flips,
     standard_error,
     step_down,
 )
 
-METHOD = "cluster-sign-flip-maxt/3"
+METHOD = "cluster-sign-flip-maxt/4"
 """Changes whenever the same runs could lead to other numbers."""
 
 FEW = 10
 """With no more flips than this beyond what was observed, a sampled p-value is too coarse to be told."""
 
 
-def compare(
-    pairs_of_runs: Sequence[tuple[Measured, Measured]], policy: Policy, *, rng: np.random.Generator
-) -> list[Evidence]:
-    """Evidence for every measure of every stratum of all suites, (baseline, candidate) for each suite.
-
-    All gating hypotheses with enough clusters form one family: adjusted p-values hold over all of them.
+def pair_all(runs: Sequence[tuple[Measured, Measured]], policy: Policy) -> list[Paired]:
+    """Every measure of every stratum of all suites, (baseline, candidate) for each suite.
 
     Raises ComparisonError if the runs of a pair are not comparable.
     """
-    everything = [paired for before, after in pairs_of_runs for paired in pair(before, after, policy)]
+    return [paired for before, after in runs for paired in pair(before, after, policy)]
+
+
+def compare(everything: Sequence[Paired], policy: Policy, *, rng: np.random.Generator) -> list[Evidence]:
+    """Evidence for every pair of measures, in the same order.
+
+    All gating hypotheses with enough clusters form one family: adjusted p-values hold over all of them.
+    """
     found = {id(paired): _describe(paired, policy) for paired in everything}
     testable = [paired for paired in everything if paired.n_clusters >= policy.min_clusters]
     sums = cluster_sums(testable)
     observed, null = sign_flips(sums, resamples=policy.resamples, rng=rng)
     for gating in (True, False):
         columns = [column for column, paired in enumerate(testable) if paired.gating is gating]
+        critical = _critical_value(null[:, columns], policy.alpha_page)
         worse, worse_adjusted = _p_values(-sums[:, columns], -observed[columns], -null[:, columns])
         better, better_adjusted = _p_values(sums[:, columns], observed[columns], null[:, columns])
         for at, column in enumerate(columns):
@@ -55,8 +61,17 @@ def compare(
                 p_worse_adjusted=float(worse_adjusted[at]),
                 p_better=float(better[at]),
                 p_better_adjusted=float(better_adjusted[at]),
+                mde_page=detectable_from(standard_error(testable[column]), critical),
             )
     return [found[id(paired)] for paired in everything]
+
+
+def _critical_value(null: Floats, alpha: float) -> float:
+    """Studentised drop from which the corrected test is significant at ``alpha``, whatever fell; ∞ without a family."""
+    if not null.size:
+        return math.inf
+    sampled = float(np.quantile((-null).max(axis=1), 1 - alpha))
+    return max(sampled, float(ndtri(1 - alpha)))
 
 
 def _p_values(sums: Floats, observed: Floats, null: Floats) -> tuple[Floats, Floats]:
@@ -73,7 +88,7 @@ def _p_values(sums: Floats, observed: Floats, null: Floats) -> tuple[Floats, Flo
 
 
 def _describe(paired: Paired, policy: Policy) -> Evidence:
-    lower, upper = interval(paired)
+    lower, upper = _within_range(paired, *interval(paired))
     unknown = float("nan")
     tolerated = policy.tolerance_of(paired.axis, paired.suite, paired.stratum, paired.measure)
     return Evidence(
@@ -93,6 +108,20 @@ def _describe(paired: Paired, policy: Policy) -> Evidence:
         p_worse_adjusted=unknown,
         p_better=unknown,
         p_better_adjusted=unknown,
-        p_not_safe=non_inferiority(paired, margin=tolerated.margin),
+        p_not_safe=_p_not_safe(paired, tolerated, policy),
         mde=detectable_drop(standard_error(paired), alpha=policy.alpha_warn),
+        is_control=paired.is_control,
     )
+
+
+def _p_not_safe(paired: Paired, tolerated: Tolerated, policy: Policy) -> float:
+    """p-value against the null hypothesis that this stratum lost its margin or more; NaN if it was not tested."""
+    test = non_inferiority_of(paired, tolerated, min_clusters=policy.min_clusters)
+    return test.p_value if test else math.nan
+
+
+def _within_range(paired: Paired, lower: float, upper: float) -> tuple[float, float]:
+    """The interval within what is possible: a mean in [0, 1] cannot fall below 0 or rise above 1."""
+    lowest, highest = range_of(paired.measure)
+    before = float(paired.baseline.mean())
+    return max(lower, lowest - before), min(upper, highest - before)

@@ -1,55 +1,86 @@
-"""From measured runs and their baselines to a verdict. Pure: it can be decided again from the database alone."""
+"""From the results of a cycle to a verdict. Pure: it can be decided again from the database alone."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 
 from monitor.decision import judgement
-from monitor.decision.comparison import METHOD, compare
+from monitor.decision.comparison import METHOD, compare, pair_all
 from monitor.decision.lost_queries import lost_queries
+from monitor.decision.safety import axis_safety
 from monitor.diagnosis.insights import insights, sentences
 from monitor.errors import ComparisonError
+from monitor.model.causes import CauseName
 from monitor.model.measurements import Measured
 from monitor.model.policies import Policy
-from monitor.model.verdicts import Evidence, Look, Verdict
+from monitor.model.results import SuiteResult
+from monitor.model.verdicts import AxisSafety, Evidence, Look, Verdict
 from monitor.plan import Plan
 from monitor.statistics.pairing import paired_coverage
 
-RUN_BEFORE = "run_before"
-"""Where a verdict's insights hold what the last swap did by itself."""
+RUN_BEFORE, SAFETY, CAUSES = "run_before", "safety", "causes"
+"""Keys of a verdict's insights: the step since the run before, the safety of each axis, the likely causes."""
+
+Runs = Sequence[tuple[Measured, Measured]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """A judgement with the evidence for it."""
+
+    judgement: judgement.Judgement
+    evidence: tuple[Evidence, ...] = ()
+    safety: tuple[AxisSafety, ...] = ()
+    step: Mapping[str, Any] | None = None
 
 
 def decide(
     plan: Plan,
-    measured: Sequence[Measured],
-    baselines: Sequence[Measured | None],
+    results: Sequence[SuiteResult],
     look: Look | None,
     *,
     cycle_id: str,
     at: datetime,
+    causes: Mapping[str, str] | None = None,
 ) -> Verdict:
-    """The verdict on one cycle. Pure: the same runs and policy give the same verdict, to the last digit."""
+    """The verdict on one cycle. Pure: the same runs and policy give the same verdict, to the last digit.
+
+    Parameters
+    ----------
+    plan
+        Target and policy.
+    results
+        The run of each suite, its baseline, and the run before a swap where there is one.
+    look
+        The comparison that may page and its error level; None where nothing changed, so that nothing can page.
+    cycle_id, at
+        Stored with the verdict.
+    causes
+        The likely cause of the change, by suite, where a swap was detected.
+    """
     policy = replace(plan.policy, alpha_page=look.alpha) if look else plan.policy
-    judged = [(before, after) for before, after in zip(baselines, measured, strict=True) if before]
-    seed = seed_of(judged)
-    judgement_, evidence = weigh(judged, measured, policy, seed, may_page=look is not None)
-    explained = insights(judged, policy, np.random.default_rng(seed)) if evidence else {}
+    compared = [(each.baseline, each.measured) for each in results if each.baseline]
+    seed = seed_of(compared)
+    weighed = weigh(results, policy, seed, may_page=look is not None, causes=causes or {})
+    explained = insights(compared, policy, np.random.default_rng(seed)) if weighed.evidence else {}
+    summary = " ".join((weighed.judgement.summary, *sentences(explained)))
     return Verdict(
         verdict_id=uuid4().hex,
         cycle_id=cycle_id,
         target=plan.target,
-        name=judgement_.name,
-        summary=" ".join((judgement_.summary, *sentences(explained))),
-        advice=judgement_.advice,
-        evidence=evidence,
-        run_ids=tuple(each.run.run_id for each in measured),
-        baseline_run_ids=tuple(before.run.run_id for before, _ in judged),
+        name=weighed.judgement.name,
+        summary=summary,
+        advice=weighed.judgement.advice,
+        evidence=weighed.evidence,
+        run_ids=tuple(each.measured.run.run_id for each in results),
+        baseline_run_ids=tuple(before.run.run_id for before, _ in compared),
         policy=policy,
         policy_digest=judgement.digest_of(plan.policy),
         seed=seed,
@@ -57,53 +88,72 @@ def decide(
         decided_at=at,
         look=look.number if look else 0,
         look_reason=look.why if look else "",
-        lost_queries=lost_queries(judged) if judgement_.name.pages else (),
-        insights=explained,
+        lost_queries=lost_queries(compared) if weighed.judgement.name.pages else (),
+        insights=explained | _notes(weighed, causes or {}),
     )
 
 
-def with_run_before(verdict: Verdict, before: Sequence[tuple[Measured, Measured]], policy: Policy) -> Verdict:
-    """The verdict with what the same policy says of the swap by itself: what was served before against what is now.
-
-    It pages nobody; a slow decay, step by step, is seen against the pinned baseline alone.
-    """
-    if not before:
-        return verdict
-    told, _ = weigh(before, [now for _, now in before], policy, seed_of(before), may_page=False)
-    step = {
-        "verdict": str(told.name),
-        "summary": told.summary,
-        "runs": {now.suite.name: [then.run.run_id, now.run.run_id] for then, now in before},
-    }
-    return replace(verdict, insights={**verdict.insights, RUN_BEFORE: step})
-
-
 def weigh(
-    judged: Sequence[tuple[Measured, Measured]],
-    measured: Sequence[Measured],
-    policy: Policy,
-    seed: int,
-    *,
-    may_page: bool = True,
-) -> tuple[judgement.Judgement, tuple[Evidence, ...]]:
-    """Judgement and evidence: invalid first, then what the evidence says."""
-    for each in measured:
-        if refused := judgement.refuse_coverage(each.counts.coverage, each.suite.name, each.counts, policy):
-            return refused, ()
-    if not judged:
-        return judgement.no_baseline([each.suite.name for each in measured]), ()
+    results: Sequence[SuiteResult], policy: Policy, seed: int, *, may_page: bool, causes: Mapping[str, str]
+) -> Weighed:
+    """Judgement and evidence: invalid first, then what the evidence shows."""
+    for each in results:
+        counts = each.measured.counts
+        if refused := judgement.refuse_coverage(counts.coverage, each.measured.suite.name, counts, policy):
+            return Weighed(judgement=refused)
+    compared = [(each.baseline, each.measured) for each in results if each.baseline]
+    if not compared:
+        return Weighed(judgement=judgement.no_baseline([each.measured.suite.name for each in results]))
+    stepped = [(each.previous, each.measured) for each in results if each.previous and each.baseline]
     try:
-        evidence = tuple(compare(judged, policy, rng=np.random.default_rng(seed)))
+        pairs = pair_all(compared, policy)
+        step = compare(pair_all(stepped, policy), policy, rng=np.random.default_rng(seed_of(stepped)))
     except ComparisonError as error:
-        return judgement.not_comparable(str(error)), ()
-    for before, after in judged:
+        return Weighed(judgement=judgement.not_comparable(str(error)))
+    evidence = judgement.mark(compare(pairs, policy, rng=np.random.default_rng(seed)), step, policy)
+    for before, after in compared:
         share = paired_coverage(before, after)
         if refused := judgement.refuse_coverage(share, after.suite.name, after.counts, policy):
-            return refused, evidence
-    return judgement.judge(evidence, policy, may_page=may_page), evidence
+            return Weighed(judgement=refused, evidence=evidence)
+    safety = tuple(axis_safety(pairs, policy))
+    model_changed = bool(causes) and all(is_model_change(cause) for cause in causes.values())
+    return Weighed(
+        judgement=judgement.judge(evidence, safety, policy, may_page=may_page, model_changed=model_changed),
+        evidence=evidence,
+        safety=safety,
+        step=_step(stepped, step, policy) if stepped else None,
+    )
 
 
-def seed_of(judged: Sequence[tuple[Measured, Measured]]) -> int:
-    """A seed that follows from the rankings themselves: judging the same results twice is one look, not two."""
-    content = "".join(before.run.fingerprint + after.run.fingerprint for before, after in judged)
+def is_model_change(cause: str) -> bool:
+    """Whether the likely cause is a change of an embedding model."""
+    return cause.startswith((CauseName.MODEL_CHANGED.label, CauseName.ENCODERS_DIVERGED.label))
+
+
+def seed_of(compared: Runs) -> int:
+    """A seed that follows from the rankings: judging the same results twice gives the same verdict."""
+    content = "".join(before.run.fingerprint + after.run.fingerprint for before, after in compared)
     return int.from_bytes(hashlib.sha256(content.encode()).digest()[:7])
+
+
+def _step(stepped: Runs, step: Sequence[Evidence], policy: Policy) -> dict[str, Any]:
+    """What the last swap changed, judged by itself."""
+    marked = judgement.mark(step, (), policy)
+    judged = judgement.judge(marked, (), policy)
+    return {
+        "verdict": str(judged.name),
+        "summary": judged.summary if any(each.fallen for each in marked) else "No measure fell beyond its floors.",
+        "runs": {after.suite.name: [before.run.run_id, after.run.run_id] for before, after in stepped},
+        "fallen": [[each.suite, each.stratum, each.measure] for each in marked if each.fallen],
+    }
+
+
+def _notes(weighed: Weighed, causes: Mapping[str, str]) -> dict[str, Any]:
+    notes: dict[str, Any] = {}
+    if weighed.step:
+        notes[RUN_BEFORE] = weighed.step
+    if weighed.safety:
+        notes[SAFETY] = [
+            {key: None if value != value else value for key, value in asdict(each).items()} for each in weighed.safety
+        ]
+    return notes | ({CAUSES: dict(causes)} if causes else {})

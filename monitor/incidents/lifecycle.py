@@ -14,7 +14,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from monitor.decision.judgement import has_fallen
 from monitor.incidents.payload import alert_of, evidence_of
 from monitor.incidents.routing import OnCall
 from monitor.model.alerts import Alert, AlertState
@@ -97,7 +96,7 @@ def _is_grave(evidence: Evidence, policy: Policy) -> bool:
     return (
         evidence.axis is Axis.BROAD
         and evidence.stratum == "overall"
-        and has_fallen(evidence, policy)
+        and evidence.fallen
         and (
             evidence.difference <= -policy.critical_absolute
             or evidence.relative_difference <= -policy.critical_relative
@@ -144,7 +143,7 @@ def _may_reopen(incident: Incident, verdict: Verdict) -> bool:
 
 def _with_evidence(incident: Incident, verdict: Verdict, severity: Severity) -> Incident:
     """The incident about everything that has fallen so far; what falls has not begun to recover."""
-    fallen = [each for each in verdict.evidence if has_fallen(each, verdict.policy)]
+    fallen = verdict.fallen
     return replace(
         incident,
         verdict_name=str(verdict.name),

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from monitor.decision.judgement import has_fallen
 from monitor.incidents.routing import Labels, Links, OnCall
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.incidents import Change, Incident, IncidentKind
@@ -77,7 +76,7 @@ def labels_of(incident: Incident, on_call: OnCall) -> Labels:
 def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str, Any]:
     """What a verdict adds to an alert: what moved, how sure, since when, which queries show it."""
     policy = verdict.policy
-    fallen = sorted((each for each in verdict.evidence if has_fallen(each, policy)), key=lambda each: each.difference)
+    fallen = verdict.fallen
     risen = sorted((each for each in verdict.evidence if has_risen(each, policy)), key=lambda each: -each.difference)
     return {
         "verdict_id": verdict.verdict_id,

@@ -1,4 +1,4 @@
-"""The nouns of level 1: what is remembered of a target between two cycles, to tell a change from noise."""
+"""What change detection keeps about one target and suite between two cycles."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """What replaying one deployment again and again showed: its noise floor."""
+    """The noise floor: how much the results of one deployment vary from replay to replay."""
 
     replays: int = 0
     queries: int = 0
@@ -21,24 +21,66 @@ class Noise:
     """Mean over the replays, by series; only where they replayed the whole suite."""
     deployment: str = ""
     answer_replays: int = 0
-    """How often answers were replayed; 0 where none is asked for."""
+    """Number of replays of the answers; 0 where the target does not answer."""
     answers_changed: float = 0.0
     """Largest share of answers in which a replay differed from the first one."""
 
     @property
     def answers_repeat(self) -> bool:
-        """Whether every replay brought the very same answers, word for word."""
+        """Whether every replay returned identical answers."""
         return self.answer_replays > 0 and self.answers_changed == 0.0
 
     @property
     def is_quiet(self) -> bool:
-        """Whether whatever differs from before is a change, in rankings and in answers."""
+        """Whether rankings and answers repeat exactly, so that every difference is a change."""
         return (not self.replays or self.is_deterministic) and (not self.answer_replays or self.answers_repeat)
 
     @property
     def is_deterministic(self) -> bool:
-        """Whether every replay brought the very same rankings."""
+        """Whether every replay returned identical rankings."""
         return self.replays > 0 and self.share_changed == 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Churn:
+    """How much the results of one deployment change from cycle to cycle while documents come and go."""
+
+    cycles: int = 0
+    """Pairs of consecutive cycles that were learned from."""
+    changed: int = 0
+    """Pairs of these in which at least one ranking changed."""
+    share: float = 0.0
+    """Mean share of rankings that changed from one cycle to the next."""
+    variance: float = 0.0
+    """Variance of that share."""
+    steps: Mapping[str, float] = field(default_factory=dict)
+    """Mean square of the change of a run's mean from one cycle to the next, by series."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleChange:
+    """What changed from one cycle to the next, without a judgement of it."""
+
+    share: float
+    """Share of rankings that changed, in [0, 1]."""
+    queries: int
+    steps: Mapping[str, float] = field(default_factory=dict)
+    """Change of each run mean, by series."""
+    rescored: float = 0.0
+    """Share of the documents returned in the baseline and now whose score for the same query differs, in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """Mean and spread of a series over the unchanged cycles since the baseline."""
+
+    cycles: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+    """Sum of squared deviations from the mean."""
+    products: float = 0.0
+    """Sum of products of consecutive deviations: how strongly neighbouring cycles correlate."""
+    last: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +89,12 @@ class Series:
 
     bets: tuple[float, ...] = ()
     """The e-detector: one Shiryaev–Roberts sum for each bet; empty before the first run."""
-    seen: tuple[float, ...] = ()
+    drops: tuple[float, ...] = ()
     """The latest standardised drops, oldest first."""
     reference: float | None = None
-    """The level that level 2 has looked at without paging; None while that is the baseline's own."""
+    """The level at the last look that did not page; None while that is the baseline's own."""
+    pending: tuple[float, ...] = ()
+    """Means of the cycles since the last update, where consecutive cycles repeat most results."""
 
     @property
     def evidence(self) -> float:
@@ -58,14 +102,38 @@ class Series:
         return sum(self.bets) / len(self.bets) if self.bets else 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedResult:
+    """How one result was judged: the same result keeps its verdict and spends no error budget."""
+
+    number: int
+    """Number of the look among the silent ones of its year; 0 for a declared swap."""
+    reason: str
+    alpha: float
+    previous_run_id: str = ""
+    """The run before the swap, which the look compared with besides the baseline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorState:
-    """What level 1 remembers about one target and suite between two cycles."""
+    """What change detection keeps about one target and suite between two cycles."""
 
     baseline_run_id: str
+    run_id: str = ""
+    """The last run that was decided on; the next one is compared with it."""
+    identity: str = ""
+    """Identity of the results of that run."""
     noise: Noise = Noise()
+    churn: Churn = Churn()
+    levels: Mapping[str, Level] = field(default_factory=dict)
     series: Mapping[str, Series] = field(default_factory=dict)
-    judged: str = ""
-    """Identity of the results that level 2 last looked at."""
+    judged: Mapping[str, JudgedResult] = field(default_factory=dict)
+    """Identity of a result → how it was judged; the oldest are forgotten first."""
+    returns: int = 0
+    """How often results came back that had been replaced by others: replicas, if it goes on."""
+    rescored: float = 0.0
+    """Share of rescored documents at the last look."""
     looks: tuple[datetime, ...] = ()
-    """When level 2 looked, over the last year: the error budget that was spent."""
+    """Silent looks of the last year: the error budget that was spent."""
+    revision: int = 0
+    """Counts the decisions; of two processes that decide at once, the second starts again."""

@@ -47,6 +47,8 @@ class Policy:
     floor_absolute: float = 0.01
     floor_relative: float = 0.02
     margin: float = 0.05
+    stratum_margin: float = 0.10
+    """Tolerated drop of one stratum, wider than that of a whole axis, whose mean is known better."""
     coverage_floor: float = 0.98
     label_floor: float = 0.98
     """Share of the baseline's label validity below which the ruler has moved."""
@@ -71,6 +73,17 @@ class Policy:
                 stated = {name: getattr(each, name) for name in Tolerated._fields}
                 values = values._replace(**{name: value for name, value in stated.items() if value is not None})
         return values
+
+    def stratum_margin_of(self, axis: Axis, suite: str, stratum: str, measure: str) -> float:
+        """Tolerated drop of one stratum: its own tolerance if one names it, else wider than the axis' as usual."""
+        named = [
+            each.margin
+            for each in self.tolerances
+            if each.stratum == stratum and each.margin is not None and each.matches(axis, suite, stratum, measure)
+        ]
+        if named:
+            return named[-1]
+        return self.tolerance_of(axis, suite, stratum, measure).margin * self.stratum_margin / self.margin
 
     confirm: int = 1
     recover: int = 2

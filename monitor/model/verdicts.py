@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,7 +53,15 @@ class Evidence:
     p_not_safe: float
     """Null hypothesis: the candidate lost the margin or more."""
     mde: float
-    """Smallest true drop found with 80 % power, in points of the measure."""
+    """Smallest true drop that one test at 0.05 finds with 80 % power, in points of the measure."""
+    mde_page: float = math.nan
+    """The same at the level at which a page is decided, corrected over all strata and measures."""
+    fallen: bool = False
+    """Whether it fell, significantly and beyond both floors, so that it pages."""
+    is_control: bool = False
+    """Whether the stratum is a control, which a gain of structure must not move."""
+    watched: bool = False
+    """Whether it fell beyond both floors, significantly at the warning level but not at the level of a page."""
 
     @property
     def relative_difference(self) -> float:
@@ -60,16 +69,39 @@ class Evidence:
         return self.difference / self.baseline_mean if self.baseline_mean >= 0.05 else float("nan")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisSafety:
+    """Whether one measure of one suite is shown to have kept enough, over the whole axis and in every stratum."""
+
+    suite: str
+    axis: Axis
+    measure: str
+    p_value: float
+    """Null hypothesis: the axis lost the margin or more. NaN below the least number of clusters."""
+    margin: float
+    """Tolerated drop: a share of the baseline mean, or units of a measure without a natural zero."""
+    lower: float
+    """Lower 95 % bound of the change, in the same units."""
+    is_safe: bool
+    """Whether the axis kept more than its margin, and every stratum is likely to have."""
+    worst_stratum: str = ""
+    """The stratum that is most likely to have lost its margin."""
+    worst_probability: float = math.nan
+    queries_needed: int = 0
+    """Queries of the widest stratum that would show it within its margin; 0 where there are enough."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One comparison that may page. Each look at a new change spends a part of the year's error budget."""
+    """One comparison that may page. Each look at a silent change spends a part of the year's error budget."""
 
     number: int
+    """Number among the silent looks of a year; 0 for a declared swap, or where a person asked."""
     why: str
     alpha: float
     """The error level of this look."""
     taken: tuple[datetime, ...] = ()
-    """All looks of the last year, this one included."""
+    """The silent looks of the last year, this one included if it spent from the budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +128,14 @@ class Verdict:
     lost_queries: tuple[Mapping[str, Any], ...] = ()
     """The queries that lost most, worst first, with what was expected and what came back."""
     insights: Mapping[str, Any] = field(default_factory=dict)
-    """What explains the evidence: who is to blame for answers that fell, and how much headroom recall has left."""
+    """What explains the evidence: attribution of an answer drop, headroom, safety of each axis, the last step."""
+
+    @property
+    def fallen(self) -> tuple[Evidence, ...]:
+        """The evidence that pages, the largest drop first."""
+        return tuple(sorted((each for each in self.evidence if each.fallen), key=lambda each: each.difference))
+
+    @property
+    def watched(self) -> tuple[Evidence, ...]:
+        """The evidence worth watching, the largest drop first."""
+        return tuple(sorted((each for each in self.evidence if each.watched), key=lambda each: each.difference))

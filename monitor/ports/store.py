@@ -9,6 +9,7 @@ from typing import Protocol
 from monitor.errors import Reason
 from monitor.model.alerts import Alert, Delivery
 from monitor.model.answers import Grades
+from monitor.model.decisions import Decision
 from monitor.model.deployments import Baseline, Deployment, Swap
 from monitor.model.incidents import Incident, IncidentKind, Tally
 from monitor.model.measurements import Measured
@@ -101,10 +102,6 @@ class Store(Protocol):
         """What level 1 remembers about a target and suite."""
         ...
 
-    async def save_detector_state(self, target: str, suite_name: str, state: DetectorState) -> None:
-        """Remember it until the next cycle."""
-        ...
-
     async def save_deployment(self, deployment: Deployment) -> None:
         """Keep what a target is said to serve from now on."""
         ...
@@ -117,16 +114,8 @@ class Store(Protocol):
         """Probes sent to a target since then, by runs of any status."""
         ...
 
-    async def save_snapshot(self, run: Run, snapshot: Snapshot) -> None:
-        """Keep the vectors that a run's canaries showed, in place of those before."""
-        ...
-
     async def snapshot(self, target: str, suite_name: str) -> Snapshot | None:
         """The vectors that the canaries last showed; rankings, which the run has, are left out."""
-        ...
-
-    async def save_swap(self, swap: Swap) -> None:
-        """Keep that what a target serves has changed."""
         ...
 
     async def latest_swap(self, target: str, suite_names: Sequence[str]) -> Swap | None:
@@ -157,8 +146,12 @@ class Store(Protocol):
         """
         ...
 
-    async def save_decision(self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert]) -> bool:
-        """Keep a verdict, and what it changed of an incident as `save_incident` does, in one transaction."""
+    async def save_decision(self, decision: Decision) -> bool:
+        """Store everything one cycle decided, in one transaction.
+
+        That is the detector states, swaps, vectors, verdict, incident and alerts, the last two as in `save_incident`.
+        False, and nothing is stored, if another process changed a detector state or the incident first.
+        """
         ...
 
     async def latest_verdict(self, target: str) -> Verdict | None:

@@ -13,7 +13,7 @@ from monitor.diagnosis.causes import name_cause
 from monitor.diagnosis.space_changes import Labelled, compare_spaces, describe, recall_of_exact
 from monitor.errors import RetrieverError
 from monitor.model.deployments import Swap
-from monitor.model.measurements import Measured
+from monitor.model.results import SuiteResult
 from monitor.model.runs import Ranking, Run
 from monitor.model.snapshots import Embedded, Snapshot, from_run, from_runs
 from monitor.model.suites import Query, Suite
@@ -71,12 +71,12 @@ def explain(swap: Swap, previous: Run, run: Run, suite: Suite, before: Snapshot 
     return replace(swap, cause=cause.told, evidence=" ".join(filter(None, told)))
 
 
-def with_index_recall(verdict: Verdict, measured: Sequence[Measured], looked: Sequence[Snapshot | None]) -> Verdict:
+def with_index_recall(verdict: Verdict, results: Sequence[SuiteResult]) -> Verdict:
     """The verdict with the index's recall of exact search, for the suites whose canaries could tell."""
     told = {
-        each.suite.name: recall
-        for each, snapshot in zip(measured, looked, strict=True)
-        if snapshot and not math.isnan(recall := index_recall(snapshot))
+        each.measured.suite.name: recall
+        for each in results
+        if each.snapshot and not math.isnan(recall := index_recall(each.snapshot))
     }
     return replace(verdict, insights={**verdict.insights, INDEX_RECALL: told}) if told else verdict
 

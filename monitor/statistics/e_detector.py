@@ -6,15 +6,14 @@ Whether what moved is worse for users is level 2 (`significance.py`): one look a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 import numpy as np
 from scipy import stats
 
-from monitor.model.measurements import Floats
-from monitor.model.noise import DetectorState, Noise, Series
+from monitor.model.noise import Churn, DetectorState, Level, Noise, Series
+from monitor.statistics.churn import deviation, is_learned
 
 BETS = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0)
 """The sizes of drop, in standard deviations, that the e-detector bets on."""
@@ -22,79 +21,87 @@ MEAN_RUN_LENGTH = 1e5
 """Looks between two false alarms of one detector, at least."""
 REMEMBERED = 96
 """Runs kept of each series, to say when a drop began."""
-_CEILING = 1e200
+LEVEL_CYCLES = 48
+"""Unchanged cycles after the baseline that are folded into its level."""
+NO_LEVEL = Level()
+_CEILING, _ROUNDING = 1e200, 1e-20
 
 
-def noise_floor(replays: Sequence[Mapping[str, float]], shares_changed: Sequence[float], *, queries: int) -> Noise:
-    """The noise floor that replays of one deployment show.
+def fold(level: Level, value: float) -> Level:
+    """The level after one more unchanged cycle; after `LEVEL_CYCLES` of them it stays as it is.
 
-    The standard deviation of a run's mean is taken at its upper 95 % bound, σ̂·√((K−1)/χ²₀.₀₅)·√(1 + 1/K), because
-    too small a floor would cry wolf; where neighbouring replays correlate (lag-1 above 0.1), from their long-run
-    variance (Newey & West 1987, up to 24 lags) and 1.3 times that.
-
-    Parameters
-    ----------
-    replays
-        For each replay, the mean of every series. K = len(replays) ≥ 2.
-    shares_changed
-        For each replay after the first, the share of rankings that differ from the first.
-    queries
-        Queries in each replay.
+    Later cycles do not move it, so that a slow decline cannot move its own reference.
 
     Examples
     --------
-    >>> floor = noise_floor([{"a": 0.5}, {"a": 0.5}], [0.0], queries=10)
-    >>> floor.is_deterministic, floor.deviations
-    (True, {'a': 0.0})
+    >>> level = fold(fold(Level(), 0.8), 0.9)
+    >>> level.cycles, round(level.mean, 3), round(level.squares, 4)
+    (2, 0.85, 0.005)
     """
-    names = replays[0]
-    deviations = {name: _deviation(np.array([each[name] for each in replays])) for name in names}
-    means = {name: float(np.mean([each[name] for each in replays])) for name in names}
-    return Noise(len(replays), queries, max(shares_changed, default=0.0), deviations, means)
+    if level.cycles >= LEVEL_CYCLES:
+        return level
+    count = level.cycles + 1
+    step = value - level.mean
+    mean = level.mean + step / count
+    return Level(
+        cycles=count,
+        mean=mean,
+        squares=level.squares + step * (value - mean),
+        products=level.products + (step * (level.last - mean) if level.cycles else 0.0),
+        last=value,
+    )
 
 
-def answer_noise(replays: Floats, *, answers: int) -> float:
-    """Standard deviation of the mean score of ``answers`` answers, from a few replays of some of them.
+def level_of(baseline: float, noise: Noise, series: str, level: Level = NO_LEVEL) -> tuple[float, float]:
+    """The baseline's level, and from how many independent runs it is known.
 
-    Models that sample answer anew each time; between two replays only that differs, so that the variance within each
-    query says it all: σ̂² = mean over queries of its sample variance, at the upper 95 % bound of χ² with n(K−1)
-    degrees of freedom.
-
-    Parameters
-    ----------
-    replays
-        Scores, shape (K replays ≥ 2, n queries).
-    answers
-        Answers in a whole run.
-
-    Examples
-    --------
-    >>> round(answer_noise(np.array([[0.0, 1.0], [1.0, 1.0]]), answers=100), 3)
-    0.221
-    """
-    count, queries = replays.shape
-    freedom = queries * (count - 1)
-    variance = float(replays.var(axis=0, ddof=1).mean())
-    bound = freedom / float(stats.chi2.ppf(0.05, freedom))
-    return math.sqrt(variance * bound / answers)
-
-
-def level_of(baseline: float, noise: Noise, series: str) -> tuple[float, int]:
-    """The baseline's level and from how many runs it is known.
-
-    The baseline is one run. Where the replays agree with it, their mean says the same more surely, which lets a
-    smaller drop be seen sooner; where they do not, something else was replayed.
+    The baseline is one run. Replays of its deployment and the unchanged cycles after it estimate the same level with
+    less error, so that a smaller drop is detected sooner. Where they disagree with the baseline by more than three
+    standard deviations they measured something else, and the baseline counts alone. Cycles that correlate count for
+    less: n·(1 − ρ)/(1 + ρ).
 
     Examples
     --------
-    >>> noise = Noise(24, 100, 0.1, {"a": 0.01}, {"a": 0.805})
+    >>> noise = Noise(replays=24, queries=100, share_changed=0.1, deviations={"a": 0.01}, means={"a": 0.805})
     >>> level_of(0.8, noise, "a"), level_of(0.9, noise, "a")
-    ((0.805, 24), (0.9, 1))
+    ((0.805, 24.0), (0.9, 1.0))
     """
-    level = noise.means.get(series)
-    if level is None or abs(level - baseline) > 3 * noise.deviations[series]:
-        return baseline, 1
-    return level, noise.replays
+    sigma = noise.deviations.get(series, 0.0)
+    rho = correlation(level)
+    counts = {level.mean: level.cycles * (1 - rho) / (1 + rho)} if level.cycles else {}
+    if series in noise.means:
+        counts[noise.means[series]] = counts.get(noise.means[series], 0.0) + noise.replays
+    total = sum(counts.values())
+    if total < 1:
+        return baseline, 1.0
+    mean = sum(value * count for value, count in counts.items()) / total
+    return (mean, total) if abs(mean - baseline) <= 3 * max(sigma, spread_of(level)) else (baseline, 1.0)
+
+
+def correlation(level: Level) -> float:
+    """Lag-1 correlation of the cycles behind a level, in [0, 0.99]; 0 below 0.1, where it is not distinguishable."""
+    rho = level.products / level.squares if level.squares > _ROUNDING else 0.0
+    return min(rho, 0.99) if rho > 0.1 and level.cycles >= 8 else 0.0
+
+
+def spread_of(level: Level) -> float:
+    """Standard deviation of the cycles behind a complete level, at its upper 95 % bound; 0 before it is complete."""
+    if level.cycles < LEVEL_CYCLES or level.squares <= _ROUNDING:
+        return 0.0
+    return math.sqrt(level.squares / float(stats.chi2.ppf(0.05, level.cycles - 1)))
+
+
+def deviation_of(noise: Noise, churn: Churn, level: Level, series: str) -> float:
+    """Standard deviation of one run's mean: noise of replays and churn together, and at least that of the cycles.
+
+    Where neighbouring cycles correlate without churn, the long-run deviation counts: 1.3·s·√((1 + ρ)/(1 − ρ)). Changes
+    that revert by themselves, such as rare noise, leave cycles uncorrelated: then their own spread is enough.
+    """
+    rho = correlation(level)
+    if is_learned(churn) and series in churn.steps and (rho or level.cycles < LEVEL_CYCLES):
+        return max(math.hypot(noise.deviations.get(series, 0.0), deviation(churn, series)), spread_of(level))
+    drifting = 1.3 * math.sqrt((1 + rho) / (1 - rho)) if rho else 1.0
+    return max(noise.deviations.get(series, 0.0), spread_of(level) * drifting)
 
 
 def observe(
@@ -104,7 +111,7 @@ def observe(
     now: float,
     deviation: float,
     queries: int,
-    baseline_runs: int = 1,
+    baseline_runs: float = 1.0,
     tolerance: float = 0.01,
 ) -> Series:
     """The series after one more run.
@@ -132,7 +139,7 @@ def observe(
         min((value + 1.0) * math.exp(min(bet * drop - bet * bet / 2, 400.0)), _CEILING)
         for value, bet in zip(series.bets or (0.0,) * len(BETS), BETS, strict=True)
     )
-    return Series(bets, (*series.seen, drop)[-REMEMBERED:], series.reference)
+    return Series(bets, (*series.drops, drop)[-REMEMBERED:], series.reference)
 
 
 def alarms(series: Mapping[str, Series]) -> tuple[str, ...]:
@@ -147,12 +154,12 @@ def runs_since_change(series: Series) -> int:
 
     Examples
     --------
-    >>> runs_since_change(Series(seen=(-1.0, -0.5, 3.0, 2.5)))
+    >>> runs_since_change(Series(drops=(-1.0, -0.5, 3.0, 2.5)))
     2
     """
-    if not series.seen:
+    if not series.drops:
         return 0
-    sums = np.cumsum(series.seen[::-1])
+    sums = np.cumsum(series.drops[::-1])
     return int(np.argmax(np.sign(sums) * sums**2 / np.arange(1, len(sums) + 1))) + 1
 
 
@@ -162,46 +169,5 @@ def quiet(state: DetectorState, levels: Mapping[str, float]) -> DetectorState:
     Only a further drop raises them again: the same one would spend the error budget look by look.
     """
     return replace(
-        state, series={name: Series(seen=each.seen, reference=levels[name]) for name, each in state.series.items()}
+        state, series={name: Series(drops=each.drops, reference=levels[name]) for name, each in state.series.items()}
     )
-
-
-def alpha_of_look(looks: int, *, alpha_page: float, alpha_year: float) -> float:
-    """Error level of the n-th look of a year: α_year·6/(π²n²), and never more than ``alpha_page``.
-
-    Summed over any number of looks this is at most α_year, so that many swaps a year do not add up to a false page.
-
-    Examples
-    --------
-    >>> round(alpha_of_look(5, alpha_page=0.01, alpha_year=0.05), 5)
-    0.00122
-    """
-    return min(alpha_page, alpha_year * 6 / (math.pi**2 * max(looks, 1) ** 2))
-
-
-def within_a_year(looks: Sequence[datetime], now: datetime) -> tuple[datetime, ...]:
-    """Those looks that still count."""
-    return tuple(each for each in looks if now - each < timedelta(days=365))
-
-
-def _deviation(means: Floats) -> float:
-    count = len(means)
-    centred = means - means.mean()
-    variance = float(centred @ centred) / (count - 1)
-    # Equal means leave a rounding error, and a spread of rounding errors correlates with nothing.
-    if variance < 1e-24:
-        return 0.0
-    sigma = math.sqrt(variance)
-    if float(centred[1:] @ centred[:-1]) / float(centred @ centred) > 0.1:
-        sigma = 1.3 * math.sqrt(max(_long_run_variance(centred), variance))
-    bound = math.sqrt((count - 1) / float(stats.chi2.ppf(0.05, count - 1)))
-    return sigma * bound * math.sqrt(1 + 1 / count)
-
-
-def _long_run_variance(centred: Floats) -> float:
-    count = len(centred)
-    lags = min(24, count - 1)
-    total = float(centred @ centred)
-    for lag in range(1, lags + 1):
-        total += 2 * (1 - lag / (lags + 1)) * float(centred[lag:] @ centred[:-lag])
-    return total / (count - 1)

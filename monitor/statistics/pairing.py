@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from monitor.errors import ComparisonError
 from monitor.model.measurements import Floats, Measured
 from monitor.model.policies import Policy
-from monitor.model.suites import Axis, Query
+from monitor.model.suites import Axis, Query, Suite
 from monitor.statistics.comparability import answers_out_of_measure
 
 OVERALL = "overall"
 """Name of the stratum that is the whole suite."""
+
+PAIR_MEASURES = frozenset({"pair_accuracy", "mirrored_accuracy", "structure", "group_score", "separation"})
+"""Measures of the choice between the two documents of a pair."""
 
 _RE_ANCHOR = (
     "check the judgements with `recallwatch suite lint`, re-anchor those that moved, and promote a new run with "
@@ -40,6 +43,8 @@ class Paired:
     cluster: NDArray[np.intp]
     cluster_names: tuple[str, ...]
     query_ids: tuple[str, ...] = ()
+    is_control: bool = False
+    """Whether the stratum is a control, which a gain of structure must not move."""
 
     @property
     def differences(self) -> Floats:
@@ -64,8 +69,8 @@ class Paired:
 def pair(baseline: Measured, candidate: Measured, policy: Policy) -> list[Paired]:
     """Every measure both runs have, for the whole suite and for each stratum.
 
-    A query that failed in either run leaves both. Measures that the policy gates on are marked, except on
-    the control strata. Answers are left out where too few of them came back: `unjudged_answers` says so.
+    A query that failed in either run leaves both. Measures that can page are marked. Answers are
+    left out where too few of them came back: `unjudged_answers` gives the reason.
 
     Raises ComparisonError if suite, judgements, depth or corpus differ, or the judgements have lost their places.
     """
@@ -143,13 +148,25 @@ def _pair_stratum(
         suite.axis,
         stratum,
         measure,
-        measure in policy.gating.get(suite.axis, ()) and stratum not in suite.controls,
+        measure in policy.gating.get(suite.axis, ()) and _gates(suite, stratum, measure),
         np.array([before[query.query_id] for query in shared]),
         np.array([after[query.query_id] for query in shared]),
         cluster,
         tuple(names.tolist()),
         tuple(query.query_id for query in shared),
+        stratum in suite.controls,
     )
+
+
+def _gates(suite: Suite, stratum: str, measure: str) -> bool:
+    """Whether a drop of this stratum can page.
+
+    A mean over several phenomena hides which of them fell, so that each gates by itself. Controls gate as general
+    retrieval over the same documents: by rank measures, not by the choice within a pair.
+    """
+    if suite.axis is Axis.COMPOSITIONAL and stratum == OVERALL:
+        return len(suite.strata) <= 1
+    return stratum not in suite.controls or measure not in PAIR_MEASURES
 
 
 def _columns(measured: Measured, measure: str) -> tuple[tuple[str, ...], list[float]]:

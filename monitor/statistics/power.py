@@ -36,6 +36,17 @@ def detectable_drop(standard_error: float, *, alpha: float, power: float = 0.8) 
     return float((stats.norm.ppf(1 - alpha) + stats.norm.ppf(power)) * standard_error)
 
 
+def detectable_from(standard_error: float, critical: float, *, power: float = 0.8) -> float:
+    """Smallest true drop found with the given power where ``critical`` standard errors are significant, in points.
+
+    Examples
+    --------
+    >>> round(detectable_from(0.01, 3.5), 4)
+    0.0434
+    """
+    return float((critical + stats.norm.ppf(power)) * standard_error)
+
+
 @dataclass(frozen=True, slots=True)
 class Spread:
     """How much the difference between two runs varies from query to query, on one measure of one stratum."""

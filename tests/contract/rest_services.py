@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 
 from tests.contract.fakes import schema
-from tests.contract.local_server import Answer, ReceivedRequest, LocalServer, reply, serving
+from tests.contract.local_server import Answer, LocalServer, ReceivedRequest, reply, serving
 from tests.contract.vector_stores import CORPUS, DIMENSION, TOKEN, Chunk
 
 Said = tuple[int, Any]

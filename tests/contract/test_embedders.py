@@ -11,8 +11,8 @@ from monitor.adapters import registry
 from monitor.errors import ConfigError, Reason, RetrieverError
 from tests.contract.local_server import (
     Answer,
-    ReceivedRequest,
     LocalServer,
+    ReceivedRequest,
     reply,
     reset,
     serving,

@@ -10,7 +10,7 @@ import pytest
 from monitor.adapters import registry
 from monitor.errors import ConfigError, Reason, RetrieverError
 from monitor.model.runs import Ranking
-from tests.contract.local_server import ReceivedRequest, LocalServer, reply, serving
+from tests.contract.local_server import LocalServer, ReceivedRequest, reply, serving
 
 N_DOCUMENTS, PAGE = 7, 3
 

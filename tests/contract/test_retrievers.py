@@ -26,8 +26,8 @@ from monitor.model.suites import Query
 from monitor.probing.replay import probe
 from tests.contract.local_server import (
     Answer,
-    ReceivedRequest,
     LocalServer,
+    ReceivedRequest,
     flood,
     hang_up,
     raw,

@@ -16,12 +16,12 @@ from monitor.statistics.e_detector import (
     alarms,
     alpha_of_look,
     level_of,
-    noise_floor,
     observe,
     quiet,
     runs_since_change,
-    within_a_year,
 )
+from monitor.statistics.error_budget import within_a_year
+from monitor.statistics.noise_floor import noise_floor
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 A_TARGET = {"baseline": 0.8, "deviation": 0.01, "queries": 1_000}

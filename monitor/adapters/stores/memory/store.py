@@ -8,10 +8,9 @@ from datetime import datetime
 
 from monitor.adapters.stores.memory.incidents import MemoryIncidents
 from monitor.errors import StoreError
-from monitor.model.alerts import Alert
 from monitor.model.answers import Grades
+from monitor.model.decisions import Decision
 from monitor.model.deployments import Baseline, Deployment, Swap
-from monitor.model.incidents import Incident
 from monitor.model.measurements import Measured, Measurements
 from monitor.model.noise import DetectorState
 from monitor.model.runs import Outcome, Run, RunStatus
@@ -142,10 +141,6 @@ class MemoryStore(MemoryIncidents):
         """What level 1 remembers about a target and suite."""
         return self.detector_states.get((target, suite_name))
 
-    async def save_detector_state(self, target: str, suite_name: str, state: DetectorState) -> None:
-        """Remember it until the next cycle."""
-        self.detector_states[target, suite_name] = state
-
     async def save_deployment(self, deployment: Deployment) -> None:
         """Keep what a target is said to serve from now on."""
         self.declared.append(deployment)
@@ -160,28 +155,29 @@ class MemoryStore(MemoryIncidents):
         runs = [run for run in self.runs.values() if run.target == target and run.started_at >= since]
         return sum(len(self.outcomes[run.run_id]) for run in runs)
 
-    async def save_snapshot(self, run: Run, snapshot: Snapshot) -> None:
-        """Keep the vectors that a run's canaries showed, in place of those before."""
-        self.snapshots[run.target, run.suite_name] = replace(snapshot, rankings={}, exact={})
-
     async def snapshot(self, target: str, suite_name: str) -> Snapshot | None:
         """The vectors that the canaries last showed."""
         return self.snapshots.get((target, suite_name))
-
-    async def save_swap(self, swap: Swap) -> None:
-        """Keep that what a target serves has changed."""
-        self.swaps.append(swap)
 
     async def latest_swap(self, target: str, suite_names: Sequence[str]) -> Swap | None:
         """The last change of what a target serves that was seen in one of these suites."""
         found = [swap for swap in self.swaps if swap.target == target and swap.suite_name in suite_names]
         return max(found, key=lambda swap: swap.detected_at, default=None)
 
-    async def save_decision(self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert]) -> bool:
-        """Keep a verdict, what it changed of an incident, and its alerts; False if overtaken."""
-        if incident is not None and not await self.save_incident(incident, alerts):
+    async def save_decision(self, decision: Decision) -> bool:
+        """Store everything one cycle decided; False if another process was first."""
+        target = decision.verdict.target
+        for suite_name, state in decision.states.items():
+            stored = self.detector_states.get((target, suite_name))
+            if (stored.revision if stored else 0) != state.revision - 1:
+                return False
+        if decision.incident is not None and not await self.save_incident(decision.incident, decision.alerts):
             return False
-        self.verdicts.append(verdict)
+        self.detector_states.update({(target, name): state for name, state in decision.states.items()})
+        self.swaps.extend(decision.swaps)
+        for run, snapshot in decision.snapshots:
+            self.snapshots[run.target, run.suite_name] = replace(snapshot, rankings={}, exact={})
+        self.verdicts.append(decision.verdict)
         return True
 
     async def latest_verdict(self, target: str) -> Verdict | None:

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Select, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.adapters.stores.postgres import rows, schema
 from monitor.adapters.stores.postgres.incident_tables import IncidentTables, OvertakenError, keep_incident
 from monitor.adapters.stores.postgres.vector_rows import snapshot_from_json, snapshot_to_json
-from monitor.model.alerts import Alert
+from monitor.model.decisions import Decision
 from monitor.model.deployments import Baseline, Deployment, Swap
-from monitor.model.incidents import Incident
 from monitor.model.noise import DetectorState
 from monitor.model.runs import Run
 from monitor.model.snapshots import Snapshot
@@ -55,12 +55,6 @@ class DecisionTables(IncidentTables):
         row = await self._first(select(table).where(table.c.target == target, table.c.suite_name == suite_name))
         return rows.vigil_from_row(row) if row else None
 
-    async def save_detector_state(self, target: str, suite_name: str, state: DetectorState) -> None:
-        """Remember it until the next cycle."""
-        state = rows.detector_state_to_json(state)
-        added = upsert(schema.detector_state).values(target=target, suite_name=suite_name, state=state)
-        await self._execute(added.on_conflict_do_update(index_elements=["target", "suite_name"], set_={"state": state}))
-
     async def save_deployment(self, deployment: Deployment) -> None:
         """Keep what a target is said to serve from now on."""
         await self._execute(insert(schema.deployment).values(asdict(deployment)))
@@ -72,21 +66,11 @@ class DecisionTables(IncidentTables):
         found = await self._all(query if target is None else query.where(table.c.target == target))
         return [Deployment(**{each.name: row[each.name] for each in fields(Deployment)}) for row in found]
 
-    async def save_snapshot(self, run: Run, snapshot: Snapshot) -> None:
-        """Keep the vectors that a run's canaries showed, in place of those before."""
-        kept = {"run_id": run.run_id, "state": snapshot_to_json(snapshot)}
-        added = upsert(schema.snapshot).values(target=run.target, suite_name=run.suite_name, **kept)
-        await self._execute(added.on_conflict_do_update(index_elements=["target", "suite_name"], set_=kept))
-
     async def snapshot(self, target: str, suite_name: str) -> Snapshot | None:
         """The vectors that the canaries last showed."""
         table = schema.snapshot
         row = await self._first(select(table).where(table.c.target == target, table.c.suite_name == suite_name))
         return snapshot_from_json(row["state"]) if row else None
-
-    async def save_swap(self, swap: Swap) -> None:
-        """Keep that what a target serves has changed."""
-        await self._execute(upsert(schema.swap).values(asdict(swap)).on_conflict_do_nothing())
 
     async def latest_swap(self, target: str, suite_names: Sequence[str]) -> Swap | None:
         """The last change of what a target serves that was seen in one of these suites."""
@@ -99,13 +83,19 @@ class DecisionTables(IncidentTables):
         )
         return rows.swap_from_row(row) if row else None
 
-    async def save_decision(self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert]) -> bool:
-        """Keep a verdict, what it changed of an incident, and its alerts, in one transaction; False if overtaken."""
+    async def save_decision(self, decision: Decision) -> bool:
+        """Store everything one cycle decided, in one transaction; False if another process was first."""
         try:
             async with self._transaction() as connection:
-                await connection.execute(insert(schema.verdict).values(rows.verdict_to_row(verdict)))
-                if incident is not None:
-                    await keep_incident(connection, incident, alerts)
+                for suite_name, state in decision.states.items():
+                    await _save_state(connection, decision.verdict.target, suite_name, state)
+                for swap in decision.swaps:
+                    await connection.execute(upsert(schema.swap).values(asdict(swap)).on_conflict_do_nothing())
+                for run, snapshot in decision.snapshots:
+                    await _save_snapshot(connection, run, snapshot)
+                await connection.execute(insert(schema.verdict).values(rows.verdict_to_row(decision.verdict)))
+                if decision.incident is not None:
+                    await keep_incident(connection, decision.incident, decision.alerts)
         except OvertakenError:
             return False
         return True
@@ -121,3 +111,26 @@ class DecisionTables(IncidentTables):
 
 def _current_baselines() -> Select[Any]:
     return select(schema.baseline).where(schema.baseline.c.retired_at.is_(None))
+
+
+async def _save_state(connection: AsyncConnection, target: str, suite_name: str, state: DetectorState) -> None:
+    """Write the next revision of a detector state. Raises OvertakenError unless it follows the stored one."""
+    table = schema.detector_state
+    values = {"state": rows.detector_state_to_json(state), "revision": state.revision}
+    row = {"target": target, "suite_name": suite_name, **values}
+    statement: Any = (
+        upsert(table).values(row).on_conflict_do_nothing()
+        if state.revision == 1
+        else update(table)
+        .where(table.c.target == target, table.c.suite_name == suite_name, table.c.revision == state.revision - 1)
+        .values(values)
+    )
+    if (await connection.execute(statement.returning(table.c.target))).first() is None:
+        raise OvertakenError
+
+
+async def _save_snapshot(connection: AsyncConnection, run: Run, snapshot: Snapshot) -> None:
+    """Store the vectors that a run's canaries returned, in place of those before."""
+    values = {"run_id": run.run_id, "state": snapshot_to_json(snapshot)}
+    added = upsert(schema.snapshot).values(target=run.target, suite_name=run.suite_name, **values)
+    await connection.execute(added.on_conflict_do_update(index_elements=["target", "suite_name"], set_=values))

@@ -164,6 +164,7 @@ detector_state = Table(
     Column("target", Text, primary_key=True),
     Column("suite_name", Text, primary_key=True),
     Column("state", JSONB, nullable=False),
+    Column("revision", Integer, nullable=False),
 )
 
 deployment = Table(

@@ -1,0 +1,157 @@
+"""Learn a target's noise floor by replaying part of a suite, and its churn from cycle to cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from monitor.change_detection.swaps import share_changed
+from monitor.evaluation.answers.measurements import ANSWER_MEASURES, share_of_answers_changed
+from monitor.evaluation.scoring import measure, stratum_means
+from monitor.model.measurements import Floats, Measured, Measurements
+from monitor.model.noise import DetectorState, Noise
+from monitor.model.policies import Policy
+from monitor.model.runs import Outcome
+from monitor.model.suites import Axis, Query, Suite
+from monitor.probing.replay import replay
+from monitor.statistics.noise_floor import noise_floor, own_noise
+from monitor.statistics.pairing import OVERALL
+from monitor.world import Endpoints
+
+FIRST_REPLAYS, FIRST_QUERIES = 5, 100
+"""Enough to recognise a deterministic target, at a small price; a noisy one is replayed as the policy says."""
+
+
+async def learn_noise(state: DetectorState | None, measured: Measured, policy: Policy, endpoints: Endpoints) -> Noise:
+    """The noise floor of what is served now: the stored one, or a new one from replays of a part of the suite."""
+    stored = state.noise if state else Noise()
+    lacks_answers = _answers_came(measured, policy) and not stored.answer_replays
+    is_same = stored.deployment == _deployment(measured) or not _names_itself(measured, stored)
+    if stored.replays and is_same and not lacks_answers:
+        return stored
+    floor = await _replay(measured, FIRST_REPLAYS, FIRST_QUERIES, policy, endpoints)
+    if not floor.is_deterministic and floor.replays:
+        # Answers cost the most, and their noise is known by now.
+        rankings_only = replace(endpoints, answerer=None)
+        more = await _replay(measured, policy.replays, policy.replayed_queries, policy, rankings_only)
+        floor = replace(
+            more,
+            deviations={**floor.deviations, **more.deviations},
+            answer_replays=floor.answer_replays,
+            answers_changed=floor.answers_changed,
+        )
+    return replace(floor, deployment=_deployment(measured))
+
+
+def gating_means(measured: Measured, policy: Policy) -> dict[str, float]:
+    """The mean of every gating measure of every stratum, as ``stratum/measure``."""
+    gating = policy.gating.get(Axis(measured.suite.axis), ())
+    return {
+        f"{stratum}/{name}": mean
+        for stratum, name, mean in stratum_means(measured)
+        if name in gating and stratum not in measured.suite.controls
+    }
+
+
+async def _replay(measured: Measured, count: int, queries: int, policy: Policy, endpoints: Endpoints) -> Noise:
+    """Noise of ``count`` replays of an evenly spaced part of the suite; none if a replay mostly failed."""
+    part = _part(measured.suite, queries)
+    chosen = {query.query_id for query in part.queries}
+    first = tuple(outcome for outcome in measured.run.outcomes if outcome.query_id in chosen)
+    means, shares, replays = [], [], []
+    measures = tuple(measured.measurements)
+    for _ in range(count):
+        outcomes = await replay(part.queries, endpoints, keep=_forget, watch=lambda _: None)
+        run = replace(measured.run, outcomes=outcomes, suite_digest=part.digest)
+        found = measure(run, part, tuple(name for name in measures if "@" in name))
+        if found.counts.coverage < policy.coverage_floor:
+            return Noise()
+        means.append(gating_means(found, policy))
+        shares.append(share_changed(first, outcomes))
+        replays.append(found)
+        first = first or outcomes
+    floor = noise_floor(means, shares, queries=len(part.queries))
+    if len(part.queries) < sum(query.is_judged for query in measured.suite.queries):
+        floor = replace(floor, means={}, deviations=_whole_run(floor.deviations, measured, replays))
+    return _with_answers(floor, measured, replays, policy) if endpoints.answerer else floor
+
+
+def _whole_run(deviations: Mapping[str, float], measured: Measured, replays: Sequence[Measured]) -> dict[str, float]:
+    """Deviations of the means of a whole run, where only a part of its queries was replayed."""
+    sizes = {series: len(ids) for name in measured.measurements for series, ids in _series_ids(measured, name).items()}
+    own = {}
+    for series in deviations:
+        stratum, _, name = series.rpartition("/")
+        ids = _strata(measured, name).get(stratum, set())
+        values = _common([each.measurements[name] for each in replays if name in each.measurements], ids)
+        if values.shape[0] > 1 and values.shape[1] > 0:
+            own[series] = own_noise(values, size=sizes[series])
+    return own
+
+
+def _series_ids(measured: Measured, name: str) -> dict[str, set[str]]:
+    return {f"{stratum}/{name}": ids for stratum, ids in _strata(measured, name).items()}
+
+
+def _with_answers(noise: Noise, measured: Measured, replays: Sequence[Measured], policy: Policy) -> Noise:
+    """The noise floor with that of the answers, learnt from what the replays have in common; none if some failed."""
+    if not all(_answers_came(each, policy) for each in replays):
+        return noise
+    gating = set(policy.gating.get(Axis(measured.suite.axis), ())) & {*ANSWER_MEASURES}
+    deviations = dict(noise.deviations)
+    for name in gating & set(measured.measurements):
+        for stratum, ids in _strata(measured, name).items():
+            values = _common([each.measurements[name] for each in replays if name in each.measurements], ids)
+            if values.shape[0] > 1 and values.shape[1] > 0:
+                deviations[f"{stratum}/{name}"] = own_noise(values, size=len(ids))
+    shares = [share_of_answers_changed(replays[0].run.outcomes, each.run.outcomes) for each in replays[1:]]
+    return replace(noise, deviations=deviations, answer_replays=len(replays), answers_changed=max(shares, default=0.0))
+
+
+def _strata(measured: Measured, name: str) -> dict[str, set[str]]:
+    """Ids of the queries with a value of this measure, in the whole suite and in each stratum that is no control."""
+    stratum_of = {query.query_id: query.stratum for query in measured.suite.queries}
+    strata: dict[str, set[str]] = {OVERALL: set(measured.measurements[name].query_ids)}
+    for query_id in measured.measurements[name].query_ids:
+        if stratum_of[query_id] not in measured.suite.controls:
+            strata.setdefault(stratum_of[query_id], set()).add(query_id)
+    return strata
+
+
+def _common(measurements: Sequence[Measurements], ids: set[str]) -> Floats:
+    """Values of the queries that every replay scored, shape (replays, queries)."""
+    columns = [dict(zip(each.query_ids, each.values.tolist(), strict=True)) for each in measurements]
+    shared = sorted(ids.intersection(*columns)) if columns else []
+    return np.array([[column[query_id] for query_id in shared] for column in columns], np.float64).reshape(
+        len(columns), len(shared)
+    )
+
+
+def _deployment(measured: Measured) -> str:
+    return " / ".join(filter(None, (measured.run.deployment, measured.run.answerer)))
+
+
+def _answers_came(measured: Measured, policy: Policy) -> bool:
+    """Whether answers were endpoints for and enough of them came back to say anything."""
+    replies = measured.replies
+    return replies is not None and replies.scored > 0 and replies.coverage >= policy.coverage_floor
+
+
+def _part(suite: Suite, queries: int) -> Suite:
+    judged = [query for query in suite.queries if query.is_judged]
+    step = max(1, -(-len(judged) // queries))
+    chosen: tuple[Query, ...] = tuple(judged[::step])
+    ids = {query.query_id for query in chosen}
+    pairs = tuple(pair for pair in suite.pairs if pair.query_id in ids)
+    return replace(suite, queries=chosen, pairs=pairs, digest=f"{suite.digest}/{step}")
+
+
+def _names_itself(measured: Measured, stored: Noise) -> bool:
+    """Whether another name means another deployment; the fingerprint of a noisy target is not a name."""
+    return stored.is_deterministic or measured.run.deployment != measured.run.fingerprint
+
+
+async def _forget(_: Sequence[Outcome]) -> None:
+    """Replays for the noise floor are not runs; what they showed is kept in the noise floor alone."""

@@ -1,0 +1,127 @@
+"""The sentences of a verdict's summary, for people who read them at night."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from monitor.decision.trade_off import TradeOff
+from monitor.model.policies import Policy
+from monitor.model.suites import Axis
+from monitor.model.verdicts import AxisSafety, Evidence
+from monitor.statistics.pairing import OVERALL
+
+NAMED = 3
+"""Strata named in a sentence; the others are counted."""
+
+
+def drop(fallen: Sequence[Evidence]) -> str:
+    """The widest drop with its certainty: the whole axis before a part of it."""
+    whole = [each for each in fallen if each.stratum == OVERALL]
+    headline = min(whole or fallen, key=lambda each: each.difference)
+    controls = list(dict.fromkeys(each.stratum for each in fallen if each.is_control))
+    others = len(fallen) - 1
+    return (
+        f"{place(headline)} fell {size(headline.difference, headline)}, "
+        f"{headline.baseline_mean:.3f} → {headline.candidate_mean:.3f} "
+        f"(95 % interval {size(headline.upper, headline, unit=False)} to {size(headline.lower, headline, unit=False)}, "
+        f"adjusted p = {headline.p_worse_adjusted:.2g}, "
+        f"{headline.n_queries} queries in {headline.n_clusters} clusters)"
+        + (f", and {others} other measure{'s' if others > 1 else ''} fell too" if others else "")
+        + (f"; the controls {_listed(controls)} are among them." if controls else ".")
+    )
+
+
+def within_noise(fallen: Sequence[Evidence]) -> str:
+    """A drop that no change explains."""
+    return f"{drop(fallen)} No change of the target was detected: this is within its usual noise and churn so far."
+
+
+def trade_off(found: TradeOff, evidence: Sequence[Evidence], *, model_changed: bool) -> str:
+    """The drop, the gain, the phenomena that did not move, and the controls that fell."""
+    rose = found.risen
+    others = [
+        each
+        for each in evidence
+        if each.axis is Axis.COMPOSITIONAL
+        and each.measure == rose.measure
+        and each.stratum != OVERALL
+        and not each.is_control
+    ]
+    still = [each.stratum for each in others if each.lower <= 0 <= each.upper]
+    words = f"{drop(found.fallen)} Meanwhile {place(rose)} rose {size(rose.difference, rose)}"
+    if still:
+        words += f"; {_listed(still)} did not move"
+    if found.lost_controls:
+        fell = ", ".join(f"{each.stratum} −{size(each.difference, each)}" for each in found.lost_controls)
+        words += f"; the gain is not real: a control stratum fell too ({fell})"
+    return words + (": this is the trade-off of training for structure." if model_changed else ".")
+
+
+def kept(gating: Sequence[Evidence], safety: Sequence[AxisSafety], policy: Policy) -> str:
+    """Every axis is safe; the lowest change is named."""
+    lowest = min(gating, key=lambda each: each.difference) if gating else None
+    margin = max(each.margin for each in safety)
+    words = f"Every gating measure kept at least {1 - margin:.0%} of its baseline"
+    if lowest is None or lowest.difference >= 0:
+        return words + "."
+    significant = ", significant" if lowest.p_worse_adjusted <= policy.alpha_page else ""
+    return f"{words}; the largest drop is {place(lowest)}, {size(lowest.difference, lowest)}{significant}."
+
+
+def watch(watched: Sequence[Evidence], policy: Policy) -> str:
+    """A drop that is likely, and not sure enough to page."""
+    first = watched[0]
+    return (
+        f"Watch {place(first)}: it fell {size(first.difference, first)} (adjusted p = {first.p_worse_adjusted:.2g}), "
+        f"which is significant at {policy.alpha_warn:g} but not at {policy.alpha_page:g}"
+        + (f", and {len(watched) - 1} more." if len(watched) > 1 else ".")
+    )
+
+
+def not_shown(gating: Sequence[Evidence], unsafe: Sequence[AxisSafety], safety: Sequence[AxisSafety]) -> str:
+    """Neither harm nor safety is shown: the measure that is least certain, and the queries that it needs."""
+    widest = max(unsafe, key=lambda each: (each.queries_needed, -each.lower))
+    overall = next((each for each in gating if (each.suite, each.measure) == (widest.suite, widest.measure)), None)
+    words = (
+        f"No significant drop, but {len(unsafe)} of {len(safety)} gating measures are not shown to be within "
+        f"their margin; the least certain is {widest.axis} {widest.measure}"
+    )
+    if widest.worst_stratum:
+        words += f" on {widest.worst_stratum}"
+    if overall and math.isfinite(overall.mde_page):
+        words += f" (a page detects drops from {size(overall.mde_page, overall)})"
+    if widest.queries_needed:
+        words += f"; {widest.queries_needed} queries in that stratum would decide it"
+    return words + "."
+
+
+def untested(gating: Sequence[Evidence], policy: Policy) -> str:
+    """The strata with too few clusters to test; empty if there is none."""
+    tested = {place_of_stratum(each) for each in gating if not math.isnan(each.p_worse)}
+    names = sorted({place_of_stratum(each) for each in gating} - tested)
+    return f" Not tested (fewer than {policy.min_clusters} clusters): {', '.join(names)}." if names else ""
+
+
+def place(evidence: Evidence) -> str:
+    """Axis, stratum and measure, as in “broad law ndcg@10”."""
+    return f"{place_of_stratum(evidence)} {evidence.measure}"
+
+
+def place_of_stratum(evidence: Evidence) -> str:
+    """Axis and stratum; the whole axis by its name alone."""
+    return str(evidence.axis) if evidence.stratum == OVERALL else f"{evidence.axis} {evidence.stratum}"
+
+
+def size(value: float, evidence: Evidence, *, unit: bool = True) -> str:
+    """The absolute size of a change in points, or in standard deviations for separation."""
+    if not math.isfinite(value):
+        return "∞"
+    if evidence.measure == "separation":
+        return f"{abs(value):.2f}" + (" standard deviations" if unit else "")
+    return f"{abs(100 * value):.1f}" + (" points" if unit else "")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:NAMED])
+    return f"{shown} and {len(names) - NAMED} more" if len(names) > NAMED else shown

@@ -1,0 +1,86 @@
+"""The trade-off: structure gained while broad retrieval lost (procedure, section 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from monitor.model.policies import Policy
+from monitor.model.suites import Axis
+from monitor.model.verdicts import Evidence
+from monitor.statistics.pairing import OVERALL
+
+GAINS = ("separation", "structure", "pair_accuracy")
+"""Measures that show a gain of structure, the most sensitive first; the first one with evidence decides."""
+SEPARATION_FLOOR = 0.05
+"""Smallest gain of separation that counts, in standard deviations of a query's scores."""
+
+
+class TradeOff(NamedTuple):
+    """What fell on the broad axis and what rose on the compositional one."""
+
+    fallen: tuple[Evidence, ...]
+    risen: Evidence
+    lost_controls: tuple[Evidence, ...]
+    """Control strata that lost separation or accuracy: the gain is not one of structure alone."""
+
+
+def find_trade_off(evidence: Sequence[Evidence], policy: Policy) -> TradeOff | None:
+    """The trade-off that the evidence shows, or None.
+
+    By intersection and union: the larger of the p-value that structure did not gain and the p-value that broad
+    retrieval did not lose must not exceed ``alpha_page``; no correction is due (Berger 1982). Broad retrieval lost
+    where a measure fell beyond its floors after correction, or where the leading measure of the whole axis did without
+    it. Structure gained where separation, or forced choice where there are no scores, rose over all phenomena pooled.
+    """
+    risen = _gain(evidence, policy)
+    if risen is None:
+        return None
+    fallen = tuple(each for each in evidence if each.axis is Axis.BROAD and each.fallen)
+    leading = next(iter(policy.gating.get(Axis.BROAD, ())), "")
+    overall = tuple(
+        each
+        for each in evidence
+        if each.axis is Axis.BROAD
+        and (each.stratum, each.measure) == (OVERALL, leading)
+        and each.p_worse <= policy.alpha_page
+        and is_beyond_floors(each, policy)
+    )
+    if not (fallen or overall):
+        return None
+    return TradeOff(fallen or overall, risen, _lost_controls(evidence, risen, policy))
+
+
+def is_beyond_floors(evidence: Evidence, policy: Policy) -> bool:
+    """Whether the drop is larger than both floors: absolute, and relative to the baseline mean."""
+    tolerance = policy.tolerance_of(evidence.axis, evidence.suite, evidence.stratum, evidence.measure)
+    if evidence.measure == "separation":
+        return evidence.difference <= -SEPARATION_FLOOR
+    return (
+        evidence.difference <= -tolerance.floor_absolute
+        and not evidence.relative_difference > -tolerance.floor_relative
+    )
+
+
+def _gain(evidence: Sequence[Evidence], policy: Policy) -> Evidence | None:
+    pooled = {
+        each.measure: each
+        for each in evidence
+        if each.axis is Axis.COMPOSITIONAL and each.stratum == OVERALL and each.p_better == each.p_better
+    }
+    best = next((pooled[name] for name in GAINS if name in pooled), None)
+    if best is None or best.p_better > policy.alpha_page:
+        return None
+    floor = SEPARATION_FLOOR if best.measure == "separation" else policy.floor_absolute
+    return best if best.difference >= floor else None
+
+
+def _lost_controls(evidence: Sequence[Evidence], risen: Evidence, policy: Policy) -> tuple[Evidence, ...]:
+    return tuple(
+        each
+        for each in evidence
+        if each.is_control
+        and each.measure == risen.measure
+        and each.p_worse <= policy.alpha_warn
+        and is_beyond_floors(each, policy)
+    )

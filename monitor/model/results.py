@@ -1,0 +1,26 @@
+"""One suite in one cycle: what was measured, and what it is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from monitor.model.measurements import Measured
+from monitor.model.noise import Noise
+from monitor.model.snapshots import Snapshot
+
+NO_NOISE = Noise()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteResult:
+    """One suite in one cycle: the run, its baseline, and the run before a change."""
+
+    measured: Measured
+    baseline: Measured | None = None
+    """The trusted run of the target and suite; None before the first promotion."""
+    previous: Measured | None = None
+    """The run before the change that a look is about; None where only the baseline is compared with."""
+    snapshot: Snapshot | None = None
+    """Vectors of the canaries, where the target gives access to them."""
+    noise: Noise = NO_NOISE
+    """Noise floor of what is served now."""
