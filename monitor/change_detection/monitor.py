@@ -10,7 +10,8 @@ from datetime import datetime
 import numpy as np
 
 from monitor.change_detection.swaps import share_changed
-from monitor.evaluation.answers.measurements import ANSWER_MEASURES, share_of_answers_changed
+from monitor.evaluation.answers.measurements import share_of_answers_changed
+from monitor.evaluation.measures import ANSWER_MEASURES
 from monitor.evaluation.scoring import measure, stratum_means
 from monitor.model.deployments import Swap
 from monitor.model.measurements import Floats, Measured, Measurements
