@@ -1,6 +1,6 @@
-"""From what was found to on-call: the incident that follows and its alerts, committed together with the verdict.
+"""Paging: save a verdict together with the incident and alerts that follow from it.
 
-Another process that changes the same incident first is a normal answer: then the step is taken anew from there.
+If another process updates the same incident first, the step is repeated on the new revision.
 """
 
 from __future__ import annotations
@@ -15,40 +15,40 @@ from monitor.model.runs import Run
 from monitor.model.verdicts import Verdict
 from monitor.ports.store import Store
 
-_SHOWN = 12
-"""Characters of a fingerprint that people are shown where a deployment has no name."""
+_FINGERPRINT_CHARACTERS = 12
+"""Length of the fingerprint that stands for a deployment without a name."""
 
 
 async def page(verdict: Verdict, change: Change, store: Store, on_call: OnCall, *, policy: str) -> Incident | None:
-    """Keep the verdict, the incident that it leads to, and the alerts; the incident as it is now."""
+    """Save the verdict, its incident and alerts in one transaction; return the incident."""
     key = dedup_key(verdict.target, change)
     while True:
-        found = await store.find_incident(IncidentKind.REGRESSION, verdict.target, key)
-        incident, alerts = advance(found, verdict, on_call, change, policy=policy)
-        if await store.save_decision(verdict, None if incident is found else incident, alerts):
+        current = await store.find_incident(IncidentKind.REGRESSION, verdict.target, key)
+        incident, alerts = advance(current, verdict, on_call, change, policy=policy)
+        if await store.save_decision(verdict, None if incident is current else incident, alerts):
             return incident
 
 
-async def move(
+async def update_incident(
     kind: IncidentKind, subject: str, step: Callable[[Incident | None], Step], store: Store, *, dedup_key: str = ""
 ) -> Incident | None:
-    """Take a step of an incident that no verdict is behind; the incident as it is now."""
+    """Apply a step to an incident without a verdict; return the incident."""
     while True:
-        found = await store.find_incident(kind, subject, dedup_key)
-        incident, alerts = step(found)
-        if incident is None or incident is found or await store.save_incident(incident, alerts):
+        current = await store.find_incident(kind, subject, dedup_key)
+        incident, alerts = step(current)
+        if incident is None or incident is current or await store.save_incident(incident, alerts):
             return incident
 
 
-async def what_changed(
+async def describe_change(
     measured: Sequence[Measured], baselines: Sequence[Measured | None], target: str, store: Store
 ) -> Change:
-    """What is served now against what was trusted, and since when."""
+    """The deployment under test, the baseline's deployment, and the latest swap between them."""
     compared = [(before.run, after.run) for before, after in zip(baselines, measured, strict=True) if before]
     swap = await store.latest_swap(target, [each.suite.name for each in measured])
     return Change(
-        baseline=_named(before for before, _ in compared),
-        candidate=_named(after for _, after in compared),
+        baseline=_deployments(before for before, _ in compared),
+        candidate=_deployments(after for _, after in compared),
         since=swap.detected_at if swap else None,
         declared=swap.declared if swap else None,
         cause=" ".join(filter(None, (f"{swap.cause}." if swap.cause else "", swap.evidence))) if swap else "",
@@ -56,10 +56,10 @@ async def what_changed(
     )
 
 
-def _named(runs: Iterable[Run]) -> str:
-    return " + ".join(dict.fromkeys(_name(run) for run in runs))
+def _deployments(runs: Iterable[Run]) -> str:
+    return " + ".join(dict.fromkeys(_deployment(run) for run in runs))
 
 
-def _name(run: Run) -> str:
-    is_named = run.deployment not in ("", run.fingerprint)
-    return run.deployment if is_named else f"unnamed ({run.fingerprint[:_SHOWN]})"
+def _deployment(run: Run) -> str:
+    has_name = run.deployment not in ("", run.fingerprint)
+    return run.deployment if has_name else f"unnamed ({run.fingerprint[:_FINGERPRINT_CHARACTERS]})"
