@@ -56,7 +56,7 @@ async def run_cycle(plan: Plan, world: World, *, watch: Watch = lambda _: None) 
     if noticed:
         before = await load_before(noticed, measured, baselines, plan, world.store)
         verdict = await asyncio.to_thread(with_run_before, verdict, before, plan.policy)
-    change = await paging.what_changed(measured, baselines, plan.target, world.store)
+    change = await paging.describe_change(measured, baselines, plan.target, world.store)
     incident = await paging.page(verdict, change, world.store, world.on_call, policy=plan.policy_name)
     world.wake()
     world.announce(noticed)
