@@ -8,7 +8,7 @@ import random
 from benchmarks.result import Result, dump
 from benchmarks.timing import median_seconds, say
 from monitor.evaluation.answers.abstention import is_abstention, is_empty
-from monitor.evaluation.answers.scorers import SCORERS
+from monitor.evaluation.answers.measurements import SCORERS
 from monitor.evaluation.answers.tokens import N_KEPT
 
 N_ANSWERS, N_REFERENCES, GOAL = 4_000, 3, 2_000

@@ -61,10 +61,10 @@ class Hook(asyncio.Protocol):
 async def queue(store: PostgresStore, start: int, count: int) -> None:
     """Alerts of as many incidents, each committed as the daemon commits them."""
     for number in range(start, start + count):
-        trouble = operational.no_data(
+        fault = operational.no_data(
             f"schedule-{number}", "target", suites=["suite"], axes=["broad"], silent_s=60, last_at=None, problem=""
         )
-        incident, alerts = operational.begin(None, trouble, ON_CALL, at=utc_now())
+        incident, alerts = operational.open_incident(None, fault, ON_CALL, at=utc_now())
         if incident is None or not await store.save_incident(incident, alerts):
             raise ValueError("nothing was queued")
 

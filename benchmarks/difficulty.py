@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.difficulty_file import write_difficulties
 from benchmarks.timing import say
 from benchmarks.validity.models import adapters, untouched
 from benchmarks.validity.rulers import Encode, Ruler, read_ruler, replay
@@ -24,7 +25,7 @@ from monitor.model.measurements import Measured
 from monitor.model.policies import Policy
 from monitor.statistics.pairing import Paired, pair
 from monitor.statistics.power import intra_cluster_correlation
-from monitor.suites.difficulty import Difficulties, Difficulty, write_difficulties
+from monitor.suites.difficulty import Difficulties, Difficulty
 
 SEEDS = (0, 1, 2)
 STEPS = 5

@@ -50,7 +50,7 @@ GOAL_S = 2.0
 
 
 @dataclass(slots=True)
-class Watched(Scheduler):
+class WatchedSchedule(Scheduler):
     """A timetable that notes when each cycle was due and when it began; first results become the baseline."""
 
     lags_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -97,7 +97,7 @@ async def stuck() -> AsyncIterator[str]:
         server.close()
 
 
-def fleet(address: str, stuck_address: str, store: Store) -> Watched:
+def fleet(address: str, stuck_address: str, store: Store) -> WatchedSchedule:
     """A timetable of all targets; the stuck ones are spread among the others."""
     suite = Suite("questions", "1", Axis.BROAD, questions(N_QUERIES), digest="1")
     plans = {}
@@ -109,7 +109,7 @@ def fleet(address: str, stuck_address: str, store: Store) -> Watched:
         world = World(store, retriever, OnCall(("on-call",)), utc_now, this_process())
         schedule = Schedule(target=name, suites=("questions",), every=EVERY_S)
         plans[f"{'stuck' if is_stuck else 'well'}-{name}"] = (schedule, Plan(name, (suite,), Policy()), world)
-    return Watched(Metrics(), plans)
+    return WatchedSchedule(Metrics(), plans)
 
 
 async def compare() -> list[Result]:
@@ -130,7 +130,7 @@ async def compare() -> list[Result]:
     return results(table)
 
 
-def results(table: Watched) -> list[Result]:
+def results(table: WatchedSchedule) -> list[Result]:
     """Median, p99 and worst lag of the targets that are well; what never began is as late as it is by now."""
     now = utc_now()
     well = [name for name in table.plans if name.startswith("well")]

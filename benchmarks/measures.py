@@ -15,8 +15,8 @@ import ranx
 
 from benchmarks.result import Result, dump
 from benchmarks.timing import median_seconds, say
+from monitor.evaluation.measures import REPORTED
 from monitor.evaluation.retrieval import evaluate, locate
-from monitor.evaluation.scoring import REPORTED
 
 N_QUERIES, DEPTH, N_DOCUMENTS = 100_000, 100, 1_000_000
 GOAL = 10.0

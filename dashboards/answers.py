@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dashboards.panels import PROMETHEUS, Json, lines, page, query, stat, variable
 from dashboards.series import DASHED, LOSS, SCRAPED, SWAPS, TARGETS
+from monitor.evaluation.measures import LEADING
+from monitor.model.measures import Needs
 
 OF_SUITE = 'SELF, target=~"$target", suite=~"$suite"'
 
@@ -46,16 +48,16 @@ SCORES = [
         "Change of token F1",
         "Candidate minus baseline with its 95 % interval; negative is worse.",
         query(
-            f'recallwatch_difference_ratio{{{OF_SUITE}, stratum="overall", measure="answer_f1"}}',
+            f'recallwatch_difference_ratio{{{OF_SUITE}, stratum="overall", measure="{LEADING[Needs.ANSWERS]}"}}',
             "{{target}} {{suite}} difference",
         ),
         query(
-            f'recallwatch_difference_lower_ratio{{{OF_SUITE}, stratum="overall", measure="answer_f1"}}',
+            f'recallwatch_difference_lower_ratio{{{OF_SUITE}, stratum="overall", measure="{LEADING[Needs.ANSWERS]}"}}',
             "{{target}} {{suite}} lower",
             ref="B",
         ),
         query(
-            f'recallwatch_difference_upper_ratio{{{OF_SUITE}, stratum="overall", measure="answer_f1"}}',
+            f'recallwatch_difference_upper_ratio{{{OF_SUITE}, stratum="overall", measure="{LEADING[Needs.ANSWERS]}"}}',
             "{{target}} {{suite}} upper",
             ref="C",
         ),

@@ -1,10 +1,10 @@
--- A read-only role for Grafana, and the views that are all it sees. Run as the owner of the database, after each
--- `recallwatch migrate`; a migration that a view stands in the way of wants `DROP SCHEMA dashboard CASCADE` first.
+-- A read-only role for Grafana, and the views that it can read. Run this as the owner of the database, after each
+-- `recallwatch migrate`. If a view blocks a migration, run `DROP SCHEMA dashboard CASCADE` first.
 --
 --   psql "$DATABASE_URL" --single-transaction --file dashboards/read-only.sql
 --   psql "$DATABASE_URL" --command '\password recallwatch_reader'
 --
--- The views show the texts of queries. Where Grafana's readers must not see them, write NULL for suite_query.text.
+-- The views show query texts. If users of Grafana must not see them, replace suite_query.text by NULL.
 
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'recallwatch_reader') THEN
@@ -36,8 +36,8 @@ CREATE VIEW dashboard.verdict AS
 SELECT verdict_id, cycle_id, target, name AS verdict, summary, advice, decided_at FROM verdict;
 
 CREATE VIEW dashboard.evidence AS
-SELECT verdict.verdict_id, verdict.target, verdict.decided_at, found.*
-FROM verdict, jsonb_to_recordset(verdict.evidence) AS found(
+SELECT verdict.verdict_id, verdict.target, verdict.decided_at, evidence.*
+FROM verdict, jsonb_to_recordset(verdict.evidence) AS evidence(
   suite text, axis text, stratum text, measure text, gating boolean, n_queries integer, n_clusters integer,
   baseline_mean double precision, candidate_mean double precision, difference double precision,
   lower double precision, upper double precision, p_worse_adjusted double precision, mde double precision
@@ -56,19 +56,19 @@ SELECT verdict.verdict_id, verdict.target, lost ->> 'suite' AS suite, lost ->> '
   dashboard.listed(lost -> 'retrieved_now') AS retrieved_now
 FROM verdict, jsonb_array_elements(verdict.lost_queries) AS lost;
 
--- One row for each query of a run: the rank of its first relevant document, and which relevant ones did not come back.
+-- One row per query of a run: the rank of its first relevant document, and the relevant documents that are missing.
 CREATE VIEW dashboard.outcome AS
-SELECT outcome.run_id, outcome.query_id, asked.stratum, asked.text AS query, outcome.reason, outcome.duration_s,
+SELECT outcome.run_id, outcome.query_id, query.stratum, query.text AS query, outcome.reason, outcome.duration_s,
   (SELECT min(place) FROM jsonb_array_elements_text(doc_ids::jsonb) WITH ORDINALITY AS hit(doc_id, place)
-    WHERE (asked.grades ->> doc_id)::numeric > 0) AS rank,
-  (SELECT string_agg(doc_id, ', ' ORDER BY doc_id) FROM jsonb_each_text(asked.grades) AS relevant(doc_id, grade)
+    WHERE (query.grades ->> doc_id)::numeric > 0) AS rank,
+  (SELECT string_agg(doc_id, ', ' ORDER BY doc_id) FROM jsonb_each_text(query.grades) AS relevant(doc_id, grade)
     WHERE grade::numeric > 0 AND NOT doc_ids::jsonb ? doc_id) AS missing,
   dashboard.listed(jsonb_path_query_array(doc_ids::jsonb, '$[0 to 2]')) AS retrieved
 FROM outcome
 JOIN run ON run.run_id = outcome.run_id
-JOIN suite_query AS asked ON asked.digest = run.suite_digest AND asked.query_id = outcome.query_id;
+JOIN suite_query AS query ON query.digest = run.suite_digest AND query.query_id = outcome.query_id;
 
--- Two runs query by query, for the queries that both scored.
+-- Two runs query by query, for the queries that both runs scored.
 CREATE FUNCTION dashboard.compare(before_run text, now_run text, of_measure text) RETURNS TABLE (
   stratum text, query_id text, query text, value_before double precision, value_now double precision,
   rank_before bigint, rank_now bigint, missing_now text, retrieved_now text

@@ -16,6 +16,8 @@ from dashboards.series import (
     TARGETS,
     VERDICT_NAMES,
 )
+from monitor.evaluation.measures import LEADING
+from monitor.model.measures import Needs
 
 OF_SUITE = 'SELF, target=~"$target", suite=~"$suite"'
 OF_STRATUM = f'{OF_SUITE}, stratum=~"$stratum"'
@@ -61,7 +63,7 @@ TRADE_OFF = [
                 f' measure="{measure}"}}',
                 f"{axis} {{{{suite}}}} {measure}{name}",
             )
-            for axis, measure in (("broad", "ndcg@10"), ("compositional", "pair_accuracy"))
+            for axis, measure in (("broad", LEADING[Needs.RANKINGS]), ("compositional", LEADING[Needs.PAIRS]))
             for bound, name in (("", ""), ("lower_", " lower"), ("upper_", " upper"))
         ),
         width=24,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from monitor.evaluation.scoring import REPORTED, UNRANKED
+from monitor.evaluation.measures import REPORTED, parse
+from monitor.model.measures import Needs
 from monitor.model.policies import Policy
 from monitor.model.suites import Suite
 
@@ -24,6 +25,7 @@ class Plan:
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """The rank measures to compute: those always reported, and those the policy gates on."""
-        gated = (name for names in self.policy.gating.values() for name in names)
-        return tuple(dict.fromkeys((*REPORTED, *(name for name in gated if name not in UNRANKED))))
+        """The rank measures to compute: those that every run reports, and those that the policy gates on."""
+        gating = (name for names in self.policy.gating.values() for name in names)
+        rank_measures = (name for name in gating if parse(name).measure.needs is Needs.RANKINGS)
+        return tuple(dict.fromkeys((*REPORTED, *rank_measures)))

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from monitor.errors import Reason
-from monitor.evaluation.scoring import REPORTED, fingerprint, measure
+from monitor.evaluation.measures import REPORTED
+from monitor.evaluation.scoring import fingerprint, measure
 from monitor.model.measurements import Measured
 from monitor.model.runs import Failure, Outcome, Ranking, Run, RunStatus
 from monitor.model.suites import Axis, Pair, Query, Suite

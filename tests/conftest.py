@@ -78,6 +78,21 @@ def xquad(public_data: Path) -> Path:
     return public_data / "xquad-en"
 
 
+@pytest.fixture(scope="session")
+def numbered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A suite called numbered: 1,200 questions on 240 documents, five on each, which words alone can find."""
+    folder = tmp_path_factory.mktemp("suites") / "numbered"
+    (folder / "qrels").mkdir(parents=True)
+    documents = [{"_id": f"d{n}", "title": "", "text": f"subject{n}"} for n in range(240)]
+    queries = [{"_id": f"q{n}", "text": f"question {n} about subject{n % 240}"} for n in range(1_200)]
+    rows = ["query-id\tcorpus-id\tscore", *(f"q{n}\td{n % 240}\t1" for n in range(1_200))]
+    (folder / "suite.yaml").write_text("name: numbered\nversion: '1'\naxis: broad\n")
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(document) + "\n" for document in documents))
+    (folder / "queries.jsonl").write_text("".join(json.dumps(query) + "\n" for query in queries))
+    (folder / "qrels" / "test.tsv").write_text("".join(f"{row}\n" for row in rows))
+    return folder
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests that use public data; deselect them where there is none."""

@@ -4,13 +4,16 @@
 
 POST /search {"query", "k", "namespace"}; POST /answer {"query"} answers with the first words of the best document;
 POST /break {"share"} makes that share of the documents unfindable until told otherwise.
+POST /hold {"after"} leaves every search after so many without an answer; {"after": null} answers them all.
 POST /documents {"namespace", "documents": [{"id", "title", "text"}]} and DELETE /documents/NAMESPACE write and drop
 documents beside those of FOLDER.
 """
 
 import json
+import math
 import re
 import sys
+import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,6 +53,8 @@ class Index:
 
 
 STATE = {"share": 0.0}
+GATE = threading.Condition()
+ANSWERS_LEFT: list[float] = [math.inf]
 TEXTS = {each["_id"]: each["text"] for each in DOCUMENTS}
 PRODUCTION = Index(DOCUMENTS)
 NAMESPACES: dict[str, dict[str, dict[str, str]]] = {}
@@ -63,6 +68,20 @@ def search(query: str, k: int, namespace: str) -> list[dict[str, object]]:
     if namespace not in INDEXES:
         INDEXES[namespace] = Index(list(NAMESPACES.get(namespace, {}).values()))
     return INDEXES[namespace].search(query, k)
+
+
+def pass_gate() -> None:
+    """Wait until another search may be answered."""
+    with GATE:
+        GATE.wait_for(lambda: ANSWERS_LEFT[0] > 0)
+        ANSWERS_LEFT[0] -= 1
+
+
+def hold(after: int | None) -> None:
+    """Answer so many more searches and hold the rest, or answer all."""
+    with GATE:
+        ANSWERS_LEFT[0] = math.inf if after is None else after
+        GATE.notify_all()
 
 
 def add(namespace: str, documents: list[dict[str, str]]) -> None:
@@ -90,6 +109,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/break":
             STATE["share"] = asked["share"]
             self._answer({})
+        elif self.path == "/hold":
+            hold(asked["after"])
+            self._answer({})
         elif self.path == "/documents":
             add(asked["namespace"], asked["documents"])
             self._answer({})
@@ -99,6 +121,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer({"answer": best[:120], "documents": [hit["id"] for hit in found], "model": "first-words"})
         else:
             time.sleep(DELAY_S)
+            pass_gate()
             self._answer({"hits": search(asked["query"], asked["k"], asked.get("namespace", ""))})
 
     def do_DELETE(self) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.adapters.retrievers.local import build_index
-from monitor.evaluation.scoring import REPORTED, depth_of, measure
+from monitor.evaluation.measures import REPORTED
+from monitor.evaluation.scoring import depth_of, measure
 from monitor.model.measurements import Measured
 from monitor.model.runs import Outcome, Ranking, Run, RunStatus
 from monitor.model.suites import Suite

@@ -1,1 +1,1 @@
-"""One file per system outside; `registry` names them all."""
+"""One module or package per outside system; `registry` lists all of them."""

@@ -1,4 +1,4 @@
-"""Libraries that come with an extra: imported when they are needed, and named where they are missing."""
+"""Import libraries of optional extras on first use, with an install hint if they are missing."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from monitor.errors import Reason, RetrieverError
 
 
 def load(module: str, *, extra: str) -> Any:
-    """The module. Raises RetrieverError naming the extra that brings it."""
+    """Import the module. Raises RetrieverError naming the extra that installs it."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        told = f"{error.name or module} is not installed: pip install 'recallwatch[{extra}]'"
-        raise RetrieverError(Reason.UNREACHABLE, told) from error
+        hint = f"{error.name or module} is not installed: pip install 'recallwatch[{extra}]'"
+        raise RetrieverError(Reason.UNREACHABLE, hint) from error

@@ -1,4 +1,4 @@
-"""Every adapter by port and name. They are named as text, so that naming one imports nothing."""
+"""All adapters by port and name. Paths are strings, so that listing an adapter does not import it."""
 
 from __future__ import annotations
 
@@ -51,45 +51,45 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "email": "monitor.adapters.notifiers.email:EmailNotifier",
     },
 }
-"""Port to name to class. A class names its ``Options`` and takes an instance of them."""
+"""Port → name → class. Each class has an ``Options`` model and takes an instance of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """An adapter with its options checked, not yet built: nothing has been opened."""
+class AdapterSpec:
+    """An adapter class with its checked options; nothing is opened before `build`."""
 
     adapter: Any
     options: Section
 
     def build(self) -> Any:
-        """The adapter, ready for use."""
+        """Create the adapter."""
         return self.adapter(self.options)
 
 
-def resolve(port: str, stated: dict[str, Any], *, where: str) -> Part:
-    """Find the adapter that ``kind`` names and check its options. Raises ConfigError naming the key."""
-    kind = stated.get("kind")
+def resolve(port: str, section: dict[str, Any], *, where: str) -> AdapterSpec:
+    """Find the adapter of ``kind`` and check its options. Raises ConfigError with the key."""
+    kind = section.get("kind")
     if kind is None:
-        raise ConfigError(f"{where}.kind", f"is missing; known are {', '.join(known(port))}")
+        raise ConfigError(f"{where}.kind", f"is missing; known {port}s: {', '.join(names(port))}")
     adapter = find(port, str(kind), where=f"{where}.kind")
-    options = {key: value for key, value in stated.items() if key != "kind"}
-    return Part(adapter, validate(adapter.Options, options, where=where))
+    options = {key: value for key, value in section.items() if key != "kind"}
+    return AdapterSpec(adapter, validate(adapter.Options, options, where=where))
 
 
-def known(port: str) -> list[str]:
-    """Names of the adapters of a port: those built in, then those of installed plug-ins."""
+def names(port: str) -> list[str]:
+    """Adapter names of a port: built-in adapters first, then installed plug-ins."""
     return [*BUILT_IN[port], *(entry.name for entry in entry_points(group=f"recallwatch.{port}"))]
 
 
 def find(port: str, kind: str, *, where: str) -> Any:
-    """The adapter's class."""
+    """Import the class of an adapter. Raises ConfigError for an unknown name."""
     path = BUILT_IN[port].get(kind)
     if path is None:
         for entry in entry_points(group=f"recallwatch.{port}"):
             if entry.name == kind:
                 return entry.load()
-        near = difflib.get_close_matches(kind, known(port), 1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known(port))}"
-        raise ConfigError(where, f"no {port} is called {kind}; {hint}")
+        near = difflib.get_close_matches(kind, names(port), 1)
+        hint = f"did you mean {near[0]}?" if near else f"known {port}s: {', '.join(names(port))}"
+        raise ConfigError(where, f'unknown {port} "{kind}"; {hint}')
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)

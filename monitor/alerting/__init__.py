@@ -1,1 +1,1 @@
-"""From verdicts to on-call: paging, the outbox, and missing data."""
+"""Alerting: paging, delivery from the outbox, and missing data."""

@@ -1,4 +1,4 @@
-"""The dead man's switch: a schedule that brings no data is an incident of its own, and never a verdict on quality."""
+"""Missing data: a schedule without a successful run opens an operational incident, never a verdict on quality."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from monitor.ports.store import Store
 _LOG = structlog.get_logger(__name__)
 
 GRACE_S = 600.0
-"""How much longer than two intervals a schedule may be silent, unless the configuration says otherwise."""
-LOOK_S = 1.0
+"""Default time, beyond two intervals, after which a schedule without data is overdue."""
+CHECK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """A schedule, and for how long it may be silent."""
+class WatchedSchedule:
+    """A schedule, and the longest time it may run without data."""
 
     plan: Plan
     limit_s: float
@@ -36,65 +36,70 @@ class Watched:
 
 @dataclass(slots=True)
 class Watchdog:
-    """Knows when each schedule last brought data. Durations are of a clock that nobody can set."""
+    """Opens an incident for each overdue schedule. Durations come from a monotonic clock."""
 
-    schedules: Mapping[str, Watched]
+    schedules: Mapping[str, WatchedSchedule]
     store: Store
     on_call: OnCall
     now: Callable[[], datetime]
     wake: Callable[[], None] = lambda: None
     elapsed_s: Callable[[], float] = time.monotonic
-    silent: set[str] = field(default_factory=set)
-    """Schedules of which on-call was told."""
-    _heard_s: dict[str, float] = field(default_factory=dict)
+    overdue: set[str] = field(default_factory=set)
+    """Schedules with an open no-data incident."""
+    _last_data_s: dict[str, float] = field(default_factory=dict)
     _last_at: dict[str, datetime] = field(default_factory=dict)
     _problems: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._heard_s = dict.fromkeys(self.schedules, self.elapsed_s())
+        self._last_data_s = dict.fromkeys(self.schedules, self.elapsed_s())
 
     async def watch_forever(self) -> None:
-        """Look around for as long as the daemon lives."""
+        """Check the schedules as long as the daemon runs.
+
+        1. Close incidents of schedules that are no longer configured; retry while the store is away.
+        2. Check every schedule, wait, repeat.
+        """
         while True:
             try:
                 await self.close_removed_schedules()
                 break
             except StoreError:
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(CHECK_EVERY_S)
         while True:
-            await self.look()
-            await asyncio.sleep(LOOK_S)
+            await self.check_schedules()
+            await asyncio.sleep(CHECK_EVERY_S)
 
-    def failed(self, name: str, problem: str) -> None:
-        """A cycle ended without data."""
+    def record_failure(self, name: str, problem: str) -> None:
+        """Remember why the last cycle of a schedule produced no data."""
         self._problems[name] = problem.rstrip(".")
 
     async def record_success(self, name: str) -> None:
-        """A cycle brought data: what was told of the schedule is over."""
-        self._heard_s[name] = self.elapsed_s()
+        """Note that a cycle of the schedule produced data, and resolve its incident."""
+        self._last_data_s[name] = self.elapsed_s()
         self._last_at[name] = self.now()
         self._problems.pop(name, None)
-        await self._end(name, f"Schedule {name} brings data again.")
-        self.silent.discard(name)
+        await self._resolve_incident(name, f"Schedule {name} produces data again.")
+        self.overdue.discard(name)
 
-    async def look(self) -> None:
-        """Tell on-call of every schedule that has been silent for too long, once."""
-        for name, watched in self.schedules.items():
-            silent_s = self.elapsed_s() - self._heard_s[name]
-            if silent_s > watched.limit_s and name not in self.silent:
+    async def check_schedules(self) -> None:
+        """Open an incident for every schedule that has become overdue."""
+        for name, schedule in self.schedules.items():
+            silent_s = self.elapsed_s() - self._last_data_s[name]
+            if silent_s > schedule.limit_s and name not in self.overdue:
                 try:
-                    await self._tell(name, watched.plan, silent_s)
-                except StoreError as error:  # the next look tries again, and Prometheus has a rule of its own
-                    _LOG.error("no_data_untold", schedule=name, problem=str(error))
+                    await self._open_incident(name, schedule.plan, silent_s)
+                except StoreError as error:  # the next check retries, and a Prometheus rule covers this case
+                    _LOG.error("no_data_alert_failed", schedule=name, problem=str(error))
 
     async def close_removed_schedules(self) -> None:
-        """End what was told of schedules that are configured no more."""
-        told = [each for each in await self.store.list_incidents(limit=1_000) if each.kind is IncidentKind.NO_DATA]
-        for name in {each.subject for each in told if each.is_active} - self.schedules.keys():
-            await self._end(name, f"Schedule {name} is configured no more.")
+        """Resolve the incidents of schedules that were removed from the configuration."""
+        incidents = await self.store.list_incidents(limit=1_000)
+        active = {each.subject for each in incidents if each.kind is IncidentKind.NO_DATA and each.is_active}
+        for name in active - self.schedules.keys():
+            await self._resolve_incident(name, f"Schedule {name} was removed from the configuration.")
 
-    async def _tell(self, name: str, plan: Plan, silent_s: float) -> None:
-        trouble = operational.no_data(
+    async def _open_incident(self, name: str, plan: Plan, silent_s: float) -> None:
+        fault = operational.no_data(
             name,
             plan.target,
             suites=[suite.name for suite in plan.suites],
@@ -103,14 +108,18 @@ class Watchdog:
             last_at=self._last_at.get(name),
             problem=self._problems.get(name, ""),
         )
-        await self._move(name, lambda found: operational.begin(found, trouble, self.on_call, at=self.now()))
-        self.silent.add(name)
+        await self._advance(
+            name, lambda current: operational.open_incident(current, fault, self.on_call, at=self.now())
+        )
+        self.overdue.add(name)
         _LOG.error("no_data", schedule=name, target=plan.target, silent_s=round(silent_s))
 
-    async def _end(self, name: str, summary: str) -> None:
+    async def _resolve_incident(self, name: str, summary: str) -> None:
         facts = {"summary": summary}
-        await self._move(name, lambda found: operational.end(found, self.on_call, at=self.now(), facts=facts))
+        await self._advance(
+            name, lambda current: operational.resolve_incident(current, self.on_call, at=self.now(), facts=facts)
+        )
 
-    async def _move(self, name: str, step: Callable[[Incident | None], Step]) -> None:
-        await paging.move(IncidentKind.NO_DATA, name, step, self.store)
+    async def _advance(self, name: str, step: Callable[[Incident | None], Step]) -> None:
+        await paging.update_incident(IncidentKind.NO_DATA, name, step, self.store)
         self.wake()

@@ -1,4 +1,4 @@
-"""Emptying the outbox: every queued alert reaches its notifier at least once, in order per incident."""
+"""Delivery of queued alerts: at least once per notifier, in order per incident."""
 
 from __future__ import annotations
 
@@ -25,47 +25,47 @@ from monitor.ports.targets import ChangeListener, Notifier
 _LOG = structlog.get_logger(__name__)
 
 LEASE_S = 60.0
-"""After this long without a word, somebody else may send the alert."""
+"""After this time without a result, another process may send the alert."""
 MAX_ATTEMPTS = 20
 MAX_WAIT_S = 3_600.0
 IDLE_S = 1.0
-"""How often the outbox is looked at for retries, and for what other processes queued."""
+"""The outbox is polled this often for retries and for alerts that other processes queued."""
 BATCH = 64
 """Alerts that are sent to one notifier at a time."""
 
 
 @dataclass(slots=True)
 class OutboxWorker:
-    """Takes alerts from the outbox to their notifiers."""
+    """Sends alerts from the outbox to their notifiers."""
 
     store: Store
     notifiers: Mapping[str, Notifier]
     now: Callable[[], datetime]
     rng: random.Random = field(default_factory=random.Random)
     delivered: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Alerts accepted, by notifier and state."""
+    """Delivered alerts, by notifier and state."""
     failed: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Attempts refused, by notifier and reason."""
+    """Failed attempts, by notifier and reason."""
     dead: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Alerts given up, by notifier and reason."""
+    """Alerts that are no longer retried, by notifier and reason."""
     on_call: OnCall = field(default_factory=OnCall)
-    """Who is told of a notifier that takes no alerts."""
-    _announcing: set[asyncio.Task[None]] = field(default_factory=set)
+    """Routing of alerts about notifiers that cannot deliver."""
+    _announcements: set[asyncio.Task[None]] = field(default_factory=set)
     _wakeups: dict[str, asyncio.Event] = field(default_factory=dict)
     _dead_notifiers: set[str] | None = None
-    """Notifiers of which on-call was told that they take no alerts; None until the store was asked."""
+    """Notifiers with an open dead-letter incident; None until loaded from the store."""
 
     def announce(self, swaps: Sequence[Swap]) -> None:
-        """Show changes to the notifiers that can show them, without waiting for it.
+        """Send swaps to the notifiers that can show them, in the background.
 
-        A change is a remark beside the page, not the page: it is tried once, and a failure is counted.
+        A swap is only an annotation, so it is sent once; a failure is counted.
         """
         for swap in swaps:
             for name, notifier in self.notifiers.items():
                 if isinstance(notifier, ChangeListener):
                     task = asyncio.create_task(self._announce(name, notifier, swap))
-                    self._announcing.add(task)
-                    task.add_done_callback(self._announcing.discard)
+                    self._announcements.add(task)
+                    task.add_done_callback(self._announcements.discard)
 
     async def _announce(self, name: str, notifier: ChangeListener, swap: Swap) -> None:
         try:
@@ -76,18 +76,24 @@ class OutboxWorker:
             _LOG.warning("change_not_announced", notifier=name, target=swap.target, problem=str(error))
 
     def wake(self) -> None:
-        """Look at the outbox now: something was queued."""
-        for bell in self._wakeups.values():
-            bell.set()
+        """Poll the outbox now, because an alert was queued."""
+        for wakeup in self._wakeups.values():
+            wakeup.set()
 
     async def deliver_forever(self) -> None:
-        """Deliver what is due, for as long as the daemon lives; a slow notifier holds up no other."""
+        """Deliver due alerts as long as the daemon runs. Each notifier has its own loop, so a slow one delays no other.
+
+        1. Lease the alerts that are due, the oldest of each incident first.
+        2. Send them.
+        3. Mark the accepted ones as delivered; requeue the others with a delay, or open a dead-letter incident.
+        4. Without work, wait for a wake-up or the next poll.
+        """
         await asyncio.gather(*(self._deliver_forever(name) for name in self.notifiers))
 
     async def _deliver_forever(self, name: str) -> None:
-        bell = self._wakeups.setdefault(name, asyncio.Event())
+        wakeup = self._wakeups.setdefault(name, asyncio.Event())
         while True:
-            bell.clear()
+            wakeup.clear()
             try:
                 had_work = await self.deliver_due((name,))
             except StoreError as error:
@@ -95,19 +101,20 @@ class OutboxWorker:
                 had_work = False
             if not had_work:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(bell.wait(), IDLE_S)
+                    await asyncio.wait_for(wakeup.wait(), IDLE_S)
 
     async def deliver_due(self, names: Sequence[str] | None = None) -> int:
-        """Deliver what is due now, to these notifiers or to all; how many alerts were tried."""
-        # What is meant for a notifier that was configured away stays in the outbox until it is back.
-        asked = tuple(self.notifiers) if names is None else tuple(names)
-        leased = await self.store.lease_deliveries(asked, BATCH, self.now(), LEASE_S)
-        errors = await asyncio.gather(*(self._attempt(delivery) for delivery in leased))
-        await self._settle([delivery for delivery, error in zip(leased, errors, strict=True) if error is None])
-        for delivery, error in zip(leased, errors, strict=True):
+        """Deliver the alerts that are due, to these notifiers or to all; return the number of attempts."""
+        # Alerts for a notifier that was removed from the configuration stay in the outbox until it is back.
+        notifiers = tuple(self.notifiers) if names is None else tuple(names)
+        deliveries = await self.store.lease_deliveries(notifiers, BATCH, self.now(), LEASE_S)
+        errors = await asyncio.gather(*(self._attempt(delivery) for delivery in deliveries))
+        results = tuple(zip(deliveries, errors, strict=True))
+        await self._mark_delivered([delivery for delivery, error in results if error is None])
+        for delivery, error in results:
             if error is not None:
-                await self._put_back(delivery, error)
-        return len(leased)
+                await self._requeue(delivery, error)
+        return len(deliveries)
 
     async def _attempt(self, delivery: Delivery) -> NotifierError | None:
         try:
@@ -115,36 +122,36 @@ class OutboxWorker:
         except NotifierError as error:
             return error
         except TimeoutError:
-            return NotifierError(Reason.TIMEOUT, "no answer")
+            return NotifierError(Reason.TIMEOUT, "no response")
         except Exception as error:  # noqa: BLE001 - a notifier with a bug must not stop the others
-            return NotifierError(Reason.BROKEN, f"a bug in the notifier: {error!r}")
+            return NotifierError(Reason.BROKEN, f"bug in the notifier: {error!r}")
         return None
 
-    async def _settle(self, accepted: Sequence[Delivery]) -> None:
+    async def _mark_delivered(self, accepted: Sequence[Delivery]) -> None:
         if not accepted:
             return
         await self.store.mark_delivered([delivery.delivery_id for delivery in accepted], self.now())
         for delivery in accepted:
             self.delivered[delivery.notifier, delivery.alert.state] += 1
             _LOG.info("alert_delivered", notifier=delivery.notifier, alert=delivery.alert.alert_id)
-        for name in {delivery.notifier for delivery in accepted} & await self._known_mute():
-            await self._tell_that_it_works(name)
+        for name in {delivery.notifier for delivery in accepted} & await self._load_dead_notifiers():
+            await self._resolve_dead_letter(name)
 
-    async def _put_back(self, delivery: Delivery, error: NotifierError) -> None:
+    async def _requeue(self, delivery: Delivery, error: NotifierError) -> None:
         self.failed[delivery.notifier, error.reason] += 1
-        again = None
+        retry_at = None
         if error.reason.is_worth_retrying and delivery.attempts < MAX_ATTEMPTS:
-            again = self.now() + timedelta(seconds=self._wait_s(delivery, error))
+            retry_at = self.now() + timedelta(seconds=self._retry_delay_s(delivery, error))
         else:
-            await self._tell_of_dead_letter(delivery, error)
-        _LOG.warning("alert_undelivered", notifier=delivery.notifier, problem=str(error), is_dead=again is None)
-        await self.store.mark_undelivered(delivery.delivery_id, error.reason, error.detail, next_attempt_at=again)
+            await self._open_dead_letter(delivery, error)
+        _LOG.warning("alert_undelivered", notifier=delivery.notifier, problem=str(error), is_dead=retry_at is None)
+        await self.store.mark_undelivered(delivery.delivery_id, error.reason, error.detail, next_attempt_at=retry_at)
 
-    async def _tell_of_dead_letter(self, delivery: Delivery, error: NotifierError) -> None:
-        """Tell the other notifiers; before the letter is marked, so that a crash in between forgets nothing."""
+    async def _open_dead_letter(self, delivery: Delivery, error: NotifierError) -> None:
+        """Alert the other notifiers, before the delivery is marked dead, so that a crash in between loses nothing."""
         self.dead[delivery.notifier, error.reason] += 1
         data = delivery.alert.payload.get("data", {})
-        trouble = operational.dead_letter(
+        fault = operational.dead_letter(
             delivery.notifier,
             data.get("target", ""),
             Severity(data.get("severity", Severity.WARNING)),
@@ -152,35 +159,35 @@ class OutboxWorker:
             problem=str(error),
         )
         at = self.now()
-        (await self._known_mute()).add(delivery.notifier)
-        await paging.move(
+        (await self._load_dead_notifiers()).add(delivery.notifier)
+        await paging.update_incident(
             IncidentKind.DEAD_LETTER,
             delivery.notifier,
-            lambda found: operational.begin(found, trouble, self.on_call, at=at),
+            lambda current: operational.open_incident(current, fault, self.on_call, at=at),
             self.store,
         )
         self.wake()
 
-    async def _tell_that_it_works(self, name: str) -> None:
+    async def _resolve_dead_letter(self, name: str) -> None:
         at = self.now()
-        facts = {"summary": f"The notifier {name} takes alerts again."}
-        await paging.move(
+        facts = {"summary": f"Notifier {name} delivers alerts again."}
+        await paging.update_incident(
             IncidentKind.DEAD_LETTER,
             name,
-            lambda found: operational.end(found, self.on_call, at=at, facts=facts),
+            lambda current: operational.resolve_incident(current, self.on_call, at=at, facts=facts),
             self.store,
         )
-        (await self._known_mute()).discard(name)
+        (await self._load_dead_notifiers()).discard(name)
         self.wake()
 
-    async def _known_mute(self) -> set[str]:
+    async def _load_dead_notifiers(self) -> set[str]:
         if self._dead_notifiers is None:
-            lasting = [each for each in await self.store.list_incidents(limit=1_000) if each.is_active]
-            self._dead_notifiers = {each.subject for each in lasting if each.kind is IncidentKind.DEAD_LETTER}
+            active = [each for each in await self.store.list_incidents(limit=1_000) if each.is_active]
+            self._dead_notifiers = {each.subject for each in active if each.kind is IncidentKind.DEAD_LETTER}
         return self._dead_notifiers
 
-    def _wait_s(self, delivery: Delivery, error: NotifierError) -> float:
-        """Exponential with jitter, unless the receiver says when to come back."""
+    def _retry_delay_s(self, delivery: Delivery, error: NotifierError) -> float:
+        """Exponential backoff with jitter, or the delay that the receiver requested."""
         if error.retry_after_s is not None:
             return min(error.retry_after_s, MAX_WAIT_S)
         return min(2.0 ** min(delivery.attempts - 1, 30), MAX_WAIT_S) * self.rng.uniform(0.5, 1.0)

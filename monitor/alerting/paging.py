@@ -17,8 +17,8 @@ from monitor.model.runs import Run
 from monitor.model.verdicts import Verdict
 from monitor.ports.store import Store
 
-FINGERPRINT_SHOWN = 12
-"""Characters of a fingerprint in messages, where a deployment has no name."""
+_FINGERPRINT_CHARACTERS = 12
+"""Length of the fingerprint that stands for a deployment without a name."""
 
 
 async def conclude(
@@ -30,10 +30,10 @@ async def conclude(
     return after, Decision(verdict=verdict, incident=None if after is incident else after, alerts=alerts)
 
 
-async def move(
+async def update_incident(
     kind: IncidentKind, subject: str, step: Callable[[Incident | None], Step], store: Store, *, dedup_key: str = ""
 ) -> Incident | None:
-    """Take a step of an incident without a verdict, such as missing data; returns the incident after it."""
+    """Apply a step to an incident without a verdict; return the incident."""
     while True:
         before = await store.find_incident(kind, subject, dedup_key)
         incident, alerts = step(before)
@@ -47,8 +47,8 @@ async def describe_change(results: Sequence[SuiteResult], swaps: Sequence[Swap],
     latest = max(swaps, key=lambda swap: swap.detected_at, default=None)
     swap = latest or await store.latest_swap(target, [each.measured.suite.name for each in results])
     return Change(
-        baseline=_named(before for before, _ in compared),
-        candidate=_named(after for _, after in compared),
+        baseline=_deployments(before for before, _ in compared),
+        candidate=_deployments(after for _, after in compared),
         since=swap.detected_at if swap else None,
         declared=swap.declared if swap else None,
         cause=" ".join(filter(None, (f"{swap.cause}." if swap.cause else "", swap.evidence))) if swap else "",
@@ -56,10 +56,10 @@ async def describe_change(results: Sequence[SuiteResult], swaps: Sequence[Swap],
     )
 
 
-def _named(runs: Iterable[Run]) -> str:
-    return " + ".join(dict.fromkeys(_name(run) for run in runs))
+def _deployments(runs: Iterable[Run]) -> str:
+    return " + ".join(dict.fromkeys(_deployment(run) for run in runs))
 
 
-def _name(run: Run) -> str:
-    is_named = run.deployment not in ("", run.fingerprint)
-    return run.deployment if is_named else f"unnamed ({run.fingerprint[:FINGERPRINT_SHOWN]})"
+def _deployment(run: Run) -> str:
+    has_name = run.deployment not in ("", run.fingerprint)
+    return run.deployment if has_name else f"unnamed ({run.fingerprint[:_FINGERPRINT_CHARACTERS]})"

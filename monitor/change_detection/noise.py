@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from monitor.change_detection.swaps import share_changed
-from monitor.evaluation.answers.measurements import ANSWER_MEASURES, share_of_answers_changed
+from monitor.evaluation.answers.measurements import share_of_answers_changed
+from monitor.evaluation.measures import ANSWER_MEASURES
 from monitor.evaluation.scoring import measure, stratum_means
 from monitor.model.measurements import Floats, Measured, Measurements
 from monitor.model.noise import DetectorState, Noise

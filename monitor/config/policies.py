@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from monitor.config.section import Duration, Probability, Ratio, Section
 from monitor.errors import ComparisonError
-from monitor.evaluation.retrieval import parse_measure
-from monitor.evaluation.scoring import UNRANKED
+from monitor.evaluation.measures import parse
 from monitor.model.policies import Policy, QueryText, Tolerance
 from monitor.model.suites import Axis
 
 
-def _known_measure(value: str) -> str:
-    if value not in UNRANKED:
-        try:
-            parse_measure(value)
-        except ComparisonError as error:
-            raise ValueError(str(error)) from error
-    return value
+def _canonical_name(value: str) -> str:
+    try:
+        return parse(value).name
+    except ComparisonError as error:
+        raise ValueError(str(error)) from error
 
 
-MeasureName = Annotated[str, BeforeValidator(_known_measure)]
+MeasureName = Annotated[str, AfterValidator(_canonical_name)]
 
 
 class ToleranceOptions(Section):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from monitor.evaluation.measures import LEADING
 from monitor.model.measurements import Measured
 from monitor.model.runs import Outcome
 from monitor.model.suites import Pair, Query
 
-_TELLING = ("pair_accuracy", "ndcg@10", "answer_f1")
-"""Measures by which a query's loss is told, the first that shows any."""
 _LONGEST = 300
 """Characters of an answer that are shown."""
 
@@ -25,7 +24,7 @@ def lost_queries(
 
 
 def _losses(before: Measured, after: Measured) -> list[dict[str, Any]]:
-    told = (_losses_by(name, before, after) for name in _TELLING if name in after.measurements)
+    told = (_losses_by(name, before, after) for name in LEADING.values() if name in after.measurements)
     return next(filter(None, told), [])
 
 

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from monitor.diagnosis.attribution import Anchors, Attribution, kitagawa
-from monitor.evaluation.answers.measurements import ANSWER_MEASURES, JUDGED
 from monitor.evaluation.chains import chains_of, compounding, hop_success
 from monitor.evaluation.headroom import Headroom, Zone, headroom, last_ranks, shift
+from monitor.evaluation.measures import ANSWER_MEASURES, parse
 from monitor.model.measurements import Measured
+from monitor.model.measures import Needs
 from monitor.model.policies import Policy
 from monitor.model.runs import Ranking
 from monitor.statistics.comparability import judge_drift, unjudged_answers
@@ -56,7 +57,7 @@ def attribute(paired: Paired, before: Measured, after: Measured, policy: Policy)
     if not known.any():
         return None
     chosen = [query_id for query_id, is_known in zip(ids, known, strict=True) if is_known]
-    graded = paired.measure == JUDGED and after.run.anchors
+    graded = parse(paired.measure).measure.needs is Needs.JUDGE and after.run.anchors
     anchors = Anchors(*zip(*after.run.anchors, strict=True)) if graded else None
     return kitagawa(
         paired.baseline[known],

@@ -1,39 +1,38 @@
-"""Rank measures, equal to trec_eval to 1e-12, computed from the side of the relevant documents.
+"""Rank measures, equal to trec_eval to 1e-12, computed from the positions of the relevant documents.
 
-A ranking of a hundred documents holds one or two relevant ones, so the positions of those are looked up
-once and every measure is a sum over them. Rank is position: nothing is sorted here.
+A ranking of a hundred documents holds one or two relevant ones. Their positions are looked up once, and every measure
+is a sum over them. Rank is position: no ranking is sorted here.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import ComparisonError
+from monitor.evaluation import measures
+from monitor.evaluation.passages.labels import Resolved
 from monitor.model.measurements import Floats
+from monitor.model.measures import Needs
 
 Integers = NDArray[np.intp]
+Flags = NDArray[np.bool_]
+
+Ranked = Sequence[str] | Resolved
+"""Document ids in rank order, or a ranking over judged passages."""
+Judged = tuple[Ranked, Mapping[str, int]]
+"""A ranking with the grades of its query."""
 
 
-class Ranked(Protocol):
-    """What tells the position of a document, or raises ValueError: a tuple of ids does."""
-
-    def index(self, doc_id: str, /) -> int:
-        """The first position of a document; 0 is rank 1."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Relevance:
-    """Where the relevant documents of ``n_queries`` queries were found, and where they belong.
+    """Positions of the relevant documents of ``n_queries`` queries, in the rankings and in the ideal order.
 
     ``query``, ``position`` and ``gain`` have one entry for each relevant document that was retrieved
-    (position 0 is rank 1); the ``ideal_*`` arrays have one for each relevant document there is.
+    (position 0 is rank 1); the ``ideal_*`` arrays have one for each relevant document of the query.
     """
 
     n_queries: int
@@ -43,6 +42,8 @@ class Relevance:
     ideal_query: Integers
     ideal_position: Integers
     ideal_gain: Floats
+    rankings: tuple[Judged, ...] = ()
+    """The rankings with their grades, for measures that also count irrelevant and unjudged hits."""
 
     @property
     def n_relevant(self) -> Floats:
@@ -50,7 +51,7 @@ class Relevance:
         return _sum_by_query(self.ideal_query, None, self.n_queries)
 
 
-def locate(rankings: Iterable[tuple[Ranked, Mapping[str, int]]]) -> Relevance:
+def locate(rankings: Iterable[Judged]) -> Relevance:
     """Positions of the relevant documents in rankings, given as (document ids, grades) for each query.
 
     A grade above 0 is relevant. If a ranking repeats a document, its first position counts.
@@ -60,28 +61,35 @@ def locate(rankings: Iterable[tuple[Ranked, Mapping[str, int]]]) -> Relevance:
     >>> locate([(["a", "b", "c"], {"c": 1, "x": 2})]).position.tolist()
     [2]
     """
-    found: list[int] = []
+    rankings = tuple(rankings)
+    retrieved: list[int] = []
     ideal: list[int] = []
-    n_queries = 0
-    for doc_ids, grades in rankings:
+    for number, (ranked, grades) in enumerate(rankings):
         ordered = grades if len(grades) == 1 else sorted(grades, key=grades.__getitem__, reverse=True)
-        place = 0
-        for doc_id in ordered:
+        for place, doc_id in enumerate(ordered):
             grade = grades[doc_id]
             if grade <= 0:
                 break
-            ideal += (n_queries, place, grade)
-            place += 1
-            # Asking first whether the document is there would scan the ranking twice.
+            ideal += (number, place, grade)
+            # Testing membership first would scan the ranking twice.
             try:
-                found += (n_queries, doc_ids.index(doc_id), grade)
+                retrieved += (number, ranked.index(doc_id), grade)
             except ValueError:
                 continue
-        n_queries += 1
-    query, position, gain = _columns(found)
+    query, position, gain = _columns(retrieved)
     # Summed in the order of ranks, equally relevant documents that change places leave no trace in the last digit.
     by_rank = np.argsort(query * (position.max(initial=0) + 1) + position, kind="stable")
-    return Relevance(n_queries, query[by_rank], position[by_rank], gain[by_rank], *_columns(ideal))
+    ideal_query, ideal_position, ideal_gain = _columns(ideal)
+    return Relevance(
+        n_queries=len(rankings),
+        query=query[by_rank],
+        position=position[by_rank],
+        gain=gain[by_rank],
+        ideal_query=ideal_query,
+        ideal_position=ideal_position,
+        ideal_gain=ideal_gain,
+        rankings=rankings,
+    )
 
 
 def recall(relevance: Relevance, k: int) -> Floats:
@@ -94,25 +102,39 @@ def recall(relevance: Relevance, k: int) -> Floats:
     >>> recall(locate([(["a", "b"], {"a": 1, "x": 1})]), k=2).tolist()
     [0.5]
     """
-    found = _sum_by_query(relevance.query[relevance.position < k], None, relevance.n_queries)
-    n_relevant = relevance.n_relevant
-    return np.divide(found, n_relevant, out=np.zeros_like(found), where=n_relevant > 0)
+    return ratio(_relevant_within(relevance, k), relevance.n_relevant)
+
+
+def precision(relevance: Relevance, k: int) -> Floats:
+    """Share of the first ``k`` hits that are relevant; ranks that a short ranking leaves empty count as irrelevant.
+
+    Returns an array of shape (n_queries,) in [0, 1]; trec_eval calls it ``P_k``.
+
+    Examples
+    --------
+    >>> precision(locate([(["a", "b"], {"a": 1, "x": 1})]), k=4).tolist()
+    [0.25]
+    """
+    return _relevant_within(relevance, k) / k
 
 
 def success(relevance: Relevance, k: int) -> Floats:
     """1 where a relevant document is among the first ``k`` hits, else 0; trec_eval's ``success_k``.
+
+    Returns an array of shape (n_queries,).
 
     Examples
     --------
     >>> success(locate([(["a", "b"], {"b": 1}), (["a"], {"b": 1})]), k=2).tolist()
     [1.0, 0.0]
     """
-    found = _sum_by_query(relevance.query[relevance.position < k], None, relevance.n_queries)
-    return (found > 0).astype(np.float64)
+    return (_relevant_within(relevance, k) > 0).astype(np.float64)
 
 
 def mrr(relevance: Relevance, k: int) -> Floats:
     """One over the rank of the first relevant document, 0 beyond rank ``k``; ir_measures' ``RR@k``.
+
+    Returns an array of shape (n_queries,) in [0, 1].
 
     Examples
     --------
@@ -126,10 +148,14 @@ def mrr(relevance: Relevance, k: int) -> Floats:
 
 
 def ndcg(relevance: Relevance, k: int) -> Floats:
-    """Discounted gain of the first ``k`` hits over that of the best possible order.
+    """Discounted gain of the first ``k`` hits over that of the best possible order; 0 without relevant documents.
 
-    The gain of a document is its grade (linear, as in trec_eval's ``ndcg_cut_k``), the discount at rank r
-    is log2(r + 1). Järvelin & Kekäläinen 2002, with the Burges discount.
+    Returns an array of shape (n_queries,) in [0, 1]. The gain of a document is its grade (linear, as in trec_eval's
+    ``ndcg_cut_k``), the discount at rank r is log2(r + 1).
+
+    References
+    ----------
+    Järvelin & Kekäläinen 2002, with the discount of Burges et al. 2005.
 
     Examples
     --------
@@ -140,49 +166,93 @@ def ndcg(relevance: Relevance, k: int) -> Floats:
     """
     gained = _discounted(relevance.query, relevance.position, relevance.gain, k, relevance.n_queries)
     ideal = _discounted(relevance.ideal_query, relevance.ideal_position, relevance.ideal_gain, k, relevance.n_queries)
-    return np.divide(gained, ideal, out=np.zeros_like(gained), where=ideal > 0)
+    return ratio(gained, ideal)
 
 
-FAMILIES: dict[str, Callable[[Relevance, int], Floats]] = {
-    "recall": recall,
-    "success": success,
-    "mrr": mrr,
-    "ndcg": ndcg,
-}
-"""Name of a measure to its function: a new measure is one function and one line here."""
+def average_precision(relevance: Relevance) -> Floats:
+    """Mean, over a query's relevant documents, of the precision at the rank of each; 0 for those not retrieved.
 
-_MEASURE = re.compile(r"(?P<family>[a-z]+)@(?P<k>0|-?[1-9][0-9]*)")
-
-
-def parse_measure(measure: str) -> tuple[str, int]:
-    """Family and cutoff of a measure such as ``recall@10``.
-
-    Raises ComparisonError if the family is unknown or the cutoff is below 1.
+    Returns an array of shape (n_queries,) in [0, 1], over the whole ranking; trec_eval calls it ``map``.
 
     Examples
     --------
-    >>> parse_measure("ndcg@10")
-    ('ndcg', 10)
+    Relevant at ranks 1 and 4, a third one not retrieved: (1/1 + 2/4) / 3.
+
+    >>> average_precision(locate([("abcd", {"a": 1, "d": 1, "x": 1})])).tolist()
+    [0.5]
     """
-    match = _MEASURE.fullmatch(measure)
-    if match is None or match["family"] not in FAMILIES:
-        known = ", ".join(f"{family}@k" for family in FAMILIES)
-        raise ComparisonError(f"unknown measure {measure!r}; known are {known}, pair_accuracy and mirrored_accuracy")
-    if int(match["k"]) < 1:
-        raise ComparisonError(f"measure {measure!r}: the cutoff must be 1 or more")
-    return match["family"], int(match["k"])
+    starts = np.searchsorted(relevance.query, relevance.query, side="left")
+    n_above = np.arange(len(relevance.query)) - starts + 1.0
+    total = _sum_by_query(relevance.query, n_above / (relevance.position + 1.0), relevance.n_queries)
+    return ratio(total, relevance.n_relevant)
+
+
+def r_precision(relevance: Relevance) -> Floats:
+    """Share of the first R hits that are relevant, where R is the number of the query's relevant documents.
+
+    Returns an array of shape (n_queries,) in [0, 1]; 0 without relevant documents. trec_eval calls it ``Rprec``.
+
+    Examples
+    --------
+    >>> r_precision(locate([("abcd", {"a": 1, "d": 1})])).tolist()
+    [0.5]
+    """
+    within = relevance.position < relevance.n_relevant[relevance.query]
+    return ratio(_sum_by_query(relevance.query[within], None, relevance.n_queries), relevance.n_relevant)
+
+
+def judged(relevance: Relevance, k: int) -> Floats:
+    """Share of the first ``k`` hits with a judgement of any grade; of all hits where there are fewer, 0 without hits.
+
+    Returns an array of shape (n_queries,) in [0, 1]; ir_measures calls it ``Judged@k``.
+
+    Examples
+    --------
+    >>> judged(locate([("ab", {"a": 0, "x": 1})]), k=10).tolist()
+    [0.5]
+    """
+    flags = [judged_flags(ranked, grades, k) for ranked, grades in relevance.rankings]
+    return np.array([sum(row) / len(row) if row else 0.0 for row in flags], np.float64)
 
 
 def evaluate(relevance: Relevance, measure: str) -> Floats:
-    """Values of a measure such as ``ndcg@10`` for every query, shape (n_queries,), in [0, 1]."""
-    family, k = parse_measure(measure)
-    return FAMILIES[family](relevance, k)
+    """Values of a rank measure such as ``ndcg@10`` for every query, shape (n_queries,), in [0, 1].
+
+    Raises ComparisonError if the measure is unknown or is not computed from rankings.
+    """
+    entry, k = measures.parse(measure)
+    if entry.needs is not Needs.RANKINGS:
+        raise ComparisonError(f"measure {measure!r} needs {entry.needs}, not rankings")
+    function = measures.function(entry)
+    values: Floats = function(relevance) if k is None else function(relevance, k)
+    return values
+
+
+def judged_flags(ranked: Ranked, grades: Mapping[str, int], k: int) -> list[bool]:
+    """Whether each of the first ``k`` hits, or of all hits where there are fewer, carries a judgement."""
+    if isinstance(ranked, Resolved):
+        return [position in ranked.judged for position in range(min(k, ranked.n_positions))]
+    return [doc_id in grades for doc_id in ranked[:k]]
+
+
+def n_positions(ranked: Ranked) -> int:
+    """Number of ranks in a ranking."""
+    return ranked.n_positions if isinstance(ranked, Resolved) else len(ranked)
+
+
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """Part over whole, element by element; 0 where the whole is 0."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
+def _relevant_within(relevance: Relevance, k: int) -> Floats:
+    return _sum_by_query(relevance.query[relevance.position < k], None, relevance.n_queries)
 
 
 def _columns(flat: list[int]) -> tuple[Integers, Integers, Floats]:
-    """Query, position and gain, laid one after the other in a flat list."""
-    table = np.array(flat, np.intp).reshape(-1, 3)
-    return table[:, 0], table[:, 1], table[:, 2].astype(np.float64)
+    """Query, position and gain from a flat list that repeats them in turn."""
+    rows = np.array(flat, np.intp).reshape(-1, 3)
+    return rows[:, 0], rows[:, 1], rows[:, 2].astype(np.float64)
 
 
 def _discounted(query: Integers, position: Integers, gain: Floats, k: int, n_queries: int) -> Floats:

@@ -1,4 +1,4 @@
-"""From a run and its suite to measurements: every query is scored, failed or skipped, and counted."""
+"""Measurements of a run by its suite. Every query is counted as scored, failed or skipped."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from monitor.errors import ComparisonError
-from monitor.evaluation.answers.measurements import ANSWER_MEASURES, measure_answers
-from monitor.evaluation.pairs import mirrored_accuracy, pair_accuracy
-from monitor.evaluation.passages.labels import Resolved, label_states, resolve
-from monitor.evaluation.retrieval import evaluate, locate, parse_measure
+from monitor.evaluation import measures as registry
+from monitor.evaluation.answers.measurements import measure_answers
+from monitor.evaluation.measures import REPORTED
+from monitor.evaluation.passages.labels import label_states, resolve
+from monitor.evaluation.retrieval import Judged, Ranked, evaluate, judged_flags, locate, n_positions
 from monitor.model.measurements import Measured, Measurements
+from monitor.model.measures import MEASURES, Needs
 from monitor.model.passages import LabelState
 from monitor.model.runs import Counts, Outcome, Ranking, Run
 from monitor.model.suites import Query, Suite
 
-REPORTED = ("recall@5", "recall@10", "mrr@10", "ndcg@10", "success@5")
-"""Rank measures of every run; a policy may name more."""
-
 Grades = Mapping[str, int]
 
-PAIR_MEASURES = {"pair_accuracy": pair_accuracy, "mirrored_accuracy": mirrored_accuracy}
-
-UNRANKED = frozenset({*PAIR_MEASURES, *ANSWER_MEASURES})
-"""Measures without a cutoff."""
+PAIR_MEASURES = registry.names(Needs.PAIRS)
 
 
 def depth_of(measures: Iterable[str]) -> int:
-    """How many hits a probe must ask for so that every measure can be computed."""
-    return max(parse_measure(measure)[1] for measure in measures if measure not in UNRANKED)
+    """Number of hits that a probe must request so that every measure can be computed: the largest cutoff, at least 1.
+
+    Examples
+    --------
+    >>> depth_of(["recall@5", "ndcg@20", "pair_accuracy"])
+    20
+    """
+    return max((registry.parse(measure).k or 1 for measure in measures), default=1)
 
 
 def measure(run: Run, suite: Suite, measures: Sequence[str] = REPORTED) -> Measured:
@@ -68,13 +70,13 @@ def measure(run: Run, suite: Suite, measures: Sequence[str] = REPORTED) -> Measu
     )
 
 
-def judge(suite: Suite, rankings: Mapping[str, Ranking]) -> dict[str, tuple[tuple[str, ...] | Resolved, Grades]]:
-    """Each ranking as its judgements see it, with their grades: the documents as they came, or the units found."""
+def judge(suite: Suite, rankings: Mapping[str, Ranking]) -> dict[str, Judged]:
+    """Each ranking with the grades of its query: the documents in rank order, or the judged passages found in them."""
     scored = [(query, rankings[query.query_id]) for query in suite.queries if query.query_id in rankings]
     return {query.query_id: _judge(query, ranking) for query, ranking in scored}
 
 
-def _judge(query: Query, ranking: Ranking) -> tuple[tuple[str, ...] | Resolved, Grades]:
+def _judge(query: Query, ranking: Ranking) -> Judged:
     if not query.passages and ranking.sources is None:
         return ranking.doc_ids, query.grades
     resolved = resolve(query, ranking)
@@ -86,22 +88,22 @@ def stratum_means(
 ) -> Iterator[tuple[str, str, float]]:
     """Stratum, measure and mean, for the whole suite (“overall”) and each stratum with a scored query.
 
-    They are of the run's own measurements, unless others on its queries are given.
+    ``measurements`` replaces the measurements of the run; it must be on the queries of its suite.
     """
     stratum_of = {query.query_id: query.stratum for query in measured.suite.queries}
-    for each in (measured.measurements if measurements is None else measurements).values():
-        if len(each.values):
-            yield "overall", each.measure, each.mean
+    for measurement in (measured.measurements if measurements is None else measurements).values():
+        if len(measurement.values):
+            yield "overall", measurement.measure, measurement.mean
         values: dict[str, list[float]] = {}
-        for query_id, value in zip(each.query_ids, each.values.tolist(), strict=True):
+        for query_id, value in zip(measurement.query_ids, measurement.values.tolist(), strict=True):
             values.setdefault(stratum_of[query_id], []).append(value)
         if len(measured.suite.strata) > 1:
             for stratum, numbers in values.items():
-                yield stratum, each.measure, math.fsum(numbers) / len(numbers)
+                yield stratum, measurement.measure, math.fsum(numbers) / len(numbers)
 
 
 def fingerprint(outcomes: Iterable[Outcome]) -> str:
-    """SHA-256 over every ranking in query order: equal when nothing a user could see has changed."""
+    """SHA-256 over every ranking in query order; equal if no ranking has changed."""
     digest = hashlib.sha256()
     for outcome in sorted(outcomes, key=lambda each: each.query_id):
         if outcome.ranking is not None:
@@ -125,33 +127,30 @@ def _count(suite: Suite, outcomes: Iterable[Outcome], scored: int) -> Counts:
     return Counts(scored, reasons.total(), len(suite.queries) - scored - reasons.total(), dict(reasons))
 
 
-def _rank_measurements(
-    judged: Mapping[str, tuple[tuple[str, ...] | Resolved, Grades]], measures: Sequence[str]
-) -> Iterable[tuple[str, Measurements]]:
+def _rank_measurements(judged: Mapping[str, Judged], measures: Sequence[str]) -> Iterable[tuple[str, Measurements]]:
     relevance = locate(judged.values())
     ids = tuple(judged)
     return [(name, Measurements(name, ids, evaluate(relevance, name))) for name in measures]
 
 
 def _pair_measurements(suite: Suite, rankings: dict[str, Ranking]) -> Iterable[tuple[str, Measurements]]:
-    computed = [(name, *score(suite.pairs, rankings)) for name, score in PAIR_MEASURES.items()]
+    computed = [(name, *registry.function(MEASURES[name])(suite.pairs, rankings)) for name in PAIR_MEASURES]
     return [(name, Measurements(name, ids, values)) for name, ids, values in computed if ids]
 
 
-def _judged_share(judged: Mapping[str, tuple[tuple[str, ...] | Resolved, Grades]]) -> float:
+def _judged_share(judged: Mapping[str, Judged]) -> float:
     shares = [share for ranked, grades in judged.values() if not math.isnan(share := judged_share(ranked, grades))]
     return float(np.mean(shares)) if shares else float("nan")
 
 
-def judged_share(ranked: tuple[str, ...] | Resolved, grades: Grades) -> float:
-    """Share of what was returned that carries a judgement, in [0, 1]; NaN where nothing was returned."""
-    if isinstance(ranked, Resolved):
-        return len(ranked.judged) / ranked.n_positions if ranked.n_positions else math.nan
-    return sum(doc_id in grades for doc_id in ranked) / len(ranked) if ranked else math.nan
+def judged_share(ranked: Ranked, grades: Grades) -> float:
+    """Share of all hits of a query that carry a judgement, in [0, 1]; NaN without hits."""
+    n_hits = n_positions(ranked)
+    return sum(judged_flags(ranked, grades, n_hits)) / n_hits if n_hits else math.nan
 
 
 def _label_counts(suite: Suite, rankings: Mapping[str, Ranking]) -> dict[LabelState, int]:
-    """States of the judgements, where the hits could reveal more than their ids."""
+    """Number of judgements in each state, for the queries whose hits name sources or whose passages are judged."""
     counts: Counter[LabelState] = Counter()
     for query in suite.queries:
         ranking = rankings.get(query.query_id)

@@ -1,1 +1,1 @@
-"""Pure: the life of an incident, its payload and its routing."""
+"""Pure: the life of an incident, the payload of its alerts, and their routing."""

@@ -1,10 +1,10 @@
-"""Incidents: when a verdict opens one, keeps it, reopens it or closes it, and what on-call is told.
+"""Life of an incident: how verdicts open, update, reopen and close it, and which alerts follow.
 
     suspected ──▶ open ──▶ acknowledged ──▶ resolved ──▶ (reopened) open
         │          └──────────┴──▶ dismissed
         └──▶ withdrawn
 
-Everything that the next step needs is in the incident itself, so that a restart forgets nothing.
+The incident holds all state that the next step needs, so a restart loses nothing.
 """
 
 from __future__ import annotations
@@ -23,55 +23,55 @@ from monitor.model.suites import Axis
 from monitor.model.verdicts import Evidence, Verdict, VerdictName
 
 Step = tuple[Incident | None, tuple[Alert, ...]]
-"""The incident as it is now, and the alerts to queue with it."""
+"""The incident after a step, and the alerts to queue with it."""
 
 NO_CHANGE = Change()
 
 
 def dedup_key(target: str, change: Change = NO_CHANGE) -> str:
-    """The key under which on-call tools fold all messages of one cause: a target and the change of what it serves."""
+    """The deduplication key of a regression: one target and one change of its deployment."""
     cause = hashlib.sha256(f"{change.baseline}\0{change.candidate}".encode()).hexdigest()[:12]
     return f"recallwatch/{target}/{cause}"
 
 
 def advance(
-    found: Incident | None, verdict: Verdict, on_call: OnCall, change: Change = NO_CHANGE, *, policy: str = "default"
+    current: Incident | None, verdict: Verdict, on_call: OnCall, change: Change = NO_CHANGE, *, policy: str = "default"
 ) -> Step:
     """The incident after the verdict, and the alerts to queue.
 
-    ``found`` is the incident that lasts for the target, else the last one under the key of the change. It comes back
-    unchanged, the same object, if the verdict says nothing new about it.
+    ``current`` is the active incident of the target, else the latest one with the key of the change. If the verdict
+    adds nothing, the same object is returned.
 
-    Verdicts that page open an incident once there are ``confirm`` of them in a row; verdicts that pass resolve it
-    once there are ``recover`` in a row for each of its suites, or at once if every result equals the baseline's.
-    ``invalid`` changes nothing, for it shows neither harm nor recovery.
+    ``confirm`` paging verdicts in a row open an incident. ``recover`` passing verdicts in a row for each of its suites
+    resolve it; results equal to the baseline's resolve it at once. ``invalid`` changes nothing, because it shows
+    neither a drop nor a recovery.
     """
     if verdict.name.pages:
-        return _worsen(found, verdict, on_call, change, policy)
-    if found is None or not found.is_active or verdict.name is VerdictName.INVALID:
-        return found, ()
-    judged = {each.suite for each in verdict.evidence} & set(found.recovering)
+        return _worsen(current, verdict, on_call, change, policy)
+    if current is None or not current.is_active or verdict.name is VerdictName.INVALID:
+        return current, ()
+    judged = {evidence.suite for evidence in verdict.evidence} & set(current.recovering)
     if not judged:
-        return found, ()
-    if found.status is IncidentStatus.SUSPECTED:
-        return _withdraw(found), ()
-    return _ease(found, verdict, judged, on_call, change)
+        return current, ()
+    if current.status is IncidentStatus.SUSPECTED:
+        return _withdraw(current), ()
+    return _recover(current, verdict, judged, on_call, change)
 
 
 def acknowledge(incident: Incident, on_call: OnCall, *, by: str, at: datetime) -> Step:
-    """The incident as somebody's own; unchanged unless it is open and nobody's yet."""
+    """The acknowledged incident; unchanged unless its status is open."""
     if incident.status is not IncidentStatus.OPEN:
         return incident, ()
-    taken = _revised(incident, status=IncidentStatus.ACKNOWLEDGED, acknowledged_at=at, acknowledged_by=by)
-    facts = {"summary": f"{by} looks after it. {incident.summary}"}
-    return taken, (alert_of(taken, AlertState.ACKNOWLEDGED, on_call, at=at, facts=facts),)
+    acknowledged = _revised(incident, status=IncidentStatus.ACKNOWLEDGED, acknowledged_at=at, acknowledged_by=by)
+    facts = {"summary": f"Acknowledged by {by}. {incident.summary}"}
+    return acknowledged, (alert_of(acknowledged, AlertState.ACKNOWLEDGED, on_call, at=at, facts=facts),)
 
 
 def dismiss(incident: Incident, on_call: OnCall, *, by: str, reason: str, at: datetime) -> Step:
-    """The incident as a false alarm; one that is over can still be called so, for the record, and nobody is told."""
+    """The incident as a false alarm. A closed incident can also be dismissed, for the record and without an alert."""
     if incident.status in (IncidentStatus.DISMISSED, IncidentStatus.WITHDRAWN):
         return incident, ()
-    ended = _revised(
+    dismissed = _revised(
         incident,
         status=IncidentStatus.DISMISSED,
         resolution=Resolution.DISMISSED,
@@ -79,20 +79,20 @@ def dismiss(incident: Incident, on_call: OnCall, *, by: str, reason: str, at: da
         resolved_at=incident.resolved_at or at,
     )
     if not incident.is_open:
-        return ended, ()
+        return dismissed, ()
     facts = {"summary": f"Dismissed by {by}: {reason}"}
-    return ended, (alert_of(ended, AlertState.RESOLVED, on_call, at=at, facts=facts),)
+    return dismissed, (alert_of(dismissed, AlertState.RESOLVED, on_call, at=at, facts=facts),)
 
 
 def severity_of(verdict: Verdict) -> Severity:
     """Critical for a trade-off and for a large drop of the whole broad axis, else a warning."""
     if verdict.name is VerdictName.TRADE_OFF:
         return Severity.CRITICAL
-    is_grave = any(_is_grave(each, verdict.policy) for each in verdict.evidence)
-    return Severity.CRITICAL if is_grave else Severity.WARNING
+    is_critical = any(_is_critical(evidence, verdict.policy) for evidence in verdict.evidence)
+    return Severity.CRITICAL if is_critical else Severity.WARNING
 
 
-def _is_grave(evidence: Evidence, policy: Policy) -> bool:
+def _is_critical(evidence: Evidence, policy: Policy) -> bool:
     return (
         evidence.axis is Axis.BROAD
         and evidence.stratum == "overall"
@@ -104,20 +104,20 @@ def _is_grave(evidence: Evidence, policy: Policy) -> bool:
     )
 
 
-def _worsen(found: Incident | None, verdict: Verdict, on_call: OnCall, change: Change, policy: str) -> Step:
+def _worsen(current: Incident | None, verdict: Verdict, on_call: OnCall, change: Change, policy: str) -> Step:
     severity = severity_of(verdict)
-    if found is not None and found.status is IncidentStatus.DISMISSED and severity.rank <= found.severity.rank:
-        return found, ()  # the same cause, no worse: it was said to be a false alarm
-    if found is None or not (found.is_active or _may_reopen(found, verdict)):
-        found = _new(verdict, change, policy)
-    worse = _confirmed(_with_evidence(found, verdict, severity), verdict)
-    if worse == found:
-        return found, ()
-    worse = replace(worse, revision=found.revision + 1)
-    is_news = worse.is_open and (not found.is_open or worse.severity.rank > found.severity.rank)
-    if not is_news:
+    if current is not None and current.status is IncidentStatus.DISMISSED and severity.rank <= current.severity.rank:
+        return current, ()  # the same cause at the same severity was dismissed as a false alarm
+    if current is None or not (current.is_active or _may_reopen(current, verdict)):
+        current = _new(verdict, change, policy)
+    worse = _confirmed(_with_evidence(current, verdict, severity), verdict)
+    if worse == current:
+        return current, ()
+    worse = replace(worse, revision=current.revision + 1)
+    must_alert = worse.is_open and (not current.is_open or worse.severity.rank > current.severity.rank)
+    if not must_alert:
         return worse, ()
-    fired_at = found.fired_at if found.is_open else verdict.decided_at
+    fired_at = current.fired_at if current.is_open else verdict.decided_at
     worse = replace(worse, fired_at=fired_at, summary=verdict.summary)
     return worse, (_alert(worse, AlertState.FIRING, verdict, on_call, change),)
 
@@ -142,20 +142,20 @@ def _may_reopen(incident: Incident, verdict: Verdict) -> bool:
 
 
 def _with_evidence(incident: Incident, verdict: Verdict, severity: Severity) -> Incident:
-    """The incident about everything that has fallen so far; what falls has not begun to recover."""
+    """The incident with every drop so far; a new drop resets the recovery count of its suite."""
     fallen = verdict.fallen
     return replace(
         incident,
         verdict_name=str(verdict.name),
-        severity=max(severity, incident.severity, key=lambda each: each.rank),
-        recovering={**incident.recovering, **{each.suite: 0 for each in fallen}},
-        axes=tuple(dict.fromkeys((*incident.axes, *(str(each.axis) for each in fallen)))),
+        severity=max(severity, incident.severity, key=lambda level: level.rank),
+        recovering={**incident.recovering, **{evidence.suite: 0 for evidence in fallen}},
+        axes=tuple(dict.fromkeys((*incident.axes, *(str(evidence.axis) for evidence in fallen)))),
         baseline_run_ids=tuple(dict.fromkeys((*incident.baseline_run_ids, *verdict.baseline_run_ids))),
     )
 
 
 def _confirmed(incident: Incident, verdict: Verdict) -> Incident:
-    """The incident with one more paging verdict: open when there are enough of them."""
+    """The incident with one more paging verdict; open once the policy's number is reached."""
     if incident.is_open:
         return incident
     n_paging = incident.n_paging + 1
@@ -172,28 +172,27 @@ def _confirmed(incident: Incident, verdict: Verdict) -> Incident:
 
 
 def _withdraw(incident: Incident) -> Incident:
-    """A suspicion that was not confirmed: nobody heard of it."""
-    was_over = incident.resolved_at is not None
-    status = IncidentStatus.RESOLVED if was_over else IncidentStatus.WITHDRAWN
+    """Close an incident that was never confirmed and never alerted."""
+    was_resolved = incident.resolved_at is not None
+    status = IncidentStatus.RESOLVED if was_resolved else IncidentStatus.WITHDRAWN
     return _revised(incident, status=status, n_paging=0)
 
 
-def _ease(incident: Incident, verdict: Verdict, judged: set[str], on_call: OnCall, change: Change) -> Step:
-    """One more verdict that does not page."""
+def _recover(incident: Incident, verdict: Verdict, judged: set[str], on_call: OnCall, change: Change) -> Step:
+    """Count one more verdict that does not page; resolve the incident once every suite has recovered."""
     passed = verdict.name is VerdictName.PASSED
-    enough = verdict.policy.recover
-    counted = {
+    counts = {
         suite: _recovery(suite, count, verdict) if passed and suite in judged else 0 if suite in judged else count
         for suite, count in incident.recovering.items()
     }
-    if counted == dict(incident.recovering):
+    if counts == dict(incident.recovering):
         return incident, ()
-    if any(count < enough for count in counted.values()):
-        return _revised(incident, recovering=counted), ()
+    if any(count < verdict.policy.recover for count in counts.values()):
+        return _revised(incident, recovering=counts), ()
     resolved = _revised(
         incident,
         status=IncidentStatus.RESOLVED,
-        recovering=counted,
+        recovering=counts,
         resolved_at=verdict.decided_at,
         resolution=_resolution(incident, verdict),
     )
@@ -201,18 +200,18 @@ def _ease(incident: Incident, verdict: Verdict, judged: set[str], on_call: OnCal
 
 
 def _recovery(suite: str, count: int, verdict: Verdict) -> int:
-    """Passed verdicts in a row; results that equal the baseline's need no second look."""
+    """Passed verdicts in a row; results that equal the baseline's count as a full recovery."""
     return verdict.policy.recover if _is_restored(verdict, {suite}) else min(count + 1, verdict.policy.recover)
 
 
 def _is_restored(verdict: Verdict, suites: set[str]) -> bool:
-    gating = [each for each in verdict.evidence if each.gating and each.suite in suites]
-    return bool(gating) and all(each.difference == each.lower == each.upper == 0 for each in gating)
+    gating = [evidence for evidence in verdict.evidence if evidence.gating and evidence.suite in suites]
+    return bool(gating) and all(evidence.difference == evidence.lower == evidence.upper == 0 for evidence in gating)
 
 
 def _resolution(incident: Incident, verdict: Verdict) -> Resolution:
     if not set(incident.baseline_run_ids) & set(verdict.baseline_run_ids):
-        return Resolution.ACCEPTED  # somebody promoted another baseline
+        return Resolution.ACCEPTED  # another baseline was promoted
     return Resolution.ROLLED_BACK if _is_restored(verdict, set(incident.recovering)) else Resolution.RECOVERED
 
 
@@ -226,5 +225,5 @@ def _revised(incident: Incident, **changes: Any) -> Incident:
 
 
 def identify(origin: str, kind: str) -> str:
-    """An id that follows from its cause, so that deciding twice cannot alert twice."""
+    """An id derived from its cause, so that deciding twice cannot alert twice."""
     return f"{kind}_{hashlib.sha256(f'{origin}/{kind}'.encode()).hexdigest()[:24]}"

@@ -1,4 +1,4 @@
-"""Incidents of the watching itself: a schedule that brings no data, a notifier that takes no alerts."""
+"""Operational incidents: a schedule without data, or a notifier that cannot deliver alerts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from monitor.model.alerts import AlertState
 from monitor.model.incidents import Incident, IncidentKind, IncidentStatus, Resolution, Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What is wrong, with what, and what to do about it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A fault of recallwatch itself: the failed part, a summary, and the remedy."""
 
     kind: IncidentKind
     subject: str
-    """The schedule or the notifier."""
+    """Name of the schedule or notifier."""
     target: str
     summary: str
     advice: str
@@ -32,7 +32,7 @@ class Trouble:
 
     @property
     def dedup_key(self) -> str:
-        """One key for each schedule and each notifier."""
+        """One key per schedule and per notifier."""
         return f"recallwatch/{self.kind}/{self.subject}"
 
 
@@ -45,92 +45,100 @@ def no_data(
     silent_s: float,
     last_at: datetime | None,
     problem: str,
-) -> Trouble:
-    """A schedule whose run did not happen, did not finish, or brought too little back."""
-    seen = f"the last good run finished at {last_at:%Y-%m-%d %H:%M} UTC" if last_at else "none has finished yet"
-    return Trouble(
-        IncidentKind.NO_DATA,
-        schedule,
-        target,
-        f"{target} has not been measured for {_spoken(silent_s)} by schedule {schedule}: {seen}."
-        + (f" The last cycle failed: {problem}." if problem else ""),
-        "mend the target, the store or the connection to them; nobody knows whether quality has fallen meanwhile",
-        shlex.join(("recallwatch", "run", "--target", target, *(x for each in suites for x in ("--suite", each)))),
+) -> Fault:
+    """A schedule whose run did not start, did not finish, or had too little coverage."""
+    last_run = "No run has succeeded yet."
+    if last_at is not None:
+        last_run = f"The last successful run finished at {last_at:%Y-%m-%d %H:%M} UTC."
+    failure = f" The last cycle failed: {problem}." if problem else ""
+    suite_options = (argument for suite in suites for argument in ("--suite", suite))
+    return Fault(
+        kind=IncidentKind.NO_DATA,
+        subject=schedule,
+        target=target,
+        summary=f"{target} has not been measured by schedule {schedule} for {_format_duration(silent_s)}. "
+        f"{last_run}{failure}",
+        advice="fix the target, the database or the network; quality is not evaluated until a run succeeds",
+        next_command=shlex.join(("recallwatch", "run", "--target", target, *suite_options)),
         suites=tuple(suites),
         axes=tuple(axes),
     )
 
 
-def dead_letter(notifier: str, target: str, severity: Severity, *, alert_id: str, problem: str) -> Trouble:
-    """A notifier for which an alert had to be given up."""
-    return Trouble(
-        IncidentKind.DEAD_LETTER,
-        notifier,
-        target,
-        f"The notifier {notifier} did not take an alert about {target}, which was given up: {problem} ({alert_id}).",
-        f"mend the notifier {notifier}, and see `recallwatch incident list` for what it did not tell",
-        shlex.join(("recallwatch", "notify", "test", notifier)),
-        severity,
+def dead_letter(notifier: str, target: str, severity: Severity, *, alert_id: str, problem: str) -> Fault:
+    """A notifier that failed permanently to deliver an alert."""
+    return Fault(
+        kind=IncidentKind.DEAD_LETTER,
+        subject=notifier,
+        target=target,
+        summary=f"Notifier {notifier} did not deliver an alert about {target} and stopped retrying: "
+        f"{problem} ({alert_id}).",
+        advice=f"fix notifier {notifier}, then run `recallwatch incident list` to see what was not delivered",
+        next_command=shlex.join(("recallwatch", "notify", "test", notifier)),
+        severity=severity,
     )
 
 
-def begin(found: Incident | None, trouble: Trouble, on_call: OnCall, *, at: datetime) -> Step:
-    """The incident of a trouble, and who is told; unchanged if it lasts already.
+def open_incident(current: Incident | None, fault: Fault, on_call: OnCall, *, at: datetime) -> Step:
+    """The incident of a fault, and its alert; unchanged if the incident is already active.
 
-    Of a notifier that takes nothing only the others are told: those of the route, or all if it names no other.
+    The alert about a notifier that cannot deliver goes to the other notifiers of its route, or to all others if the
+    route has no other.
     """
-    if found is not None and found.is_active:
-        return found, ()
+    if current is not None and current.is_active:
+        return current, ()
     incident = Incident(
-        identify(f"{trouble.dedup_key}/{at.isoformat()}", "incident"),
-        trouble.dedup_key,
-        trouble.target,
+        identify(f"{fault.dedup_key}/{at.isoformat()}", "incident"),
+        fault.dedup_key,
+        fault.target,
         at,
-        kind=trouble.kind,
-        subject=trouble.subject,
+        kind=fault.kind,
+        subject=fault.subject,
         status=IncidentStatus.OPEN,
-        severity=trouble.severity,
-        verdict_name=str(trouble.kind),
-        summary=trouble.summary,
-        recovering=dict.fromkeys(trouble.suites, 0),
-        axes=trouble.axes,
+        severity=fault.severity,
+        verdict_name=str(fault.kind),
+        summary=fault.summary,
+        recovering=dict.fromkeys(fault.suites, 0),
+        axes=fault.axes,
         fired_at=at,
     )
-    facts = {"advice": trouble.advice, "next_command": trouble.next_command}
+    facts = {"advice": fault.advice, "next_command": fault.next_command}
     alert = alert_of(incident, AlertState.FIRING, on_call, at=at, facts=facts)
-    if trouble.kind is IncidentKind.DEAD_LETTER:
-        told = _without(trouble.subject, alert.notifiers) or _without(trouble.subject, on_call.notifiers)
-        alert = replace(alert, notifiers=told)
+    if fault.kind is IncidentKind.DEAD_LETTER:
+        others = _without(fault.subject, alert.notifiers) or _without(fault.subject, on_call.notifiers)
+        alert = replace(alert, notifiers=others)
     return incident, (alert,)
 
 
-def end(found: Incident | None, on_call: OnCall, *, at: datetime, facts: dict[str, Any] | None = None) -> Step:
-    """The incident of a trouble that is over; unchanged if it is not open."""
-    if found is None or not found.is_open:
-        return found, ()
-    ended = replace(
-        found,
+def resolve_incident(
+    current: Incident | None, on_call: OnCall, *, at: datetime, facts: dict[str, Any] | None = None
+) -> Step:
+    """The resolved incident of a fault; unchanged if it is not open."""
+    if current is None or not current.is_open:
+        return current, ()
+    resolved = replace(
+        current,
         status=IncidentStatus.RESOLVED,
         resolved_at=at,
         resolution=Resolution.RECOVERED,
-        revision=found.revision + 1,
+        revision=current.revision + 1,
     )
-    return ended, (alert_of(ended, AlertState.RESOLVED, on_call, at=at, facts=facts or {}),)
+    return resolved, (alert_of(resolved, AlertState.RESOLVED, on_call, at=at, facts=facts or {}),)
 
 
 def _without(name: str, notifiers: Sequence[str]) -> tuple[str, ...]:
-    return tuple(each for each in notifiers if each != name)
+    return tuple(notifier for notifier in notifiers if notifier != name)
 
 
-def _spoken(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     """A duration in its two largest units.
 
-    >>> _spoken(5_400), _spoken(90_061), _spoken(12)
+    >>> _format_duration(5_400), _format_duration(90_061), _format_duration(12)
     ('1 h 30 min', '1 d 1 h', '12 s')
     """
     units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    left, parts = round(seconds), []
+    remainder, parts = round(seconds), []
     for unit, length in units:
-        count, left = divmod(left, length)
+        count, remainder = divmod(remainder, length)
         parts += [f"{count} {unit}"] if count else []
     return " ".join(parts[:2]) or "0 s"

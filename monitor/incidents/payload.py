@@ -1,4 +1,4 @@
-"""What an alert says: the incident, the evidence for it, where to look and what to do next."""
+"""The payload of an alert: the incident, its evidence, links and the next command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from monitor.model.policies import Policy, QueryText
 from monitor.model.verdicts import Evidence, Verdict
 
 DASHBOARD = "recallwatch-target"
-"""UID of the dashboard that an alert leads to."""
+"""UID of the dashboard that an alert links to."""
 
 _RUNBOOKS = {
     IncidentKind.REGRESSION: "recallwatchregression",
@@ -30,28 +30,28 @@ _NO_EVIDENCE: dict[str, Any] = {
     "verdict_id": None, "run_ids": [], "baseline_run_ids": [], "advice": "", "method": None, "alpha": None,
     "fallen": [], "risen": [], "lost_queries": [], "insights": {}, "deployment": {}, "next_command": None,
 }  # fmt: skip
-_TOLD = (
+_EVIDENCE_KEYS = (
     "suite", "axis", "stratum", "measure", "baseline_mean", "candidate_mean", "difference", "lower", "upper",
     "p_worse_adjusted", "p_better_adjusted", "n_queries", "n_clusters", "mde",
 )  # fmt: skip
 
 
-_WORDS = {"expected_answers", "answer_before", "answer_now"}
-"""What else in a lost query is words of the user's documents."""
+_DOCUMENT_TEXT_KEYS = {"expected_answers", "answer_before", "answer_now"}
+"""Keys of a lost query, besides its text, whose values quote the user's documents."""
 
 
 def alert_of(
     incident: Incident, state: AlertState, on_call: OnCall, *, at: datetime, facts: Mapping[str, Any]
 ) -> Alert:
-    """The alert about an incident in this revision: the same incident and state give the same id."""
+    """The alert about an incident. Its id follows from the incident, its revision and the state."""
     labels = labels_of(incident, on_call)
     silenced_until, silence = on_call.silence_for(labels, at)
     links = {**_links(incident, on_call.links), **_links_of_evidence(facts, on_call.links)}
-    stated = {"summary": incident.summary, **_incident(incident, state, labels.owner), "silence": silence}
+    description = {"summary": incident.summary, **_incident(incident, state, labels.owner), "silence": silence}
     payload = {
         "type": f"incident.{state}",
         "timestamp": at.isoformat(),
-        "data": {**_NO_EVIDENCE, **stated, **facts, "links": links},
+        "data": {**_NO_EVIDENCE, **description, **facts, "links": links},
     }
     origin = f"{incident.incident_id}/{state}/{incident.revision}"
     return Alert(
@@ -68,16 +68,17 @@ def alert_of(
 
 
 def labels_of(incident: Incident, on_call: OnCall) -> Labels:
-    """What routes and silences know of an incident."""
+    """The labels by which routes and silences select an incident."""
     owner = on_call.owners.get(incident.target, "")
     return Labels(incident.target, incident.severity, owner, incident.axes, incident.suites)
 
 
 def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str, Any]:
-    """What a verdict adds to an alert: what moved, how sure, since when, which queries show it."""
+    """The part of an alert that comes from a verdict: drops and gains, statistics, deployment, lost queries."""
     policy = verdict.policy
     fallen = verdict.fallen
-    risen = sorted((each for each in verdict.evidence if has_risen(each, policy)), key=lambda each: -each.difference)
+    gains = (evidence for evidence in verdict.evidence if has_risen(evidence, policy))
+    risen = sorted(gains, key=lambda evidence: -evidence.difference)
     return {
         "verdict_id": verdict.verdict_id,
         "verdict": str(verdict.name),
@@ -87,9 +88,9 @@ def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str
         "baseline_run_ids": list(verdict.baseline_run_ids),
         "method": verdict.method,
         "alpha": policy.alpha_page,
-        "fallen": [_moved(each) for each in fallen],
-        "risen": [_moved(each) for each in risen],
-        "lost_queries": [_guarded(each, policy.query_text) for each in verdict.lost_queries],
+        "fallen": [_evidence_row(evidence) for evidence in fallen],
+        "risen": [_evidence_row(evidence) for evidence in risen],
+        "lost_queries": [_redact(query, policy.query_text) for query in verdict.lost_queries],
         "insights": dict(verdict.insights),
         "deployment": _deployment(change),
         "next_command": _next_command(fallen, change) if state is AlertState.FIRING else None,
@@ -130,16 +131,16 @@ def _incident(incident: Incident, state: AlertState, owner: str) -> dict[str, An
 
 
 def duration_s(incident: Incident) -> float | None:
-    """Seconds from the first verdict that paged, or from the reopening, to the end; None while it lasts."""
+    """Seconds from the first paging verdict, or from the reopening, to the resolution; None while it is active."""
     if incident.resolved_at is None:
         return None
-    began_at = incident.fired_at if incident.reopened and incident.fired_at else incident.opened_at
-    return (incident.resolved_at - began_at).total_seconds()
+    started_at = incident.fired_at if incident.reopened and incident.fired_at else incident.opened_at
+    return (incident.resolved_at - started_at).total_seconds()
 
 
-def _moved(evidence: Evidence) -> dict[str, Any]:
-    stated = asdict(evidence)
-    return {key: _finite(stated[key]) for key in _TOLD}
+def _evidence_row(evidence: Evidence) -> dict[str, Any]:
+    values = asdict(evidence)
+    return {key: _finite(values[key]) for key in _EVIDENCE_KEYS}
 
 
 def _deployment(change: Change) -> dict[str, Any]:
@@ -152,27 +153,27 @@ def _deployment(change: Change) -> dict[str, Any]:
     }
 
 
-def _guarded(lost: Mapping[str, Any], query_text: QueryText) -> dict[str, Any]:
-    """A lost query as far as the policy lets it leave the house."""
+def _redact(query: Mapping[str, Any], query_text: QueryText) -> dict[str, Any]:
+    """A lost query without the texts that the policy withholds from alerts."""
     if query_text == "show":
-        return dict(lost)
-    text = str(lost.get("query", ""))
-    told = f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}" if query_text == "hash" else None
-    return {**lost, "query": told} | dict.fromkeys(lost.keys() & _WORDS)
+        return dict(query)
+    text = str(query.get("query", ""))
+    replacement = f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}" if query_text == "hash" else None
+    return {**query, "query": replacement} | dict.fromkeys(query.keys() & _DOCUMENT_TEXT_KEYS)
 
 
 def _next_command(fallen: Sequence[Evidence], change: Change) -> str | None:
-    """How to see all of it: the comparison of the suite that fell most."""
-    runs = next((change.runs[each.suite] for each in fallen if each.suite in change.runs), None)
+    """The command that compares the runs of the suite with the largest drop."""
+    runs = next((change.runs[evidence.suite] for evidence in fallen if evidence.suite in change.runs), None)
     return f"recallwatch compare {shlex.join(runs)}" if runs else None
 
 
 def _links(incident: Incident, links: Links) -> dict[str, str]:
-    found = {"runbook": f"{links.runbook_url}#{_RUNBOOKS[incident.kind]}"}
+    urls = {"runbook": f"{links.runbook_url}#{_RUNBOOKS[incident.kind]}"}
     if links.dashboards_url:
         query = urlencode({"var-target": incident.target})
-        found["dashboard"] = f"{links.dashboards_url.rstrip('/')}/d/{DASHBOARD}?{query}"
-    return found
+        urls["dashboard"] = f"{links.dashboards_url.rstrip('/')}/d/{DASHBOARD}?{query}"
+    return urls
 
 
 def _links_of_evidence(facts: Mapping[str, Any], links: Links) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Who is told, and when nobody is: routes and silences over the labels of an alert."""
+"""Routing: which notifiers receive an alert, and when silences hold it back, by its labels."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from datetime import UTC, datetime, time, timedelta
 from monitor.model.incidents import Severity
 
 Match = Mapping[str, tuple[str, ...]]
-"""Label to the values that fit; a value between slashes is a regular expression for the whole of the label."""
+"""Label to accepted values; a value between slashes is a regular expression that must match the whole label."""
 
 LABELS = ("severity", "axis", "suite", "target", "owner")
 
 _LONGEST_CHAIN = 32
-"""Silences that follow upon each other; beyond these somebody is told after all."""
+"""Most consecutive silences that are followed; an alert is then sent even if another silence covers it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What routes and silences know of an alert. A regression can be of several axes and suites."""
+    """The labels by which routes and silences select an alert. A regression can have several axes and suites."""
 
     target: str
     severity: Severity
@@ -29,18 +29,18 @@ class Labels:
     suites: tuple[str, ...] = ()
 
     def values_of(self, label: str) -> tuple[str, ...]:
-        """The values of a label, none where it is not known."""
+        """The values of a label; empty if the alert has none."""
         several = {"axis": self.axes, "suite": self.suites}
         one = {"severity": str(self.severity), "target": self.target, "owner": self.owner}
         return several[label] if label in several else tuple(filter(None, (one[label],)))
 
 
-def fits(match: Match, labels: Labels) -> bool:
-    """Whether every label of the match has a value that fits.
+def matches(match: Match, labels: Labels) -> bool:
+    """Whether every label of the match has an accepted value.
 
-    >>> fits({"severity": ("critical",), "target": ("/docs-.*/",)}, Labels("docs-eu", Severity.CRITICAL))
+    >>> matches({"severity": ("critical",), "target": ("/docs-.*/",)}, Labels("docs-eu", Severity.CRITICAL))
     True
-    >>> fits({"suite": ("legal",)}, Labels("docs-eu", Severity.CRITICAL))
+    >>> matches({"suite": ("legal",)}, Labels("docs-eu", Severity.CRITICAL))
     False
     """
     return all(
@@ -62,17 +62,17 @@ def pattern_of(accepted: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Notifiers for the alerts that fit."""
+    """Notifiers for the alerts that match."""
 
     notifiers: tuple[str, ...]
     match: Match = field(default_factory=dict)
     continue_: bool = False
-    """Whether the routes after it are asked as well."""
+    """Whether later routes are tried as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """When nobody is told of the alerts that fit: once from and to, or every day between two times in UTC."""
+    """A period in which matching alerts are held back: once, or every day between two times in UTC."""
 
     reason: str
     match: Match = field(default_factory=dict)
@@ -81,14 +81,14 @@ class Silence:
     daily: tuple[time, time] | None = None
 
     def end_after(self, at: datetime) -> datetime | None:
-        """When the silence ends in which the instant lies; None if it lies in none."""
+        """The end of the silence if it covers the instant; else None."""
         if self.daily is not None:
-            return _end_of_day(at.astimezone(UTC), *self.daily)
-        begun = self.starts_at is None or self.starts_at <= at
-        return self.ends_at if begun and self.ends_at is not None and at < self.ends_at else None
+            return _end_of_daily(at.astimezone(UTC), *self.daily)
+        has_started = self.starts_at is None or self.starts_at <= at
+        return self.ends_at if has_started and self.ends_at is not None and at < self.ends_at else None
 
 
-def _end_of_day(at: datetime, start: time, end: time) -> datetime | None:
+def _end_of_daily(at: datetime, start: time, end: time) -> datetime | None:
     now = at.timetz().replace(tzinfo=None)
     within = start <= now < end if start < end else now >= start or now < end
     if not within:
@@ -99,7 +99,7 @@ def _end_of_day(at: datetime, start: time, end: time) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where a person can look; empty where nobody said."""
+    """Base addresses for the links of an alert; an empty one adds no link."""
 
     public_url: str = ""
     dashboards_url: str = ""
@@ -108,7 +108,7 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class OnCall:
-    """How on-call is told: who, when not, and where to look."""
+    """Notifiers, routes, silences, owners and links for alerts."""
 
     notifiers: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
@@ -118,23 +118,23 @@ class OnCall:
     links: Links = Links()
 
     def notifiers_for(self, labels: Labels) -> tuple[str, ...]:
-        """Who is told: everybody where there are no routes, else who the fitting routes name, each once."""
+        """The notifiers of the matching routes, each once; all notifiers if there are no routes."""
         if not self.routes:
             return self.notifiers
-        told: list[str] = []
+        names: list[str] = []
         for route in self.routes:
-            if fits(route.match, labels):
-                told += route.notifiers
+            if matches(route.match, labels):
+                names += route.notifiers
                 if not route.continue_:
                     break
-        return tuple(dict.fromkeys(told))
+        return tuple(dict.fromkeys(names))
 
     def silence_for(self, labels: Labels, at: datetime) -> tuple[datetime | None, str]:
-        """Until when nobody is told, through silences that follow upon each other, and why; None if not silenced."""
-        fitting = [silence for silence in self.silences if fits(silence.match, labels)]
+        """The end and reason of the silence, consecutive silences included; None and no reason if not silenced."""
+        matching = [silence for silence in self.silences if matches(silence.match, labels)]
         until, reason = at, ""
         for _ in range(_LONGEST_CHAIN):
-            ends = [(end, each.reason) for each in fitting if (end := each.end_after(until)) is not None]
+            ends = [(end, silence.reason) for silence in matching if (end := silence.end_after(until)) is not None]
             if not ends:
                 break
             until, reason = max(ends)[0], reason or max(ends)[1]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from monitor.model.measures import default_gating
 from monitor.model.suites import Axis
 
 QueryText = Literal["show", "hash", "withhold"]
@@ -56,12 +57,7 @@ class Policy:
     resamples: int = 9_999
     replays: int = 24
     replayed_queries: int = 500
-    gating: Mapping[Axis, tuple[str, ...]] = field(
-        default_factory=lambda: {
-            Axis.BROAD: ("ndcg@10", "mrr@10", "recall@5", "recall@10", "answer_f1"),
-            Axis.COMPOSITIONAL: ("pair_accuracy", "mrr@10", "answer_f1"),
-        }
-    )
+    gating: Mapping[Axis, tuple[str, ...]] = field(default_factory=default_gating)
     tolerances: tuple[Tolerance, ...] = ()
     """Exceptions from margin and floors; of those that match, the last one that states a value counts."""
 

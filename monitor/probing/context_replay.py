@@ -14,8 +14,10 @@ import numpy as np
 from monitor.diagnosis.attribution import Attribution, Ceiling, Component, ceiling, shapley
 from monitor.diagnosis.insights import windows_of
 from monitor.errors import ComparisonError
-from monitor.evaluation.answers.scorers import SCORERS
+from monitor.evaluation.answers.measurements import SCORERS
+from monitor.evaluation.measures import LEADING
 from monitor.model.measurements import Measured
+from monitor.model.measures import Needs
 from monitor.model.policies import Policy
 from monitor.model.runs import Outcome
 from monitor.model.suites import Query
@@ -24,7 +26,8 @@ from monitor.probing.replay import ask
 
 LIMIT = 300
 """Queries that are replayed at most, spread over the suite: three answers each cost their price."""
-SCORER = "answer_f1"
+SCORER = LEADING[Needs.ANSWERS]
+"""The measure of answers that is attributed."""
 
 
 @dataclass(frozen=True, slots=True)

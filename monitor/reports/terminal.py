@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from monitor.evaluation.answers.measurements import ANSWER_MEASURES
 from monitor.evaluation.bounds import judged_shares, upper_bounds
+from monitor.evaluation.measures import ANSWER_MEASURES
 from monitor.evaluation.scoring import stratum_means
 from monitor.model.answers import Replies
 from monitor.model.deployments import Baseline

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from monitor.adapters.exporters.prometheus import Metrics, Outbox, Planned
-from monitor.alerting.no_data import Watchdog, Watched
+from monitor.alerting.no_data import Watchdog, WatchedSchedule
 from monitor.alerting.outbox import OutboxWorker
 from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.model.deployments import Deployment
@@ -171,7 +171,7 @@ async def _watch(store: Store, watchdog: Watchdog, metrics: Metrics) -> None:
             metrics.outbox = Outbox(await store.count_deliveries(), await store.oldest_pending())
             metrics.tallies = await store.tally_incidents()
         metrics.no_data = {
-            (watched.plan.target, name): name in watchdog.silent for name, watched in watchdog.schedules.items()
+            (watched.plan.target, name): name in watchdog.overdue for name, watched in watchdog.schedules.items()
         }
         metrics.database_errors = store.errors
         await asyncio.sleep(PULSE_S)
@@ -234,7 +234,7 @@ def _courier(parts: wiring.CheckedConfig, store: Store, notifiers: Mapping[str, 
 def _watchdog(parts: wiring.CheckedConfig, plans: Mapping[str, Plan], courier: OutboxWorker) -> Watchdog:
     now = wiring.utc_now()
     schedules = {
-        name: Watched(plan, no_data_after_s(parts.config.schedules[name], now, where=f"schedules.{name}"))
+        name: WatchedSchedule(plan, no_data_after_s(parts.config.schedules[name], now, where=f"schedules.{name}"))
         for name, plan in plans.items()
     }
     return Watchdog(schedules, courier.store, courier.on_call, wiring.utc_now, courier.wake)

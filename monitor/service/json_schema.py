@@ -13,8 +13,8 @@ def json_schema() -> dict[str, Any]:
     schema = Config.model_json_schema()
     target = schema["$defs"]["Target"]["properties"]
     for port in ("retriever", "answerer", "judge"):
-        target[port] = {"oneOf": [_variant(port, kind, schema["$defs"]) for kind in registry.known(port)]}
-    notifiers = [_variant("notifier", kind, schema["$defs"]) for kind in registry.known("notifier")]
+        target[port] = {"oneOf": [_variant(port, kind, schema["$defs"]) for kind in registry.names(port)]}
+    notifiers = [_variant("notifier", kind, schema["$defs"]) for kind in registry.names("notifier")]
     schema["properties"]["notifiers"]["additionalProperties"] = {"oneOf": notifiers}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 

@@ -115,7 +115,7 @@ class Scheduler:
     def _count_failure(self, name: str, problem: str) -> None:
         self.metrics.cycle_failures[self.plans[name][1].target] += 1
         if self.watchdog is not None:
-            self.watchdog.failed(name, problem)
+            self.watchdog.record_failure(name, problem)
 
     async def run(self, name: str) -> Report:
         """Run one cycle and publish what it found."""
@@ -136,7 +136,7 @@ class Scheduler:
         if self.watchdog is not None and _brought_data(report):
             await self.watchdog.record_success(name)
         elif self.watchdog is not None:
-            self.watchdog.failed(name, report.verdict.summary)
+            self.watchdog.record_failure(name, report.verdict.summary)
         _LOG.info(
             "cycle_finished",
             schedule=name,

@@ -10,11 +10,14 @@ import numpy as np
 from scipy import stats
 
 from monitor.errors import ComparisonError
-from monitor.evaluation.answers.measurements import ANSWER_MEASURES, JUDGED
+from monitor.evaluation.measures import ANSWER_MEASURES, names
 from monitor.model.measurements import Measured
+from monitor.model.measures import Needs
 from monitor.model.policies import Policy
 
 ALPHA_DRIFT = 0.01
+_GRADED = frozenset(names(Needs.JUDGE))
+"""Measures from the grades of a judge."""
 FEWEST_ANCHORS = 10
 
 
@@ -71,10 +74,10 @@ def answers_out_of_measure(baseline: Measured, candidate: Measured, policy: Poli
         return frozenset()
     if before == after:
         drift = judge_drift(candidate.run.anchors)
-        return frozenset({JUDGED}) if drift and drift.has_moved else frozenset()
-    if JUDGED in policy.gating.get(candidate.suite.axis, ()):
+        return _GRADED if drift and drift.has_moved else frozenset()
+    if not _GRADED.isdisjoint(policy.gating.get(candidate.suite.axis, ())):
         raise ComparisonError(
             f"the answers to {candidate.suite.name} were graded by another judge ({before:.12} → {after:.12}): "
             "promote a run graded by the new one with `recallwatch baseline promote`"
         )
-    return frozenset({JUDGED})
+    return _GRADED

@@ -1,1 +1,1 @@
-"""Reading suites from disk."""
+"""Read, check, import, export and generate suites."""

@@ -1,9 +1,9 @@
-"""How hard a suite is and how much its results vary, as measured once and kept in its suite.yaml under ``measured``.
+"""Read the difficulty and the variance of a suite, which suite.yaml stores under ``measured``.
 
 measured:
   by: all-MiniLM-L6-v2
-  swap: …                 what the deviation of the differences is from
-  digest: …               of the suite that was measured
+  swap: …                 the model swap behind ``difference`` and ``icc``
+  digest: …               digest of the measured suite
   strata:
     travel:
       ndcg@10: {mean: 0.721, deviation: 0.361, difference: 0.192, icc: 0.012}
@@ -12,7 +12,6 @@ measured:
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,76 +25,63 @@ _VALUES = ("mean", "deviation", "difference", "icc")
 
 @dataclass(frozen=True, slots=True)
 class Difficulty:
-    """What one measure had on one stratum."""
+    """Statistics of one measure on one stratum."""
 
     mean: float
     deviation: float
     """Standard deviation of the values."""
     difference: float
-    """Standard deviation of their paired differences over the swap."""
+    """Standard deviation of the paired differences caused by the swap."""
     icc: float
     """Intra-cluster correlation of the differences."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difficulties:
-    """What was measured of a suite, and by what."""
+    """The difficulties of a suite, with the model and the swap that they were measured with."""
 
     by: str
     swap: str
     digest: str
     strata: Mapping[str, Mapping[str, Difficulty]]
-    """Stratum to measure to what it had; ``overall`` is the whole suite."""
+    """Stratum to measure to statistics; ``overall`` is the whole suite."""
 
 
 def read_difficulties(folder: Path) -> Difficulties | None:
-    """What a suite's head keeps, or None if it keeps nothing. Raises SuiteError naming the key."""
+    """The difficulties in suite.yaml; None if it has none. Raises SuiteError with the wrong key."""
     path = folder / "suite.yaml"
-    stated = read_yaml(path, SuiteError, TextLoader).get("measured") if path.is_file() else None
-    if stated is None:
+    measured = read_yaml(path, SuiteError, TextLoader).get("measured") if path.is_file() else None
+    if measured is None:
         return None
     where = f"{path}: measured"
-    strata = _mapping(_mapping(stated, where).get("strata"), f"{where}.strata")
-    found = {
+    strata = _mapping(_mapping(measured, where).get("strata"), f"{where}.strata")
+    difficulties = {
         stratum: {
             measure: _difficulty(values, f"{where}.strata.{stratum}.{measure}")
             for measure, values in _mapping(measures, f"{where}.strata.{stratum}").items()
         }
         for stratum, measures in strata.items()
     }
-    by, swap, digest = (str(stated.get(key, "")) for key in ("by", "swap", "digest"))
-    return Difficulties(by, swap, digest, found)
+    by, swap, digest = (str(measured.get(key, "")) for key in ("by", "swap", "digest"))
+    return Difficulties(by, swap, digest, difficulties)
 
 
-def write_difficulties(folder: Path, found: Difficulties) -> None:
-    """Put what was measured at the end of a suite's head, in place of what stood there."""
-    path = folder / "suite.yaml"
-    head = re.sub(r"(?ms)^measured:\n(?:[ #].*?\n|\n)*", "", path.read_text(encoding="utf-8")).rstrip("\n")
-    lines = [head, "measured:", f"  by: {found.by}", f"  swap: {found.swap}", f"  digest: {found.digest}", "  strata:"]
-    for stratum, measures in found.strata.items():
-        lines.append(f"    {stratum}:")
-        for measure, each in measures.items():
-            values = ", ".join(f"{name}: {getattr(each, name):.4f}" for name in _VALUES)
-            lines.append(f"      {measure}: {{{values}}}")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _difficulty(stated: Any, where: str) -> Difficulty:
-    values = _mapping(stated, where)
+def _difficulty(value: Any, where: str) -> Difficulty:
+    values = _mapping(value, where)
     return Difficulty(*(_number(values.get(name), f"{where}.{name}") for name in _VALUES))
 
 
-def _number(stated: Any, where: str) -> float:
+def _number(value: Any, where: str) -> float:
     try:
-        number = float(stated)
+        number = float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise SuiteError(where, f"{stated!r} must be a number")
+        raise SuiteError(where, f"{value!r} must be a number")
     return number
 
 
-def _mapping(stated: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(stated, dict):
+def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
         raise SuiteError(where, "must be a mapping of keys to values")
-    return stated
+    return value

@@ -1,4 +1,4 @@
-"""The lines of a suite's files with their places, and the values in them. Every mistake is a `SuiteError`."""
+"""Read lines of suite files with their file and line number, and validate values. Every mistake is a `SuiteError`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import orjson
 from monitor.errors import SuiteError
 
 LONGEST_LINE = 16 * 2**20
-"""Bytes. A longer line is no query: it is a file that lost its line breaks."""
+"""Bytes. A longer line means that the file lost its line breaks."""
 
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each JSON object of a file in JSON Lines, with its place."""
+    """Each JSON object of a JSON Lines file, with its file and line."""
     for where, line in read_text(path):
         try:
             row = orjson.loads(line)
@@ -30,7 +30,7 @@ def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def read_text(path: Path) -> Iterator[tuple[str, str]]:
-    """Each line that is not blank, with its place."""
+    """Each line that is not blank, with its file and line."""
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), 1):
@@ -56,31 +56,31 @@ def identifier(row: Mapping[str, Any], where: str) -> str:
 
 
 def label(metadata: Mapping[str, Any], key: str, where: str) -> str:
-    """A stratum or a cluster, which may be a number; empty where it is left out."""
+    """A stratum or cluster, which may be a number; empty if missing."""
     value = metadata.get(key)
     return "" if value is None else text_of(str(value) if isinstance(value, int) else value, f"metadata.{key}", where)
 
 
 def text_of(value: Any, name: str, where: str, *, may_be_empty: bool = False) -> str:
-    """The value, once it is known to be a text."""
+    """The value, validated as a string."""
     if value is None:
         raise SuiteError(where, f"{name} is missing")
     if not isinstance(value, str):
-        raise SuiteError(where, f"{name} must be a text in quotes, not {value!r:.40}")
+        raise SuiteError(where, f"{name} must be a string in quotes, not {value!r:.40}")
     if not value.strip() and not may_be_empty:
         raise SuiteError(where, f"{name} is empty")
     if "\0" in value:
-        raise SuiteError(where, f"{name} has the character U+0000, which no database keeps")
+        raise SuiteError(where, f"{name} has the character U+0000, which databases cannot store")
     return value
 
 
 def refer_to_query(query_id: str, queries: Collection[str], where: str) -> None:
-    """Raise SuiteError naming a query that is not there."""
+    """Raise SuiteError for an unknown query."""
     if query_id not in queries:
         raise SuiteError(where, f"unknown query {query_id}: it is not in queries.jsonl")
 
 
 def refer_to_document(doc_id: str, documents: Collection[str] | None, where: str) -> None:
-    """Raise SuiteError naming a document that is not there; None is a corpus that is not known."""
+    """Raise SuiteError for an unknown document. ``documents`` is None if the corpus is not part of the suite."""
     if documents is not None and doc_id not in documents:
         raise SuiteError(where, f"unknown document {doc_id}: it is not in corpus.jsonl")

@@ -1,7 +1,7 @@
-"""What is wrong with a suite that can be read: each finding says what to do about it.
+"""Lint a readable suite. Each finding has a remedy.
 
-An *error* makes measures wrong, a *warning* makes them mislead, a *note* is good to know. The documents are gone
-through twice; only the relevant ones are held.
+An *error* makes measures wrong, a *warning* makes them misleading, a *note* is information. The documents are read
+twice; only the relevant ones are held.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from enum import StrEnum
 from monitor.evaluation.passages.quotes import normalise
 from monitor.model.passages import LabelState
 from monitor.model.suites import Axis, Query, Suite
-from monitor.suites.evidence import Evidence
+from monitor.suites.quote_check import QuoteCheck
 from monitor.suites.reading import Document
-from monitor.suites.similarity import Neighbourhood, alike
+from monitor.suites.similarity import Neighbourhood, near_duplicates
 
 LIKE_QUERIES = 0.7
-"""Share of their words that near-duplicate queries have in common: one of six or more words differs."""
+"""Share of words that near-duplicate queries have in common: one word in six or more differs."""
 LIKE_DOCUMENTS = 0.7
-"""Share of their runs of three words that near-duplicate documents have in common: one of some twenty words differs."""
+"""Share of word trigrams that near-duplicate documents have in common: about one word in twenty differs."""
 LEAKED_WORDS = 4
-"""A shorter query that stands in its document is a keyword, not a quotation."""
+"""A shorter query that occurs in its document is a keyword and not a quotation."""
 ENOUGH_CLUSTERS, ENOUGH_PAIRS = 20, 80
 
 _QUERY_BANDS, _DOCUMENT_BANDS = 16, 12
 _SHINGLE = 3
 _BATCH = 4_096
-_NAMED = 3
+_MAX_LISTED = 3
 
 Documents = Callable[[], Iterable[Document]]
 
@@ -45,7 +45,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing about a suite that somebody should look at."""
+    """One problem of a suite and its remedy."""
 
     severity: Severity
     rule: str
@@ -56,47 +56,45 @@ class Finding:
 
 
 def lint(suite: Suite, documents: Documents | None) -> Iterator[Finding]:
-    """Everything that is found. ``documents`` opens the suite's own documents; None where it brings none."""
+    """All findings. ``documents`` opens the suite's own documents; None if the suite has none."""
     yield from _head(suite)
     yield from _strata(suite)
     yield from _queries(suite.queries)
     if documents is None:
-        told = "the documents are not in the suite: leaked answers, holes and unreachable documents are not looked for"
-        yield Finding(Severity.NOTE, "no-corpus", "corpus.jsonl", told, "add a corpus.jsonl to have them looked for")
+        problem = "the suite has no documents: leaked answers, holes and unreachable documents are not checked"
+        yield Finding(Severity.NOTE, "no-corpus", "corpus.jsonl", problem, "add a corpus.jsonl to check them")
     else:
         yield from _documents(suite.queries, documents)
 
 
 def _head(suite: Suite) -> Iterator[Finding]:
     if suite.version in ("", "0"):
-        told = "the suite has no version: nobody can say which one a number was measured by"
-        yield Finding(Severity.WARNING, "no-version", "suite.yaml", told, 'state one, such as version: "1"')
+        problem = "the suite has no version: results cannot be assigned to a version of it"
+        yield Finding(Severity.WARNING, "no-version", "suite.yaml", problem, 'add one, such as version: "1"')
     clusters = Counter((query.stratum, query.cluster) for query in suite.queries)
     if len(clusters) == len(suite.queries):
-        told = "every query is a cluster of its own: the queries are taken to be independent"
-        remedy = "give queries that share a template, a document or a conversation one metadata.cluster"
-        yield Finding(Severity.NOTE, "independence-assumed", "queries.jsonl", told, remedy)
+        problem = "every query is its own cluster: the queries are treated as independent"
+        remedy = "give queries from the same template, document or conversation the same metadata.cluster"
+        yield Finding(Severity.NOTE, "independence-assumed", "queries.jsonl", problem, remedy)
 
 
 def _strata(suite: Suite) -> Iterator[Finding]:
     sizes = Counter(query.stratum for query in suite.queries if query.is_judged)
-    clusters = Counter(stratum for stratum, _ in {(each.stratum, each.cluster) for each in suite.queries})
+    clusters = Counter(stratum for stratum, _ in {(query.stratum, query.cluster) for query in suite.queries})
     stratum_of = {query.query_id: query.stratum for query in suite.queries}
     pairs = Counter(stratum_of[pair.query_id] for pair in suite.pairs)
     for stratum in suite.strata:
         if clusters[stratum] < ENOUGH_CLUSTERS:
-            told = (
-                f"{clusters[stratum]} clusters are few: at least {ENOUGH_CLUSTERS} make a test and its interval sound"
-            )
-            yield Finding(Severity.WARNING, "few-clusters", stratum, told, "add queries from other sources")
+            problem = f"only {clusters[stratum]} clusters: a valid test and interval need at least {ENOUGH_CLUSTERS}"
+            yield Finding(Severity.WARNING, "few-clusters", stratum, problem, "add queries from other sources")
         if suite.axis is Axis.COMPOSITIONAL and pairs[stratum] < ENOUGH_PAIRS:
-            told = f"{pairs[stratum]} pairs are few: at least {ENOUGH_PAIRS} show a change worth knowing"
-            yield Finding(Severity.WARNING, "few-pairs", stratum, told, "add pairs to pairs.jsonl")
-        # Of two strata, one always has half.
+            problem = f"only {pairs[stratum]} pairs: detecting a relevant change needs at least {ENOUGH_PAIRS}"
+            yield Finding(Severity.WARNING, "few-pairs", stratum, problem, "add pairs to pairs.jsonl")
+        # With two strata, one always has half of the queries.
         if len(suite.strata) > 2 and 2 * sizes[stratum] > sizes.total():
-            told = f"{sizes[stratum]} of {sizes.total()} judged queries are of this stratum: it decides the whole suite"
-            remedy = "add queries to the other strata, or make it a suite of its own"
-            yield Finding(Severity.WARNING, "unbalanced-strata", stratum, told, remedy)
+            problem = f"{sizes[stratum]} of {sizes.total()} judged queries are in this stratum: it dominates the suite"
+            remedy = "add queries to the other strata, or move this one to its own suite"
+            yield Finding(Severity.WARNING, "unbalanced-strata", stratum, problem, remedy)
 
 
 def _queries(queries: Iterable[Query]) -> Iterator[Finding]:
@@ -104,9 +102,9 @@ def _queries(queries: Iterable[Query]) -> Iterator[Finding]:
     for query in queries:
         groups[normalise(query.text)].append(query)
         if not query.is_judged:
-            told = "nothing is judged relevant: it is skipped in every run"
-            remedy = "judge a document for it, or take it out"
-            yield Finding(Severity.WARNING, "unjudged-query", query.query_id, told, remedy)
+            problem = "has no relevant document: every run skips it"
+            remedy = "judge a document for it, or remove it"
+            yield Finding(Severity.WARNING, "unjudged-query", query.query_id, problem, remedy)
     for group in groups.values():
         yield from _duplicates(group)
     yield from _near_duplicates({text: group[0] for text, group in groups.items() if text})
@@ -116,51 +114,51 @@ def _duplicates(group: list[Query]) -> Iterator[Finding]:
     first, *others = group
     for other in others:
         if (other.grades, other.passages) == (first.grades, first.passages):
-            told = f"asks the same as {first.query_id}: it counts twice"
-            yield Finding(Severity.WARNING, "duplicate-query", other.query_id, told, "take one of them out")
+            problem = f"is a duplicate of {first.query_id}: it counts twice"
+            yield Finding(Severity.WARNING, "duplicate-query", other.query_id, problem, "remove one of them")
         else:
-            told = f"asks the same as {first.query_id} and is judged otherwise: no ranking can satisfy both"
-            remedy = "give one of them the judgements of both, and take the other out"
-            yield Finding(Severity.ERROR, "contradicting-queries", other.query_id, told, remedy)
+            problem = f"is a duplicate of {first.query_id} with other judgements: no ranking can satisfy both"
+            remedy = "merge the judgements into one of them and remove the other"
+            yield Finding(Severity.ERROR, "contradicting-queries", other.query_id, problem, remedy)
 
 
 def _near_duplicates(queries: Mapping[str, Query]) -> Iterator[Finding]:
-    """Near-duplicates within a cluster are known to stand and fall together: they count as one already."""
-    asked = list(queries.values())
-    for first, second, similarity in alike(list(queries), size=1, at_least=LIKE_QUERIES, bands=_QUERY_BANDS):
-        one, other = asked[first], asked[second]
+    """Near-duplicates within a cluster are ignored: tests treat a cluster as one unit already."""
+    representatives = list(queries.values())
+    for first, second, similarity in near_duplicates(list(queries), size=1, at_least=LIKE_QUERIES, bands=_QUERY_BANDS):
+        one, other = representatives[first], representatives[second]
         if (one.stratum, one.cluster) != (other.stratum, other.cluster):
-            told = f"asks nearly the same as {one.query_id} ({similarity:.0%} of the words), in another cluster"
-            remedy = "give both one metadata.cluster, or take one of them out"
-            yield Finding(Severity.WARNING, "near-duplicate-query", other.query_id, told, remedy)
+            problem = f"is a near-duplicate of {one.query_id} ({similarity:.0%} of the words) in another cluster"
+            remedy = "give both the same metadata.cluster, or remove one of them"
+            yield Finding(Severity.WARNING, "near-duplicate-query", other.query_id, problem, remedy)
 
 
 def _documents(queries: Iterable[Query], documents: Documents) -> Iterator[Finding]:
     judging = _judging(queries)
-    evidence = Evidence(queries)
+    quotes = QuoteCheck(queries)
     relevant: dict[str, str] = {}
     missing = set(judging)
     for document in documents():
-        evidence.look_at(document)
+        quotes.search(document)
         if document.doc_id not in judging:
             continue
         missing.discard(document.doc_id)
         text = normalise(document.full_text)
-        asked = [query for query in judging[document.doc_id] if document.doc_id in _relevant(query)]
+        leaking = [query for query in judging[document.doc_id] if document.doc_id in _relevant(query)]
         if not text:
             yield _unreachable(document.doc_id, judging[document.doc_id], "has no text")
-        elif asked:
+        elif leaking:
             relevant[document.doc_id] = text
-            yield from _leaks(document.doc_id, text, asked)
+            yield from _leaks(document.doc_id, text, leaking)
     for doc_id in sorted(missing):
         yield _unreachable(doc_id, judging[doc_id], "is not in corpus.jsonl")
-    yield from _lost(evidence)
+    yield from _lost(quotes)
     if relevant:
         yield from _holes(relevant, judging, documents)
 
 
 def _judging(queries: Iterable[Query]) -> dict[str, list[Query]]:
-    """The queries that judge each document, by itself or a passage of it."""
+    """For each document, the queries with a judgement of it or of one of its passages."""
     judging: defaultdict[str, list[Query]] = defaultdict(list)
     for query in queries:
         for doc_id in _judged(query):
@@ -169,51 +167,51 @@ def _judging(queries: Iterable[Query]) -> dict[str, list[Query]]:
 
 
 def _judged(query: Query) -> set[str]:
-    return {*query.grades, *(each.doc_id for each in query.passages if each.doc_id is not None)}
+    return {*query.grades, *(passage.doc_id for passage in query.passages if passage.doc_id is not None)}
 
 
 def _relevant(query: Query) -> set[str]:
-    by_passage = {each.doc_id for each in query.passages if each.doc_id is not None and each.grade > 0}
+    by_passage = {passage.doc_id for passage in query.passages if passage.doc_id is not None and passage.grade > 0}
     return by_passage | {doc_id for doc_id, grade in query.grades.items() if grade > 0}
 
 
 def _unreachable(doc_id: str, queries: list[Query], why: str) -> Finding:
-    told = f"is judged for {_named(queries)} and {why}: no retriever can find it"
-    return Finding(Severity.ERROR, "unreachable-document", doc_id, told, "add its text, or take the judgement out")
+    problem = f"is judged for {_listed(queries)} and {why}: no retriever can find it"
+    return Finding(Severity.ERROR, "unreachable-document", doc_id, problem, "add its text, or remove the judgement")
 
 
 def _leaks(doc_id: str, text: str, queries: list[Query]) -> Iterator[Finding]:
     for query in queries:
-        asked = normalise(query.text)
-        if asked in text and asked.count(" ") + 1 >= LEAKED_WORDS:
-            told = f"stands word for word in its relevant document {doc_id}: matching words is enough to find it"
-            remedy = "ask it in other words"
-            yield Finding(Severity.WARNING, "leaked-answer", query.query_id, told, remedy)
+        quotation = normalise(query.text)
+        if quotation in text and quotation.count(" ") + 1 >= LEAKED_WORDS:
+            problem = f"is a quotation of its relevant document {doc_id}: word matching is enough to find it"
+            remedy = "rephrase it"
+            yield Finding(Severity.WARNING, "leaked-answer", query.query_id, problem, remedy)
 
 
-def _lost(evidence: Evidence) -> Iterator[Finding]:
-    for (query_id, passage), state in evidence.lost():
+def _lost(quotes: QuoteCheck) -> Iterator[Finding]:
+    for (query_id, passage), state in quotes.lost():
         severity = Severity.ERROR if state is LabelState.ORPHANED else Severity.WARNING
-        told = f"the quote of {passage.name} does not stand where it was judged ({state.replace('_', '-')})"
-        remedy = "correct place or quote in passages.jsonl"
-        yield Finding(severity, "lost-passage", query_id, told, remedy)
+        problem = f"the quote of {passage.name} is not at its judged place ({state.replace('_', '-')})"
+        remedy = "correct the place or the quote in passages.jsonl"
+        yield Finding(severity, "lost-passage", query_id, problem, remedy)
 
 
 def _holes(relevant: Mapping[str, str], judging: Mapping[str, list[Query]], documents: Documents) -> Iterator[Finding]:
-    """Near-copies of relevant documents that nobody judged: a retriever that prefers them is called wrong."""
+    """Unjudged near-copies of relevant documents: a retriever that ranks them higher is penalised."""
     names = list(relevant)
     neighbourhood = Neighbourhood(list(relevant.values()), size=_SHINGLE, bands=_DOCUMENT_BANDS)
-    passing = ((document.doc_id, normalise(document.full_text)) for document in documents())
-    for batch in _batches((doc_id, text) for doc_id, text in passing if text):
-        for kept, place, similarity in neighbourhood.near([text for _, text in batch], at_least=LIKE_DOCUMENTS):
-            original, copy = names[kept], batch[place][0]
+    normalised = ((document.doc_id, normalise(document.full_text)) for document in documents())
+    for batch in _batches((doc_id, text) for doc_id, text in normalised if text):
+        for index, place, similarity in neighbourhood.near([text for _, text in batch], at_least=LIKE_DOCUMENTS):
+            original, copy = names[index], batch[place][0]
             unjudged = [
                 query for query in judging[original] if original in _relevant(query) and copy not in _judged(query)
             ]
             if unjudged and copy != original:
-                told = f"is nearly {original} ({similarity:.0%}) and carries no judgement for {_named(unjudged)}"
-                remedy = "judge it too, with 0 if it does not answer"
-                yield Finding(Severity.WARNING, "hole", copy, told, remedy)
+                problem = f"is a near-copy of {original} ({similarity:.0%}) without a judgement for {_listed(unjudged)}"
+                remedy = "judge it, with 0 if it is not relevant"
+                yield Finding(Severity.WARNING, "hole", copy, problem, remedy)
 
 
 def _batches(rows: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
@@ -222,6 +220,6 @@ def _batches(rows: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]
         yield batch
 
 
-def _named(queries: list[Query]) -> str:
-    more = f" and {len(queries) - _NAMED} more" if len(queries) > _NAMED else ""
-    return ", ".join(query.query_id for query in queries[:_NAMED]) + more
+def _listed(queries: list[Query]) -> str:
+    more = f" and {len(queries) - _MAX_LISTED} more" if len(queries) > _MAX_LISTED else ""
+    return ", ".join(query.query_id for query in queries[:_MAX_LISTED]) + more

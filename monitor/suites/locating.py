@@ -1,4 +1,4 @@
-"""Where the suites are: built in, or a folder."""
+"""Locate a suite: a folder, or one of the built-in suites."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def suite_folder(path: str) -> Path:
 
 
 def built_in_probes() -> Path:
-    """Where the suites are that come along: inside an installed package, beside it in a checkout."""
+    """The folder of built-in suites: inside an installed package, beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "probes"
     return installed if installed.is_dir() else package.parent / "probes"

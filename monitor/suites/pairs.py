@@ -1,4 +1,4 @@
-"""Reading pairs.jsonl: queries with a document that satisfies them and a near-copy that violates them."""
+"""Read pairs.jsonl: queries with a satisfying document and a near-copy that violates them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from monitor.suites.lines import read_lines, refer_to_document, refer_to_query, 
 
 
 def read_pairs(path: Path, queries: Collection[str], documents: Collection[str] | None) -> tuple[Pair, ...]:
-    """The pairs in the order of their queries: it decides under which query a mirrored pair is counted."""
+    """The pairs in the order of their queries, which determines the query that counts a mirrored pair."""
     pairs: dict[str, Pair] = {}
     places: dict[str, str] = {}
     for where, row in read_lines(path) if os.path.lexists(path) else ():

@@ -1,4 +1,4 @@
-"""Reading a suite from its folder: the BEIR layout, with what recallwatch adds to it.
+"""Read a suite from its folder: the BEIR layout with the additions of recallwatch.
 
     <folder>/suite.yaml        title, version, axis, owner, licence, controls, depth     (optional)
     <folder>/corpus.jsonl      {"_id", "title", "text"}                            (optional)
@@ -7,8 +7,8 @@
     <folder>/passages.jsonl    {"query_id", "doc_id", "start", "end", "quote", "grade"}   (optional; then so are qrels)
     <folder>/pairs.jsonl       {"query_id", "satisfying_id", "violating_id", "mirror"}   (optional)
 
-Everything is checked while it is read; the first mistake is a `SuiteError` with file and line. Ids, strata and clusters
-are texts, grades are whole numbers from 0 on. A byte order mark and CRLF are understood.
+Everything is validated while it is read; the first mistake is a `SuiteError` with file and line. Ids, strata and
+clusters are strings, grades are whole numbers from 0. A byte order mark and CRLF are accepted.
 """
 
 from __future__ import annotations
@@ -65,58 +65,60 @@ def read_suite(folder: Path) -> Suite:
     if not os.path.isdir(folder):
         raise SuiteError(str(folder), "no such folder; a suite is a folder with queries.jsonl and qrels/test.tsv")
     head = _read_head(folder / "suite.yaml")
-    # A production corpus stays where it is: only what is asked and judged must be here.
+    # A production corpus need not be copied: only queries and judgements are required.
     documents, corpus = _read_documents(folder) if has_corpus(folder) else (None, "")
     queries = _read_queries(folder / "queries.jsonl", default_stratum=head.name)
     passages = _read_passages(folder, queries)
     qrels = folder / "qrels" / "test.tsv"
     grades = _read_grades(qrels, queries.keys(), documents) if os.path.lexists(qrels) or not passages else {}
     pairs = read_pairs(folder / "pairs.jsonl", queries.keys(), documents)
-    judged = tuple(
-        _judge(each, grades.get(query_id, {}), passages.get(query_id, ())) for query_id, each in queries.items()
+    judged_queries = tuple(
+        _judge(query, grades.get(query_id, {}), passages.get(query_id, ())) for query_id, query in queries.items()
     )
-    suite = Suite(head.name, head.version, head.axis, judged, pairs, head.controls, corpus=corpus, depth=head.depth)
+    suite = Suite(
+        head.name, head.version, head.axis, judged_queries, pairs, head.controls, corpus=corpus, depth=head.depth
+    )
     _refuse_empty_strata(suite, folder)
     return replace(suite, digest=digest_of(suite))
 
 
 def suite_name(folder: Path) -> str:
-    """The name of the suite in a folder: what its suite.yaml says, else the folder's own."""
+    """The name in suite.yaml, else the name of the folder."""
     return _read_head(folder / "suite.yaml").name
 
 
 def has_corpus(folder: Path) -> bool:
-    """Whether a suite brings its own documents."""
+    """Whether the folder of a suite has a corpus.jsonl."""
     return os.path.lexists(folder / "corpus.jsonl")
 
 
 def read_corpus(folder: Path) -> Iterator[Document]:
-    """The documents of a suite, one after the other."""
-    seen: set[str] = set()
+    """Iterate over the documents of a suite."""
+    doc_ids: set[str] = set()
     for where, row in read_lines(folder / "corpus.jsonl"):
         doc_id = identifier(row, where)
-        if doc_id in seen:
+        if doc_id in doc_ids:
             raise SuiteError(where, f"duplicate document id {doc_id}")
-        seen.add(doc_id)
+        doc_ids.add(doc_id)
         yield Document(doc_id, str(row.get("title") or ""), text_of(row.get("text"), "text", where, may_be_empty=True))
 
 
 def _read_documents(folder: Path) -> tuple[set[str], str]:
-    """Ids of the suite's own documents, and what identifies them all, in whatever order they are written."""
+    """The ids of the suite's documents, and a digest of their contents that does not depend on their order."""
     documents: set[str] = set()
     total = 0
-    for each in read_corpus(folder):
-        documents.add(each.doc_id)
-        content = "\x1f".join((each.doc_id, each.title, each.text)).encode()
+    for document in read_corpus(folder):
+        documents.add(document.doc_id)
+        content = "\x1f".join((document.doc_id, document.title, document.text)).encode()
         total += int.from_bytes(hashlib.sha256(content).digest())
     return documents, f"{total % 2**256:064x}"
 
 
 def digest_of(suite: Suite) -> str:
-    """SHA-256 over everything that could change a measurement or how it is judged.
+    """SHA-256 over everything that can change a measurement or a verdict.
 
-    That is the queries in their order with strata, clusters, grades, passages and answers, the pairs, the axis and the
-    controls; not the name, the version, the documents, or the order in which judgements and pairs are written.
+    It covers the queries in order with strata, clusters, grades, passages and answers, the pairs, the axis and the
+    controls. It does not cover the name, the version, the documents, or the order of judgements and pairs.
     """
     content = [
         [
@@ -136,25 +138,27 @@ def digest_of(suite: Suite) -> str:
 
 
 def _read_head(path: Path) -> _Head:
-    stated = _load_head(path)
-    for key in stated:
+    head = _load_head(path)
+    for key in head:
         if key not in _HEAD_KEYS:
-            raise SuiteError(str(path), f"unknown key {key}; known are {', '.join(_HEAD_KEYS)}")
+            raise SuiteError(str(path), f"unknown key {key}; known keys: {', '.join(_HEAD_KEYS)}")
     for key in ("name", "version", "axis"):
-        if key in stated:
-            text_of(stated[key], key, str(path))
-    axis, controls = stated.get("axis", Axis.BROAD), stated.get("controls") or []
+        if key in head:
+            text_of(head[key], key, str(path))
+    axis, controls = head.get("axis", Axis.BROAD), head.get("controls") or []
     if axis not in list(Axis):
         raise SuiteError(str(path), f"axis is {axis!r}; must be compositional or broad")
     if not isinstance(controls, list) or not all(isinstance(stratum, str) for stratum in controls):
         raise SuiteError(str(path), "controls must be a list of strata such as [paraphrase, entity]")
-    name = stated.get("name") or os.path.basename(os.path.abspath(path.parent))
+    name = head.get("name") or os.path.basename(os.path.abspath(path.parent))
     if name == OVERALL:
-        raise SuiteError(str(path), f"a suite cannot be called {OVERALL}: that is every suite as a whole")
-    depth = stated.get("depth", "0")
+        raise SuiteError(str(path), f"the name {OVERALL} is reserved for the suite as a whole")
+    depth = head.get("depth", "0")
     if not isinstance(depth, str) or not re.fullmatch(r"[0-9]{1,4}", depth):
-        raise SuiteError(str(path), f"depth is {depth!r}; must be a whole number: the hits to ask for at least")
-    return _Head(name, stated.get("version", "0"), Axis(axis), frozenset(controls), int(depth))
+        raise SuiteError(
+            str(path), f"depth is {depth!r}; must be a whole number, the minimum number of hits to request"
+        )
+    return _Head(name, head.get("version", "0"), Axis(axis), frozenset(controls), int(depth))
 
 
 def _load_head(path: Path) -> dict[Any, Any]:
@@ -175,7 +179,7 @@ def _read_queries(path: Path, *, default_stratum: str) -> dict[str, Query]:
             raise SuiteError(where, "metadata must be an object")
         stratum = label(metadata, "stratum", where) or default_stratum
         if stratum == OVERALL:
-            raise SuiteError(where, f"a stratum cannot be called {OVERALL}: that is the suite as a whole")
+            raise SuiteError(where, f"the stratum name {OVERALL} is reserved for the suite as a whole")
         queries[query_id] = Query(
             query_id,
             text_of(row.get("text"), "text", where),
@@ -185,7 +189,7 @@ def _read_queries(path: Path, *, default_stratum: str) -> dict[str, Query]:
             follows=_follows(metadata, queries, where),
         )
     if not queries:
-        raise SuiteError(str(path), "the suite is empty: it has no query")
+        raise SuiteError(str(path), "the suite has no query")
     return queries
 
 
@@ -196,68 +200,68 @@ def _read_grades(path: Path, queries: Collection[str], documents: Collection[str
         if index == 0 and fields[0] == "query-id":
             continue
         if len(fields) != 3:
-            problem = f"must have 3 columns with tabs between (query-id, corpus-id, score), not {len(fields)}"
+            problem = f"must have 3 tab-separated columns (query-id, corpus-id, score), not {len(fields)}"
             raise SuiteError(where, problem)
         query_id, doc_id, grade = fields
         refer_to_query(query_id, queries, where)
         refer_to_document(doc_id, documents, where)
-        judged = grades.setdefault(query_id, {})
-        if doc_id in judged:
+        query_grades = grades.setdefault(query_id, {})
+        if doc_id in query_grades:
             raise SuiteError(where, f"document {doc_id} is judged twice for query {query_id}")
-        judged[doc_id] = _grade(grade.strip(), where)
+        query_grades[doc_id] = _grade(grade.strip(), where)
     return grades
 
 
-def _grade(stated: str, where: str) -> int:
-    if not _GRADE.fullmatch(stated):
-        raise SuiteError(where, f"score {stated!r} must be a whole number from 0 (not relevant) to 999999")
-    return int(stated)
+def _grade(score: str, where: str) -> int:
+    if not _GRADE.fullmatch(score):
+        raise SuiteError(where, f"score {score!r} must be a whole number from 0 (not relevant) to 999999")
+    return int(score)
 
 
 def _read_passages(folder: Path, queries: Collection[str]) -> dict[str, list[Passage]]:
     path = folder / "passages.jsonl"
     if not os.path.lexists(path):
         return {}
-    corpus = ((each.doc_id, each.text) for each in read_corpus(folder)) if has_corpus(folder) else None
+    corpus = ((document.doc_id, document.text) for document in read_corpus(folder)) if has_corpus(folder) else None
     return read_passages(path, queries, corpus)
 
 
 def _judge(query: Query, grades: Mapping[str, int], passages: Iterable[Passage]) -> Query:
-    """Queries without a stated cluster are grouped by their best document or passage: they share its fate."""
-    # The same suite, however its judgements are ordered in the file.
+    """Add judgements to a query. The default cluster is its most relevant document or passage."""
+    # The order of judgements in the file must not matter.
     ordered = dict(sorted(grades.items()))
-    passages = tuple(sorted(passages, key=lambda each: [str(value) for value in each]))
-    units = {each.quote or each.name: each.grade for each in passages} | ordered
+    passages = tuple(sorted(passages, key=lambda passage: [str(value) for value in passage]))
+    units = {passage.quote or passage.name: passage.grade for passage in passages} | ordered
     best = max(units, key=units.__getitem__, default=query.query_id)
     return replace(query, grades=ordered, passages=passages, cluster=query.cluster or best)
 
 
 def _refuse_empty_strata(suite: Suite, folder: Path) -> None:
-    """A stratum that nothing can be measured on would look as if it were watched."""
+    """Refuse strata without judgements: they would look monitored although nothing is measured."""
     unknown = suite.controls - set(suite.strata)
     if unknown:
-        raise SuiteError(str(folder / "suite.yaml"), f"controls: no stratum is called {', '.join(sorted(unknown))}")
-    judged = {query.stratum for query in suite.queries if query.is_judged}
+        raise SuiteError(str(folder / "suite.yaml"), f"controls: unknown strata: {', '.join(sorted(unknown))}")
+    judged_strata = {query.stratum for query in suite.queries if query.is_judged}
     for stratum in suite.strata:
-        if stratum not in judged:
-            of_stratum = f" of stratum {stratum}" if judged else ""
+        if stratum not in judged_strata:
+            of_stratum = f" of stratum {stratum}" if judged_strata else ""
             problem = f"no query{of_stratum} has a relevant document (a score of 1 or more)"
             qrels, passages = folder / "qrels" / "test.tsv", folder / "passages.jsonl"
             raise SuiteError(str(qrels if os.path.lexists(qrels) else passages), problem)
 
 
-def _follows(metadata: Mapping[str, Any], above: Mapping[str, Query], where: str) -> str:
-    """The hop before, which stands above, so that no chain bites its tail."""
+def _follows(metadata: Mapping[str, Any], earlier: Mapping[str, Query], where: str) -> str:
+    """The id of the previous hop. It must be an earlier query, so that chains have no cycle."""
     follows = label(metadata, "follows", where)
-    if follows and follows not in above:
-        raise SuiteError(where, f"follows {follows}, which is no query above it")
-    if follows and any(query.follows == follows for query in above.values()):
-        raise SuiteError(where, f"follows {follows}, which another query follows already: a chain does not fork")
+    if follows and follows not in earlier:
+        raise SuiteError(where, f"follows {follows}, which is not an earlier query")
+    if follows and any(query.follows == follows for query in earlier.values()):
+        raise SuiteError(where, f"follows {follows}, which another query follows already: chains must not fork")
     return follows
 
 
 def _answers(metadata: Mapping[str, Any], where: str) -> tuple[str, ...]:
     answers = metadata.get("answers") or []
     if not isinstance(answers, list):
-        raise SuiteError(where, "metadata.answers must be a list of texts")
+        raise SuiteError(where, "metadata.answers must be a list of strings")
     return tuple(text_of(answer, "metadata.answers", where) for answer in answers)

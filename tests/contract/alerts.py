@@ -1,4 +1,4 @@
-"""Alerts to deliver: as full as they get, as large as they get."""
+"""Alerts to deliver: complete ones, and the largest possible."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,27 +8,27 @@ from monitor.model.alerts import Alert
 AT = datetime(2026, 1, 1, 3, 4, tzinfo=UTC)
 
 
-def a_fall(measure: str = "recall@10", difference: float = -0.19, **told: Any) -> dict[str, Any]:
-    """One measure that moved."""
+def a_fall(measure: str = "recall@10", difference: float = -0.19, **changes: Any) -> dict[str, Any]:
+    """One measure that changed."""
     return {
         "suite": "broad", "axis": "broad", "stratum": "overall", "measure": measure, "baseline_mean": 0.759,
         "candidate_mean": 0.759 + difference, "difference": difference, "lower": difference - 0.03,
         "upper": difference + 0.03, "p_worse_adjusted": 0.0001, "p_better_adjusted": 0.002,
         "n_queries": 826, "n_clusters": 186, "mde": 0.021,
-        **told,
+        **changes,
     }  # fmt: skip
 
 
 def a_lost_query(text: str | None = "which invoices are overdue?") -> dict[str, Any]:
-    """One query that lost."""
+    """One lost query."""
     return {
         "query_id": "q17", "query": text, "stratum": "billing", "suite": "broad", "measure": "ndcg@10",
         "difference": -1.0, "expected": ["d1"], "retrieved_before": ["d1", "d2"], "retrieved_now": ["d8", "d9"],
     }  # fmt: skip
 
 
-def an_alert(state: str = "firing", *, at: datetime = AT, **told: Any) -> Alert:
-    """An alert of one incident in a state, with every key that a payload can have."""
+def an_alert(state: str = "firing", *, at: datetime = AT, **changes: Any) -> Alert:
+    """An alert with every key of a payload."""
     is_closed = state == "resolved"
     resolved_at = (AT + timedelta(seconds=7_500)).isoformat() if is_closed else None
     data = {
@@ -46,10 +46,10 @@ def an_alert(state: str = "firing", *, at: datetime = AT, **told: Any) -> Alert:
         "duration_s": 7_500.0 if is_closed else None,
         "deployment": {"baseline": "minilm-v1", "candidate": "minilm-v2", "since": AT.isoformat(), "declared": True},
         "acknowledged_by": "ada" if state == "acknowledged" else None,
-        **told,
+        **changes,
     }  # fmt: skip
     payload = {"type": f"incident.{state}", "timestamp": at.isoformat(), "data": data}
-    # The states that are still to come are texts, as those that exist are.
+    # Notifiers must accept any text as a state.
     return Alert(f"{state}_0123456789abcdef", "incident_1", "recallwatch/production", state, payload, at)  # type: ignore[arg-type]
 
 
@@ -57,7 +57,7 @@ FIRING, RESOLVED = an_alert("firing"), an_alert("resolved")
 
 
 def a_large_alert(character: str) -> Alert:
-    """An alert whose every text is a hundred thousand times the character, and whose every list is long."""
+    """An alert with long lists and with texts of one hundred thousand characters."""
     text = character * 100_000
     return an_alert(
         target=text, verdict=text, severity=text, summary=text, advice=text, next_command=text, acknowledged_by=text,

@@ -19,26 +19,26 @@ from tests.contract.fakes import SERVICES, Fake, Fault
 def configuration(folder: Path, options: dict[str, Any]) -> Path:
     """A configuration with one notifier."""
     path = folder / "recallwatch.yaml"
-    path.write_text(yaml.safe_dump({"notifiers": {"on-call": {"timeout": "5s", **options}}}))
+    path.write_text(yaml.safe_dump({"notifiers": {"on-call": {"timeout": "60s", **options}}}))
     return path
 
 
-def held(name: str, folder: Path, *states: str, fault: Fault | None = None) -> tuple[list[Result], Fake]:
-    """What the command found in each state, and the fake."""
+def sent(name: str, folder: Path, *states: str, fault: Fault | None = None) -> tuple[list[Result], Fake]:
+    """The result of the command for each state, and the fake."""
 
     async def run() -> tuple[list[Result], Fake]:
         async with SERVICES[name].running(*([fault] if fault else [])) as fake:
             path = configuration(folder, fake.options)
-            return [await notify_test.hold(path, "on-call", state) for state in states], fake
+            return [await notify_test.send_test(path, "on-call", state) for state in states], fake
 
     return asyncio.run(run())
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_test_arrives_and_says_that_it_is_one(name, tmp_path):
-    """Each service takes a test alert and its end, which are one incident there and not that of a target."""
-    answers, fake = held(name, tmp_path, "firing", "resolved")
-    assert [answer.exit_code for answer in answers] == [0, 0], fake.complaints
+def test_a_test_alert_arrives_and_is_marked_as_a_test(name, tmp_path):
+    """Each service accepts a test alert and its resolution as one incident, separate from those of targets."""
+    results, fake = sent(name, tmp_path, "firing", "resolved")
+    assert [result.exit_code for result in results] == [0, 0], fake.complaints
     first, second = fake.received
     assert first.key == second.key
     assert (first.is_closed, second.is_closed) == (False, True)
@@ -46,34 +46,34 @@ def test_a_test_arrives_and_says_that_it_is_one(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_test_that_is_refused_says_why(name, tmp_path):
-    """The reason is shown and the exit code says that it did not arrive; no secret is shown."""
-    (answer,), _ = held(name, tmp_path, "firing", fault=Fault.REJECTS)
-    assert answer.exit_code == 3
-    assert answer.data["delivered"] is False
-    assert answer.data["reason"] == "rejected"
-    assert [secret for secret in SERVICES[name].secrets if secret in str(answer)] == []
+def test_a_rejected_test_alert_shows_the_reason(name, tmp_path):
+    """The result has the reason, the exit code of a failed delivery, and no secret."""
+    (result,), _ = sent(name, tmp_path, "firing", fault=Fault.REJECTS)
+    assert result.exit_code == 3
+    assert result.data["delivered"] is False
+    assert result.data["reason"] == "rejected"
+    assert [secret for secret in SERVICES[name].secrets if secret in str(result)] == []
 
 
-def test_a_notifier_that_is_not_there_is_told_with_those_that_are(tmp_path):
-    """A wrong name is a configuration error that lists the right ones."""
+def test_an_unknown_notifier_is_an_error_that_lists_the_known_ones(tmp_path):
+    """A wrong name is a configuration error that lists the configured names."""
     path = configuration(tmp_path, {"kind": "teams", "url": "http://127.0.0.1:1/"})
-    with pytest.raises(ConfigError, match="no notifier is called of-call; there are: on-call"):
-        asyncio.run(notify_test.hold(path, "of-call", "firing"))
+    with pytest.raises(ConfigError, match='unknown notifier "of-call"; known notifiers: on-call'):
+        asyncio.run(notify_test.send_test(path, "of-call", "firing"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SERVICES)
-def test_the_command_line_tells_whether_it_arrived(name, tmp_path):
-    """Exit code 0 and one JSON object when the service took it, 3 and the reason when it did not."""
+def test_the_command_reports_whether_the_alert_was_delivered(name, tmp_path):
+    """The command prints one JSON object and exits with 0 if the service accepted the alert, else with 3."""
 
     async def run() -> list[subprocess.CompletedProcess[str]]:
         async with SERVICES[name].running(Fault.FORBIDS) as fake:
             configuration(tmp_path, fake.options)
-            said = ("notify", "test", "on-call", "--json")
-            refused = await asyncio.to_thread(command, *said, cwd=tmp_path, check=3)
-            return [refused, await asyncio.to_thread(command, *said, "--state", "resolved", cwd=tmp_path)]
+            arguments = ("notify", "test", "on-call", "--json")
+            failure = await asyncio.to_thread(command, *arguments, cwd=tmp_path, check=3)
+            return [failure, await asyncio.to_thread(command, *arguments, "--state", "resolved", cwd=tmp_path)]
 
-    refused, taken = (json.loads(each.stdout) for each in asyncio.run(run()))
-    assert (refused["delivered"], refused["reason"]) == (False, "unauthorised")
-    assert (taken["delivered"], taken["state"]) == (True, "resolved")
+    failure, success = (json.loads(each.stdout) for each in asyncio.run(run()))
+    assert (failure["delivered"], failure["reason"]) == (False, "unauthorised")
+    assert (success["delivered"], success["state"]) == (True, "resolved")

@@ -158,7 +158,7 @@ def test_naming_an_adapter_imports_none():
     """The registry knows adapters as text: listing them loads no adapter and none of its libraries."""
     program = (
         "import json, sys\nfrom monitor.adapters import registry\n"
-        "names = [registry.known(port) for port in registry.BUILT_IN]\n"
+        "names = [registry.names(port) for port in registry.BUILT_IN]\n"
         "print(json.dumps({'loaded': sorted(set(sys.argv[1:]) & set(sys.modules))}))"
     )
     modules = [

@@ -14,42 +14,47 @@ import psycopg
 import pytest
 
 from tests.conftest import ROOT, started
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
 KILLS = 10
+LIMIT_S = 120.0
+"""A process that has not ended by then hangs."""
 
 
 @pytest.fixture
-def slow_retriever(xquad: Path) -> Iterator[str]:
+def slow_retriever(numbered: Path) -> Iterator[str]:
     """A live retriever that takes its time, so that a run can be killed in the middle."""
-    with started("tests/word_retriever.py", str(xquad), "0.01") as said:
-        yield said["url"]
+    with started("tests/word_retriever.py", str(numbered), "0.01") as service:
+        yield service["url"]
 
 
+@pytest.mark.timeout(1_200)
 def test_killing_the_daemon_ten_times_loses_and_doubles_nothing(
-    slow_retriever: str, xquad: Path, postgres_url: str, tmp_path: Path
+    slow_retriever: str, numbered: Path, postgres_url: str, tmp_path: Path
 ) -> None:
     """After ten SIGKILLs at random moments every outcome once seen is still there, and no run is left running."""
     config = tmp_path / "recallwatch.yaml"
-    config.write_text(_config(slow_retriever, xquad, postgres_url))
+    config.write_text(_config(slow_retriever, numbered, postgres_url))
     rng = random.Random(20260102)  # noqa: S311 - moments to kill at, not secrets
     seen: set[tuple[str, str]] = set()
     for _ in range(KILLS):
         daemon = _serve(config)
-        time.sleep(rng.uniform(1.0, 4.0))
+        _wait_for_more_outcomes(postgres_url, than=_n_outcomes(postgres_url) + rng.randrange(1_200))
+        time.sleep(rng.uniform(0.0, 1.0))  # so that the kill is at any distance from a commit
         seen |= _outcomes(postgres_url)
         daemon.send_signal(signal.SIGKILL)
         daemon.communicate()
         assert seen <= _outcomes(postgres_url)
-    assert len(seen) > 1_190, "the runs were killed before anything was committed"
+    assert len(seen) > 1_200, "the runs were killed before anything was committed"
 
     daemon = _serve(config)
     try:
         finished = _wait_for_a_finished_run(postgres_url, after=_count(postgres_url, "finished"))
     finally:
         daemon.send_signal(signal.SIGTERM)
-        daemon.communicate(timeout=30)
+        daemon.communicate(timeout=LIMIT_S)
     assert finished
     assert seen <= _outcomes(postgres_url)
     assert _count(postgres_url, "running") == 0
@@ -58,65 +63,91 @@ def test_killing_the_daemon_ten_times_loses_and_doubles_nothing(
     assert _incomplete(postgres_url) == 0
 
 
+def test_a_daemon_that_is_killed_while_it_starts_leaves_nothing_behind(
+    slow_retriever: str, numbered: Path, postgres_url: str, tmp_path: Path
+) -> None:
+    """After SIGKILLs before the first outcome the next daemon starts, and finishes a run."""
+    config = tmp_path / "recallwatch.yaml"
+    config.write_text(_config(slow_retriever, numbered, postgres_url))
+    rng = random.Random(20260103)  # noqa: S311 - moments to kill at, not secrets
+    for _ in range(3):
+        daemon = _serve(config)
+        time.sleep(rng.uniform(0.0, 2.0))
+        daemon.send_signal(signal.SIGKILL)
+        daemon.communicate()
+    daemon = _serve(config)
+    try:
+        assert _wait_for_a_finished_run(postgres_url, after=_count(postgres_url, "finished"))
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        daemon.communicate(timeout=LIMIT_S)
+    assert _count(postgres_url, "running") == 0
+    assert _incomplete(postgres_url) == 0
+
+
 def test_sigterm_marks_the_run_and_ends_the_daemon(
-    slow_retriever: str, xquad: Path, postgres_url: str, tmp_path: Path
+    slow_retriever: str, numbered: Path, postgres_url: str, tmp_path: Path
 ) -> None:
     """SIGTERM in the middle of a run ends the daemon with exit code 0 and the run as interrupted."""
     config = tmp_path / "recallwatch.yaml"
-    config.write_text(_config(slow_retriever, xquad, postgres_url))
+    config.write_text(_config(slow_retriever, numbered, postgres_url))
+    _hold(slow_retriever, after=300)
     daemon = _serve(config)
-    _wait_until(lambda: len(_outcomes(postgres_url)) > 0)
+    _wait_for_more_outcomes(postgres_url, than=0)
     daemon.send_signal(signal.SIGTERM)
-    _, said = daemon.communicate(timeout=30)
-    assert daemon.returncode == 0, said
+    _, errors = daemon.communicate(timeout=LIMIT_S)
+    assert daemon.returncode == 0, errors
     assert _count(postgres_url, "running") == 0
     assert _count(postgres_url, "interrupted") == 1
 
 
 def test_ctrl_c_breaks_a_run_off_and_marks_it(
-    slow_retriever: str, xquad: Path, postgres_url: str, tmp_path: Path
+    slow_retriever: str, numbered: Path, postgres_url: str, tmp_path: Path
 ) -> None:
-    """SIGINT during `recallwatch run` leaves what was committed, marked as interrupted, with exit code 130."""
+    """SIGINT during `recallwatch run` leaves the committed outcomes, the run interrupted, and exit code 130."""
     config = tmp_path / "recallwatch.yaml"
-    config.write_text(_config(slow_retriever, xquad, postgres_url))
-    run = _start("run", "--target", "docs", "--suite", "xquad", "--config", str(config))
-    _wait_until(lambda: len(_outcomes(postgres_url)) > 0)
+    config.write_text(_config(slow_retriever, numbered, postgres_url))
+    _hold(slow_retriever, after=300)
+    run = _start("run", "--target", "docs", "--suite", "numbered", "--config", str(config))
+    _wait_for_more_outcomes(postgres_url, than=0)
     run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=30)
-    assert run.returncode == 130, said
+    _, errors = run.communicate(timeout=LIMIT_S)
+    assert run.returncode == 130, errors
     assert _count(postgres_url, "interrupted") == 1
 
 
 def test_a_database_that_goes_away_ends_the_cycle_but_not_the_daemon(
-    slow_retriever: str, xquad: Path, postgres_url: str, tmp_path: Path
+    slow_retriever: str, numbered: Path, postgres_url: str, tmp_path: Path
 ) -> None:
-    """Connections cut in the middle of a run are told in one line; the daemon goes on and finishes a later run."""
+    """Connections cut in the middle of a run are one line of the log; the daemon finishes a later run."""
     config = tmp_path / "recallwatch.yaml"
-    config.write_text(_config(slow_retriever, xquad, postgres_url))
+    config.write_text(_config(slow_retriever, numbered, postgres_url))
     daemon = _serve(config)
     try:
-        _wait_until(lambda: len(_outcomes(postgres_url)) > 0)
+        _hold(slow_retriever, after=300)
+        _wait_for_more_outcomes(postgres_url, than=0)
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-        assert _wait_for_a_finished_run(postgres_url, after=0)
+        _hold(slow_retriever, after=None)
+        assert _wait_for_a_finished_run(postgres_url, after=_count(postgres_url, "finished"))
         assert daemon.poll() is None
     finally:
         daemon.send_signal(signal.SIGTERM)
-        daemon.communicate(timeout=30)
+        daemon.communicate(timeout=LIMIT_S)
 
 
-def test_a_taken_port_is_refused_before_anything_starts(slow_retriever: str, xquad: Path, tmp_path: Path) -> None:
-    """A port that somebody else holds ends `serve` with exit code 2, and no database was started."""
+def test_a_taken_port_is_refused_before_anything_starts(slow_retriever: str, numbered: Path, tmp_path: Path) -> None:
+    """A port in use ends `serve` with exit code 2, and no database was started."""
     port = httpx.URL(slow_retriever).port
     config = tmp_path / "recallwatch.yaml"
-    config.write_text(_config(slow_retriever, xquad, None).replace("port: 0", f"port: {port}"))
+    config.write_text(_config(slow_retriever, numbered, None).replace("port: 0", f"port: {port}"))
     daemon = _start("serve", "--config", str(config), cwd=tmp_path)
-    _, said = daemon.communicate(timeout=30)
+    _, errors = daemon.communicate(timeout=LIMIT_S)
     assert daemon.returncode == 2
-    assert said.startswith(f"recallwatch: server.port: 127.0.0.1:{port}: ")
+    assert errors.startswith(f"recallwatch: server.port: 127.0.0.1:{port}: ")
     assert not (tmp_path / "recallwatch-data").exists()
 
 
@@ -124,8 +155,8 @@ def _config(url: str, folder: Path, database: str | None) -> str:
     storage = f"storage: {{url: {json.dumps(database)}}}\n" if database else ""
     return storage + (
         f'targets: {{docs: {{retriever: {{kind: http, url: "{url}/search", concurrency: 8}}}}}}\n'
-        f'suites: {{xquad: {{path: "{folder}"}}}}\n'
-        "schedules: {always: {target: docs, suites: [xquad], every: 1s}}\n"
+        f'suites: {{numbered: {{path: "{folder}"}}}}\n'
+        "schedules: {always: {target: docs, suites: [numbered], every: 1s}}\n"
         "server: {port: 0}\n"
     )
 
@@ -173,15 +204,18 @@ def _incomplete(url: str) -> int:
     )
 
 
+def _n_outcomes(url: str) -> int:
+    return int(str(_query(url, "SELECT count(*) FROM outcome")[0][0]))
+
+
 def _wait_for_a_finished_run(url: str, *, after: int) -> bool:
-    return _wait_until(lambda: _count(url, "finished") > after)
+    return wait_until(lambda: _count(url, "finished") > after)
 
 
-def _wait_until(condition: object, *, patience_s: float = 60.0) -> bool:
-    assert callable(condition)
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.1)
-    raise AssertionError("it did not come in time")
+def _wait_for_more_outcomes(url: str, *, than: int) -> None:
+    wait_until(lambda: _n_outcomes(url) > than)
+
+
+def _hold(retriever: str, *, after: int | None) -> None:
+    """Have the retriever answer so many more searches, so that the run under way cannot end; None releases it."""
+    httpx.post(f"{retriever}/hold", json={"after": after}, timeout=60).raise_for_status()

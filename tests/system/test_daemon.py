@@ -15,22 +15,23 @@ from monitor.service import wiring
 from monitor.service.api.server import listen, running
 from monitor.service.daemon import Daemon, serving
 from tests.conftest import started
+from tests.waiting import PATIENCE_S, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
-def retriever(xquad: Path) -> Iterator[str]:
-    """A live retriever over the documents of xquad-en."""
-    with started("tests/word_retriever.py", str(xquad)) as said:
-        yield said["url"]
+def retriever(numbered: Path) -> Iterator[str]:
+    """A live retriever over the documents of a small suite."""
+    with started("tests/word_retriever.py", str(numbered)) as service:
+        yield service["url"]
 
 
 Story = Callable[[Daemon, Receiver, httpx.AsyncClient], Awaitable[None]]
 
 
 @pytest.fixture
-def tell(retriever: str, xquad: Path, postgres_url: str) -> Callable[[Story], None]:
+def tell(retriever: str, numbered: Path, postgres_url: str) -> Callable[[Story], None]:
     """Run a story beside a daemon that probes twice a second and pages a verifying receiver."""
 
     async def with_everything(story: Story) -> None:
@@ -40,8 +41,8 @@ def tell(retriever: str, xquad: Path, postgres_url: str) -> Callable[[Story], No
                 config = {
                     "storage": {"url": postgres_url},
                     "targets": {"docs": {"retriever": {"kind": "http", "url": f"{retriever}/search"}}},
-                    "suites": {"xquad": {"path": str(xquad)}},
-                    "schedules": {"often": {"target": "docs", "suites": ["xquad"], "every": "500ms"}},
+                    "suites": {"numbered": {"path": str(numbered)}},
+                    "schedules": {"often": {"target": "docs", "suites": ["numbered"], "every": "500ms"}},
                     "notifiers": {"on-call": {"kind": "webhook", "url": hook, "secret": receiver.secret}},
                     "server": {"port": 0},
                 }
@@ -53,9 +54,7 @@ def tell(retriever: str, xquad: Path, postgres_url: str) -> Callable[[Story], No
 
 
 async def _promote_first_run(daemon: Daemon) -> None:
-    async with asyncio.timeout(60):
-        while "often" not in daemon.scheduler.reports:  # noqa: ASYNC110 - there is no event for a first report
-            await asyncio.sleep(0.05)
+    await until(lambda: "often" in daemon.scheduler.reports)
     run = daemon.scheduler.reports["often"].measured[0].run
     await daemon.store.promote(Baseline("docs", run.suite_name, run.run_id, "ada", "good", wiring.utc_now()))
 
@@ -68,11 +67,12 @@ def test_a_silent_swap_is_paged_once_and_resolved_after_the_rollback(
     async def story(daemon: Daemon, receiver: Receiver, client: httpx.AsyncClient) -> None:
         await _promote_first_run(daemon)
         await client.post(f"{retriever}/break", json={"share": 0.3})
-        firing = await receiver.wait_for("firing", timeout_s=60)
+        firing = await receiver.wait_for("firing", timeout_s=PATIENCE_S)
         assert firing is not None
-        await asyncio.sleep(3)  # several more cycles see the same drop
+        for _ in range(3):  # more cycles see the same drop
+            await _another_report(daemon)
         await client.post(f"{retriever}/break", json={"share": 0.0})
-        resolved = await receiver.wait_for("resolved", timeout_s=60)
+        resolved = await receiver.wait_for("resolved", timeout_s=PATIENCE_S)
         assert resolved is not None
         assert [message["data"]["state"] for message in receiver.messages] == ["firing", "resolved"]
         assert firing["data"]["dedup_key"] == resolved["data"]["dedup_key"]
@@ -83,13 +83,15 @@ def test_a_silent_swap_is_paged_once_and_resolved_after_the_rollback(
     tell(story)
 
 
-def test_a_declared_deployment_is_probed_at_once_under_its_name(retriever: str, xquad: Path, postgres_url: str) -> None:
+def test_a_declared_deployment_is_probed_at_once_under_its_name(
+    retriever: str, numbered: Path, postgres_url: str
+) -> None:
     """Between two daily cycles a pipeline says what is served now: it is measured, and the swap is a declared one."""
     config = {
         "storage": {"url": postgres_url},
         "targets": {"docs": {"retriever": {"kind": "http", "url": f"{retriever}/search"}}},
-        "suites": {"xquad": {"path": str(xquad)}},
-        "schedules": {"daily": {"target": "docs", "suites": ["xquad"], "every": "1d"}},
+        "suites": {"numbered": {"path": str(numbered)}},
+        "schedules": {"daily": {"target": "docs", "suites": ["numbered"], "every": "1d"}},
         "server": {"port": 0, "token": "a-token"},
     }
 
@@ -98,7 +100,7 @@ def test_a_declared_deployment_is_probed_at_once_under_its_name(retriever: str, 
             serving(wiring.assemble(validate(Config, config, where=""))) as daemon,
             httpx.AsyncClient() as client,
         ):
-            await _until(lambda: "daily" in daemon.scheduler.reports)
+            await until(lambda: "daily" in daemon.scheduler.reports)
             await client.post(f"{retriever}/break", json={"share": 0.3})
             declared = await client.post(
                 f"{daemon.url}/api/v1/deployments",
@@ -106,7 +108,7 @@ def test_a_declared_deployment_is_probed_at_once_under_its_name(retriever: str, 
                 headers={"authorization": "Bearer a-token"},
             )
             assert declared.status_code == 201
-            await _until(lambda: daemon.scheduler.reports["daily"].swaps)
+            await until(lambda: daemon.scheduler.reports["daily"].swaps)
             (swap,) = daemon.scheduler.reports["daily"].swaps
             assert swap.declared
             assert daemon.scheduler.reports["daily"].measured[0].run.deployment == "model-2"
@@ -115,10 +117,9 @@ def test_a_declared_deployment_is_probed_at_once_under_its_name(retriever: str, 
     asyncio.run(story())
 
 
-async def _until(done: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not done():  # noqa: ASYNC110 - there is no event for a report
-            await asyncio.sleep(0.05)
+async def _another_report(daemon: Daemon) -> None:
+    last = daemon.scheduler.reports["often"]
+    await until(lambda: daemon.scheduler.reports["often"] is not last)
 
 
 def test_promtool_accepts_the_metrics_of_a_live_daemon(tell: Callable[[Story], None], retriever: str) -> None:
@@ -127,20 +128,28 @@ def test_promtool_accepts_the_metrics_of_a_live_daemon(tell: Callable[[Story], N
     async def story(daemon: Daemon, receiver: Receiver, client: httpx.AsyncClient) -> None:
         await _promote_first_run(daemon)
         await client.post(f"{retriever}/break", json={"share": 0.3})
-        assert await receiver.wait_for("firing", timeout_s=60)
-        await asyncio.sleep(1)  # until the delivery is kept as such, and counted
-        response = await client.get(f"{daemon.url}/metrics")
+        assert await receiver.wait_for("firing", timeout_s=PATIENCE_S)
+        response = await until(lambda: _metrics_with(client, daemon, _DELIVERED))
         checked = await asyncio.to_thread(_promtool, response.content)
         assert checked.returncode == 0, checked.stderr.decode() + checked.stdout.decode()
         assert checked.stderr == b""
         text = response.text
         assert 'recallwatch_verdict{target="docs",verdict="regressed"} 1.0' in text
         assert 'recallwatch_incident_open{target="docs"} 1.0' in text
-        assert 'recallwatch_alerts_total{notifier="on-call",state="firing"} 1.0' in text
+        assert _DELIVERED in text
         assert 'recallwatch_recall_ratio{axis="broad",k="10",role="candidate",stratum="overall"' in text
         assert "recallwatch_probe_duration_seconds_bucket" in text
 
     tell(story)
+
+
+_DELIVERED = 'recallwatch_alerts_total{notifier="on-call",state="firing"} 1.0'
+
+
+async def _metrics_with(client: httpx.AsyncClient, daemon: Daemon, line: str) -> httpx.Response | None:
+    """The metrics once this line is in them; the delivery is counted after the message arrives."""
+    response = await client.get(f"{daemon.url}/metrics", timeout=60)
+    return response if line in response.text else None
 
 
 def _promtool(exposition: bytes) -> subprocess.CompletedProcess[bytes]:

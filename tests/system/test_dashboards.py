@@ -19,7 +19,8 @@ from monitor.model.suites import Axis
 from monitor.service import wiring
 from monitor.service.daemon import Daemon, serving
 from tests.conftest import ROOT, started
-from tests.system.watching import Prometheus, free_port, prometheus, promote_first_runs, small_suites, until
+from tests.system.watching import Prometheus, free_port, prometheus, promote_first_runs, small_suites
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 PAGES = {name: build() for name, build in DASHBOARDS.items()}
@@ -122,7 +123,7 @@ async def _ask(found: Told, watcher: Prometheus) -> None:
 async def _count(watcher: Prometheus, expression: str) -> int:
     """How many series there are, when the last scrape was not one of the few that a busy machine let time out."""
     with suppress(TimeoutError):
-        return len(await until(lambda: watcher.query(expression), timeout_s=3))
+        return len(await until(lambda: watcher.query(expression), patience_s=10))
     return 0
 
 

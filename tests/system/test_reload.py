@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.system.watching import free_port
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -52,19 +52,11 @@ def daemon(config: dict[str, Any], tmp_path: Path) -> Iterator[subprocess.Popen[
 
 
 def shown(config: dict[str, Any]) -> str:
-    """What the daemon shows; nothing before it serves."""
+    """The metrics of the daemon; empty before it serves."""
     try:
-        return httpx.get(f"http://127.0.0.1:{config['server']['port']}/metrics").text
-    except httpx.TransportError:
+        return httpx.get(f"http://127.0.0.1:{config['server']['port']}/metrics", timeout=60).text
+    except httpx.ConnectError:
         return ""
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for another process, which has no event for us."""
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.1)
 
 
 def test_a_reload_takes_effect_and_a_bad_one_does_not(
@@ -79,20 +71,20 @@ def test_a_reload_takes_effect_and_a_bad_one_does_not(
     def says(value: int) -> bool:
         return f"recallwatch_config_last_reload_successful {value}.0" in shown(config)
 
-    until(lambda: 'verdict{target="wiki"' in shown(config) and 'verdict{target="docs"' in shown(config))
+    wait_until(lambda: 'verdict{target="wiki"' in shown(config) and 'verdict{target="docs"' in shown(config))
     assert says(1)
 
     reload({**config, "targtes": {}})
-    until(lambda: says(0))
+    wait_until(lambda: says(0))
     assert 'target="wiki"' in shown(config)
 
     fewer = {**config, "schedules": {"docs": config["schedules"]["docs"]}}
     reload(fewer)
-    until(lambda: says(1))
+    wait_until(lambda: says(1))
     assert 'target="wiki"' not in shown(config)
     assert 'verdict{target="docs"' in shown(config)
 
     reload({**config, "server": {"port": free_port()}})
-    until(lambda: says(0))
+    wait_until(lambda: says(0))
     assert 'target="wiki"' not in shown(config)
     assert daemon.poll() is None

@@ -22,8 +22,9 @@ from monitor.service.daemon import Daemon, serving
 from tests.conftest import started
 from tests.house.documents import ROOT, metrics
 from tests.system.watching import Prometheus, alertmanager, prometheus, promote_first_runs
+from tests.waiting import PATIENCE_S
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 FOLDER = ROOT / "dashboards"
 RULES = FOLDER / "prometheus-rules.yaml"
 ALERTS = {
@@ -124,7 +125,7 @@ class Hook:
         self.news.set()
         return Response(status_code=200)
 
-    async def wait_for(self, name: str, status: str, *, timeout_s: float = 60) -> dict[str, Any]:
+    async def wait_for(self, name: str, status: str, *, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """The first alert of this name in this status."""
         async with asyncio.timeout(timeout_s):
             while (name, status) not in self.alerts:
@@ -134,14 +135,14 @@ class Hook:
 
 
 @pytest.fixture
-def retriever(xquad: Path) -> Iterator[str]:
-    """A live retriever over the documents of xquad-en."""
-    with started("tests/word_retriever.py", str(xquad)) as said:
-        yield said["url"]
+def retriever(numbered: Path) -> Iterator[str]:
+    """A live retriever over the documents of a small suite."""
+    with started("tests/word_retriever.py", str(numbered)) as service:
+        yield service["url"]
 
 
 def test_a_regression_and_a_dead_daemon_travel_to_a_webhook(
-    xquad: Path, retriever: str, postgres_url: str, tmp_path: Path
+    numbered: Path, retriever: str, postgres_url: str, tmp_path: Path
 ) -> None:
     """Daemon, scrape, rule, Alertmanager, webhook: firing, resolved, and when the daemon is dead its absence."""
 
@@ -150,8 +151,8 @@ def test_a_regression_and_a_dead_daemon_travel_to_a_webhook(
         config = {
             "storage": {"url": postgres_url},
             "targets": {"docs": {"retriever": {"kind": "http", "url": f"{retriever}/search"}}},
-            "suites": {"xquad": {"path": str(xquad)}},
-            "schedules": {"often": {"target": "docs", "suites": ["xquad"], "every": "500ms"}},
+            "suites": {"numbered": {"path": str(numbered)}},
+            "schedules": {"often": {"target": "docs", "suites": ["numbered"], "every": "500ms"}},
             "server": {"port": 0},
         }
         parts = wiring.assemble(validate(Config, config, where=""))

@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from monitor.model.deployments import Baseline
 from monitor.service import wiring
 from monitor.service.daemon import Daemon
 from tests.conftest import ROOT
+from tests.waiting import until
 
 DASHBOARDS = ROOT / "dashboards"
 
@@ -43,21 +44,9 @@ class Prometheus:
         return found
 
 
-async def until(holds: Callable[[], Awaitable[Any]], *, timeout_s: float = 60, step_s: float = 0.1) -> Any:
-    """Wait for what only asking can tell; what it told."""
-    async with asyncio.timeout(timeout_s):
-        while not (found := await holds()):  # noqa: ASYNC110 - another process has no event for us
-            await asyncio.sleep(step_s)
-    return found
-
-
 async def promote_first_runs(daemon: Daemon) -> None:
     """Trust what the first cycle of each schedule found."""
-
-    async def have_reported() -> bool:
-        return daemon.scheduler.reports.keys() == daemon.scheduler.plans.keys()
-
-    await until(have_reported)
+    await until(lambda: daemon.scheduler.reports.keys() == daemon.scheduler.plans.keys())
     for report in daemon.scheduler.reports.values():
         for run in (measured.run for measured in report.measured):
             baseline = Baseline(run.target, run.suite_name, run.run_id, "ada", "good", wiring.utc_now())

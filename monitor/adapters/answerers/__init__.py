@@ -1,1 +1,1 @@
-"""Live RAGs that answer, one file each."""
+"""Answerers: live RAG services that answer questions; one module each."""

@@ -1,4 +1,4 @@
-"""An answerer behind any HTTP API: a request template out, JMESPath in; at once or in pieces."""
+"""Answerer behind any HTTP API that takes and returns JSON, as one response or as a stream."""
 
 from __future__ import annotations
 
@@ -18,58 +18,58 @@ from monitor.model.answers import Answer
 
 
 class AnswerPaths(Section):
-    """Where the response holds what, as JMESPath."""
+    """JMESPaths of the fields in the response."""
 
     answer: JsonPath = "answer"
-    """The text of the answer; of one piece of it, where it is streamed."""
+    """Text of the answer, or of one event if the response is streamed."""
     documents: JsonPath | None = "documents"
-    """Ids of the documents that it was written from, in their order, where it tells."""
+    """Ids of the retrieved documents, in the order they were used; null if the service does not return them."""
     citations: JsonPath | None = "citations"
-    """Ids of the documents that it cites, where it does."""
+    """Ids of the cited documents; null if the service does not return them."""
     model: JsonPath | None = "model"
-    """The model that wrote it, where it says so."""
+    """Name of the model; null if the service does not return it."""
     deployment: JsonPath | None = None
-    """What it says it is serving, where it says so."""
+    """Deployment that answered; null if the service does not return it."""
     tokens: JsonPath | None = None
-    """An object with the numbers of ``prompt`` and ``completion`` tokens, where it counts them."""
+    """Object with the counts of ``prompt`` and ``completion`` tokens; null if the service does not return them."""
 
 
 class HttpOptions(Section):
-    """How to ask, and where the response holds the answer."""
+    """Request templates and the paths of the answer in the response."""
 
     url: transport.Url = Field(repr=False)
-    """Where the RAG answers; user and password in it become basic authentication."""
+    """URL of the RAG service; a user and password in it are sent as basic authentication."""
     method: Literal["POST", "PUT"] = "POST"
-    """How it is asked."""
+    """HTTP method of each request."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Sent with every request; secrets by ``${ENV}``."""
+    """Extra headers of every request; use ``${ENV}`` for secrets."""
     request: Template = Field(default_factory=lambda: {"query": "{query}"})
-    """JSON body; ``{query}`` is filled in."""
+    """JSON body with the placeholder ``{query}``."""
     contexts_request: Template | None = None
-    """JSON body of a request that gives the texts to answer from; ``{query}`` and ``{contexts}``, a list, are filled
-    in. With it, retrieval and generation can be told apart by replaying."""
+    """JSON body of a request that also sends the texts to answer from, with the placeholders ``{query}`` and
+    ``{contexts}`` (a list). Context replay needs it to separate retrieval from generation."""
     response: AnswerPaths = AnswerPaths()
-    """Where the response holds what."""
+    """Paths of the fields in the response."""
     stream: Literal["no", "events", "lines"] = "no"
-    """Whether the answer comes in pieces: server-sent ``events``, or JSON in ``lines``."""
+    """Whether the response is a stream: server-sent ``events``, or JSON ``lines``."""
     timeout: Duration = 60.0
-    """For the whole of an answer."""
+    """Time limit for a complete answer."""
     concurrency: int = Field(default=4, ge=1, le=1_000)
-    """Answers under way at once."""
+    """Maximum number of concurrent requests."""
     max_body_bytes: int = Field(default=4_194_304, ge=1)
-    """A longer response is a failure."""
+    """Maximum size of a response; a longer one is a failure."""
 
     @model_validator(mode="after")
-    def _asks_something(self) -> HttpOptions:
-        if not _names(self.request, "query"):
-            raise ValueError("request names no {query}: every query would be asked alike")
-        if self.contexts_request and not _names(self.contexts_request, "query", "contexts"):
-            raise ValueError("contexts_request must name both {query} and {contexts}")
+    def _has_placeholders(self) -> HttpOptions:
+        if not _has_all(self.request, "query"):
+            raise ValueError("request must contain {query}; without it every query gets the same answer")
+        if self.contexts_request and not _has_all(self.contexts_request, "query", "contexts"):
+            raise ValueError("contexts_request must contain both {query} and {contexts}")
         return self
 
 
 class HttpAnswerer:
-    """Asks a RAG over HTTP."""
+    """Sends queries to a RAG service over HTTP."""
 
     Options = HttpOptions
 
@@ -77,8 +77,8 @@ class HttpAnswerer:
         self.concurrency = options.concurrency
         self.takes_contexts = options.contexts_request is not None
         self._options = options
-        stated = options.response.model_dump()
-        self._find = {name: reader(path, AnswererError) for name, path in stated.items() if path}
+        paths = options.response.model_dump()
+        self._find = {name: reader(path, AnswererError) for name, path in paths.items() if path}
         self._api = JsonApi(
             options.url,
             timeout_s=options.timeout,
@@ -89,63 +89,63 @@ class HttpAnswerer:
         )
 
     async def answer(self, query: str, contexts: Sequence[str] | None = None) -> Answer:
-        """The answer to a query, from these texts alone where they are given."""
+        """Return the answer to a query; with ``contexts``, from these texts only."""
         body = self._body(query, contexts)
         if self._options.stream == "no":
-            return self._to_answer([await self._api.ask(self._options.method, body=body)])
-        content = await self._api.fetch(self._options.method, body=body)
-        return self._to_answer(list(event_stream.pieces(content, AnswererError)))
+            return self._to_answer([await self._api.request_json(self._options.method, body=body)])
+        content = await self._api.request_bytes(self._options.method, body=body)
+        return self._to_answer(list(event_stream.read_events(content, AnswererError)))
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         await self._api.close()
 
     def _body(self, query: str, contexts: Sequence[str] | None) -> Any:
         if contexts is None:
             return fill(self._options.request, query=query)
         if self._options.contexts_request is None:
-            raise AnswererError(Reason.REJECTED, "takes no contexts: contexts_request is not configured")
+            raise AnswererError(Reason.REJECTED, "the answerer takes no contexts: contexts_request is not configured")
         return fill(self._options.contexts_request, query=query, contexts=list(contexts))
 
-    def _to_answer(self, pieces: list[Any]) -> Answer:
-        texts = [text for piece in pieces if (text := self._find["answer"](piece)) is not None]
+    def _to_answer(self, events: list[Any]) -> Answer:
+        texts = [text for event in events if (text := self._find["answer"](event)) is not None]
         if not texts or not all(isinstance(text, str) for text in texts):
             raise AnswererError(Reason.MALFORMED, f"the response has no text at {self._options.response.answer!r}")
         return Answer(
-            "".join(texts),
-            self._ids("documents", pieces),
-            self._ids("citations", pieces),
-            self._word("model", pieces),
-            self._word("deployment", pieces),
-            self._tokens(pieces),
+            text="".join(texts),
+            doc_ids=self._ids("documents", events),
+            citations=self._ids("citations", events),
+            model=self._label("model", events),
+            deployment=self._label("deployment", events),
+            tokens=self._tokens(events),
         )
 
-    def _last(self, name: str, pieces: list[Any]) -> Any:
-        """What the last piece that says anything about it says."""
+    def _last(self, name: str, events: list[Any]) -> Any:
+        """Return the most recent value of a field, or None if no event has one."""
         if name not in self._find:
             return None
-        found = (self._find[name](piece) for piece in reversed(pieces))
-        return next((each for each in found if each is not None), None)
+        values = (self._find[name](event) for event in reversed(events))
+        return next((value for value in values if value is not None), None)
 
-    def _ids(self, name: str, pieces: list[Any]) -> tuple[str, ...] | None:
-        found = self._last(name, pieces)
-        if found is None:
+    def _ids(self, name: str, events: list[Any]) -> tuple[str, ...] | None:
+        ids = self._last(name, events)
+        if ids is None:
             return None
-        if not isinstance(found, list) or not {*map(type, found)} <= {str, int} or "" in found:
+        if not isinstance(ids, list) or not {*map(type, ids)} <= {str, int} or "" in ids:
             path = getattr(self._options.response, name)
             raise AnswererError(Reason.MALFORMED, f"the response has no list of document ids at {path!r}")
-        return tuple(dict.fromkeys(map(str, found)))
+        return tuple(dict.fromkeys(map(str, ids)))
 
-    def _word(self, name: str, pieces: list[Any]) -> str | None:
-        found = self._last(name, pieces)
-        return None if found is None else str(found) if isinstance(found, str | int) else orjson.dumps(found).decode()
+    def _label(self, name: str, events: list[Any]) -> str | None:
+        value = self._last(name, events)
+        return None if value is None else str(value) if isinstance(value, str | int) else orjson.dumps(value).decode()
 
-    def _tokens(self, pieces: list[Any]) -> dict[str, int]:
-        found = self._last("tokens", pieces)
-        counted = found.items() if isinstance(found, dict) else ()
-        return {key: value for key, value in counted if isinstance(value, int) and key in ("prompt", "completion")}
+    def _tokens(self, events: list[Any]) -> dict[str, int]:
+        usage = self._last("tokens", events)
+        counts = usage.items() if isinstance(usage, dict) else ()
+        return {key: value for key, value in counts if isinstance(value, int) and key in ("prompt", "completion")}
 
 
-def _names(template: dict[str, Any], *placeholders: str) -> bool:
+def _has_all(template: dict[str, Any], *placeholders: str) -> bool:
     blank = dict.fromkeys(placeholders, "")
     return all(fill(template, **blank) != fill(template, **{**blank, name: "?"}) for name in placeholders)

@@ -1,4 +1,4 @@
-"""A RAG, or a bare model, behind the chat completions that OpenAI published and many servers speak."""
+"""Answerer behind OpenAI-compatible chat completions: a RAG service or a plain model."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from monitor.model.answers import Answer
 
 
 class OpenAIOptions(ChatOptions):
-    """Which model answers, where and how."""
+    """Model, server and prompts of the answerer."""
 
     system: str = ""
-    """Said before each query, as the system's message; nothing if left out."""
+    """System message before each query; none by default."""
     contexts: str = "Answer from these texts alone, in as few words as possible.\n\n{contexts}\n\nQuestion: {query}"
-    """What is said when the texts to answer from are given, for replaying."""
+    """User message for context replay, with the placeholders ``{contexts}`` and ``{query}``."""
     stream: bool = False
-    """Whether the answer is asked for in pieces."""
+    """Whether to request a streamed response."""
 
 
 class OpenAIAnswerer:
-    """Asks an OpenAI-compatible server for answers."""
+    """Requests answers from an OpenAI-compatible server."""
 
     Options = OpenAIOptions
     takes_contexts = True
@@ -32,19 +32,19 @@ class OpenAIAnswerer:
         self._chat = Chat(options, AnswererError)
 
     async def answer(self, query: str, contexts: Sequence[str] | None = None) -> Answer:
-        """The answer to a query, from these texts alone where they are given."""
+        """Return the answer to a query; with ``contexts``, from these texts only."""
         system = [{"role": "system", "content": self._options.system}] if self._options.system else []
-        asked = [*system, {"role": "user", "content": self._question(query, contexts)}]
-        said = await self._chat.say(asked, stream=self._options.stream)
-        return Answer(said.text, model=said.model, deployment=said.fingerprint, tokens=said.tokens)
+        messages = [*system, {"role": "user", "content": self._question(query, contexts)}]
+        reply = await self._chat.complete(messages, stream=self._options.stream)
+        return Answer(text=reply.text, model=reply.model, deployment=reply.fingerprint, tokens=reply.tokens)
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         await self._chat.close()
 
     def _question(self, query: str, contexts: Sequence[str] | None) -> str:
         if contexts is None:
             return query
-        # Each is put in by itself, so that no context is looked through for the other's placeholder.
+        # The parts are filled separately, so that a {query} within a context is not replaced.
         before, _, after = self._options.contexts.partition("{contexts}")
         return before.replace("{query}", query) + "\n\n".join(contexts) + after.replace("{query}", query)

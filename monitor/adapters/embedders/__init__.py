@@ -1,1 +1,1 @@
-"""Ways to turn texts into vectors."""
+"""Embedders, which turn texts into vectors; one module each."""

@@ -1,4 +1,4 @@
-"""An embedder behind any HTTP API: a request template out, JMESPath in. One text a request."""
+"""Embedder behind any HTTP API that takes and returns JSON, one text per request."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from monitor.ports.targets import Vectors
 
 
 class HttpOptions(Section):
-    """How to ask, and where the answer holds the vector."""
+    """Request template and the path of the vector in the response."""
 
     url: transport.Url = Field(repr=False)
-    """Where the embedder answers; user and password in it become basic authentication."""
+    """URL of the embedder; a user and password in it are sent as basic authentication."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Sent with every request; secrets by ``${ENV}``."""
+    """Extra headers of every request; use ``${ENV}`` for secrets."""
     request: dict[str, Any] = Field(default_factory=lambda: {"text": "{text}"})
-    """JSON body; ``{text}`` is filled in. Left out, it is sent as ``text``."""
+    """JSON body with the placeholder ``{text}``. Default: ``text`` with the text."""
     vector: JsonPath = "embedding"
-    """Where the answer holds the list of numbers, as JMESPath."""
+    """JMESPath of the list of numbers in the response."""
     timeout: Duration = 10.0
-    """For each request."""
+    """Time limit for each request."""
     concurrency: int = Field(default=8, ge=1, le=1_000)
-    """Requests under way at once."""
+    """Maximum number of concurrent requests."""
 
     @field_validator("request")
     @classmethod
     def _names_the_text(cls, request: dict[str, Any]) -> dict[str, Any]:
         if fill(request, text="") == fill(request, text="?"):
-            raise ValueError("names no {text}: every text would be embedded alike")
+            raise ValueError("must contain {text}; without it every text gets the same vector")
         return request
 
 
 class HttpEmbedder:
-    """Asks an embedder over HTTP."""
+    """Sends texts to an embedder over HTTP."""
 
     Options = HttpOptions
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
         self._find_vector = reader(options.vector)
-        self._turns = asyncio.Semaphore(options.concurrency)
+        self._slots = asyncio.Semaphore(options.concurrency)
         self._api = JsonApi(
             options.url,
             timeout_s=options.timeout,
@@ -58,14 +58,14 @@ class HttpEmbedder:
         )
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """One row for each text."""
+        """Return one row for each text."""
         return to_vectors(await asyncio.gather(*map(self._embed_one, texts)), len(texts))
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         await self._api.close()
 
     async def _embed_one(self, text: str) -> Any:
-        async with self._turns:
-            answer = await self._api.ask("POST", body=fill(self._options.request, text=text))
-        return self._find_vector(answer)
+        async with self._slots:
+            response = await self._api.request_json("POST", body=fill(self._options.request, text=text))
+        return self._find_vector(response)

@@ -1,6 +1,6 @@
-"""An embedder inside this process, with sentence-transformers. Needs the extra ``local``.
+"""Embedder in this process, with sentence-transformers. Needs the extra ``local``.
 
-The model is loaded when the first text is embedded.
+The model is loaded with the first request.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from monitor.ports.targets import Vectors
 
 
 class LocalOptions(Section):
-    """Which model embeds, and how."""
+    """Model and settings of the embedder."""
 
     model: str = BUNDLED_MODEL
-    """A folder with a sentence-transformers model, or a name it knows."""
+    """Folder with a sentence-transformers model, or the name of one."""
     prefix: str = ""
-    """Put before each query, where the model was trained so; ``query: `` for example."""
+    """Prefix of each query, for models trained with one; for example ``query: ``."""
     normalize: bool = True
-    """Whether vectors are scaled to length 1; as those in the index were."""
+    """Whether vectors are scaled to length 1; use the setting of the index."""
     batch_size: int = Field(default=64, ge=1)
-    """Texts embedded at once; more need more memory."""
+    """Texts in one batch; larger batches need more memory."""
 
 
 class LocalEmbedder:
-    """Embeds with a model held in memory."""
+    """Embeds texts with a model in memory."""
 
     Options = LocalOptions
 
@@ -42,7 +42,7 @@ class LocalEmbedder:
         self._loading = asyncio.Lock()
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """One row for each text."""
+        """Return one row for each text."""
         try:
             async with self._loading:
                 if self._model is None:
@@ -50,11 +50,11 @@ class LocalEmbedder:
             return await asyncio.to_thread(self._encode, self._model, texts)
         except RetrieverError:
             raise
-        except Exception as error:  # torch and transformers share no root
+        except Exception as error:  # torch and transformers have no common base class
             raise RetrieverError(Reason.BROKEN, type(error).__name__) from error
 
     async def close(self) -> None:
-        """Give back the memory."""
+        """Free the memory."""
         self._model = None
 
     def _encode(self, model: Any, texts: Sequence[str]) -> Vectors:

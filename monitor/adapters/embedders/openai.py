@@ -1,8 +1,9 @@
-"""An embedder behind the API that OpenAI published and many servers speak: ``POST /embeddings``."""
+"""Embedder behind an OpenAI-compatible API: ``POST /embeddings``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +20,30 @@ from monitor.ports.targets import Vectors
 
 
 class OpenAIOptions(Section):
-    """Which model embeds, and where."""
+    """Model and server of the embedder."""
 
     model: str
-    """The model's name at the server."""
+    """Name of the model on the server."""
     base_url: transport.Url = Field(default="https://api.openai.com/v1", repr=False)
-    """Where the API answers, without ``/embeddings``."""
+    """Base URL of the API, without ``/embeddings``."""
     api_key: SecretStr | None = Field(default=None, repr=False)
-    """Sent as bearer token; by ``${ENV}``."""
+    """API key, sent as a bearer token; use ``${ENV}``."""
     api_key_file: Path | None = None
-    """A file with the key, instead of ``api_key``."""
+    """File with the API key, instead of ``api_key``."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Sent with every request; secrets by ``${ENV}``."""
+    """Extra headers of every request; use ``${ENV}`` for secrets."""
     dimensions: int | None = Field(default=None, ge=1)
-    """Shorter vectors than the model's own, where it can make them."""
+    """Length of the vectors, for models that can return shorter ones."""
     prefix: str = ""
-    """Put before each query, where the model was trained so; ``query: `` for example."""
+    """Prefix of each query, for models trained with one; for example ``query: ``."""
     extra: dict[str, Any] = Field(default_factory=dict)
-    """Sent besides in each request; ``input_type: query`` for example."""
+    """Extra fields of each request, for example ``input_type: query``."""
     batch_size: int = Field(default=64, ge=1, le=2_048)
-    """Texts in one request."""
+    """Maximum number of texts per request."""
     timeout: Duration = 10.0
-    """For each request."""
+    """Time limit for each request."""
     concurrency: int = Field(default=8, ge=1, le=1_000)
-    """Requests under way at once."""
+    """Maximum number of concurrent requests."""
 
     @model_validator(mode="after")
     def _has_at_most_one_key(self) -> OpenAIOptions:
@@ -51,7 +52,7 @@ class OpenAIOptions(Section):
 
 
 class OpenAIEmbedder:
-    """Asks an OpenAI-compatible server for vectors."""
+    """Requests vectors from an OpenAI-compatible server."""
 
     Options = OpenAIOptions
 
@@ -66,13 +67,13 @@ class OpenAIEmbedder:
         )
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """One row for each text."""
+        """Return one row for each text."""
         size = self._options.batch_size
         batches = [texts[start : start + size] for start in range(0, len(texts), size)]
         return np.concatenate([await self._embed_batch(batch) for batch in batches])
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         await self._api.close()
 
     async def _embed_batch(self, texts: Sequence[str]) -> Vectors:
@@ -85,9 +86,9 @@ class OpenAIEmbedder:
         }
         if options.dimensions is not None:
             request["dimensions"] = options.dimensions
-        answer = await self._api.ask("POST", "/embeddings", request)
+        response = await self._api.request_json("POST", "/embeddings", request)
         try:
-            rows = [each["embedding"] for each in sorted(answer["data"], key=lambda each: each["index"])]
+            rows = [row["embedding"] for row in sorted(response["data"], key=itemgetter("index"))]
         except (LookupError, TypeError) as error:
-            raise RetrieverError(Reason.MALFORMED, "the answer has no list of embeddings at data") from error
+            raise RetrieverError(Reason.MALFORMED, "the response has no list of embeddings at data") from error
         return to_vectors(rows, len(texts))

@@ -13,32 +13,14 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from monitor.evaluation.answers.measurements import ANSWER_MEASURES
+from monitor.evaluation.measures import FAMILIES, parse
 from monitor.evaluation.scoring import stratum_means
 from monitor.model.deployments import Swap
 from monitor.model.measurements import Measured
 from monitor.model.verdicts import Evidence, Verdict, VerdictName
 
 _RUN = ("target", "suite")
-_LABELS = (*_RUN, "axis", "stratum", "k", "role")
-_ANSWER_LABELS = (*_RUN, "axis", "stratum", "scorer", "role")
 _DIFFERENCE_LABELS = (*_RUN, "axis", "stratum", "measure")
-
-FAMILIES: dict[str, tuple[str, str]] = {
-    "recall": ("recallwatch_recall_ratio", "Share of relevant documents among the first k hits, mean over queries."),
-    "mrr": ("recallwatch_mrr_ratio", "Reciprocal rank of the first relevant document within k, mean over queries."),
-    "ndcg": ("recallwatch_ndcg_ratio", "Normalised discounted cumulative gain at k, mean over queries."),
-    "success": ("recallwatch_success_ratio", "Share of queries with a relevant document among the first k hits."),
-    "pair_accuracy": (
-        "recallwatch_pair_accuracy_ratio",
-        "Share of pairs whose satisfying document ranks above the violating one.",
-    ),
-    "mirrored_accuracy": (
-        "recallwatch_mirrored_accuracy_ratio",
-        "Share of mirrored pairs with both queries right; chance is one quarter.",
-    ),
-    "answer": ("recallwatch_answer_score_ratio", "Score of the answers, mean over queries with a reference answer."),
-}
 
 Block = Mapping[str, bytes]
 """The sample lines of some families, in the text format, compressed: a large fleet is tens of megabytes of text."""
@@ -155,8 +137,10 @@ def _runs(shown: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
 
 def _measures(shown: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
     families = {
-        name: GaugeMetricFamily(metric, text, labels=_ANSWER_LABELS if name == "answer" else _LABELS)
-        for name, (metric, text) in FAMILIES.items()
+        family.metric: GaugeMetricFamily(
+            family.metric, family.help, labels=(*_RUN, "axis", "stratum", family.label, "role")
+        )
+        for family in FAMILIES.values()
     }
     for seen, measured in shown:
         target, suite = seen.verdict.target, measured.suite
@@ -170,12 +154,12 @@ def _measures(shown: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]
     yield from families.values()
 
 
-def _family(measure: str) -> tuple[str, str]:
-    """The family of a measure, and what tells it from the others in the family: its cutoff or its scorer."""
-    if measure in ANSWER_MEASURES:
-        return "answer", measure.removeprefix("answer_")
-    family, _, cutoff = measure.partition("@")
-    return family, cutoff
+def _family(name: str) -> tuple[str, str]:
+    """The metric family of a measure, and the value of the label that distinguishes it there: cutoff or scorer."""
+    measure, k = parse(name)
+    if measure.family.label == "scorer":
+        return measure.family.metric, name.removeprefix("answer_")
+    return measure.family.metric, "" if k is None else str(k)
 
 
 def _differences(shown: tuple[tuple[CycleResult, Measured], ...]) -> Iterator[Metric]:

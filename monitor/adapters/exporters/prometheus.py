@@ -19,14 +19,14 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from monitor import __version__
-from monitor.adapters.exporters.families import FAMILIES, Block, CycleResult, empty, headers, run_block, verdict_block
+from monitor.adapters.exporters.families import Block, CycleResult, empty, headers, run_block, verdict_block
 from monitor.errors import Reason
 from monitor.model.alerts import AlertState
 from monitor.model.deployments import Swap
 from monitor.model.incidents import Tally
 from monitor.model.runs import Outcome
 
-__all__ = ["CONTENT_TYPE", "FAMILIES", "CycleResult", "Metrics", "Outbox", "Planned"]
+__all__ = ["CONTENT_TYPE", "CycleResult", "Metrics", "Outbox", "Planned"]
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -1,1 +1,1 @@
-"""HTTP for adapters: one client, one JSON request, and readers of what comes back."""
+"""HTTP for adapters: a client, JSON requests and response readers."""

@@ -1,4 +1,4 @@
-"""Reading answers that come in pieces: server-sent events, or JSON in lines."""
+"""Read streamed responses: server-sent events or JSON lines."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import orjson
 from monitor.errors import AdapterError, Reason
 
 DONE = b"[DONE]"
-"""What ends a stream of OpenAI's kind."""
+"""End marker of an OpenAI stream."""
 
 
-def pieces(body: bytes, failure: Callable[[Reason, str], AdapterError], *, needs_end: bool = False) -> Iterator[Any]:
-    """Each JSON value of a stream, in order.
+def read_events(
+    body: bytes, failure: Callable[[Reason, str], AdapterError], *, needs_end: bool = False
+) -> Iterator[Any]:
+    """Yield the JSON values of a stream in order.
 
-    A line is JSON by itself or behind ``data:``; comments, other fields of events and empty lines are passed over. A
-    stream that breaks off in the middle of a piece, or before the end that it ``needs_end`` to state, is a failure:
-    half an answer would be scored as a bad one.
+    A line is JSON, optionally after ``data:``. Comments, other event fields and empty lines are skipped. A stream cut
+    off within an event is a failure, and so is one without an end marker if ``needs_end``: a truncated answer would
+    otherwise be scored as a bad answer.
     """
     ended = False
     for line in body.splitlines():
@@ -32,6 +34,6 @@ def pieces(body: bytes, failure: Callable[[Reason, str], AdapterError], *, needs
         try:
             yield orjson.loads(data)
         except orjson.JSONDecodeError as error:
-            raise failure(Reason.MALFORMED, "a piece of the stream is not JSON") from error
+            raise failure(Reason.MALFORMED, "an event of the stream is not JSON") from error
     if needs_end and not ended:
-        raise failure(Reason.BROKEN, "the stream ended before it said so")
+        raise failure(Reason.BROKEN, "the stream ended without its end marker")

@@ -1,4 +1,4 @@
-"""Finding values in an answer by JMESPath."""
+"""Read values from JSON by JMESPath."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from monitor.errors import AdapterError, Reason, RetrieverError
 
 
 def check_path(path: str) -> str:
-    """The path, if it is JMESPath. Raises ValueError if not."""
+    """Return the path. Raises ValueError if it is not valid JMESPath."""
     try:
         jmespath.compile(path)
     except jmespath.exceptions.JMESPathError as error:
-        raise ValueError(f"not JMESPath: {str(error).splitlines()[0].rstrip(':')}") from error
+        raise ValueError(f"is not valid JMESPath: {str(error).splitlines()[0].rstrip(':')}") from error
     return path
 
 
@@ -25,28 +25,28 @@ JsonPath = Annotated[str, AfterValidator(check_path)]
 
 
 def reader(path: str, failure: type[AdapterError] = RetrieverError) -> Callable[[Any], Any]:
-    """What finds the path in a value."""
+    """Return a function that reads the path from a value."""
     expression = jmespath.compile(path)
 
-    def read(value: Any) -> Any:
+    def find(value: Any) -> Any:
         try:
             return expression.search(value)
         except jmespath.exceptions.JMESPathError as error:
-            raise failure(Reason.MALFORMED, f"the answer does not suit the expression {path!r}") from error
+            raise failure(Reason.MALFORMED, f"the response does not fit the expression {path!r}") from error
 
-    return read
+    return find
 
 
 def column(path: str) -> Callable[[list[Any]], list[Any]]:
-    """What finds the path in each of many values; plain keys, the common case, without a loop in Python."""
-    read, get = reader(path), itemgetter(path)
+    """Return a function that reads the path from each value of a list; plain keys need no Python loop."""
+    find, get = reader(path), itemgetter(path)
     if not path.isidentifier():
-        return lambda values: list(map(read, values))
+        return lambda values: list(map(find, values))
 
     def read_all(values: list[Any]) -> list[Any]:
         try:
             return list(map(get, values))
-        except (LookupError, TypeError):  # some value has no such key
-            return list(map(read, values))
+        except (LookupError, TypeError):  # a value without this key
+            return list(map(find, values))
 
     return read_all

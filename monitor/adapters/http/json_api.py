@@ -1,4 +1,4 @@
-"""A service with many paths below one URL that is asked over HTTP and answers JSON."""
+"""Client of a JSON API with many paths below one base URL."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from monitor.adapters.http.json_request import PROBE_HEADER, Explain
 from monitor.errors import AdapterError, RetrieverError
 
 MAX_BODY_BYTES = 16_777_216
-"""A longer answer is a failure; what is asked for here is much shorter."""
+"""A longer response is a failure; normal responses are much shorter."""
 
 
 class JsonApi:
-    """Asks the paths below one URL. Raises ``failure`` with a reason, and nothing else."""
+    """Sends requests to paths below one URL. Raises only ``failure``, with a reason."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class JsonApi:
         self._failure = failure
         self._client: httpx.AsyncClient | None = None
 
-    async def ask(
+    async def request_json(
         self,
         method: str,
         path: str = "",
@@ -44,9 +44,9 @@ class JsonApi:
         params: Mapping[str, Any] | None = None,
         explain: Explain | None = None,
     ) -> Any:
-        """What the service answers, read from JSON."""
+        """Send a request and return the parsed JSON response."""
         url = self._below(path)
-        return await json_request.ask(
+        return await json_request.request_json(
             self._open(),
             method,
             url.copy_merge_params(params) if params else url,
@@ -54,29 +54,29 @@ class JsonApi:
             timeout_s=self._timeout_s,
             max_body_bytes=self._max_body_bytes,
             explain=explain,
-            failed=self._failure,
+            failure=self._failure,
         )
 
-    async def fetch(self, method: str, path: str = "", body: Any = None) -> bytes:
-        """The body of what the service answers, as it is."""
-        return await json_request.send(
+    async def request_bytes(self, method: str, path: str = "", body: Any = None) -> bytes:
+        """Send a request and return the raw response body."""
+        return await json_request.request_bytes(
             self._open(),
             method,
             self._below(path),
             body,
             timeout_s=self._timeout_s,
             max_body_bytes=self._max_body_bytes,
-            failed=self._failure,
+            failure=self._failure,
         )
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         if self._client is not None:
             await self._client.aclose()
             self._client = None
 
     def _below(self, path: str) -> httpx.URL:
-        """The path below the URL, whose own parameters, such as an API version, stay."""
+        """Append the path to the URL; query parameters of the URL, such as an API version, are kept."""
         return self._url.copy_with(path=self._url.path.rstrip("/") + path) if path else self._url
 
     def _open(self) -> httpx.AsyncClient:

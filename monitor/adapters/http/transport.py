@@ -1,6 +1,6 @@
-"""HTTP for every adapter that speaks it: httpx's API on aiohttp's connection pool, and what its failures mean.
+"""HTTP client of the adapters: httpx's API on aiohttp's connection pool, and the reason for each failure.
 
-httpx's own pool, and what it does around each request, cost many times what a probe does (`benchmarks/`).
+The overhead of httpx's own pool is many times the cost of a probe (`benchmarks/`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from monitor.errors import Reason
 
 
 def check_url(url: str) -> str:
-    """The URL, if it can be asked. Raises ValueError if not."""
+    """Return the URL. Raises ValueError if it is not an HTTP URL with a host."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
@@ -38,25 +38,25 @@ FAILURES = (
     httpx.StreamError,  # httpx has four roots
     aiohttp.ClientError,
     OSError,
-    ValueError,  # what both raise for a URL or header that cannot be sent
+    ValueError,  # raised by both for an invalid URL or header
 )
-"""Everything that a request can raise."""
+"""All exceptions that a request can raise."""
 
 _PART_BYTES = 16_384
-"""A packed body is unpacked in parts of this size, so that a bomb is noticed before it has gone off."""
+"""A compressed body is decompressed in parts of this size, so that a decompression bomb is detected early."""
 _BROKEN_OFF = (httpx.RemoteProtocolError, httpx.DecodingError, httpx.ReadError, httpx.WriteError, httpx.StreamError)
 _CUT = (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, aiohttp.ClientResponseError, ConnectionResetError)
 
 
 class LinkLocalError(OSError):
-    """A name leads to an address where clouds keep their metadata and credentials."""
+    """The host resolves to a link-local address, where clouds serve metadata and credentials."""
 
 
-class WaryResolver(aiohttp.ThreadedResolver):
-    """Refuses a name that leads to a link-local address, unless the name is listed.
+class GuardedResolver(aiohttp.ThreadedResolver):
+    """Resolver that refuses names with a link-local address, unless the name is allowed.
 
-    Whoever writes a host or an address into the configuration means it, loopback and private networks included. What
-    they cannot see is that a name was pointed at 169.254.0.0/16 or fe80::/10, where clouds answer with credentials.
+    Configured hosts and addresses are intentional, including loopback and private networks. But a name can later be
+    pointed at 169.254.0.0/16 or fe80::/10, where clouds serve credentials.
     """
 
     def __init__(self, allowed: Collection[str]) -> None:
@@ -66,24 +66,24 @@ class WaryResolver(aiohttp.ThreadedResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[aiohttp.abc.ResolveResult]:
-        """The addresses of a name."""
-        found = await super().resolve(host, port, family)
-        if host.lower().rstrip(".") not in self._allowed and any(is_link_local(each["host"]) for each in found):
-            raise LinkLocalError(f"{host} leads to a link-local address")
-        return found
+        """Resolve a name. Raises LinkLocalError for a link-local address."""
+        addresses = await super().resolve(host, port, family)
+        if host.lower().rstrip(".") not in self._allowed and any(is_link_local(each["host"]) for each in addresses):
+            raise LinkLocalError(f"{host} resolves to a link-local address")
+        return addresses
 
 
 def is_link_local(address: str) -> bool:
-    """Whether an address is of 169.254.0.0/16 or fe80::/10, also when written as an IPv4 address within IPv6."""
+    """Whether an address is in 169.254.0.0/16 or fe80::/10, including IPv4-mapped IPv6 addresses."""
     parsed = ipaddress.ip_address(address)
     return (getattr(parsed, "ipv4_mapped", None) or parsed).is_link_local
 
 
 class Client(httpx.AsyncClient):
-    """httpx's client, which hands each request to its pool as it is: it follows nothing and keeps no cookie."""
+    """httpx client that passes each request directly to the pool: no redirects, no cookies."""
 
     async def send(self, request: httpx.Request, *, stream: bool = False, **_: Any) -> httpx.Response:
-        """The answer to a request, its body still to be read if it is to be streamed."""
+        """Send a request; the body is read unless ``stream``."""
         response = await self._transport.handle_async_request(request)
         if not stream:
             await response.aread()
@@ -91,17 +91,17 @@ class Client(httpx.AsyncClient):
 
 
 class Pool(httpx.AsyncBaseTransport):
-    """aiohttp's connections under httpx."""
+    """httpx transport on aiohttp's connection pool."""
 
     headers: httpx.Headers = httpx.Headers()
-    """Sent with every request, unless it has its own of the same name."""
+    """Sent with every request; headers of the request take precedence."""
 
     def __init__(self, connections: int, allowed: Collection[str] | None) -> None:
         self._connections, self._allowed = connections, allowed
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; what aiohttp says went wrong is raised as httpx's, with aiohttp's as its cause."""
+        """Send a request. An aiohttp error is raised as an httpx error, with the original as its cause."""
         try:
             answer = await self._open().request(
                 request.method,
@@ -116,13 +116,13 @@ class Pool(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=Body(answer), request=request)
 
     async def aclose(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         if self._session is not None:
             await self._session.close()
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:  # not before there is a loop
-            resolver = None if self._allowed is None else WaryResolver(self._allowed)
+        if self._session is None:  # needs a running event loop
+            resolver = None if self._allowed is None else GuardedResolver(self._allowed)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections, resolver=resolver),
                 headers=self.headers.multi_items(),
@@ -134,13 +134,13 @@ class Pool(httpx.AsyncBaseTransport):
 
 
 class Body(httpx.AsyncByteStream):
-    """The body of an answer, as it comes over the wire."""
+    """The response body as received, not decompressed."""
 
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         self._answer = answer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The parts of the body, each no longer than can safely be unpacked."""
+        """Yield the body in parts that are small enough to decompress safely."""
         try:
             async for part in self._answer.content.iter_chunked(_PART_BYTES):
                 yield part
@@ -148,17 +148,17 @@ class Body(httpx.AsyncByteStream):
             raise _as_httpx(error) from error
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it if there is something left to read."""
+        """Release the connection, or close it if the body was not read to its end."""
         self._answer.release()
 
 
 _FOREVER = aiohttp.ClientTimeout(total=None)
 
 
-def _timeout(stated: dict[str, float] | None) -> aiohttp.ClientTimeout:
-    if stated is None:  # whoever asks has a clock of their own
+def _timeout(limits: dict[str, float] | None) -> aiohttp.ClientTimeout:
+    if limits is None:  # the caller applies its own timeout
         return _FOREVER
-    return aiohttp.ClientTimeout(None, connect=stated["pool"], sock_connect=stated["connect"], sock_read=stated["read"])
+    return aiohttp.ClientTimeout(None, connect=limits["pool"], sock_connect=limits["connect"], sock_read=limits["read"])
 
 
 def _as_httpx(error: aiohttp.ClientError) -> httpx.TransportError:
@@ -173,19 +173,19 @@ def open_client(
     headers: dict[str, str] | None = None,
     allow_private_hosts: Collection[str] | None = None,
 ) -> httpx.AsyncClient:
-    """A client that never follows a redirect: it could lead to where nobody meant to send anything.
+    """Create a client that follows no redirects, which could lead to an unintended host.
 
-    Given ``allow_private_hosts``, names resolve through a `WaryResolver`.
+    With ``allow_private_hosts``, names resolve through a `GuardedResolver`.
     """
     pool = Pool(connections, allow_private_hosts)
-    stated = {"content-type": "application/json", "user-agent": "recallwatch", **(headers or {})}
-    client = Client(transport=pool, headers=stated, timeout=timeout_s)
-    pool.headers = client.headers  # httpx's own among them: it accepts what it can unpack
+    default_headers = {"content-type": "application/json", "user-agent": "recallwatch", **(headers or {})}
+    client = Client(transport=pool, headers=default_headers, timeout=timeout_s)
+    pool.headers = client.headers  # includes httpx's accept-encoding
     return client
 
 
 def split_credentials(url: str) -> tuple[httpx.URL, dict[str, str]]:
-    """The URL without user and password, and the header that carries them; aiohttp takes them one way only."""
+    """Split a URL into the URL without user and password and the header that carries them."""
     parsed = httpx.URL(url)
     if not parsed.userinfo:
         return parsed, {}
@@ -194,9 +194,9 @@ def split_credentials(url: str) -> tuple[httpx.URL, dict[str, str]]:
 
 
 def reason_of(error: BaseException) -> Reason:
-    """What a failed request says about the other side.
+    """Return the reason for a failed request.
 
-    The transport calls every lost connection a timeout, so the error it stems from is asked first.
+    The transport raises every lost connection as a timeout, so the cause is checked first.
     """
     origin = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
     if isinstance(origin, TimeoutError | httpx.TimeoutException):
@@ -205,13 +205,13 @@ def reason_of(error: BaseException) -> Reason:
 
 
 def describe(error: BaseException, *, timeout_s: float) -> str:
-    """The failure in a few words. The error's own text is left out: it can carry a URL with credentials in it."""
+    """Describe the failure briefly, without the error's own text: it may include a URL with credentials."""
     kind = type(error.__cause__ or error).__name__
     if any(isinstance(each, LinkLocalError) for each in _causes(error)):
-        return "the host leads to a link-local address; if that is meant, list it in allow_private_hosts"
+        return "the host resolves to a link-local address; if this is intended, add it to allow_private_hosts"
     return {
         Reason.TIMEOUT: f"no answer within {timeout_s:g} s",
-        Reason.BROKEN: f"the answer broke off: {kind}",
+        Reason.BROKEN: f"the response was cut off: {kind}",
     }.get(reason_of(error), f"no connection: {kind}")
 
 
@@ -222,20 +222,20 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def reason_of_status(status: int) -> Reason | None:
-    """What a status says; None for success."""
+    """Return the reason for an HTTP status; None for success."""
     if 200 <= status < 300:
         return None
-    known = {
+    reasons = {
         401: Reason.UNAUTHORISED,
         403: Reason.UNAUTHORISED,
         408: Reason.TIMEOUT,
         429: Reason.RATE_LIMITED,
         504: Reason.TIMEOUT,
     }
-    return known.get(status, Reason.BROKEN if status >= 500 else Reason.REJECTED)
+    return reasons.get(status, Reason.BROKEN if status >= 500 else Reason.REJECTED)
 
 
 def retry_after_s(response: httpx.Response) -> float | None:
-    """How long the other side asks to be left alone, in seconds, if it says so in seconds."""
-    stated = response.headers.get("retry-after", "")
-    return float(stated) if stated.isascii() and stated.isdigit() else None
+    """Return the Retry-After header in seconds, or None if it is missing or a date."""
+    seconds = response.headers.get("retry-after", "")
+    return float(seconds) if seconds.isascii() and seconds.isdigit() else None

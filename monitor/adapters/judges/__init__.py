@@ -1,1 +1,1 @@
-"""Language models that grade answers, one file each."""
+"""Judges, which grade answers; one module each."""

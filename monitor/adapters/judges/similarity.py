@@ -1,6 +1,6 @@
-"""A judge that needs no language model: how close in meaning an answer is to its nearest reference.
+"""Judge without a language model: similarity of an answer to its nearest reference.
 
-Needs the extra ``local``. It takes a negated sentence for much the same as the sentence; `answer_polarity` does not.
+Needs the extra ``local``. It hardly distinguishes a sentence from its negation; use `answer_polarity` for that.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ UNLIMITED = 2**31
 
 
 class SimilarityOptions(Section):
-    """Which model tells how close two texts are."""
+    """Model that measures the similarity of two texts."""
 
     model: str = BUNDLED_MODEL
-    """A folder with a sentence-transformers model, or a name it knows."""
+    """Folder with a sentence-transformers model, or the name of one."""
 
 
 class SimilarityJudge:
@@ -35,19 +35,19 @@ class SimilarityJudge:
         self._model: Any = None
         self.fingerprint = hashlib.sha256(f"similarity/1/{options.model}".encode()).hexdigest()
 
-    async def grade(self, query: str, references: Sequence[str], answer: str) -> float:  # noqa: ARG002 - as the port has it
-        """The largest cosine with a reference, in [0, 1]; opposite meanings do not go below 0."""
+    async def grade(self, query: str, references: Sequence[str], answer: str) -> float:  # noqa: ARG002 - required by the port
+        """Return the largest cosine similarity with a reference, clipped to [0, 1]."""
         if not answer.strip():
             return 0.0
         try:
             return await asyncio.to_thread(self._grade, list(references), answer)
         except AdapterError as error:
             raise JudgeError(error.reason, error.detail) from error
-        except Exception as error:  # torch and transformers share no root
+        except Exception as error:  # torch and transformers have no common base class
             raise JudgeError(Reason.BROKEN, type(error).__name__) from error
 
     async def close(self) -> None:
-        """Give back the memory."""
+        """Free the memory."""
         self._model = None
 
     def _grade(self, references: list[str], answer: str) -> float:

@@ -1,1 +1,1 @@
-"""Ways to reach on-call."""
+"""Notifiers: adapters that deliver alerts to on-call services."""

@@ -1,7 +1,7 @@
-"""Prometheus' Alertmanager, by its API v2: routing, grouping and silences are its business from there on.
+"""Prometheus Alertmanager, API v2; it then does its own routing, grouping and silencing.
 
-Alertmanager knows an alert by its labels, so what changes is told in annotations. Only the severity, by which people
-route, is a label that can change: an incident that got worse is another alert there, and the one before is ended.
+Alertmanager identifies an alert by its labels, so changing values are annotations. The severity is the only label that
+changes, because routes select by it: when an incident gets worse, a new alert is sent and the previous one is ended.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from monitor.config.config import Duration
 from monitor.model.alerts import Alert
 
 _SEVERITIES = ("warning", "critical")
-"""From bad to worse; an incident never gets better than it was before it is over."""
+"""In rising order; the severity of an open incident never falls."""
 
 
 class AlertmanagerOptions(EndpointOptions):
-    """Which Alertmanager, and how long it believes what it is told once."""
+    """The Alertmanager, and how long it keeps an alert that is sent once."""
 
     url: transport.Url = Field(repr=False)
-    """Where Alertmanager is, such as ``http://alertmanager:9093``; ``/api/v2/alerts`` is added. User and password in
-    it become basic authentication."""
+    """Address of Alertmanager, such as ``http://alertmanager:9093``; ``/api/v2/alerts`` is appended. A user and
+    password in the URL are sent as basic authentication."""
     token: SecretStr | None = Field(default=None, repr=False)
-    """Sent as a bearer token; by ``${ENV}``."""
+    """Sent as a bearer token; use ``${ENV}``."""
     token_file: Path | None = None
     """A file with the token, instead of ``token``."""
     fires_for: Duration = 30 * 86_400.0
-    """How long an alert fires there without being resolved; Alertmanager's own five minutes are for clients that
-    repeat themselves, and every alert is sent once."""
+    """How long an unresolved alert fires in Alertmanager. Its default of five minutes is for clients that resend;
+    recallwatch sends each alert once."""
 
     @model_validator(mode="after")
     def _has_a_token_that_can_be_sent(self) -> AlertmanagerOptions:
@@ -44,7 +44,7 @@ class AlertmanagerOptions(EndpointOptions):
 
 
 class AlertmanagerNotifier:
-    """Posts an alert, and its end."""
+    """Posts alerts and their resolution."""
 
     Options = AlertmanagerOptions
 
@@ -53,16 +53,16 @@ class AlertmanagerNotifier:
         self._endpoint = Endpoint(f"{options.url.rstrip('/')}/api/v2/alerts", options, bearer(options))
 
     async def notify(self, alert: Alert) -> None:
-        """Post one alert; returning means Alertmanager took it."""
+        """Post one alert; returns once Alertmanager accepted it."""
         message = render(alert)
-        posted = self._posted(alert, message)
-        await self._endpoint.post(orjson.dumps([posted, *_outgrown(posted, alert, message)]))
+        body = self._body(alert, message)
+        await self._endpoint.post(orjson.dumps([body, *_ended_at_lower_severity(body, alert, message)]))
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         await self._endpoint.close()
 
-    def _posted(self, alert: Alert, message: Message) -> dict[str, Any]:
+    def _body(self, alert: Alert, message: Message) -> dict[str, Any]:
         ends_at = message.ended_at or alert.created_at + self._fires_for
         links = {link.label.lower(): link.url for link in message.links}
         origin = links.get("comparison") or links.get("run")
@@ -70,21 +70,21 @@ class AlertmanagerNotifier:
             "labels": _labels(alert, message),
             "annotations": _annotations(alert, message, links),
             "startsAt": message.opened_at.isoformat(),
-            # Alertmanager refuses an end before the start, which a clock set back would make.
+            # Alertmanager rejects an end before the start, which a clock set back would produce.
             "endsAt": max(ends_at, message.opened_at).isoformat(),
             **({"generatorURL": origin} if origin else {}),
         }
 
 
-def _outgrown(posted: dict[str, Any], alert: Alert, message: Message) -> list[dict[str, Any]]:
-    """The ends of what the incident may have been before; the first message of an incident has nothing to end."""
+def _ended_at_lower_severity(body: dict[str, Any], alert: Alert, message: Message) -> list[dict[str, Any]]:
+    """The ends of the incident's alerts at lower severities; none for the first message of an incident."""
     is_first = not message.is_closed and alert.created_at <= message.opened_at
     if is_first or message.severity not in _SEVERITIES:
         return []
     ends_at = max(alert.created_at, message.opened_at).isoformat()
     return [
-        {**posted, "labels": {**posted["labels"], "severity": lesser}, "endsAt": ends_at}
-        for lesser in _SEVERITIES[: _SEVERITIES.index(message.severity)]
+        {**body, "labels": {**body["labels"], "severity": lower}, "endsAt": ends_at}
+        for lower in _SEVERITIES[: _SEVERITIES.index(message.severity)]
     ]
 
 

@@ -1,4 +1,4 @@
-"""E-mail: plain text over SMTP, in one thread for each incident."""
+"""E-mail: plain text over SMTP, one thread per incident."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from monitor.model.alerts import Alert
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _UNAUTHORISED = {530, 534, 535, 538}
-_GOING_DOWN = 421
+_SHUTTING_DOWN = 421
 
 FAILURES = (smtplib.SMTPException, MessageError, OSError, ValueError)
-"""Everything that sending can raise."""
+"""Every exception that sending can raise."""
 
 
 def check_mailbox(address: str) -> str:
-    """The address, if it is one and nothing else. Raises ValueError if not."""
+    """The address, if it is a valid mailbox. Raises ValueError if not."""
     name, _, domain = address.rpartition("@")
     if not name or not domain or not address.isascii() or not address.isprintable() or set(address) & set(' ,;<>"'):
         raise ValueError("is not an address such as on-call@example.org")
@@ -42,28 +42,28 @@ Mailbox = Annotated[str, AfterValidator(check_mailbox)]
 
 
 class EmailOptions(Section):
-    """Through which server, from whom and to whom."""
+    """The mail server, sender and recipients."""
 
     host: Annotated[str, Field(min_length=1)]
-    """The SMTP server that takes mail for delivery."""
+    """The SMTP server for outgoing mail."""
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
-    """Its port; left out, 587 for ``starttls``, 465 for ``tls`` and 25 for ``none``."""
+    """Its port; by default 587 for ``starttls``, 465 for ``tls`` and 25 for ``none``."""
     security: Literal["starttls", "tls", "none"] = "starttls"
     """Encryption: ``starttls`` after connecting, ``tls`` from the first byte, or ``none``. Certificates are checked."""
     ca_file: Path | None = None
-    """Certificates that are trusted besides those of the system, for a server with a private authority."""
+    """Certificates to trust besides those of the system, for a server with a private authority."""
     user: str | None = None
-    """Who signs in; without it nobody does."""
+    """User name for signing in; without it, mail is sent unauthenticated."""
     password: SecretStr | None = Field(default=None, repr=False)
-    """By ``${ENV}``; needs encryption."""
+    """Use ``${ENV}``; needs encryption."""
     password_file: Path | None = None
     """A file with the password, instead of ``password``."""
     sender: Mailbox
-    """The address that messages come from."""
+    """The sender's address."""
     recipients: Annotated[tuple[Mailbox, ...], Field(min_length=1)]
-    """The addresses that messages go to."""
+    """The recipients' addresses."""
     timeout: Duration = 20.0
-    """For a whole delivery; what takes longer is sent again later."""
+    """For a whole delivery; a slower one is aborted and retried later."""
 
     @model_validator(mode="after")
     def _signs_in_safely(self) -> EmailOptions:
@@ -76,18 +76,18 @@ class EmailOptions(Section):
         return self
 
     def context(self) -> ssl.SSLContext:
-        """What checks the server's certificate. Raises ValueError if the trusted certificates cannot be read."""
+        """The TLS context. Raises ValueError if the trusted certificates cannot be read."""
         context = ssl.create_default_context()
         try:
             if self.ca_file is not None:
                 context.load_verify_locations(self.ca_file)
-        except OSError as error:  # that it holds no certificate is an OSError, too
+        except OSError as error:  # a file without certificates raises OSError, too
             raise ValueError(f"ca_file: {self.ca_file}: {error.strerror or 'holds no certificate'}") from error
         return context
 
 
 class EmailNotifier:
-    """Sends an alert as a message."""
+    """Sends alerts as e-mails."""
 
     Options = EmailOptions
 
@@ -95,13 +95,13 @@ class EmailNotifier:
         self._options = options
         self._password = read_optional(options, "password")
         self._context = options.context()
-        # Threads of its own: a silent server must not use up those in which everybody else looks up names.
+        # Own threads: an unresponsive server must not occupy the shared ones, which also resolve host names.
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="email")
 
     async def notify(self, alert: Alert) -> None:
-        """Send one message; returning means that the server took it for every recipient.
+        """Send one message; returns once the server accepted it for every recipient.
 
-        If some are refused, all is told as refused: the others may then get it again, under the same Message-ID.
+        If any recipient is refused, the delivery fails; the retry reaches the others again with the same Message-ID.
         """
         try:
             async with asyncio.timeout(self._options.timeout):
@@ -113,11 +113,11 @@ class EmailNotifier:
             raise _refusal(refused.values())
 
     async def close(self) -> None:
-        """Let go of the threads; a conversation under way ends by itself."""
+        """Release the threads; a delivery in progress finishes on its own."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _send(self, message: EmailMessage) -> dict[str, tuple[int, bytes]]:
-        """Who was refused, with what the server said; smtplib itself raises if all were."""
+        """The refused recipients with the server's replies; smtplib raises if all were refused."""
         with self._connected() as server:
             if self._options.security == "starttls":
                 server.starttls(context=self._context)
@@ -134,7 +134,7 @@ class EmailNotifier:
 
 
 def write(alert: Alert, options: EmailOptions) -> EmailMessage:
-    """The message. All of an incident refer to one id that none of them has, so that clients show them together."""
+    """The message. All messages of an incident refer to the same thread id, so that clients group them."""
     rendered = render(alert)
     domain = options.sender.rpartition("@")[2]
     thread = f"<{_identify(alert.incident_id)}@{domain}>"
@@ -146,7 +146,7 @@ def write(alert: Alert, options: EmailOptions) -> EmailMessage:
     message["Message-ID"] = f"<{_identify(alert.alert_id)}@{domain}>"
     message["In-Reply-To"] = thread
     message["References"] = thread
-    message["Auto-Submitted"] = "auto-generated"  # keeps out-of-office replies away (RFC 3834)
+    message["Auto-Submitted"] = "auto-generated"  # prevents out-of-office replies (RFC 3834)
     message["X-Recallwatch-State"] = rendered.state
     message["X-Recallwatch-Dedup-Key"] = one_line(alert.dedup_key, 200)
     message.set_content(plain_text(rendered))
@@ -154,30 +154,30 @@ def write(alert: Alert, options: EmailOptions) -> EmailMessage:
 
 
 def _identify(name: str) -> str:
-    """The name, or its digest where it has what an id in a header must not have."""
+    """The name, or its digest if it is not safe in a message id."""
     if name and len(name) <= 120 and name.isascii() and name.replace("_", "").replace("-", "").isalnum():
         return name
     return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()
 
 
 def _explain(error: BaseException, timeout_s: float) -> NotifierError:
-    """The failure in a few words. The server's own text is left out: nobody knows what it repeats."""
+    """The failure in a few words, without the server's text, which could repeat secrets."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return _refusal(error.recipients.values())
     if isinstance(error, smtplib.SMTPResponseException):
         return _refusal([(error.smtp_code, b"")])
-    # smtplib tells a server that fell silent as one that hung up.
+    # smtplib reports a timeout as a closed connection.
     if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
-        return NotifierError(Reason.TIMEOUT, f"no answer within {timeout_s:g} s")
+        return NotifierError(Reason.TIMEOUT, f"no response within {timeout_s:g} s")
     if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionResetError | BrokenPipeError):
-        return NotifierError(Reason.BROKEN, f"the conversation broke off: {type(error).__name__}")
+        return NotifierError(Reason.BROKEN, f"the connection was closed: {type(error).__name__}")
     if isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException):
-        return NotifierError(Reason.UNREACHABLE, f"no connection: {type(error).__name__}")
-    return NotifierError(Reason.REJECTED, f"the server or the message does not allow it: {type(error).__name__}")
+        return NotifierError(Reason.UNREACHABLE, f"connection failed: {type(error).__name__}")
+    return NotifierError(Reason.REJECTED, f"message or login not supported: {type(error).__name__}")
 
 
 def _refusal(answers: Iterable[tuple[int, bytes]]) -> NotifierError:
-    """What the codes of refusals mean together: as long as one may pass, it is worth trying again."""
+    """The error for these reply codes; one temporary code makes a retry worthwhile."""
     codes = sorted({code for code, _ in answers})
     code = codes[0]
     if code in _UNAUTHORISED:
@@ -185,6 +185,6 @@ def _refusal(answers: Iterable[tuple[int, bytes]]) -> NotifierError:
     elif code >= 500:
         reason = Reason.REJECTED
     else:
-        # What is not a code at all (-1) is a server that speaks something else.
-        reason = Reason.RATE_LIMITED if 400 <= code != _GOING_DOWN else Reason.BROKEN
+        # A reply that is not a code (-1) comes from a server that does not speak SMTP.
+        reason = Reason.RATE_LIMITED if 400 <= code != _SHUTTING_DOWN else Reason.BROKEN
     return NotifierError(reason, f"SMTP {', '.join(map(str, codes))}")

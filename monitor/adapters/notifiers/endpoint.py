@@ -1,4 +1,4 @@
-"""A URL that takes JSON: how every notifier over HTTP posts, and what the answer means."""
+"""An HTTP endpoint that accepts JSON: posting and error mapping for every notifier over HTTP."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from monitor.errors import NotifierError
 
 
 class EndpointOptions(Section):
-    """What every notifier over HTTP is told."""
+    """Options of every notifier over HTTP."""
 
     timeout: Duration = 10.0
-    """For a whole delivery; what takes longer is sent again later."""
+    """For a whole delivery; a slower one is aborted and retried later."""
     allow_private_hosts: tuple[str, ...] = ()
-    """Names that may lead to a link-local address (169.254.0.0/16, fe80::/10), where clouds keep their metadata;
-    any other name that does is refused. Loopback and private networks are reached where the URL says so."""
+    """Host names that may resolve to a link-local address (169.254.0.0/16, fe80::/10), where clouds serve metadata;
+    other names that do are refused. Loopback and private addresses are allowed."""
 
 
 class SecretUrlOptions(EndpointOptions):
-    """What a notifier is told whose URL is itself the secret: who knows it can post."""
+    """Options of a notifier whose URL is a secret, because knowing it is enough to post."""
 
     url: SecretStr | None = Field(default=None, repr=False)
-    """Where the message is posted; by ``${ENV}``, for whoever knows it can post."""
+    """Where messages are posted. The URL is a secret: use ``${ENV}``."""
     url_file: Path | None = None
     """A file with the URL, instead of ``url``."""
 
@@ -39,12 +39,12 @@ class SecretUrlOptions(EndpointOptions):
         return self
 
     def address(self) -> str:
-        """The URL. Raises ValueError if there is none that can be asked."""
+        """The URL. Raises ValueError if it is missing or invalid."""
         return check_address(read_one(self, "url"), "url")
 
 
 def check_address(url: str, key: str) -> str:
-    """The URL, if it can be asked. Raises ValueError naming the key, and not showing the URL."""
+    """The URL, if it is valid. Raises ValueError with the key, without the URL."""
     try:
         return transport.check_url(url)
     except ValueError as error:
@@ -52,7 +52,7 @@ def check_address(url: str, key: str) -> str:
 
 
 def bearer(options: EndpointOptions) -> dict[str, str]:
-    """The header with the token of the options, if they have one. Raises ValueError if it cannot be sent."""
+    """The authorization header, if the options have a token. Raises ValueError if the token cannot be sent."""
     token = read_optional(options, "token")
     if token is None:
         return {}
@@ -62,7 +62,7 @@ def bearer(options: EndpointOptions) -> dict[str, str]:
 
 
 class Endpoint:
-    """Posts JSON to one URL. Raises NotifierError and nothing else."""
+    """Posts JSON to one URL. Raises only NotifierError."""
 
     def __init__(self, url: str, options: EndpointOptions, headers: Mapping[str, str] | None = None) -> None:
         self._url, credentials = transport.split_credentials(url)
@@ -77,7 +77,7 @@ class Endpoint:
     async def post(
         self, content: str | bytes, headers: Mapping[str, str] | None = None, *, answer_bytes: int = 0
     ) -> bytes:
-        """Post once; returning means a 2xx. Of the answer, the first ``answer_bytes`` are read and no more."""
+        """Post once and return the first ``answer_bytes`` of the response. Raises NotifierError unless it is a 2xx."""
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
@@ -85,21 +85,21 @@ class Endpoint:
             ):
                 answer = await _beginning(response, answer_bytes)
         except transport.FAILURES as error:
-            told = transport.describe(error, timeout_s=self._timeout_s)
-            raise NotifierError(transport.reason_of(error), told) from error
+            problem = transport.describe(error, timeout_s=self._timeout_s)
+            raise NotifierError(transport.reason_of(error), problem) from error
         reason = transport.reason_of_status(response.status_code)
         if reason is not None:
             raise NotifierError(reason, f"HTTP {response.status_code}", retry_after_s=transport.retry_after_s(response))
         return answer
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         await self._client.aclose()
 
 
 async def _beginning(response: httpx.Response, limit: int) -> bytes:
     if not limit:
-        return b""  # a body of any length, or slowness, is left where it is
+        return b""  # the body is not read, so its length and speed do not matter
     content = b""
     async for chunk in response.aiter_bytes():
         content += chunk

@@ -1,4 +1,4 @@
-"""Grafana OnCall, and what else takes its formatted webhook: one alert group for each dedup key."""
+"""Grafana OnCall, or any service that accepts its formatted webhook: one alert group per dedup key."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from monitor.model.alerts import Alert
 
 
 class GrafanaOnCallOptions(SecretUrlOptions):
-    """Which integration of the kind “Formatted Webhook” is told."""
+    """The “Formatted Webhook” integration to post to."""
 
 
 class GrafanaOnCallNotifier:
-    """Posts an alert in the five fields that OnCall reads."""
+    """Posts alerts in the five fields that OnCall reads."""
 
     Options = GrafanaOnCallOptions
 
@@ -22,7 +22,7 @@ class GrafanaOnCallNotifier:
         self._endpoint = Endpoint(options.address(), options)
 
     async def notify(self, alert: Alert) -> None:
-        """Post one alert; returning means OnCall took it."""
+        """Post one alert; returns once OnCall accepted it."""
         message = render(alert)
         body = {
             "alert_uid": alert.dedup_key,
@@ -34,5 +34,5 @@ class GrafanaOnCallNotifier:
         await self._endpoint.post(orjson.dumps(body))
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         await self._endpoint.close()

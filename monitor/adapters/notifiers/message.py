@@ -1,7 +1,7 @@
-"""What a person reads of an alert, the same in every notifier. Pure.
+"""The readable message of an alert, the same in every notifier. Pure.
 
-Every text is one line without control characters and has a length that is bounded here, so that no payload, however
-large or odd, makes a message that a service refuses; what is absent from the payload is left out.
+Every text is a single line of bounded length without control characters, so that no payload produces a message that a
+service rejects. Keys that are absent from the payload are left out.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from monitor.model.alerts import Alert
 
 LONGEST_TITLE, LONGEST_TEXT, LONGEST_FACT, LONGEST_LINE, LONGEST_URL = 150, 1_000, 200, 300, 800
 MOST_LINES, MOST_LINKS = 5, 4
-_OVER = frozenset({"resolved", "dismissed"})
+_CLOSED_STATES = frozenset({"resolved", "dismissed"})
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A list under a heading."""
+    """A heading and its list of lines."""
 
     title: str
     lines: tuple[str, ...]
@@ -29,49 +29,49 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Somewhere to look."""
+    """A labelled address."""
 
     label: str
     url: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """An alert in words."""
+    """The readable parts of an alert."""
 
     state: str
     is_closed: bool
-    """Whether the incident needs nobody any more."""
+    """Whether the incident is resolved or dismissed."""
     severity: str
-    """``critical``, ``warning`` or ``info``; empty where the alert does not say."""
+    """``critical``, ``warning`` or ``info``; empty if the alert has none."""
     target: str
     title: str
     text: str
     """Summary and advice."""
     facts: Mapping[str, str]
-    """At most ten, in the order in which they are read."""
+    """Label to value, at most ten, in reading order."""
     parts: tuple[Part, ...]
-    """What fell, what rose, which queries lost most; the last is the first to be left out."""
+    """Drops, gains and lost queries; a message that is too long loses the last part first."""
     links: tuple[Link, ...]
     command: str
-    """What to run next; empty if there is nothing."""
+    """The next command to run; empty if there is none."""
     opened_at: datetime
     ended_at: datetime | None
-    """When the incident was over; None while it is not."""
+    """When the incident was closed; None while it is open."""
 
 
 def render(alert: Alert) -> Message:
     """The message of an alert."""
     data = alert.payload.get("data") or {}
     state, target = one_line(alert.state, 40), one_line(data.get("target"), LONGEST_FACT)
-    mark = "TEST " if data.get("test") else ""
-    is_closed = state in _OVER
+    prefix = "TEST " if data.get("test") else ""
+    is_closed = state in _CLOSED_STATES
     return Message(
         state=state,
         is_closed=is_closed,
         severity=one_line(data.get("severity"), 40),
         target=target,
-        title=one_line(f"{mark}[{_shout(state, data)}] {target}: {_matter(data)}", LONGEST_TITLE),
+        title=one_line(f"{prefix}[{_state_label(state, data)}] {target}: {_incident_type(data)}", LONGEST_TITLE),
         text=_text(data),
         facts=_facts(data),
         parts=_parts(data),
@@ -83,10 +83,10 @@ def render(alert: Alert) -> Message:
 
 
 def plain_text(message: Message) -> str:
-    """The whole message as text, for services that show nothing else."""
+    """The whole message as plain text, for services without formatting."""
     facts = "\n".join(f"{name}: {value}" for name, value in message.facts.items())
     parts = ["\n".join((f"{part.title}:", *(f"- {line}" for line in part.lines))) for part in message.parts]
-    command = f"Next:\n    {message.command}" if message.command else ""
+    command = f"Next command:\n    {message.command}" if message.command else ""
     links = "\n".join(f"{link.label}: {link.url}" for link in message.links)
     return "\n\n".join(filter(None, (message.text, facts, *parts, command, links)))
 
@@ -95,29 +95,29 @@ Content = str | bytes
 
 
 def fit(message: Message, write: Callable[[Message], Content], limit: int) -> Content:
-    """The message as written, parts left out from the end until no more than ``limit`` remains."""
+    """The written message, at most ``limit`` long; parts are dropped from the end until it fits."""
     while len(content := write(message)) > limit and message.parts:
         message = replace(message, parts=message.parts[:-1])
     return content
 
 
 def clip(text: str, limit: int) -> str:
-    """The text, or its beginning with an ellipsis, in at most ``limit`` characters."""
+    """The text in at most ``limit`` characters; a longer one is cut and ends with an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
 def one_line(value: object, limit: int) -> str:
-    """A value as one clean line: no line breaks, no control characters, no half of a surrogate pair."""
+    """A value as one printable line: no line breaks, control characters or lone surrogates."""
     text = "" if value is None else str(value)[: 4 * limit].encode("utf-8", "replace").decode("utf-8")
     return clip(" ".join("".join(c if c.isprintable() else " " for c in text).split()), limit)
 
 
-def _shout(state: str, data: Mapping[str, Any]) -> str:
+def _state_label(state: str, data: Mapping[str, Any]) -> str:
     return "FIRING AGAIN" if state == "firing" and data.get("reopened") else state.upper()
 
 
-def _matter(data: Mapping[str, Any]) -> str:
-    """What is the matter: the verdict, or, where there is none, the kind of the incident."""
+def _incident_type(data: Mapping[str, Any]) -> str:
+    """The verdict; without one, the kind of the incident."""
     return one_line(data.get("verdict") or data.get("kind") or "alert", 60).replace("_", " ")
 
 
@@ -128,49 +128,49 @@ def _text(data: Mapping[str, Any]) -> str:
 
 def _facts(data: Mapping[str, Any]) -> dict[str, str]:
     deployment = data.get("deployment") or {}
-    stated = {
+    facts = {
         "Target": data.get("target"),
-        "Matter": _matter(data),
+        "Type": _incident_type(data),
         "Severity": data.get("severity"),
         "Owner": data.get("owner"),
-        "Opened": _moment(data.get("opened_at")),
-        "Resolved": _moment(data.get("resolved_at")),
-        "Lasted": _duration(data.get("duration_s")),
+        "Opened": _format_time(data.get("opened_at")),
+        "Resolved": _format_time(data.get("resolved_at")),
+        "Duration": _format_duration(data.get("duration_s")),
         "Baseline": deployment.get("baseline"),
-        "Serving now": _candidate(deployment),
+        "Current deployment": _candidate(deployment),
         "Acknowledged by": data.get("acknowledged_by"),
     }
-    lines = {name: one_line(value, LONGEST_FACT) for name, value in stated.items()}
+    lines = {name: one_line(value, LONGEST_FACT) for name, value in facts.items()}
     return {name: line for name, line in lines.items() if line}
 
 
 def _candidate(deployment: Mapping[str, Any]) -> str:
-    known = {"True": "declared", "False": "noticed in the rankings"}.get(str(deployment.get("declared")), "")
-    since = _moment(deployment.get("since"))
-    named = (one_line(deployment.get("candidate"), LONGEST_FACT - 70), known, f"since {since}" if since else "")
-    return ", ".join(filter(None, named))
+    name = one_line(deployment.get("candidate"), LONGEST_FACT - 70)
+    origin = {"True": "declared", "False": "detected from rankings"}.get(str(deployment.get("declared")), "")
+    since = _format_time(deployment.get("since"))
+    return ", ".join(filter(None, (name, origin, f"since {since}" if since else "")))
 
 
 def _parts(data: Mapping[str, Any]) -> tuple[Part, ...]:
     parts = (
-        _part("Fell", _by_difference(data.get("fallen")), _moved),
-        _part("Rose", _by_difference(data.get("risen"))[::-1], _moved),
-        _part("Lost most", data.get("lost_queries") or (), _lost),
+        _part("Drops", _by_difference(data.get("fallen")), _evidence_line),
+        _part("Gains", _by_difference(data.get("risen"))[::-1], _evidence_line),
+        _part("Most affected queries", data.get("lost_queries") or (), _query_line),
     )
     return tuple(part for part in parts if part.lines)
 
 
-def _part(title: str, told: Sequence[Mapping[str, Any]], say: Callable[[Mapping[str, Any]], str]) -> Part:
-    shown = [one_line(say(each), LONGEST_LINE) for each in told[:MOST_LINES]]
-    more = [f"… and {len(told) - MOST_LINES} more"] if len(told) > MOST_LINES else []
-    return Part(title, (*shown, *more))
+def _part(title: str, items: Sequence[Mapping[str, Any]], format_item: Callable[[Mapping[str, Any]], str]) -> Part:
+    lines = [one_line(format_item(item), LONGEST_LINE) for item in items[:MOST_LINES]]
+    remainder = [f"… and {len(items) - MOST_LINES} more"] if len(items) > MOST_LINES else []
+    return Part(title, (*lines, *remainder))
 
 
 def _by_difference(evidence: Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
-    return sorted(evidence or (), key=lambda each: _number(each.get("difference")) or 0.0)
+    return sorted(evidence or (), key=lambda row: _number(row.get("difference")) or 0.0)
 
 
-def _moved(evidence: Mapping[str, Any]) -> str:
+def _evidence_line(evidence: Mapping[str, Any]) -> str:
     stratum, has_risen = evidence.get("stratum"), (_number(evidence.get("difference")) or 0) > 0
     where = [evidence.get("axis"), None if stratum == "overall" else stratum, evidence.get("measure")]
     numbers = [
@@ -180,32 +180,30 @@ def _moved(evidence: Mapping[str, Any]) -> str:
         _format("adjusted p = {:.2g}", evidence, "p_better_adjusted" if has_risen else "p_worse_adjusted"),
         _format("{:.0f} queries", evidence, "n_queries"),
         _format("{:.0f} clusters", evidence, "n_clusters"),
-        _format("detectable from {:.1f}", evidence, "mde", scale=100),
+        _format("smallest detectable drop {:.1f} points", evidence, "mde", scale=100),
     ]
-    return f"{' '.join(one_line(each, 60) for each in where if each)}: {', '.join(filter(None, numbers))}"
+    return f"{' '.join(one_line(label, 60) for label in where if label)}: {', '.join(filter(None, numbers))}"
 
 
-def _lost(query: Mapping[str, Any]) -> str:
-    # The text comes first and can be long, or withheld by policy; the documents behind it must stay to be seen.
+def _query_line(query: Mapping[str, Any]) -> str:
+    # The query's text can be long or withheld; it is limited so that the documents after it stay visible.
     text = one_line(query.get("query"), 120)
-    asked = f"“{text}”" if text else one_line(query.get("query_id"), 60)
+    name = f"“{text}”" if text else one_line(query.get("query_id"), 60)
     stratum = one_line(query.get("stratum"), 40)
     documents = [
-        f"{said} {one_line(', '.join(one_line(each, 60) for each in query[key][:3]), 60)}"
-        for said, key in (("expected", "expected"), ("before", "retrieved_before"), ("now", "retrieved_now"))
+        f"{label} {one_line(', '.join(one_line(doc_id, 60) for doc_id in query[key][:3]), 60)}"
+        for label, key in (("expected", "expected"), ("before", "retrieved_before"), ("now", "retrieved_now"))
         if query.get(key)
     ]
-    return f"{asked}{f' ({stratum})' if stratum else ''}: {'; '.join(documents)}"
+    return f"{name}{f' ({stratum})' if stratum else ''}: {'; '.join(documents)}"
 
 
 def _links(links: Mapping[str, Any]) -> tuple[Link, ...]:
-    known = ("run", "comparison", "dashboard", "runbook")
-    found = [(name, links.get(name)) for name in (*known, *(name for name in links if name not in known))]
-    # A shortened address would lead astray, so one that is too long is left out.
-    shown = [
-        (name, url) for name, url in found if isinstance(url, str) and len(url) <= LONGEST_URL and _is_address(url)
-    ]
-    return tuple(Link(one_line(name, 40).capitalize(), url) for name, url in shown[:MOST_LINKS])
+    usual = ("run", "comparison", "dashboard", "runbook")
+    urls = [(name, links.get(name)) for name in (*usual, *(name for name in links if name not in usual))]
+    # A shortened address would be wrong, so an address that is too long is left out.
+    valid = [(name, url) for name, url in urls if isinstance(url, str) and len(url) <= LONGEST_URL and _is_address(url)]
+    return tuple(Link(one_line(name, 40).capitalize(), url) for name, url in valid[:MOST_LINKS])
 
 
 def _is_address(url: str) -> bool:
@@ -215,7 +213,7 @@ def _is_address(url: str) -> bool:
 
 
 def _format(template: str, evidence: Mapping[str, Any], *keys: str, scale: float = 1) -> str:
-    """The numbers in words; nothing if one of them is absent or not finite."""
+    """The formatted numbers; empty if one of them is absent or not finite."""
     numbers = [_number(evidence.get(key)) for key in keys]
     return "" if None in numbers else template.format(*(scale * number for number in numbers if number is not None))
 
@@ -232,16 +230,16 @@ def _instant(value: object) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def _moment(value: object) -> str:
+def _format_time(value: object) -> str:
     instant = _instant(value)
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if instant else ""
 
 
-def _duration(value: object) -> str:
+def _format_duration(value: object) -> str:
     seconds = _number(value)
     if seconds is None:
         return ""
     minutes = round(seconds / 60)
     days, hours = divmod(minutes // 60, 24)
-    stated = ((days, "d"), (hours, "h"), (minutes % 60, "min"))
-    return " ".join(f"{count} {unit}" for count, unit in stated if count) or "less than a minute"
+    units = ((days, "d"), (hours, "h"), (minutes % 60, "min"))
+    return " ".join(f"{count} {unit}" for count, unit in units if count) or "less than a minute"

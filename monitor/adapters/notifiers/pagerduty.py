@@ -1,4 +1,4 @@
-"""PagerDuty, by its Events API v2: one alert there for each dedup key, triggered, acknowledged and resolved."""
+"""PagerDuty, Events API v2: one PagerDuty alert per dedup key, triggered, acknowledged and resolved."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SEVERITIES = {"critical": "critical", "warning": "warning", "info": "info"}
 
 
 class PagerDutyOptions(EndpointOptions):
-    """Which service of PagerDuty is paged."""
+    """The PagerDuty service to page."""
 
     routing_key: SecretStr | None = Field(default=None, repr=False)
     """Integration key of an Events API v2 integration, 32 characters; by ``${ENV}``."""
@@ -30,7 +30,7 @@ class PagerDutyOptions(EndpointOptions):
     url: transport.Url = "https://events.pagerduty.com/v2/enqueue"
     """Where events are posted; accounts in Europe use ``https://events.eu.pagerduty.com/v2/enqueue``."""
     change_url: transport.Url = "https://events.pagerduty.com/v2/change/enqueue"
-    """Where model swaps are shown as changes, which page nobody; in Europe on ``events.eu.pagerduty.com``."""
+    """Where model swaps are posted as change events, which do not page; in Europe on ``events.eu.pagerduty.com``."""
 
     @model_validator(mode="after")
     def _has_a_key(self) -> PagerDutyOptions:
@@ -40,7 +40,7 @@ class PagerDutyOptions(EndpointOptions):
 
 
 class PagerDutyNotifier:
-    """Sends an alert as an event."""
+    """Sends alerts as events."""
 
     Options = PagerDutyOptions
 
@@ -50,7 +50,7 @@ class PagerDutyNotifier:
         self._changes = Endpoint(options.change_url, options)
 
     async def notify(self, alert: Alert) -> None:
-        """Send one event; returning means PagerDuty queued it."""
+        """Send one event; returns once PagerDuty queued it."""
 
         def write(message: Message) -> bytes:
             return orjson.dumps({"routing_key": self._routing_key, **event(alert, message)})
@@ -58,17 +58,17 @@ class PagerDutyNotifier:
         await self._endpoint.post(fit(render(alert), write, _LARGEST_EVENT))
 
     async def announce(self, swap: Swap) -> None:
-        """Put a model swap on the service's timeline; returning means PagerDuty queued it."""
+        """Add a model swap to the service's timeline; returns once PagerDuty queued it."""
         await self._changes.post(orjson.dumps({"routing_key": self._routing_key, **change_event(swap)}))
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         await self._endpoint.close()
         await self._changes.close()
 
 
 def event(alert: Alert, message: Message) -> dict[str, Any]:
-    """The event without its routing key. Only a trigger carries content: PagerDuty ignores it in the others."""
+    """The event without its routing key. Only a trigger has content; PagerDuty ignores it in the others."""
     action = "resolve" if message.is_closed else "acknowledge" if message.state == "acknowledged" else "trigger"
     key = {"event_action": action, "dedup_key": _key(alert.dedup_key)}
     if action != "trigger":
@@ -92,10 +92,10 @@ def event(alert: Alert, message: Message) -> dict[str, Any]:
 def change_event(swap: Swap) -> dict[str, Any]:
     """The change event without its routing key."""
     kind = "declared" if swap.declared else "silent"
-    told = f"{swap.target}: {kind} swap, {swap.share_changed:.0%} of the rankings of {swap.suite_name} changed"
+    summary = f"{swap.target}: {kind} swap, {swap.share_changed:.0%} of the rankings of {swap.suite_name} changed"
     return {
         "payload": {
-            "summary": clip(told, _LONGEST_SUMMARY),
+            "summary": clip(summary, _LONGEST_SUMMARY),
             "source": swap.target,
             "timestamp": swap.detected_at.isoformat(),
             "custom_details": {
@@ -103,7 +103,7 @@ def change_event(swap: Swap) -> dict[str, Any]:
                 "Declared": swap.declared,
                 "Share of rankings changed": swap.share_changed,
                 "Run": swap.run_id,
-                "Run before": swap.previous_run_id,
+                "Previous run": swap.previous_run_id,
             },
         }
     }
@@ -112,11 +112,11 @@ def change_event(swap: Swap) -> dict[str, Any]:
 def _details(alert: Alert, message: Message) -> dict[str, Any]:
     details: dict[str, Any] = {"Incident": alert.incident_id, "Message": message.text, **message.facts}
     details |= {part.title: list(part.lines) for part in message.parts}
-    return {**details, "Next": message.command} if message.command else details
+    return {**details, "Next command": message.command} if message.command else details
 
 
 def _key(dedup_key: str) -> str:
-    """The key itself, or, where it is longer than PagerDuty takes, its beginning and its digest."""
+    """The key; one that is too long for PagerDuty is cut and ends with its digest."""
     if len(dedup_key) <= _LONGEST_KEY:
         return dedup_key
     digest = hashlib.sha256(dedup_key.encode()).hexdigest()

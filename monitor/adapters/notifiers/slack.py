@@ -1,7 +1,9 @@
-"""Slack, in Block Kit: through an incoming webhook, or by a bot with ``chat.postMessage``."""
+"""Slack, in Block Kit: through an incoming webhook, or as a bot with ``chat.postMessage``."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,8 @@ from monitor.errors import NotifierError, Reason
 from monitor.model.alerts import Alert
 
 _LONGEST_MESSAGE = 12_000
-"""Slack documents 3,000 characters a text and 50 blocks, and refuses some 13,000 in all (`msg_blocks_too_long`)."""
-_MARKS = {"firing": ":red_circle:", "reopened": ":red_circle:", "acknowledged": ":large_yellow_circle:"}
+"""Slack documents 3,000 characters per text and 50 blocks, and rejects about 13,000 in all (`msg_blocks_too_long`)."""
+_ICONS = {"firing": ":red_circle:", "reopened": ":red_circle:", "acknowledged": ":large_yellow_circle:"}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 _REASONS = {
@@ -29,14 +31,14 @@ _REASONS = {
     **dict.fromkeys(("ratelimited", "rate_limited", "message_limit_exceeded"), Reason.RATE_LIMITED),
     **dict.fromkeys(("internal_error", "fatal_error", "service_unavailable", "request_timeout"), Reason.BROKEN),
 }  # fmt: skip
-"""What a bot is told with status 200 and ``ok: false``."""
+"""Errors that Slack sends to a bot with status 200 and ``ok: false``."""
 
 
 class SlackOptions(EndpointOptions):
-    """Which webhook, or which bot and channel."""
+    """A webhook, or a bot and its channel."""
 
     url: SecretStr | None = Field(default=None, repr=False)
-    """An incoming webhook; by ``${ENV}``, for whoever knows it can post. Instead of a bot."""
+    """An incoming webhook, instead of a bot. The URL is a secret: use ``${ENV}``."""
     url_file: Path | None = None
     """A file with the URL, instead of ``url``."""
     token: SecretStr | None = Field(default=None, repr=False)
@@ -46,7 +48,7 @@ class SlackOptions(EndpointOptions):
     channel: str | None = None
     """Where the bot posts: the id of a channel, such as ``C0123456789``."""
     api_url: transport.Url = "https://slack.com/api/chat.postMessage"
-    """Where the bot is asked to post."""
+    """The API method with which the bot posts."""
 
     @model_validator(mode="after")
     def _is_webhook_or_bot(self) -> SlackOptions:
@@ -63,7 +65,7 @@ class SlackOptions(EndpointOptions):
 
 
 class SlackNotifier:
-    """Posts an alert to a channel."""
+    """Posts alerts to a channel."""
 
     Options = SlackOptions
 
@@ -72,39 +74,33 @@ class SlackNotifier:
         self._endpoint = Endpoint(options.address(), options, bearer(options))
 
     async def notify(self, alert: Alert) -> None:
-        """Post one alert; returning means Slack took it."""
+        """Post one alert; returns once Slack accepted it."""
         body = fit(render(alert), self._write, _LONGEST_MESSAGE)
         answer = await self._endpoint.post(body, answer_bytes=65_536 if self._channel else 0)
         if self._channel:
-            _refuse_unless_ok(answer)
+            _check_response(answer)
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         await self._endpoint.close()
 
     def _write(self, message: Message) -> str:
-        said = {"text": escape(f"{message.title}: {message.text}", 1_200), "blocks": _blocks(message)}
-        return orjson.dumps({**said, **({"channel": self._channel} if self._channel else {})}).decode()
+        body = {"text": escape(f"{message.title}: {message.text}", 1_200), "blocks": _blocks(message)}
+        return orjson.dumps({**body, **({"channel": self._channel} if self._channel else {})}).decode()
 
 
 def escape(text: str, limit: int) -> str:
-    """The text with Slack's three reserved characters as entities, in at most ``limit`` characters, none cut apart."""
-    written = [_ENTITIES.get(character, character) for character in text]
-    if sum(map(len, written)) <= limit:
-        return "".join(written)
-    left = limit - 1
-    kept = []
-    for each in written:
-        left -= len(each)
-        if left < 0:
-            break
-        kept.append(each)
-    return "".join(kept) + "…"
+    """The text with Slack's three reserved characters as entities, in at most ``limit`` characters, no entity split."""
+    symbols = [_ENTITIES.get(character, character) for character in text]
+    if sum(map(len, symbols)) <= limit:
+        return "".join(symbols)
+    n_fitting = bisect_right(list(accumulate(map(len, symbols))), limit - 1)
+    return "".join(symbols[:n_fitting]) + "…"
 
 
 def _blocks(message: Message) -> list[dict[str, Any]]:
-    mark = ":large_green_circle:" if message.is_closed else _MARKS.get(message.state, "")
-    title = {"type": "plain_text", "text": clip(f"{mark} {message.title}".strip(), 150), "emoji": True}
+    icon = ":large_green_circle:" if message.is_closed else _ICONS.get(message.state, "")
+    title = {"type": "plain_text", "text": clip(f"{icon} {message.title}".strip(), 150), "emoji": True}
     fields = [_text(f"*{name}*\n{escape(value, 220)}") for name, value in message.facts.items()]
     command = message.command.replace("`", "'")
     return [
@@ -130,13 +126,13 @@ def _text(text: str) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": text}
 
 
-def _refuse_unless_ok(answer: bytes) -> None:
-    """Slack answers a bot with 200 also when it refuses. Raises NotifierError then."""
+def _check_response(content: bytes) -> None:
+    """Raise NotifierError unless the response says ok; Slack sends status 200 to bots even for errors."""
     try:
-        said = orjson.loads(answer)
-        is_ok, code = said["ok"], str(said.get("error", ""))
+        response = orjson.loads(content)
+        is_ok, code = response["ok"], str(response.get("error", ""))
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise NotifierError(Reason.BROKEN, "Slack's answer is not its JSON") from None
+        raise NotifierError(Reason.BROKEN, "Slack returned an unexpected response") from None
     if is_ok is not True:
-        known = code if code.replace("_", "").isalpha() and len(code) <= 60 else "an unknown error"
-        raise NotifierError(_REASONS.get(code, Reason.REJECTED), f"Slack says {known}")
+        label = code if code.replace("_", "").isalpha() and len(code) <= 60 else "an unknown error"
+        raise NotifierError(_REASONS.get(code, Reason.REJECTED), f"Slack returned {label}")

@@ -1,4 +1,4 @@
-"""Microsoft Teams: an Adaptive Card in the envelope that a webhook of the Workflows app takes."""
+"""Microsoft Teams: an Adaptive Card in the envelope of a Workflows webhook."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from monitor.adapters.notifiers.message import Message, fit, render
 from monitor.model.alerts import Alert
 
 _LARGEST_MESSAGE = 21_000
-"""Teams documents 28 KB and has been seen to refuse from 21 KB on."""
+"""Teams documents a limit of 28 KB, but rejects some messages from 21 KB on."""
 _COLOURS = {"firing": "Attention", "reopened": "Attention", "acknowledged": "Warning"}
 
 
 class TeamsOptions(SecretUrlOptions):
-    """Which workflow is asked to post."""
+    """The workflow to post to."""
 
 
 class TeamsNotifier:
-    """Posts an alert as a card."""
+    """Posts alerts as cards."""
 
     Options = TeamsOptions
 
@@ -28,11 +28,11 @@ class TeamsNotifier:
         self._endpoint = Endpoint(options.address(), options)
 
     async def notify(self, alert: Alert) -> None:
-        """Post one alert; returning means that the workflow took it."""
+        """Post one alert; returns once the workflow accepted it."""
         await self._endpoint.post(fit(render(alert), _write, _LARGEST_MESSAGE))
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         await self._endpoint.close()
 
 
@@ -70,7 +70,7 @@ def _list(title: str, lines: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def _line(*runs: dict[str, Any]) -> dict[str, Any]:
-    """A paragraph. Its runs, unlike a TextBlock, show every character as it is: nothing in them is Markdown."""
+    """A paragraph. Unlike a TextBlock, its runs do not interpret Markdown."""
     return {"type": "RichTextBlock", "spacing": "Small", "inlines": list(runs)}
 
 

@@ -1,4 +1,4 @@
-"""A signed webhook, as Standard Webhooks has it: the id stays the same however often it is sent."""
+"""A signed webhook (Standard Webhooks); retries carry the same id."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from monitor.model.alerts import Alert
 
 
 class WebhookOptions(EndpointOptions):
-    """Where to send, and what to sign with."""
+    """The receiver's URL and the signing secret."""
 
     url: transport.Url = Field(repr=False)
-    """Where the message is posted; user and password in it become basic authentication."""
+    """Where messages are posted; a user and password in the URL are sent as basic authentication."""
     secret: SecretStr | None = None
-    """``whsec_`` and base64; by ``${ENV}``, never in clear."""
+    """``whsec_`` and base64; use ``${ENV}``, never plain text."""
     secret_file: Path | None = None
     """A file with the secret, instead of ``secret``."""
 
@@ -32,17 +32,17 @@ class WebhookOptions(EndpointOptions):
         return self
 
     def signer(self) -> Webhook:
-        """What signs. Raises ValueError if the secret cannot."""
+        """The signer. Raises ValueError if the secret is invalid."""
         plain = read_one(self, "secret")
         try:
             return Webhook(plain)
         except (EmptyWebhookSecretError, ValueError, RuntimeError):
-            # From None: the error's own text could show the secret.
+            # From None: the text of the original error could contain the secret.
             raise ValueError("the secret cannot sign: it must be whsec_ and base64") from None
 
 
 class WebhookNotifier:
-    """Posts an alert with its signature."""
+    """Posts alerts with their signature."""
 
     Options = WebhookOptions
 
@@ -51,7 +51,7 @@ class WebhookNotifier:
         self._endpoint = Endpoint(options.url, options)
 
     async def notify(self, alert: Alert) -> None:
-        """Deliver one alert; returning means it was accepted with a 2xx."""
+        """Post one alert; returns once the receiver accepted it with a 2xx."""
         body = orjson.dumps(alert.payload).decode()
         sent_at = datetime.now(UTC)
         headers = {
@@ -62,5 +62,5 @@ class WebhookNotifier:
         await self._endpoint.post(body, headers)
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         await self._endpoint.close()

@@ -1,1 +1,1 @@
-"""OpenAI-compatible APIs."""
+"""Clients of OpenAI-compatible APIs."""

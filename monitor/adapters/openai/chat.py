@@ -1,4 +1,4 @@
-"""The chat completions that OpenAI published and many servers speak, asked once; for answerers and judges."""
+"""Client of OpenAI-compatible chat completions, for answerers and judges."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ _STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 class ChatOptions(Section):
-    """Which model is asked, where and how."""
+    """Model, server and settings of the requests."""
 
     model: str
-    """The model's name at the server."""
+    """Name of the model on the server."""
     base_url: transport.Url = Field(default="https://api.openai.com/v1", repr=False)
-    """Where the API answers, without ``/chat/completions``."""
+    """Base URL of the API, without ``/chat/completions``."""
     api_key: SecretStr | None = Field(default=None, repr=False)
-    """Sent as bearer token; by ``${ENV}``."""
+    """API key, sent as a bearer token; use ``${ENV}``."""
     api_key_file: Path | None = None
-    """A file with the key, instead of ``api_key``."""
+    """File with the API key, instead of ``api_key``."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Sent with every request; secrets by ``${ENV}``."""
+    """Extra headers of every request; use ``${ENV}`` for secrets."""
     temperature: float | None = Field(default=0.0, ge=0, le=2)
-    """0 asks for the same answer each time; null leaves it to the server, which some models demand."""
+    """Sampling temperature. 0 makes answers repeatable; null sends none, which some models require."""
     seed: int | None = None
-    """Asks a server that knows seeds for the same answer each time."""
+    """Sampling seed, for servers that support one."""
     max_tokens: int | None = Field(default=None, ge=1)
-    """The longest answer, in tokens."""
+    """Maximum length of an answer, in tokens."""
     extra: dict[str, Any] = Field(default_factory=dict)
-    """Sent besides in each request; ``reasoning_effort: low`` for example."""
+    """Extra fields of each request, for example ``reasoning_effort: low``."""
     timeout: Duration = 60.0
-    """For the whole of an answer."""
+    """Time limit for a complete answer."""
     concurrency: int = Field(default=4, ge=1, le=1_000)
-    """Requests under way at once."""
+    """Maximum number of concurrent requests."""
 
     @model_validator(mode="after")
     def _has_at_most_one_key(self) -> ChatOptions:
@@ -54,7 +54,7 @@ class ChatOptions(Section):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model said."""
+    """The reply of a model."""
 
     text: str
     model: str | None
@@ -63,7 +63,7 @@ class Completion:
 
 
 class Chat:
-    """Asks a model. Raises ``failure`` with a reason, and nothing else."""
+    """Sends messages to a model. Raises only ``failure``, with a reason."""
 
     def __init__(self, options: ChatOptions, failure: type[AdapterError]) -> None:
         self._options, self._failure = options, failure
@@ -76,50 +76,50 @@ class Chat:
             failure=failure,
         )
 
-    async def say(
-        self, messages: list[dict[str, str]], *, stream: bool = False, more: Mapping[str, Any] = MappingProxyType({})
+    async def complete(
+        self, messages: list[dict[str, str]], *, stream: bool = False, extra: Mapping[str, Any] = MappingProxyType({})
     ) -> Completion:
-        """What the model says to these messages. A refusal is what it says; a filtered answer is none."""
+        """Return the reply of the model. A refusal is a reply; a reply removed by a content filter is an error."""
         options = self._options
         settings = {"temperature": options.temperature, "seed": options.seed, "max_tokens": options.max_tokens}
         request = {
             "model": options.model,
             "messages": messages,
             **{key: value for key, value in settings.items() if value is not None},
-            **more,
+            **extra,
             **options.extra,
         }
         if not stream:
-            return self._read([await self._api.ask("POST", PATH, request)], "message")
-        body = await self._api.fetch("POST", PATH, {**request, **_STREAMED})
-        return self._read(list(event_stream.pieces(body, self._failure, needs_end=True)), "delta")
+            return self._to_completion([await self._api.request_json("POST", PATH, request)], "message")
+        body = await self._api.request_bytes("POST", PATH, {**request, **_STREAMED})
+        return self._to_completion(list(event_stream.read_events(body, self._failure, needs_end=True)), "delta")
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         await self._api.close()
 
-    def _read(self, pieces: list[Any], part: str) -> Completion:
+    def _to_completion(self, events: list[Any], part: str) -> Completion:
         try:
-            choices = [choice for piece in pieces for choice in piece["choices"][:1]]
-            said = [choice[part] for choice in choices]
-            texts = [each["content"] if each.get("content") is not None else each.get("refusal") for each in said]
+            choices = [choice for event in events for choice in event["choices"][:1]]
+            messages = [choice[part] for choice in choices]
+            texts = [each["content"] if each.get("content") is not None else each.get("refusal") for each in messages]
         except (LookupError, TypeError, AttributeError) as error:
-            raise self._failure(Reason.MALFORMED, f"the answer has no {part} at choices[0]") from error
-        texts = [text for text in texts if text is not None]  # the first and last pieces of a stream hold none
+            raise self._failure(Reason.MALFORMED, f"the response has no {part} at choices[0]") from error
+        texts = [text for text in texts if text is not None]  # the first and last events of a stream have no text
         if not texts or not all(isinstance(text, str) for text in texts):
-            raise self._failure(Reason.MALFORMED, f"the answer has no {part} at choices[0]")
+            raise self._failure(Reason.MALFORMED, f"the response has no {part} at choices[0]")
         if any(choice.get("finish_reason") == "content_filter" for choice in choices):
-            raise self._failure(Reason.REJECTED, "the answer was withheld by the server's content filter")
-        return Completion("".join(texts), _last(pieces, "model"), _last(pieces, "system_fingerprint"), _tokens(pieces))
+            raise self._failure(Reason.REJECTED, "the server's content filter removed the answer")
+        return Completion("".join(texts), _last(events, "model"), _last(events, "system_fingerprint"), _tokens(events))
 
 
-def _last(pieces: list[Any], key: str) -> str | None:
-    found = [piece[key] for piece in pieces if isinstance(piece.get(key), str)]
-    return found[-1] if found else None
+def _last(events: list[Any], key: str) -> str | None:
+    values = [event[key] for event in events if isinstance(event.get(key), str)]
+    return values[-1] if values else None
 
 
-def _tokens(pieces: list[Any]) -> dict[str, int]:
-    told = [piece["usage"] for piece in pieces if isinstance(piece.get("usage"), dict)]
-    usage = told[-1] if told else {}
-    counted = {"prompt": usage.get("prompt_tokens"), "completion": usage.get("completion_tokens")}
-    return {key: value for key, value in counted.items() if isinstance(value, int)}
+def _tokens(events: list[Any]) -> dict[str, int]:
+    usages = [event["usage"] for event in events if isinstance(event.get("usage"), dict)]
+    usage = usages[-1] if usages else {}
+    counts = {"prompt": usage.get("prompt_tokens"), "completion": usage.get("completion_tokens")}
+    return {key: value for key, value in counts.items() if isinstance(value, int)}

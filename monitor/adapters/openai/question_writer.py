@@ -1,6 +1,6 @@
-"""A language model behind the API that OpenAI published, asked for questions; each answer is paid for once.
+"""Generate questions with a language model behind an OpenAI-compatible API; each reply is paid for once.
 
-Every answer is appended to a cache file before it is used. A run that was broken off goes on from there.
+Replies are appended to a cache file before they are used, so that an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from monitor.suites.lines import read_lines, text_of
 
 
 class QuestionWriter:
-    """Asks the model, at most ``budget`` times; what the cache holds costs nothing."""
+    """Sends at most ``budget`` requests to the model; cached replies are free."""
 
     def __init__(self, url: str, model: str, key: str, *, budget: int, cache: Path, timeout_s: float = 60.0) -> None:
         self._api = JsonApi(
@@ -28,11 +28,11 @@ class QuestionWriter:
             failure=AdapterError,
         )
         self._url, self._model, self._budget, self._cache = url, model, budget, cache
-        self._known = _read_cache(cache)
-        self.n_asked = self.n_cached = 0
+        self._replies = _read_cache(cache)
+        self.n_requests = self.n_cached = 0
 
-    async def ask(self, instructions: str, passage: str) -> str | None:
-        """What the model says; None once the budget is spent."""
+    async def write(self, instructions: str, passage: str) -> str | None:
+        """Return the reply of the model, or None once the budget is spent."""
         request = {
             "model": self._model,
             "messages": [{"role": "system", "content": instructions}, {"role": "user", "content": passage}],
@@ -40,45 +40,45 @@ class QuestionWriter:
             "temperature": 0,
         }
         key = hashlib.sha256(orjson.dumps([self._url, request])).hexdigest()
-        if key in self._known:
+        if key in self._replies:
             self.n_cached += 1
-            return self._known[key]
-        if self.n_asked >= self._budget:
+            return self._replies[key]
+        if self.n_requests >= self._budget:
             return None
-        self.n_asked += 1
-        self._known[key] = said = await self._send(request)
-        self._keep(key, said)
-        return said
+        self.n_requests += 1
+        self._replies[key] = reply = await self._send(request)
+        self._append(key, reply)
+        return reply
 
     async def close(self) -> None:
-        """Give back the connection."""
+        """Close the connection."""
         await self._api.close()
 
     async def _send(self, request: object) -> str:
-        answer = await self._api.ask("POST", "/chat/completions", request)
+        response = await self._api.request_json("POST", "/chat/completions", request)
         try:
-            return str(answer["choices"][0]["message"]["content"])
+            return str(response["choices"][0]["message"]["content"])
         except (LookupError, TypeError) as error:
-            told = "the answer has no text at choices[0].message.content"
-            raise AdapterError(Reason.MALFORMED, told) from error
+            detail = "the response has no text at choices[0].message.content"
+            raise AdapterError(Reason.MALFORMED, detail) from error
 
-    def _keep(self, key: str, said: str) -> None:
+    def _append(self, key: str, reply: str) -> None:
         try:
             with self._cache.open("ab") as file:
-                file.write(orjson.dumps({"key": key, "said": said}, option=orjson.OPT_APPEND_NEWLINE))
+                file.write(orjson.dumps({"key": key, "said": reply}, option=orjson.OPT_APPEND_NEWLINE))
         except OSError as error:
             raise SuiteError(str(self._cache), error.strerror or str(error)) from error
 
 
 def _read_cache(path: Path) -> dict[str, str]:
-    """What was answered before. A last line without its end is what a killed run left; it is asked again."""
+    """Read the cached replies. An incomplete final line, left by a killed run, is removed."""
     if not os.path.lexists(path):
         return {}
     try:
-        written = path.read_bytes()
-        if not written.endswith(b"\n"):
+        content = path.read_bytes()
+        if not content.endswith(b"\n"):
             with path.open("r+b") as file:
-                file.truncate(written.rfind(b"\n") + 1)
+                file.truncate(content.rfind(b"\n") + 1)
     except OSError as error:
         raise SuiteError(str(path), error.strerror or str(error)) from error
     rows = read_lines(path)

@@ -1,4 +1,4 @@
-"""A retriever on a Chroma server, through its HTTP API v2; no client library is needed."""
+"""Talks to a Chroma server through its HTTP API v2, without a client library."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from monitor.errors import Reason, RetrieverError
 from monitor.ports.targets import Vectors
 
 DOCUMENT = "document"
-"""What Chroma calls the text of a record; every other field is metadata."""
+"""Chroma's name for the text of a record; all other fields are metadata."""
 
 
 class ChromaOptions(VectorStoreOptions):
-    """Which collection is searched. ``text: document`` is Chroma's own document; other fields are metadata."""
+    """Collection to search. ``text: document`` is the text of a record; other fields are metadata."""
 
     url: transport.Url = Field(default="http://localhost:8000", repr=False)
-    """Where the server answers; user and password in it become basic authentication."""
+    """URL of the server; a user and password in it are sent as basic authentication."""
     collection: str = Field(min_length=1)
     """Name of the collection."""
     tenant: str = "default_tenant"
@@ -33,13 +33,13 @@ class ChromaOptions(VectorStoreOptions):
     database: str = "default_database"
     """Database of the collection."""
     token: SecretStr | None = Field(default=None, repr=False)
-    """Sent as ``x-chroma-token``; by ``${ENV}``."""
+    """Token, sent as ``x-chroma-token``; use ``${ENV}``."""
     token_file: Path | None = None
-    """A file with the token, instead of ``token``."""
+    """File with the token, instead of ``token``."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Sent with every request; secrets by ``${ENV}``."""
+    """Extra headers of every request; use ``${ENV}`` for secrets."""
     where: dict[str, Any] | None = None
-    """Condition on metadata that the records must meet, as Chroma writes it."""
+    """Filter on metadata, in the syntax of Chroma."""
 
     @model_validator(mode="after")
     def _has_at_most_one_token(self) -> ChromaOptions:
@@ -62,9 +62,9 @@ class ChromaRetriever(VectorStoreRetriever):
             connections=options.concurrency,
             headers={**({"x-chroma-token": token} if token else {}), **options.headers},
         )
-        place = (options.tenant, options.database)
+        path = (options.tenant, options.database)
         self._collections = "/api/v2/tenants/{}/databases/{}/collections".format(
-            *(quote(each, safe="") for each in place)
+            *(quote(name, safe="") for name in path)
         )
         self._collection: dict[str, Any] = {}
 
@@ -73,51 +73,51 @@ class ChromaRetriever(VectorStoreRetriever):
         include += ["documents"] if DOCUMENT in self._options.fields else []
         include += ["metadatas"] if set(self._options.fields) - {DOCUMENT} else []
         request = {"query_embeddings": [vector.tolist()], "n_results": k, "include": include}
-        found = await self._ask("query", request | ({"where": self._options.where} if self._options.where else {}))
+        response = await self._post("query", request | ({"where": self._options.where} if self._options.where else {}))
         metric = _metric(self._collection)
         try:
-            ids, distances = found["ids"][0], found["distances"][0]
-            documents = found["documents"][0] if "documents" in include else [None] * len(ids)
-            metadatas = found["metadatas"][0] if "metadatas" in include else [None] * len(ids)
+            ids, distances = response["ids"][0], response["distances"][0]
+            documents = response["documents"][0] if "documents" in include else [None] * len(ids)
+            metadatas = response["metadatas"][0] if "metadatas" in include else [None] * len(ids)
             return [
                 Row(doc_id, to_score(distance, metric), {**(metadata or {}), DOCUMENT: document})
                 for doc_id, distance, metadata, document in zip(ids, distances, metadatas, documents, strict=True)
             ]
         except (LookupError, TypeError, ValueError) as error:
-            raise RetrieverError(Reason.MALFORMED, "the answer is not one of Chroma") from error
+            raise RetrieverError(Reason.MALFORMED, "the response is not from Chroma") from error
 
     async def _load_vectors(self, doc_ids: Sequence[str]) -> Mapping[str, Vectors]:
-        await self._find()
-        found = await self._ask("get", {"ids": list(doc_ids), "include": ["embeddings"]})
+        await self._describe()
+        response = await self._post("get", {"ids": list(doc_ids), "include": ["embeddings"]})
         try:
-            vectors = [np.array(each, dtype=np.float32) for each in found["embeddings"]]
-            return dict(zip(found["ids"], vectors, strict=True))
+            vectors = [np.array(vector, dtype=np.float32) for vector in response["embeddings"]]
+            return dict(zip(response["ids"], vectors, strict=True))
         except (LookupError, TypeError, ValueError) as error:
-            raise RetrieverError(Reason.MALFORMED, "the answer is not one of Chroma") from error
+            raise RetrieverError(Reason.MALFORMED, "the response is not from Chroma") from error
 
-    async def _held_dimension(self) -> int | None:
-        dimension = (await self._find()).get("dimension")
+    async def _index_dimension(self) -> int | None:
+        dimension = (await self._describe()).get("dimension")
         return dimension if isinstance(dimension, int) else None
 
-    async def _find(self) -> dict[str, Any]:
-        """The collection of that name as it is now; built anew, it has another id."""
+    async def _describe(self) -> dict[str, Any]:
+        """Load the current description of the collection; a rebuilt collection has a new id."""
         name = self._options.collection
-        told = f"no collection is called {name} in {self._options.tenant}/{self._options.database}"
-        found = await self._api.ask(
+        hint = f"unknown collection {name} in {self._options.tenant}/{self._options.database}"
+        collection = await self._api.request_json(
             "GET",
             f"{self._collections}/{quote(name, safe='')}",
-            explain=lambda status, _: told if status == 404 else None,
+            explain=lambda status, _: hint if status == 404 else None,
         )
-        if not isinstance(found, dict) or not isinstance(found.get("id"), str):
-            raise RetrieverError(Reason.MALFORMED, "the answer is not one of Chroma")
-        self._collection = found
-        return found
+        if not isinstance(collection, dict) or not isinstance(collection.get("id"), str):
+            raise RetrieverError(Reason.MALFORMED, "the response is not from Chroma")
+        self._collection = collection
+        return collection
 
-    async def _ask(self, verb: str, request: dict[str, Any]) -> Any:
+    async def _post(self, verb: str, request: dict[str, Any]) -> Any:
         try:
-            return await self._api.ask("POST", f"{self._collections}/{self._collection['id']}/{verb}", request)
+            return await self._api.request_json("POST", f"{self._collections}/{self._collection['id']}/{verb}", request)
         except RetrieverError:
-            self._dimension = None  # the collection may have been built anew: it is looked up before the next probe
+            self._dimension = None  # the collection may have been rebuilt: reload it before the next probe
             raise
 
     def _failure(self, error: Exception) -> RetrieverError:
@@ -128,9 +128,9 @@ class ChromaRetriever(VectorStoreRetriever):
 
 
 def _metric(collection: Mapping[str, Any]) -> str:
-    """The distance that the collection is searched by; ``l2`` where it does not say."""
-    stated = collection.get("configuration_json") or {}
+    """Return the distance of the collection, ``l2`` by default."""
+    configuration = collection.get("configuration_json") or {}
     for kind in ("hnsw", "spann"):
-        if isinstance(stated, dict) and isinstance(stated.get(kind), dict):
-            return str(stated[kind].get("space", "l2"))
+        if isinstance(configuration, dict) and isinstance(configuration.get(kind), dict):
+            return str(configuration[kind].get("space", "l2"))
     return "l2"

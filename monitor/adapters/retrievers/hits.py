@@ -1,4 +1,4 @@
-"""What every retriever makes of the hits of its target: a ranking, or the failure of one probe."""
+"""Convert the hits of a target into a ranking, or raise the failure of the probe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ShortRankings = Literal["fail", "accept"]
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """The hits of one query as columns, best first, as the target told them; a column of None was not asked for."""
+    """Hits of one query as columns, best first. A column is None if it was not requested."""
 
     doc_ids: Sequence[Any]
     scores: Sequence[Any] | None = None
@@ -29,16 +29,23 @@ class Hits:
 def to_ranking(
     hits: Hits, k: int, *, short: ShortRankings = "fail", deployment: str | None = None, corpus: str | None = None
 ) -> Ranking:
-    """The ranking of at most ``k`` hits. Raises RetrieverError where they are not what was asked for."""
+    """Build a ranking of at most ``k`` hits. Raises RetrieverError for malformed hits."""
     doc_ids = _as_ids(hits.doc_ids, "document id")
     if len(set(doc_ids)) != len(doc_ids):
-        raise RetrieverError(Reason.MALFORMED, "the ranking names a document twice")
+        raise RetrieverError(Reason.MALFORMED, "the ranking contains a document twice")
     if len(doc_ids) < k and short == "fail":
         raise RetrieverError(
             Reason.MALFORMED,
-            f"{len(doc_ids)} hits where {k} were asked for; if that is right, set short_rankings: accept",
+            f"{len(doc_ids)} of {k} requested hits; if this is expected, set short_rankings: accept",
         )
-    return Ranking(doc_ids, _scores(hits.scores), deployment, _sources(hits), _texts(hits.texts), corpus)
+    return Ranking(
+        doc_ids=doc_ids,
+        scores=_scores(hits.scores),
+        deployment=deployment,
+        sources=_sources(hits),
+        texts=_texts(hits.texts),
+        corpus=corpus,
+    )
 
 
 def _sources(hits: Hits) -> Sources | None:
@@ -49,7 +56,7 @@ def _sources(hits: Hits) -> Sources | None:
         return Sources(documents)
     starts, ends = tuple(hits.starts), tuple(hits.ends)
     if not {*map(type, starts), *map(type, ends)} <= {int} or not all(map(_is_span, starts, ends)):
-        raise RetrieverError(Reason.MALFORMED, "the start or end of a hit is not a place in its document")
+        raise RetrieverError(Reason.MALFORMED, "the start or end of a hit is not a valid offset")
     return Sources(documents, starts, ends)
 
 
@@ -57,7 +64,7 @@ def _texts(texts: Sequence[Any] | None) -> tuple[str, ...] | None:
     if texts is None:
         return None
     if not {*map(type, texts)} <= {str}:
-        raise RetrieverError(Reason.MALFORMED, "a hit has no text where text says")
+        raise RetrieverError(Reason.MALFORMED, "a hit has no text at the path of text")
     return tuple(texts)
 
 

@@ -1,4 +1,4 @@
-"""A retriever on LanceDB: a folder, an object store, or LanceDB Cloud. Needs the extra ``lancedb``."""
+"""Talks to LanceDB in a folder, an object store or LanceDB Cloud. Needs the extra ``lancedb``."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from monitor.ports.targets import Vectors
 
 
 class LanceDbOptions(VectorStoreOptions):
-    """Which table is searched, and how."""
+    """Table to search, and how."""
 
     uri: str = Field(repr=False)
-    """A folder, an object store such as ``s3://bucket/path``, or ``db://database`` at LanceDB Cloud."""
+    """Folder, object store such as ``s3://bucket/path``, or ``db://database`` for LanceDB Cloud."""
     api_key: SecretStr | None = Field(default=None, repr=False)
-    """Key of LanceDB Cloud; by ``${ENV}``."""
+    """API key of LanceDB Cloud; use ``${ENV}``."""
     api_key_file: Path | None = None
-    """A file with the key, instead of ``api_key``."""
+    """File with the API key, instead of ``api_key``."""
     region: str = "us-east-1"
     """Region of LanceDB Cloud."""
     host: str | None = None
-    """Where LanceDB Enterprise answers, instead of the cloud."""
+    """Host of LanceDB Enterprise, instead of the cloud."""
     storage_options: dict[str, str] = Field(default_factory=dict, repr=False)
-    """What the object store needs, such as ``aws_secret_access_key``; secrets by ``${ENV}``."""
+    """Options of the object store, such as ``aws_secret_access_key``; use ``${ENV}`` for secrets."""
     table: str = Field(min_length=1)
     """Name of the table."""
     id: str = "id"
@@ -41,15 +41,15 @@ class LanceDbOptions(VectorStoreOptions):
     vector: str = "vector"
     """Column with the vectors."""
     metric: Literal["l2", "cosine", "dot"] = "l2"
-    """Distance that is searched by; an index serves only the one it was built for."""
+    """Distance of the search; an index supports only the distance it was built for."""
     search: Literal["index", "exact"] = "index"
-    """Whether an index may answer, which is faster and misses some, or every row is looked at."""
+    """``index`` for an approximate search that may miss documents, ``exact`` to compare every row."""
     nprobes: int | None = Field(default=None, ge=1)
-    """Partitions of the index that are searched; as the application sets it."""
+    """Partitions of the index to search; use the value of the application."""
     refine_factor: int | None = Field(default=None, ge=1)
-    """How many times ``k`` candidates are compared by their whole vectors; as the application sets it."""
+    """Candidates, as a multiple of ``k``, that are compared by full vectors; use the value of the application."""
     filter: str | None = None
-    """Condition in SQL that the rows must meet, such as ``tenant = 7``."""
+    """Filter as an SQL condition, such as ``tenant = 7``."""
 
     @model_validator(mode="after")
     def _has_at_most_one_key(self) -> LanceDbOptions:
@@ -69,8 +69,8 @@ class LanceDbRetriever(VectorStoreRetriever):
         self._table: Any = None
 
     async def search_exact(self, vector: Vectors, k: int) -> Ranking:
-        """The ``k`` nearest documents of all, best first."""
-        async with self._turn():
+        """Return the ``k`` nearest documents by exact search, best first."""
+        async with self._slot():
             rows = await self._query(vector, k, is_exact=True)
         return self._to_ranking(rows, k)
 
@@ -93,34 +93,34 @@ class LanceDbRetriever(VectorStoreRetriever):
     async def _load_vectors(self, doc_ids: Sequence[str]) -> Mapping[str, Vectors]:
         options, table = self._options, await self._open()
         is_text = "string" in str((await table.schema()).field(options.id).type)
-        listed = ", ".join(_quoted(doc_id) if is_text else str(int(doc_id)) for doc_id in doc_ids)
-        rows = await table.query().where(f"{options.id} IN ({listed})").select([options.id, options.vector]).to_list()
+        id_list = ", ".join(_quoted(doc_id) if is_text else str(int(doc_id)) for doc_id in doc_ids)
+        rows = await table.query().where(f"{options.id} IN ({id_list})").select([options.id, options.vector]).to_list()
         return {str(row[options.id]): np.array(row[options.vector], dtype=np.float32) for row in rows}
 
-    async def _held_dimension(self) -> int | None:
+    async def _index_dimension(self) -> int | None:
         options = self._options
         schema = await (await self._open()).schema()
         for name in (options.id, options.vector, *options.fields):
             if name not in schema.names:
-                raise RetrieverError(Reason.REJECTED, f"{options.table} has no column called {name}")
+                raise RetrieverError(Reason.REJECTED, f"{options.table} has no column {name}")
         size = getattr(schema.field(options.vector).type, "list_size", None)
         if size is None:
-            raise RetrieverError(Reason.REJECTED, f"the column {options.vector} of {options.table} holds no vectors")
+            raise RetrieverError(Reason.REJECTED, f"the column {options.vector} of {options.table} has no vectors")
         return int(size)
 
     async def _open(self) -> Any:
         if self._table is None:
             lancedb, options = optional_import.load("lancedb", extra="lancedb"), self._options
             if _is_missing(options.uri):
-                # It would make the folder, and then say that there is no table in it.
-                raise RetrieverError(Reason.UNREACHABLE, "there is no folder where uri says")
+                # LanceDB would create the folder and then report a missing table.
+                raise RetrieverError(Reason.UNREACHABLE, "the folder at uri does not exist")
             self._database = await lancedb.connect_async(
                 options.uri,
                 api_key=read_optional(options, "api_key"),
                 region=options.region,
                 host_override=options.host,
                 storage_options=options.storage_options or None,
-                read_consistency_interval=timedelta(0),  # what others have written is seen by the next probe
+                read_consistency_interval=timedelta(0),  # the next probe reads the latest writes of others
                 client_config={"retry_config": dict.fromkeys(("retries", "connect_retries", "read_retries"), 0)},
             )
             self._table = await self._database.open_table(options.table)
@@ -130,7 +130,7 @@ class LanceDbRetriever(VectorStoreRetriever):
         self._table = None
         words = str(error).lower()
         if "not found" in words and ("table" in words or "dataset" in words):
-            return RetrieverError(Reason.REJECTED, f"no table is called {self._options.table}")
+            return RetrieverError(Reason.REJECTED, f"unknown table {self._options.table}")
         reason = _reason_of(error, words)
         hint = ": check the credentials" if reason is Reason.UNAUTHORISED else ""
         return RetrieverError(reason, f"LanceDB: {type(error).__name__}{hint}")
@@ -147,16 +147,17 @@ _REASONS = (
     (("timed out", "timeout"), Reason.TIMEOUT),
     (("error sending request", "connect", "dns", "no such file", "not found"), Reason.UNREACHABLE),
 )
-"""Words in a failure, and what it is then; for a folder or an object store LanceDB raises what Python has."""
+"""Words in an error and the reason they indicate; for folders and object stores LanceDB raises built-in exceptions."""
 
 
 def _reason_of(error: Exception, words: str) -> Reason:
-    status = getattr(error, "status_code", None)  # of LanceDB Cloud
+    status = getattr(error, "status_code", None)  # set by LanceDB Cloud
     if isinstance(status, int):
         return transport.reason_of_status(status) or Reason.BROKEN
     if type(error).__name__ == "RetryError":
         return Reason.UNREACHABLE
-    return next((reason for known, reason in _REASONS if any(word in words for word in known)), Reason.REJECTED)
+    matches = (reason for patterns, reason in _REASONS if any(pattern in words for pattern in patterns))
+    return next(matches, Reason.REJECTED)
 
 
 def _is_missing(uri: str) -> bool:

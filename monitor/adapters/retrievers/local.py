@@ -1,6 +1,6 @@
-"""A retriever inside this process: sentence-transformers for vectors, FAISS for exact search.
+"""Searches a corpus in this process: sentence-transformers for vectors, FAISS for exact search.
 
-Needs the extra ``local``. The model is loaded and the corpus is embedded at the first probe.
+Needs the extra ``local``. The first probe loads the model and embeds the corpus.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from monitor.suites.reading import read_corpus
 
 
 class LocalOptions(Section):
-    """Which model searches which documents."""
+    """Corpus and embedding model."""
 
     corpus: tuple[Path, ...] = Field(min_length=1)
     """Folders with a corpus.jsonl."""
     model: str = BUNDLED_MODEL
-    """A folder with a sentence-transformers model, or a name it knows."""
+    """Folder with a sentence-transformers model, or the name of one."""
     batch_size: int = Field(default=64, ge=1)
-    """Documents embedded at once; more need more memory."""
+    """Documents in one batch; larger batches need more memory."""
 
 
 class LocalRetriever:
@@ -53,11 +53,11 @@ class LocalRetriever:
             return await asyncio.to_thread(self._search, query, k)
         except RetrieverError:
             raise
-        except Exception as error:  # torch, transformers and FAISS share no root
+        except Exception as error:  # torch, transformers and FAISS have no common base class
             raise RetrieverError(Reason.BROKEN, f"{type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
-        """Give back the memory."""
+        """Free the memory."""
         self._model = self._index = None
 
     def _load(self) -> None:
@@ -72,12 +72,12 @@ class LocalRetriever:
         )
 
     def _search(self, query: str, k: int) -> Ranking:
-        scores, places = self._index.search(self._embed([query]), min(k, len(self._doc_ids)))
-        return Ranking(tuple(self._doc_ids[place] for place in places[0]), tuple(map(float, scores[0])))
+        scores, rows = self._index.search(self._embed([query]), min(k, len(self._doc_ids)))
+        return Ranking(doc_ids=tuple(self._doc_ids[row] for row in rows[0]), scores=tuple(map(float, scores[0])))
 
 
 def build_index(vectors: Any) -> Any:
-    """An exact inner-product index over normalised vectors."""
+    """Build an exact inner-product index over normalised vectors."""
     index = optional_import.load("faiss", extra="local").IndexFlatIP(vectors.shape[1])
     index.add(vectors)
     return index

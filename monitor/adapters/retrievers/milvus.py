@@ -1,4 +1,4 @@
-"""A retriever on Milvus, Zilliz Cloud or a file of Milvus Lite. Needs the extra ``milvus``."""
+"""Talks to Milvus, Zilliz Cloud or a Milvus Lite file. Needs the extra ``milvus``."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _REASONS = (
     (("deadline", "timeout", "timed out"), Reason.TIMEOUT),
     (("unavailable", "illegal connection params", "connect", "channel", "closed"), Reason.UNREACHABLE),
 )
-"""Words in a failure, and what it is then; Milvus has codes for its own mistakes only."""
+"""Words in an error and the reason they indicate; Milvus has codes for internal errors only."""
 
 
 class MilvusOptions(VectorStoreOptions):
-    """Which collection is searched, and how."""
+    """Collection to search, and how."""
 
     uri: str = Field(repr=False)
-    """``http://host:19530``, the endpoint of Zilliz Cloud, or the path of a file of Milvus Lite."""
+    """``http://host:19530``, the endpoint of Zilliz Cloud, or the path of a Milvus Lite file."""
     token: SecretStr | None = Field(default=None, repr=False)
     """``user:${PASSWORD}`` or an API key."""
     token_file: Path | None = None
-    """A file with the token, instead of ``token``."""
+    """File with the token, instead of ``token``."""
     database: str = ""
-    """Database of the collection, where it is not the default one."""
+    """Database of the collection; empty for the default database."""
     collection: str = Field(min_length=1)
     """Name of the collection."""
     id: str = "id"
@@ -46,9 +46,9 @@ class MilvusOptions(VectorStoreOptions):
     vector: str = "vector"
     """Field with the vectors."""
     filter: str = ""
-    """Condition that the entities must meet, as Milvus writes it; ``tenant == 7`` for example."""
+    """Filter in the syntax of Milvus, for example ``tenant == 7``."""
     search: dict[str, Any] = Field(default_factory=dict)
-    """Parameters of the search in the index, such as ``ef: 64`` or ``nprobe: 16``; as the application sets them."""
+    """Parameters of the index search, such as ``ef: 64`` or ``nprobe: 16``; use those of the application."""
 
     @model_validator(mode="after")
     def _has_at_most_one_token(self) -> MilvusOptions:
@@ -71,18 +71,18 @@ class MilvusRetriever(VectorStoreRetriever):
         self._is_exact = False
 
     async def search_exact(self, vector: Vectors, k: int) -> Ranking:
-        """The ``k`` nearest entities of all, best first; only where the index is FLAT and so looks at all."""
-        async with self._turn():
+        """Return the ``k`` nearest entities by exact search, best first; needs a FLAT index."""
+        async with self._slot():
             await self._check_dimension(vector)
             if not self._is_exact:
-                raise RetrieverError(Reason.REJECTED, "Milvus searches exactly only where the index is FLAT")
+                raise RetrieverError(Reason.REJECTED, "exact search on Milvus needs a FLAT index")
             rows = await self._search(vector, k)
         return self._to_ranking(rows, k)
 
     async def _search(self, vector: Vectors, k: int) -> Sequence[Row]:
         options = self._options
         client = await self._open()
-        found = await client.search(
+        results = await client.search(
             options.collection,
             data=[vector.tolist()],
             anns_field=options.vector,
@@ -98,30 +98,30 @@ class MilvusRetriever(VectorStoreRetriever):
                 self._sign * hit["distance"],
                 hit["entity"],
             )
-            for hit in found[0]
+            for hit in results[0]
         ]
 
     async def _load_vectors(self, doc_ids: Sequence[str]) -> Mapping[str, Vectors]:
         options = self._options
         fields = {field["name"]: field for field in (await self._describe())["fields"]}
         is_text = getattr(fields[options.id]["type"], "name", "") == "VARCHAR"
-        listed = orjson.dumps([doc_id if is_text else int(doc_id) for doc_id in doc_ids]).decode()
+        id_list = orjson.dumps([doc_id if is_text else int(doc_id) for doc_id in doc_ids]).decode()
         client = await self._open()
-        found = await client.query(
+        rows = await client.query(
             options.collection,
-            filter=f"{options.id} in {listed}",
+            filter=f"{options.id} in {id_list}",
             output_fields=[options.id, options.vector],
             timeout=options.timeout,
         )
-        return {str(row[options.id]): np.array(row[options.vector], dtype=np.float32) for row in found}
+        return {str(row[options.id]): np.array(row[options.vector], dtype=np.float32) for row in rows}
 
-    async def _held_dimension(self) -> int | None:
+    async def _index_dimension(self) -> int | None:
         options = self._options
-        described = await self._describe()
-        fields = {field["name"]: field for field in described["fields"]}
-        missing = sorted({options.id, options.vector} - set(fields))
-        if missing:
-            raise RetrieverError(Reason.REJECTED, f"{options.collection} has no field called {missing[0]}")
+        description = await self._describe()
+        fields = {field["name"]: field for field in description["fields"]}
+        missing_fields = sorted({options.id, options.vector} - set(fields))
+        if missing_fields:
+            raise RetrieverError(Reason.REJECTED, f"{options.collection} has no field {missing_fields[0]}")
         self._primary = next(name for name, field in fields.items() if field.get("is_primary"))
         await self._read_index()
         dimension = fields[options.vector]["params"].get("dim")
@@ -130,15 +130,16 @@ class MilvusRetriever(VectorStoreRetriever):
     async def _describe(self) -> dict[str, Any]:
         options, client = self._options, await self._open()
         if not await client.has_collection(options.collection, timeout=options.timeout):
-            raise RetrieverError(Reason.REJECTED, f"no collection is called {options.collection}")
+            raise RetrieverError(Reason.REJECTED, f"unknown collection {options.collection}")
         return dict(await client.describe_collection(options.collection, timeout=options.timeout))
 
     async def _read_index(self) -> None:
-        """What the index says about scores: distances become scores by changing their sign."""
+        """Read the metric and type of the index; an L2 distance is negated to become a score."""
         options, client = self._options, await self._open()
         names = await client.list_indexes(options.collection, field_name=options.vector, timeout=options.timeout)
-        found = await client.describe_index(options.collection, names[0], timeout=options.timeout) if names else None
-        index = found or {}
+        index: Mapping[str, Any] = {}
+        if names:
+            index = await client.describe_index(options.collection, names[0], timeout=options.timeout) or {}
         self._sign = -1.0 if index.get("metric_type") == "L2" else 1.0
         self._is_exact = index.get("index_type", "") in _EXACT
 
@@ -148,7 +149,7 @@ class MilvusRetriever(VectorStoreRetriever):
         if self._client is None:
             pymilvus = optional_import.load("pymilvus", extra="milvus")
             for name in ("pymilvus", "pymilvus.milvus_client"):
-                # It logs every failure with a traceback, whoever asked; what failed is told once, by us.
+                # pymilvus logs each error with a traceback; recallwatch reports it once.
                 logging.getLogger(name).setLevel(logging.CRITICAL)
             options = self._options
             self._client = pymilvus.AsyncMilvusClient(
@@ -156,19 +157,19 @@ class MilvusRetriever(VectorStoreRetriever):
                 token=read_optional(options, "token") or "",
                 db_name=options.database,
                 timeout=options.timeout,
-                # Otherwise a new client shares the wait of the one before it until it may try again.
+                # Otherwise a new client inherits the reconnect backoff of the previous one.
                 grpc_options={"grpc.use_local_subchannel_pool": 1},
             )
         return self._client
 
     def _failure(self, error: Exception) -> RetrieverError:
         words = " ".join(map(str, _causes(error))).lower()
-        for known, reason in _REASONS:
-            if any(word in words for word in known):
-                self._is_lost = reason is Reason.UNREACHABLE  # gRPC would wait ever longer before it tries again
+        for patterns, reason in _REASONS:
+            if any(pattern in words for pattern in patterns):
+                self._is_lost = reason is Reason.UNREACHABLE  # a new client avoids the growing backoff of gRPC
                 hint = ": check the credentials" if reason is Reason.UNAUTHORISED else ""
                 return RetrieverError(reason, f"Milvus: {type(error).__name__}{hint}")
-        return RetrieverError(Reason.REJECTED, f"Milvus refused the search: {type(error).__name__}")
+        return RetrieverError(Reason.REJECTED, f"Milvus rejected the search: {type(error).__name__}")
 
     async def _disconnect(self) -> None:
         if self._client is not None:
@@ -177,9 +178,9 @@ class MilvusRetriever(VectorStoreRetriever):
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
-    """The error and what it stems from: only there it says that credentials were refused."""
-    found: list[BaseException] = []
-    while error is not None and error not in found:  # pymilvus raises errors from themselves
-        found.append(error)
+    """Return the error and its causes; only a cause mentions rejected credentials."""
+    causes: list[BaseException] = []
+    while error is not None and error not in causes:  # pymilvus raises errors from themselves
+        causes.append(error)
         error = error.__cause__
-    return found
+    return causes

@@ -1,4 +1,4 @@
-"""A retriever on PostgreSQL with pgvector: one table with a column of vectors."""
+"""Talks to PostgreSQL with pgvector: one table with a column of vectors."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ _GONE = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
 
 class PgvectorOptions(VectorStoreOptions):
-    """Which table is searched, and how."""
+    """Table to search, and how."""
 
     url: SecretStr = Field(repr=False)
-    """``postgresql://user:${PASSWORD}@host/database``; what is done there only reads."""
+    """``postgresql://user:${PASSWORD}@host/database``; connections are read-only."""
     table: str = Field(min_length=1)
-    """Table or view, ``schema.table`` where it is not on the search path."""
+    """Table or view; ``schema.table`` if it is not on the search path."""
     id: str = "id"
     """Column with the document id."""
     vector: str = "embedding"
     """Column with the vectors."""
     metric: Literal["cosine", "l2", "inner_product", "l1"] = "cosine"
-    """Distance that is searched by; an index serves only the one it was built for."""
+    """Distance of the search; an index supports only the distance it was built for."""
     search: Literal["index", "exact"] = "index"
-    """Whether an index may answer, which is faster and misses some, or every row is looked at."""
+    """``index`` for an approximate search that may miss documents, ``exact`` to compare every row."""
     filter: str | None = None
-    """Condition in SQL that the rows must meet, such as ``tenant = 7``."""
+    """Filter as an SQL condition, such as ``tenant = 7``."""
     settings: dict[str, int | float | str] = Field(default_factory=dict)
-    """Settings of pgvector for each search, such as ``hnsw.ef_search: 100``; as the application sets them."""
+    """Settings of pgvector for each search, such as ``hnsw.ef_search: 100``; use those of the application."""
 
     @field_validator("settings")
     @classmethod
@@ -85,8 +85,8 @@ class PgvectorRetriever(VectorStoreRetriever):
         )
 
     async def search_exact(self, vector: Vectors, k: int) -> Ranking:
-        """The ``k`` nearest documents of all, best first."""
-        async with self._turn():
+        """Return the ``k`` nearest documents by exact search, best first."""
+        async with self._slot():
             rows = await self._query(vector, k, is_exact=True)
         return self._to_ranking(rows, k)
 
@@ -100,27 +100,27 @@ class PgvectorRetriever(VectorStoreRetriever):
 
     async def _load_vectors(self, doc_ids: Sequence[str]) -> Mapping[str, Vectors]:
         statement = sql.SQL("SELECT {id}::text AS _id, {vector}::text AS _vector FROM {table} WHERE {id} = ANY(%s)")
-        named = statement.format(id=sql.Identifier(self._options.id), vector=self._vector, table=self._table)
-        rows = await self._fetch(named, (_array(doc_ids),))
+        lookup = statement.format(id=sql.Identifier(self._options.id), vector=self._vector, table=self._table)
+        rows = await self._fetch(lookup, (_array(doc_ids),))
         return {row["_id"]: np.array(orjson.loads(row["_vector"]), dtype=np.float32) for row in rows if row["_vector"]}
 
-    async def _held_dimension(self) -> int | None:
+    async def _index_dimension(self) -> int | None:
         statement = sql.SQL("SELECT vector_dims({vector}) AS n FROM {table} WHERE {vector} IS NOT NULL LIMIT 1")
         rows = await self._fetch(statement.format(vector=self._vector, table=self._table))
         return rows[0]["n"] if rows else None
 
     async def _fetch(
-        self, statement: sql.Composed, filled: Any = (), *, is_exact: bool = False
+        self, statement: sql.Composed, parameters: Any = (), *, is_exact: bool = False
     ) -> list[dict[str, Any]]:
-        """The rows of a statement, on an idle connection or a new one that is kept if nothing goes wrong."""
+        """Run a statement on an idle or new connection; the connection is kept unless an error occurs."""
         connection = self._idle.pop() if self._idle else await self._connect()
-        asked = asyncio.ensure_future(self._ask(connection, statement, filled, is_exact=is_exact))
+        task = asyncio.ensure_future(self._execute(connection, statement, parameters, is_exact=is_exact))
         try:
-            rows = await asyncio.shield(asked)
+            rows = await asyncio.shield(task)
         except asyncio.CancelledError:
-            # psycopg would first ask the server to stop, and wait for that, too, however long it is silent.
+            # psycopg would first send a cancel request and wait for it without a limit.
             _hang_up(connection)
-            await asyncio.wait({asked})
+            await asyncio.wait({task})
             await _drop(connection)
             raise
         except Exception:
@@ -129,8 +129,8 @@ class PgvectorRetriever(VectorStoreRetriever):
         self._idle.append(connection)
         return rows
 
-    async def _ask(
-        self, connection: Connection, statement: sql.Composed, filled: Any, *, is_exact: bool
+    async def _execute(
+        self, connection: Connection, statement: sql.Composed, parameters: Any, *, is_exact: bool
     ) -> list[dict[str, Any]]:
         settings = {"statement_timeout": f"{self._options.timeout * 1_000:.0f}ms", **self._options.settings}
         settings |= {"enable_indexscan": "off"} if is_exact else {}
@@ -138,8 +138,8 @@ class PgvectorRetriever(VectorStoreRetriever):
             set_all = sql.SQL(", ").join([sql.SQL("set_config(%s, %s, true)")] * len(settings))
             flat = [str(part) for pair in settings.items() for part in pair]
             await connection.execute(sql.SQL("SELECT {}").format(set_all), flat)
-            found = await connection.execute(statement, filled)
-            return await found.fetchall()
+            cursor = await connection.execute(statement, parameters)
+            return await cursor.fetchall()
 
     async def _connect(self) -> Connection:
         connection = await psycopg.AsyncConnection.connect(
@@ -162,27 +162,27 @@ class PgvectorRetriever(VectorStoreRetriever):
     def _explain(self, error: Exception) -> tuple[Reason, str]:
         options = self._options
         if isinstance(error, errors.UndefinedTable | errors.InvalidSchemaName):
-            return Reason.REJECTED, f"no table is called {options.table}"
+            return Reason.REJECTED, f"unknown table {options.table}"
         if isinstance(error, errors.UndefinedColumn):
             names = ", ".join((options.id, options.vector, *options.fields))
             return Reason.REJECTED, f"{options.table} lacks one of the columns {names}"
         if isinstance(error, errors.UndefinedFunction):
-            return Reason.REJECTED, f"pgvector is not installed there, or {options.vector} is not a column of vectors"
+            return Reason.REJECTED, f"pgvector is not installed, or {options.vector} is not a column of vectors"
         if isinstance(error, errors.InsufficientPrivilege):
-            return Reason.UNAUTHORISED, f"the user may not read {options.table}"
+            return Reason.UNAUTHORISED, f"the user has no permission to read {options.table}"
         if isinstance(error, errors.QueryCanceled):
-            return Reason.TIMEOUT, "the server gave up on the query: statement_timeout"
+            return Reason.TIMEOUT, "the query exceeded statement_timeout"
         if isinstance(error, _GONE):
-            return _explain_lost(error)
-        return Reason.REJECTED, f"the server refused the query: {type(error).__name__}"
+            return _explain_connection_error(error)
+        return Reason.REJECTED, f"the server rejected the query: {type(error).__name__}"
 
 
-def _explain_lost(error: Exception) -> tuple[Reason, str]:
-    """Of a connection that failed the server sends no code, only words."""
+def _explain_connection_error(error: Exception) -> tuple[Reason, str]:
+    """Read the reason from the message; the server sends no error code for a failed connection."""
     if _REFUSED_CREDENTIALS.search(str(error)):
-        return Reason.UNAUTHORISED, "PostgreSQL refused to log in: check the credentials"
+        return Reason.UNAUTHORISED, "PostgreSQL rejected the login: check the credentials"
     if _FULL.search(str(error)):
-        return Reason.RATE_LIMITED, "PostgreSQL takes no more connections; lower concurrency"
+        return Reason.RATE_LIMITED, "PostgreSQL has no free connections; lower concurrency"
     return Reason.UNREACHABLE, f"no connection to PostgreSQL: {type(error).__name__}"
 
 
@@ -197,7 +197,7 @@ async def _drop(connection: Connection) -> None:
 
 
 def _where(condition: str | None) -> sql.Composable:
-    # Only the condition is not ours; a percent sign in it is not a placeholder.
+    # The condition comes from the configuration; a percent sign in it is not a placeholder.
     return sql.SQL("WHERE (" + condition.replace("%", "%%") + ")") if condition else sql.SQL("")
 
 
@@ -206,6 +206,6 @@ def _literal(vector: Vectors) -> str:
 
 
 def _array(values: Sequence[str]) -> str:
-    """An array as PostgreSQL writes it, which takes the type of the column that it is compared with."""
+    """Format an array for PostgreSQL; it takes the type of the column it is compared with."""
     escaped = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
     return "{" + ",".join(f'"{value}"' for value in escaped) + "}"

@@ -1,4 +1,4 @@
-"""A retriever on Pinecone, through the data plane of its REST API; no client library is needed."""
+"""Talks to Pinecone through the data plane of its REST API, without a client library."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from typing import Any
 from pydantic import Field, SecretStr, model_validator
 
 from monitor.adapters.embedders.embedding_matrix import to_vectors
-from monitor.adapters.retrievers.vector_store.rest import RestOptions, listed, wrong_dimension
+from monitor.adapters.retrievers.vector_store.rest import RestOptions, dimension_hint, read_list
 from monitor.adapters.retrievers.vector_store.retriever import Row, VectorStoreRetriever
 from monitor.adapters.secret import read_one
 from monitor.errors import Reason, RetrieverError
 from monitor.ports.targets import Vectors
 
 _DIMENSIONS = (
-    rb"ector dimension (?P<given>\d+) does not match the dimension of the index (?P<held>\d+)",
-    rb"ector dimension: expected (?P<held>\d+), got (?P<given>\d+)",
+    rb"ector dimension (?P<embedder>\d+) does not match the dimension of the index (?P<index>\d+)",
+    rb"ector dimension: expected (?P<index>\d+), got (?P<embedder>\d+)",
 )
 
 
 class PineconeOptions(RestOptions):
-    """Which index is searched; ``url`` is the host of the index. Fields are those of the metadata."""
+    """Index to search; ``url`` is the host of the index. Fields are metadata."""
 
     api_key: SecretStr | None = Field(default=None, repr=False)
-    """Sent as ``Api-Key``; by ``${ENV}``."""
+    """API key, sent as ``Api-Key``; use ``${ENV}``."""
     api_key_file: Path | None = None
-    """A file with the key, instead of ``api_key``."""
+    """File with the API key, instead of ``api_key``."""
     api_version: str = "2025-10"
-    """Sent as ``X-Pinecone-Api-Version``."""
+    """Version of the API, sent as ``X-Pinecone-Api-Version``."""
     namespace: str = ""
-    """The namespace that is searched; the default one if left out."""
+    """Namespace to search; empty for the default namespace."""
     filter: dict[str, Any] | None = None
-    """Condition on metadata, as Pinecone writes it."""
+    """Filter on metadata, in the syntax of Pinecone."""
 
     @model_validator(mode="after")
     def _has_one_key(self) -> PineconeOptions:
@@ -49,7 +49,7 @@ class PineconeRetriever(VectorStoreRetriever):
     def __init__(self, options: PineconeOptions) -> None:
         super().__init__(options)
         self._options = options
-        self._api = options.service(
+        self._api = options.open_api(
             {"api-key": read_one(options, "api_key"), "x-pinecone-api-version": options.api_version}
         )
 
@@ -60,29 +60,29 @@ class PineconeRetriever(VectorStoreRetriever):
             "vector": vector.tolist(),
             "topK": k,
             "includeValues": False,
-            "includeMetadata": bool(options.asked_fields),
+            "includeMetadata": bool(options.requested_fields),
         }
         request |= {"filter": options.filter} if options.filter else {}
-        matches = listed(await self._api.ask("POST", "/query", request, explain=_explain), "matches")
+        matches = read_list(await self._api.request_json("POST", "/query", request, explain=_explain), "matches")
         fields = [options.read_fields(match.get("metadata")) for match in matches]
         return [
-            Row(read[options.id] if options.id else match.get("id"), match.get("score"), read)
-            for match, read in zip(matches, fields, strict=True)
+            Row(row[options.id] if options.id else match.get("id"), match.get("score"), row)
+            for match, row in zip(matches, fields, strict=True)
         ]
 
     async def _load_vectors(self, doc_ids: Sequence[str]) -> Mapping[str, Vectors]:
         if self._options.id:
-            raise RetrieverError(Reason.REJECTED, "Pinecone fetches vectors by its own ids only, and id names a field")
+            raise RetrieverError(Reason.REJECTED, "Pinecone fetches vectors by record id only; id names a field")
         params = {"ids": list(doc_ids), "namespace": self._options.namespace}
-        found = await self._api.ask("GET", "/vectors/fetch", params=params, explain=_explain)
+        response = await self._api.request_json("GET", "/vectors/fetch", params=params, explain=_explain)
         try:
-            values = [each["values"] for each in found["vectors"].values()]
+            values = [record["values"] for record in response["vectors"].values()]
         except (LookupError, TypeError, AttributeError) as error:
-            raise RetrieverError(Reason.MALFORMED, "the answer is not one of Pinecone") from error
-        return dict(zip(found["vectors"], to_vectors(values, len(values)), strict=True)) if values else {}
+            raise RetrieverError(Reason.MALFORMED, "the response is not from Pinecone") from error
+        return dict(zip(response["vectors"], to_vectors(values, len(values)), strict=True)) if values else {}
 
-    async def _held_dimension(self) -> int | None:
-        return None  # asking would be another request; a search that does not fit is refused in numbers
+    async def _index_dimension(self) -> int | None:
+        return None  # would need another request; the error of a failed search includes both dimensions
 
     def _failure(self, error: Exception) -> RetrieverError:
         return RetrieverError(Reason.BROKEN, type(error).__name__)
@@ -91,7 +91,7 @@ class PineconeRetriever(VectorStoreRetriever):
         await self._api.close()
 
 
-def _explain(status: int, said: bytes) -> str | None:
+def _explain(status: int, body: bytes) -> str | None:
     if status == 404:
-        return "is url the host of the index?"
-    return wrong_dimension(said, _DIMENSIONS)
+        return "check that url is the host of the index"
+    return dimension_hint(body, _DIMENSIONS)

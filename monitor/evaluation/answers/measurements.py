@@ -1,4 +1,4 @@
-"""From the replies of a run to measurements: every answer is scored, failed or without reference, and counted."""
+"""Measurements of the answers of a run. Every answer is counted as scored, failed or without reference."""
 
 from __future__ import annotations
 
@@ -6,60 +6,60 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 
 import numpy as np
 
+from monitor.evaluation import measures
 from monitor.evaluation.answers.abstention import is_abstention, is_empty
-from monitor.evaluation.answers.scorers import SCORERS, citation_precision, citation_recall, context_recall
+from monitor.evaluation.answers.scorers import Scorer, zero_unless_answered
 from monitor.model.answers import Answer, Replies, Reply
 from monitor.model.measurements import Measurements
+from monitor.model.measures import MEASURES, Needs
 from monitor.model.runs import Outcome
 from monitor.model.suites import Query, Suite
 
-JUDGED = "answer_judged"
-"""The mean of a judge's grades."""
-
-Sourced = Callable[[tuple[str, ...], Mapping[str, int]], float]
-
-_OF_SOURCES: dict[str, tuple[str, Sourced]] = {
-    "context_recall": ("doc_ids", context_recall),
-    "citation_precision": ("citations", citation_precision),
-    "citation_recall": ("citations", citation_recall),
+SCORERS: dict[str, Scorer] = {
+    name: zero_unless_answered(measures.function(MEASURES[name])) for name in measures.names(Needs.ANSWERS)
 }
-"""Measure to the part of the answer that names documents, and what scores it against the judgements."""
+"""Name of a measure of answer texts to its scorer, which gives 0 to a text that does not answer."""
 
-ANSWER_MEASURES = (*SCORERS, JUDGED, *_OF_SOURCES)
-"""Every measure of answers."""
+_SOURCES: dict[Needs, Callable[[Answer], tuple[str, ...] | None]] = {
+    Needs.CONTEXTS: attrgetter("doc_ids"),
+    Needs.CITATIONS: attrgetter("citations"),
+}
+"""The documents that an answer names: those it was written from and those it cites."""
 
 
 def measure_answers(
     suite: Suite, outcomes: Mapping[str, Outcome], *, is_graded: bool = False
 ) -> tuple[dict[str, Measurements], Replies | None]:
-    """Measurements of the answers to the queries with a reference, and where each answer went.
+    """Measurements of the answers to the queries with a reference, by measure, and the counts of the answers.
 
-    A reply that failed is counted with its reason and never scored; a scorer that does not apply to a query (no
-    number in its reference, say) leaves that query out of its own measure alone. None if no answer was asked for.
+    A reply that failed is counted with its reason and never scored. A scorer that does not apply to a query (its
+    reference has no number, for example) leaves that query out of its own measure only. The counts are None if no
+    answers were requested.
     """
     replies = [(query, reply) for query in suite.queries if (reply := outcomes[query.query_id].reply) is not None]
     if not replies:
         return {}, None
-    asked = [(query, reply) for query, reply in replies if query.answers]
-    answered = [(query, reply.answer) for query, reply in asked if reply.answer]
-    measured = {name: _gather(name, values) for name, values in _scored(answered, asked)}
-    counts = _count(asked, unreferenced=len(suite.queries) - len(asked), is_graded=is_graded)
+    referenced = [(query, reply) for query, reply in replies if query.answers]
+    answered = [(query, reply.answer) for query, reply in referenced if reply.answer]
+    measured = {name: _gather(name, values) for name, values in _scored(answered, referenced)}
+    counts = _count(referenced, unreferenced=len(suite.queries) - len(referenced), is_graded=is_graded)
     return {name: each for name, each in measured.items() if len(each.values)}, counts
 
 
 def answers_fingerprint(outcomes: Iterable[Outcome]) -> str:
-    """SHA-256 over every answer in query order; empty where none was asked for."""
+    """SHA-256 over every answer in query order; empty if no answers were requested."""
     replies = [(each.query_id, each.reply) for each in outcomes if each.reply]
     if not replies:
         return ""
-    said = (
+    texts = (
         f"{query_id}\x1f{reply.answer.text if reply.answer else ''}\n"
         for query_id, reply in sorted(replies, key=_first)
     )
-    return hashlib.sha256("".join(said).encode()).hexdigest()
+    return hashlib.sha256("".join(texts).encode()).hexdigest()
 
 
 def share_of_answers_changed(before: Iterable[Outcome], after: Iterable[Outcome]) -> float:
@@ -70,25 +70,28 @@ def share_of_answers_changed(before: Iterable[Outcome], after: Iterable[Outcome]
 
 
 def _scored(
-    answered: list[tuple[Query, Answer]], asked: list[tuple[Query, Reply]]
+    answered: list[tuple[Query, Answer]], replies: list[tuple[Query, Reply]]
 ) -> Iterator[tuple[str, list[tuple[str, float]]]]:
     for name, score in SCORERS.items():
         yield name, [(query.query_id, score(answer.text, query.answers)) for query, answer in answered]
-    yield JUDGED, [(query.query_id, reply.grades.mean) for query, reply in asked if reply.grades]
-    for name, (part, score_sources) in _OF_SOURCES.items():
-        named = [(query, _judged_documents(query), getattr(answer, part)) for query, answer in answered]
+    for name in measures.names(Needs.JUDGE):
+        score_grades = measures.function(MEASURES[name])
+        yield name, [(query.query_id, score_grades(reply.grades)) for query, reply in replies if reply.grades]
+    for name in measures.names(*_SOURCES):
+        score_sources, sources = measures.function(MEASURES[name]), _SOURCES[MEASURES[name].needs]
+        judged = [(query, _judged_documents(query), sources(answer)) for query, answer in answered]
         yield (
             name,
             [
                 (query.query_id, score_sources(doc_ids, grades))
-                for query, grades, doc_ids in named
+                for query, grades, doc_ids in judged
                 if grades and doc_ids is not None
             ],
         )
 
 
 def _judged_documents(query: Query) -> dict[str, int]:
-    """Grades by document: those of its best passage, where passages are judged and say whose they are."""
+    """Grades by document; a document has the grade of its best judged passage, where passages name their document."""
     grades = dict(query.grades)
     for passage in query.passages:
         if passage.doc_id:
@@ -103,10 +106,10 @@ def _gather(name: str, values: Iterable[tuple[str, float]]) -> Measurements:
     )
 
 
-def _count(asked: list[tuple[Query, Reply]], *, unreferenced: int, is_graded: bool) -> Replies:
-    answers = [reply.answer.text for _, reply in asked if reply.answer]
-    reasons = Counter(reply.reason for _, reply in asked if reply.reason)
-    graded = sum(reply.grades is not None for _, reply in asked)
+def _count(replies: list[tuple[Query, Reply]], *, unreferenced: int, is_graded: bool) -> Replies:
+    answers = [reply.answer.text for _, reply in replies if reply.answer]
+    reasons = Counter(reply.reason for _, reply in replies if reply.reason)
+    graded = sum(reply.grades is not None for _, reply in replies)
     return Replies(
         scored=len(answers),
         failed=reasons.total(),

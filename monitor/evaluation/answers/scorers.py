@@ -11,9 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 
 from monitor.evaluation.answers.abstention import is_abstention, is_empty
-from monitor.evaluation.answers.polarity import polarity
-from monitor.evaluation.answers.quantities import numeric_equality
 from monitor.evaluation.answers.tokens import bag, normalise, phrase, words
+from monitor.model.answers import Grades
 
 LONGEST_COMPARED = 10_000
 """Words of an answer and of a reference that ROUGE-L looks at; what follows them is not read."""
@@ -133,6 +132,33 @@ def context_recall(doc_ids: Collection[str], grades: Mapping[str, int]) -> float
     return citation_recall(doc_ids, grades)
 
 
+def zero_unless_answered(scorer: Scorer) -> Scorer:
+    """The scorer, with 0 for a text that does not answer: the user got nothing. It is counted by itself as well.
+
+    Where a reference itself says that there is no answer, to say so is scored like any other text.
+    """
+
+    @wraps(scorer)
+    def score(text: str, references: Sequence[str]) -> float:
+        value = scorer(text, references)
+        if math.isnan(value) or not value:
+            return value
+        return 0.0 if is_empty(text) or (is_abstention(text) and not any(map(is_abstention, references))) else value
+
+    return score
+
+
+def mean_grade(grades: Grades) -> float:
+    """Mean grade that a judge gave one answer over its repeats, in [0, 1].
+
+    Examples
+    --------
+    >>> mean_grade(Grades("judge", (1.0, 0.5)))
+    0.75
+    """
+    return grades.mean
+
+
 def common_subsequence(left: Sequence[str], right: Sequence[str]) -> int:
     """Length of the longest common subsequence.
 
@@ -170,30 +196,3 @@ def _f1(common: int, n_said: int, n_wanted: int) -> float:
 
 def _relevant(grades: Mapping[str, int]) -> set[str]:
     return {doc_id for doc_id, grade in grades.items() if grade > 0}
-
-
-def _of_an_answer(scorer: Scorer) -> Scorer:
-    """The scorer, with 0 for a text that does not answer: the user got nothing. It is counted by itself as well.
-
-    Where a reference itself says that there is no answer, to say so is scored like any other text.
-    """
-
-    @wraps(scorer)
-    def score(text: str, references: Sequence[str]) -> float:
-        value = scorer(text, references)
-        if math.isnan(value) or not value:
-            return value
-        return 0.0 if is_empty(text) or (is_abstention(text) and not any(map(is_abstention, references))) else value
-
-    return score
-
-
-SCORERS: dict[str, Scorer] = {
-    "answer_exact": _of_an_answer(exact_match),
-    "answer_f1": _of_an_answer(token_f1),
-    "answer_contains": _of_an_answer(containment),
-    "answer_rouge_l": _of_an_answer(rouge_l),
-    "answer_numeric": _of_an_answer(numeric_equality),
-    "answer_polarity": _of_an_answer(polarity),
-}
-"""Name of a measure to its scorer: a new measure is one function and one line here."""

@@ -1,4 +1,4 @@
-"""The formats that suites are imported from and exported to: one file each, and one line here."""
+"""Formats for importing and exporting suites: one module and one line each."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ FORMATS: dict[str, Format] = {
 
 
 def find(name: str) -> Format:
-    """The format of a name. Raises SuiteError listing those there are."""
+    """The format with a name. Raises SuiteError with the known names."""
     if name not in FORMATS:
-        raise SuiteError("--format", f"no format is called {name}; there are: {', '.join(FORMATS)}")
+        raise SuiteError("--format", f"unknown format {name}; known formats: {', '.join(FORMATS)}")
     return FORMATS[name]
 
 
 def guess(source: Path) -> Format:
-    """The format of a source, where it can be no other. Raises SuiteError listing those there are."""
-    found = [each for each in FORMATS.values() if each.recognises(source)]
+    """The only format that recognises a source. Raises SuiteError with the known names if there is not exactly one."""
+    candidates = [candidate for candidate in FORMATS.values() if candidate.recognises(source)]
     if not source.exists():
         raise SuiteError(str(source), "no such file or folder")
-    if len(found) != 1:
-        raise SuiteError(str(source), f"its format is not certain; say --format and one of {', '.join(FORMATS)}")
-    return found[0]
+    if len(candidates) != 1:
+        raise SuiteError(str(source), f"its format is ambiguous; set --format to one of {', '.join(FORMATS)}")
+    return candidates[0]

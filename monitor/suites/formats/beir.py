@@ -1,10 +1,10 @@
-"""BEIR folders, with what recallwatch adds to them: the one format that holds everything.
+"""BEIR folders with the additions of recallwatch: the only lossless format.
 
     corpus.jsonl     {"_id", "title", "text", "metadata": {…}}
     queries.jsonl    {"_id", "text", "metadata": {"stratum", "cluster", "answers", "answer_spans", …}}
     qrels/test.tsv   query-id <tab> corpus-id <tab> score
 
-`answer_spans` stands beside `answers`: for each answer `{"doc_id", "start", "end"}`, or null.
+`answer_spans` has one item for each item of `answers`: `{"doc_id", "start", "end"}`, or null.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from monitor.strict_yaml import TextLoader, read_yaml
 from monitor.suites.formats.collection import (
     Answer,
     Collection,
+    CollectionBuilder,
     Destination,
     Document,
     Format,
-    Gathering,
     Sources,
     Span,
     Topic,
@@ -40,26 +40,26 @@ HEADER = "query-id\tcorpus-id\tscore"
 
 
 def read(sources: Sources) -> Collection:
-    """The collection in a folder."""
+    """Read the collection in a folder."""
     folder = sources.source
     if not folder.is_dir():
         raise SuiteError(str(folder), "no such folder; BEIR is a folder with queries.jsonl and qrels/test.tsv")
-    gathering = Gathering(folder)
+    builder = CollectionBuilder(folder)
     if sources.corpus or has_corpus(folder):
-        add_corpus(gathering, sources.corpus or folder / "corpus.jsonl")
+        add_corpus(builder, sources.corpus or folder / "corpus.jsonl")
     for row in read_rows(folder / "queries.jsonl"):
         with row.placing():
-            gathering.add_topic(_topic(row))
+            builder.add_topic(_topic(row))
     passages = _rows(folder / "passages.jsonl")
     qrels = sources.qrels or _only_qrels(folder)
     if os.path.lexists(qrels) or not passages:
         for where, qrel in _qrels(qrels):
-            gathering.judge(qrel, where)
-    return gathering.finish(head=_head(folder), pairs=_rows(folder / "pairs.jsonl"), passages=passages)
+            builder.judge(qrel, where)
+    return builder.finish(head=_head(folder), pairs=_rows(folder / "pairs.jsonl"), passages=passages)
 
 
-def add_corpus(gathering: Gathering, path: Path) -> None:
-    """Take every document of a corpus.jsonl."""
+def add_corpus(builder: CollectionBuilder, path: Path) -> None:
+    """Add all documents of a corpus.jsonl."""
     for row in read_rows(path):
         title, metadata = row["title"], row["metadata"]
         document = Document(
@@ -69,11 +69,11 @@ def add_corpus(gathering: Gathering, path: Path) -> None:
             {} if metadata.is_missing() else metadata.object(),
         )
         with row.placing():
-            gathering.add_document(document)
+            builder.add_document(document)
 
 
 def write(collection: Collection, destination: Destination) -> Mapping[str, int]:
-    """Write the folder. It holds everything."""
+    """Write the folder. Nothing is left out."""
     folder = destination.path
     folder.mkdir()
     head = yaml.safe_dump(dict(collection.head), allow_unicode=True, sort_keys=False, width=120)
@@ -92,25 +92,25 @@ def write(collection: Collection, destination: Destination) -> Mapping[str, int]
 
 
 def answers_of(answers: Value, spans: Value) -> tuple[Answer, ...]:
-    """Answers with their spans beside them."""
+    """Combine answers with their spans."""
     if answers.is_missing():
         return ()
-    texts = [each.text() for each in answers.items()]
+    texts = [answer.text() for answer in answers.items()]
     if spans.is_missing():
         return tuple(map(Answer, texts))
-    places = [None if each.is_missing() else span_of(each) for each in spans.items()]
+    places = [None if span.is_missing() else span_of(span) for span in spans.items()]
     if len(places) != len(texts):
-        raise spans.refusal(f"must name as many spans as there are answers: {len(texts)}, not {len(places)}")
+        raise spans.refusal(f"must have one item for each answer: {len(texts)}, not {len(places)}")
     return tuple(map(Answer, texts, places))
 
 
 def span_of(value: Value) -> Span:
-    """A span as JSON states it."""
+    """Parse a span."""
     return Span(value["doc_id"].text(), value["start"].whole_number(), value["end"].whole_number())
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a file that may be missing; they are checked once they are written, as those of a suite."""
+    """The rows of an optional file. They are validated after writing, as part of the suite."""
     return [row for _, row in read_lines(path)] if os.path.lexists(path) else []
 
 
@@ -118,23 +118,23 @@ def _topic(row: Value) -> Topic:
     metadata = row["metadata"]
     if metadata.is_missing():
         return Topic(row["_id"].text(), row["text"].text())
-    stated = dict(metadata.object())
+    other = dict(metadata.object())
     answers = answers_of(metadata["answers"], metadata["answer_spans"])
-    stratum, cluster = label(stated, "stratum", ""), label(stated, "cluster", "")
+    stratum, cluster = label(other, "stratum", ""), label(other, "cluster", "")
     for key in ("stratum", "cluster", "answers", "answer_spans"):
-        stated.pop(key, None)
-    return Topic(row["_id"].text(), row["text"].text(), stratum, cluster, answers, stated)
+        other.pop(key, None)
+    return Topic(row["_id"].text(), row["text"].text(), stratum, cluster, answers, other)
 
 
 def _topic_row(topic: Topic) -> dict[str, Any]:
     spans = [answer.span._asdict() if answer.span else None for answer in topic.answers]
-    stated = {
+    labels = {
         "stratum": topic.stratum,
         "cluster": topic.cluster,
         "answers": [answer.text for answer in topic.answers],
         "answer_spans": spans if any(spans) else [],
     }
-    metadata = {key: value for key, value in stated.items() if value} | dict(topic.metadata)
+    metadata = {key: value for key, value in labels.items() if value} | dict(topic.metadata)
     return {"_id": topic.query_id, "text": topic.text} | ({"metadata": metadata} if metadata else {})
 
 
@@ -144,11 +144,11 @@ def _document_row(document: Document) -> dict[str, Any]:
 
 
 def _only_qrels(folder: Path) -> Path:
-    """qrels/test.tsv, or what to do where there are only others."""
+    """qrels/test.tsv. Raises SuiteError if there are only other splits."""
     expected = folder / "qrels" / "test.tsv"
     others = sorted(path.name for path in (folder / "qrels").glob("*.tsv"))
     if others and not os.path.lexists(expected):
-        raise SuiteError(str(expected), f"no such file; there is {', '.join(others)}: say which with --qrels")
+        raise SuiteError(str(expected), f"no such file; found {', '.join(others)}: choose one with --qrels")
     return expected
 
 
@@ -158,15 +158,15 @@ def _qrels(path: Path) -> Iterable[tuple[str, Qrel]]:
         if index == 0 and fields[0] == "query-id":
             continue
         if len(fields) != 3:
-            problem = f"must have 3 columns with tabs between (query-id, corpus-id, score), not {len(fields)}"
+            problem = f"must have 3 tab-separated columns (query-id, corpus-id, score), not {len(fields)}"
             raise SuiteError(where, problem)
         yield where, Qrel(fields[0], fields[1], whole_number(fields[2].strip(), where))
 
 
 def _head(folder: Path) -> dict[str, Any]:
     path = folder / "suite.yaml"
-    stated = read_yaml(path, SuiteError, TextLoader) if os.path.lexists(path) else {}
-    return {"name": suite_name(folder)} | stated  # as long as no name is stated, the folder's own counts
+    head = read_yaml(path, SuiteError, TextLoader) if os.path.lexists(path) else {}
+    return {"name": suite_name(folder)} | head  # the default name is that of the folder
 
 
 def _recognises(path: Path) -> bool:

@@ -1,8 +1,8 @@
-"""Cases in JSON Lines, the shape that people write by hand.
+"""Cases in JSON Lines, a simple format to write by hand.
 
     {"query": "When is parking free?", "relevant": ["parking-3"]}
 
-More keys where they are wanted: `id` (else one that follows from the text), `stratum`, `cluster`, `metadata`, and
+Optional keys: `id` (default: a hash of the text), `stratum`, `cluster`, `metadata`, and
 `answers`, each a text or `{"text", "doc_id", "start", "end"}`. `relevant` may be an object of document ids
 and grades.
 """
@@ -18,9 +18,9 @@ from monitor.suites.formats import beir
 from monitor.suites.formats.collection import (
     Answer,
     Collection,
+    CollectionBuilder,
     Destination,
     Format,
-    Gathering,
     Sources,
     Topic,
     hashed_id,
@@ -34,30 +34,30 @@ _KEYS = {"id", "query", "relevant", "answers", "stratum", "cluster", "metadata"}
 
 
 def read(sources: Sources) -> Collection:
-    """The collection in a file of cases."""
-    gathering = Gathering(sources.source)
+    """Read a file of cases."""
+    builder = CollectionBuilder(sources.source)
     if sources.corpus:
-        beir.add_corpus(gathering, sources.corpus)
+        beir.add_corpus(builder, sources.corpus)
     for row in read_rows(sources.source):
         with row.placing():
             topic = _topic(row)
-            gathering.add_topic(topic)
+            builder.add_topic(topic)
             for doc_id, grade in _grades(row["relevant"]):
-                gathering.judge(Qrel(topic.query_id, doc_id, grade))
-    return gathering.finish()
+                builder.judge(Qrel(topic.query_id, doc_id, grade))
+    return builder.finish()
 
 
 def write(collection: Collection, destination: Destination) -> Mapping[str, int]:
     """Write a file of cases."""
-    judged = collection.qrels_by_query()
-    write_rows(destination.path, (_row(topic, judged[topic.query_id]) for topic in collection.topics))
+    judgements = collection.qrels_by_query()
+    write_rows(destination.path, (_row(topic, judgements[topic.query_id]) for topic in collection.topics))
     return left_out(collection, "documents", "pairs", "passages")
 
 
 def _topic(row: Value) -> Topic:
     for key, value in row.members():
         if key not in _KEYS:
-            raise value.refusal(f"is not a key of a case; known are {', '.join(sorted(_KEYS))}")
+            raise value.refusal(f"is an unknown key; known keys: {', '.join(sorted(_KEYS))}")
     text = row["query"].text()
     query_id = hashed_id("q-", text) if row["id"].is_missing() else row["id"].text()
     answers = () if row["answers"].is_missing() else tuple(map(_answer, row["answers"].items()))
@@ -76,12 +76,12 @@ def _grades(relevant: Value) -> Iterator[tuple[str, int]]:
     if isinstance(relevant.value, dict):
         yield from ((doc_id, grade.whole_number()) for doc_id, grade in relevant.members())
     else:
-        yield from ((each.text(), 1) for each in relevant.items())
+        yield from ((doc_id.text(), 1) for doc_id in relevant.items())
 
 
 def _row(topic: Topic, qrels: list[Qrel]) -> dict[str, Any]:
     grades = {qrel.doc_id: qrel.grade for qrel in qrels}
-    stated = {
+    optional = {
         "stratum": topic.stratum,
         "cluster": topic.cluster,
         "answers": [{"text": text, **span._asdict()} if span else text for text, span in topic.answers],
@@ -89,7 +89,7 @@ def _row(topic: Topic, qrels: list[Qrel]) -> dict[str, Any]:
     }
     is_plain = all(grade == 1 for grade in grades.values())
     row = {"id": topic.query_id, "query": topic.text, "relevant": list(grades) if is_plain else grades}
-    return row | {key: value for key, value in stated.items() if value}
+    return row | {key: value for key, value in optional.items() if value}
 
 
 def _recognises(path: Path) -> bool:

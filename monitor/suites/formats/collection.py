@@ -1,6 +1,6 @@
-"""A test collection in memory: what every format is read into and written from.
+"""A test collection in memory, which every format is read into and written from.
 
-`Gathering` puts one together, checks each part as it comes and refuses with the place it was read at.
+`CollectionBuilder` builds one and validates each part as it is added; its errors name the place in the source.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Span(NamedTuple):
-    """A part of a document, in characters; the end is not part of it."""
+    """A part of a document in characters; ``end`` is exclusive."""
 
     doc_id: str
     start: int
@@ -30,7 +30,7 @@ class Span(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A reference answer, and where it stands if that is known."""
+    """A reference answer, with its span if known."""
 
     text: str
     span: Span | None = None
@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document with whatever else its format said about it."""
+    """A document with further metadata of its format."""
 
     doc_id: str
     text: str
@@ -48,7 +48,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A query before it is judged, with whatever else its format said about it."""
+    """A query without judgements, with further metadata of its format."""
 
     query_id: str
     text: str
@@ -60,12 +60,12 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Topics, judgements and documents in the order of their source."""
+    """Topics, judgements and documents in source order."""
 
     topics: tuple[Topic, ...]
     qrels: tuple[Qrel, ...]
     documents: tuple[Document, ...] | None = None
-    """None where the documents stay in production."""
+    """None if the documents stay in production."""
     pairs: tuple[Mapping[str, Any], ...] = ()
     """The rows of pairs.jsonl."""
     passages: tuple[Mapping[str, Any], ...] = ()
@@ -73,23 +73,23 @@ class Collection:
     head: Mapping[str, Any] = field(default_factory=dict)
     """The keys of suite.yaml."""
     skipped: Mapping[str, int] = field(default_factory=dict)
-    """What was not taken from the source: reason to count."""
+    """Skipped items of the source: count by reason."""
 
     def qrels_by_query(self) -> Mapping[str, list[Qrel]]:
-        """The judgements of each query in their order; an empty list for a query without any."""
-        found: defaultdict[str, list[Qrel]] = defaultdict(list)
+        """The judgements of each query in order; an empty list for a query without judgements."""
+        by_query: defaultdict[str, list[Qrel]] = defaultdict(list)
         for qrel in self.qrels:
-            found[qrel.query_id].append(qrel)
-        return found
+            by_query[qrel.query_id].append(qrel)
+        return by_query
 
     def counts(self) -> dict[str, int]:
-        """How much there is of everything."""
+        """The numbers of documents, queries and judgements."""
         judgements = len(self.qrels) + len(self.passages)
         return {"documents": len(self.documents or ()), "queries": len(self.topics), "judgements": judgements}
 
 
 class Sources(NamedTuple):
-    """Where a collection is read from."""
+    """The files that a collection is read from."""
 
     source: Path
     qrels: Path | None = None
@@ -98,28 +98,28 @@ class Sources(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a collection is written to."""
+    """The path that a collection is written to."""
 
     path: Path
     index: str = "documents"
-    """The index that the ratings of Elasticsearch name."""
+    """The index named in Elasticsearch ratings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How one format is read, written and told."""
+    """How a format is read, written and recognised."""
 
     name: str
     read: Callable[[Sources], Collection]
     write: Callable[[Collection, Destination], Mapping[str, int]]
-    """Returns how much of what the format cannot hold was left out."""
+    """Returns the counts of items that the format cannot hold."""
     recognises: Callable[[Path], bool]
     takes_qrels: bool = False
     takes_corpus: bool = False
 
 
-class Gathering:
-    """A collection that is being put together. Errors name the place that is given; without one, the caller adds it."""
+class CollectionBuilder:
+    """Builds and validates a collection. Errors have the given ``where``; if it is empty, the caller adds the place."""
 
     def __init__(self, source: Path) -> None:
         self._source = source
@@ -129,7 +129,7 @@ class Gathering:
         self._skipped: Counter[str] = Counter()
 
     def add_document(self, document: Document, where: str = "") -> None:
-        """Take a document."""
+        """Add a document."""
         _check_id(document.doc_id, "the document id", where)
         self._documents = {} if self._documents is None else self._documents
         if document.doc_id in self._documents:
@@ -138,7 +138,7 @@ class Gathering:
         self._documents[document.doc_id] = document
 
     def add_topic(self, topic: Topic, where: str = "") -> None:
-        """Take a query. Its documents must be there already."""
+        """Add a query. The documents of its answers must be added before."""
         _check_id(topic.query_id, "the query id", where)
         if topic.query_id in self._topics:
             raise SuiteError(where, f"duplicate query id {topic.query_id}")
@@ -149,7 +149,7 @@ class Gathering:
         self._topics[topic.query_id] = topic
 
     def judge(self, qrel: Qrel, where: str = "") -> None:
-        """Take a judgement. Its query, and its document if there are any, must be there already."""
+        """Add a judgement. Its query must be added before, and its document if the collection has documents."""
         if qrel.query_id not in self._topics:
             raise SuiteError(where, f"unknown query {qrel.query_id}")
         _check_id(qrel.doc_id, "the document id", where)
@@ -161,15 +161,15 @@ class Gathering:
         self._grades[qrel.query_id, qrel.doc_id] = qrel.grade
 
     def skip(self, reason: str) -> None:
-        """Leave something of the source out, and count it."""
+        """Count a skipped item of the source."""
         self._skipped[reason] += 1
 
     def has_document(self, doc_id: str) -> bool:
-        """Whether the document is there already."""
+        """Whether the document was added."""
         return doc_id in (self._documents or ())
 
     def has_topic(self, query_id: str) -> bool:
-        """Whether the query is there already."""
+        """Whether the query was added."""
         return query_id in self._topics
 
     def finish(
@@ -179,11 +179,11 @@ class Gathering:
         pairs: Iterable[Mapping[str, Any]] = (),
         passages: Iterable[Mapping[str, Any]] = (),
     ) -> Collection:
-        """Everything that was taken, once it is known to be enough for a suite."""
+        """The collection. Raises SuiteError if no query has a relevant document."""
         passages = tuple(passages)
         if not passages and not any(self._grades.values()):
-            told = "; ".join(f"{count} skipped: {reason}" for reason, count in self._skipped.items())
-            raise SuiteError(str(self._source), f"no query has a relevant document{f' ({told})' if told else ''}")
+            skipped = "; ".join(f"{count} skipped: {reason}" for reason, count in self._skipped.items())
+            raise SuiteError(str(self._source), f"no query has a relevant document{f' ({skipped})' if skipped else ''}")
         return Collection(
             tuple(self._topics.values()),
             tuple(Qrel(query_id, doc_id, grade) for (query_id, doc_id), grade in self._grades.items()),
@@ -205,18 +205,18 @@ class Gathering:
         end = len(self._documents[span.doc_id].text) if self._documents is not None else span.end
         if not 0 <= span.start <= span.end <= end:
             place = f"{span.start} to {span.end}"
-            raise SuiteError(where, f"the span {place} lies outside document {span.doc_id} of {end} characters")
+            raise SuiteError(where, f"the span {place} is outside document {span.doc_id} of {end} characters")
 
 
 def hashed_id(prefix: str, text: str) -> str:
-    """An id that follows from the content, for formats that give none: it stays when others come or go."""
+    """An id derived from content, for formats without ids. It does not change when other items are added or removed."""
     return f"{prefix}{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def left_out(collection: Collection, *parts: str) -> dict[str, int]:
-    """How much there is of the named parts, which a format cannot hold."""
+    """Counts of the given parts of a collection, which a format cannot hold."""
     topics = collection.topics
-    there = {
+    counts = {
         "documents": len(collection.documents or ()),
         "titles": sum(bool(document.title) for document in collection.documents or ()),
         "answers": sum(len(topic.answers) for topic in topics),
@@ -227,14 +227,14 @@ def left_out(collection: Collection, *parts: str) -> dict[str, int]:
         "pairs": len(collection.pairs),
         "passages": len(collection.passages),
     }
-    return {part: there[part] for part in parts if there[part]}
+    return {part: counts[part] for part in parts if counts[part]}
 
 
-def whole_number(stated: str, where: str) -> int:
-    """A grade as a file states it."""
-    if not re.fullmatch(r"[0-9]{1,6}", stated):
-        raise SuiteError(where, f"grade {stated!r} must be a whole number from 0 (not relevant) to {HIGHEST_GRADE}")
-    return int(stated)
+def whole_number(text: str, where: str) -> int:
+    """Parse a grade."""
+    if not re.fullmatch(r"[0-9]{1,6}", text):
+        raise SuiteError(where, f"grade {text!r} must be a whole number from 0 (not relevant) to {HIGHEST_GRADE}")
+    return int(text)
 
 
 def _check_id(value: str, name: str, where: str) -> None:

@@ -1,4 +1,4 @@
-"""JSON values that know where they stand, so that a wrong one is told by file, line and path."""
+"""JSON values with their positions, so that errors name file, line and path."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DECODER = json.JSONDecoder()
 
 
 class Value:
-    """A JSON value with its place, which is looked for only when it is told."""
+    """A JSON value with its position, which is computed only for errors."""
 
     __slots__ = ("_locate", "_steps", "value")
 
@@ -40,12 +40,12 @@ class Value:
         return "".join(map(_shown, self._steps)).removeprefix(".")
 
     def __getitem__(self, key: str) -> Value:
-        """A member of an object; its value is None where it is left out."""
+        """A member of an object; its value is None if missing."""
         return Value(self.object().get(key), self._locate, (*self._steps, key))
 
     @contextmanager
     def placing(self) -> Iterator[None]:
-        """Within the block, an error without a place is one of this value."""
+        """Add the position of this value to errors without one."""
         try:
             yield
         except SuiteError as error:
@@ -54,40 +54,40 @@ class Value:
             raise SuiteError(self.where, error.problem) from None
 
     def refusal(self, problem: str) -> SuiteError:
-        """The error that says what is wrong with this value."""
+        """An error about this value."""
         return SuiteError(self.where, f"{self.name or 'the file'} {problem}")
 
     def object(self) -> dict[str, Any]:
-        """The value, once it is known to be an object."""
+        """The value, validated as an object."""
         if not isinstance(self.value, dict):
             raise self.refusal("is missing" if self.value is None else "must be an object")
         return self.value
 
     def items(self) -> list[Value]:
-        """The elements, once it is known to be a list."""
+        """The elements of the value, validated as a list."""
         if not isinstance(self.value, list):
             raise self.refusal("is missing" if self.value is None else "must be a list")
-        return [Value(each, self._locate, (*self._steps, index)) for index, each in enumerate(self.value)]
+        return [Value(item, self._locate, (*self._steps, index)) for index, item in enumerate(self.value)]
 
     def members(self) -> list[tuple[str, Value]]:
-        """Keys and values, once it is known to be an object."""
+        """Keys and values of the value, validated as an object."""
         return [(key, self[key]) for key in self.object()]
 
     def text(self, *, may_be_empty: bool = False) -> str:
-        """The value, once it is known to be a text."""
+        """The value, validated as a string."""
         try:
             return text_of(self.value, "", "", may_be_empty=may_be_empty)
         except SuiteError as error:
             raise self.refusal(error.problem.strip()) from None
 
     def whole_number(self) -> int:
-        """The value, once it is known to be a whole number from 0 on."""
+        """The value, validated as a whole number from 0."""
         if type(self.value) is not int or self.value < 0:
-            raise self.refusal("is missing" if self.value is None else "must be a whole number from 0 on")
+            raise self.refusal("is missing" if self.value is None else "must be a whole number from 0")
         return self.value
 
     def is_missing(self) -> bool:
-        """Whether it is left out or null."""
+        """Whether the value is missing or null."""
         return self.value is None
 
 
@@ -102,12 +102,12 @@ def read_json(path: Path) -> Value:
 
 
 def read_rows(path: Path) -> Iterator[Value]:
-    """The objects of a file in JSON Lines, or of a JSON file that is one list."""
+    """The objects of a JSON Lines file, or of a JSON file that contains one list."""
     if opening(path, 1) == "[":
         yield from read_json(path).items()
     else:
         for where, row in read_lines(path):
-            yield Value(row, lambda _, where=where: where)  # type: ignore[misc]  # the place of this row
+            yield Value(row, lambda _, where=where: where)  # type: ignore[misc]  # the position of this row
 
 
 def read_whole(path: Path) -> str:
@@ -125,7 +125,7 @@ def read_whole(path: Path) -> str:
 
 
 def opening(path: Path, size: int = 65_536) -> str:
-    """The first characters of a file that are not blank, or nothing where it cannot be read."""
+    """The first characters of a file after white space; empty if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(size + 4_096).decode("utf-8-sig", errors="ignore").lstrip()[:size]
@@ -136,19 +136,19 @@ def opening(path: Path, size: int = 65_536) -> str:
 def _shown(step: Step) -> str:
     if isinstance(step, int):
         return f"[{step}]"
-    return f".{step if step.isprintable() else json.dumps(step)}"  # a line break would make two lines of one
+    return f".{step if step.isprintable() else json.dumps(step)}"  # a line break must not split the error message
 
 
 def _line_of(text: str, steps: tuple[Step, ...]) -> int:
     at = _skip_blank(text, 0)
-    with suppress(RecursionError):  # past something nested too deeply, the line of the parent must do
+    with suppress(RecursionError):  # if a value is nested too deeply, report the line of its parent
         for step in steps:
             at = _member(text, at, step)
     return text.count("\n", 0, at) + 1
 
 
-def _member(text: str, start: int, wanted: Step) -> int:
-    """Where a member of the object or list at `start` begins; `start` where there is none such."""
+def _member(text: str, start: int, member: Step) -> int:
+    """The offset of a member of the object or list at `start`; `start` if it has no such member."""
     is_object = text[start] == "{"
     at, index = _skip_blank(text, start + 1), 0
     while text[at] not in "]}":
@@ -156,7 +156,7 @@ def _member(text: str, start: int, wanted: Step) -> int:
         if is_object:
             step, at = _DECODER.raw_decode(text, at)
             at = _skip_blank(text, _skip_blank(text, at) + 1)
-        if step == wanted:
+        if step == member:
             return at
         at = _skip_blank(text, _DECODER.raw_decode(text, at)[1])
         if text[at] == ",":
@@ -166,5 +166,5 @@ def _member(text: str, start: int, wanted: Step) -> int:
 
 
 def _skip_blank(text: str, at: int) -> int:
-    found = _BLANK.match(text, at)
-    return found.end() if found else at
+    blank = _BLANK.match(text, at)
+    return blank.end() if blank else at

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Write files and folders atomically: complete or not at all."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from monitor.errors import SuiteError
 
 @contextmanager
 def placed_at(path: Path) -> Iterator[Path]:
-    """A path beside the given one to write a file or folder to; it gets its name once the block ends well."""
+    """A temporary path for a file or folder, which is renamed to ``path`` if the block succeeds."""
     _refuse_existing(path)
-    unfinished = path.parent / f".{uuid4().hex}.part"  # beside it, so that giving it its name is one step
+    unfinished = path.parent / f".{uuid4().hex}.part"  # in the same folder, so that renaming is atomic
     try:
         yield unfinished
         _refuse_existing(path)
@@ -33,7 +33,7 @@ def placed_at(path: Path) -> Iterator[Path]:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write lines that have no line break in them."""
+    """Write lines, which must not contain line breaks."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{line}\n" for line in lines)
 
@@ -45,14 +45,14 @@ def write_rows(path: Path, rows: Iterable[Any]) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write one JSON value for people and programs."""
+    """Write one indented JSON value."""
     path.write_bytes(_encoded(path, value, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def _encoded(path: Path, value: Any, option: int) -> bytes:
     try:
         return orjson.dumps(value, option=option)
-    except orjson.JSONEncodeError as error:  # metadata may be nested more deeply than can be written
+    except orjson.JSONEncodeError as error:  # metadata may be nested too deeply
         raise SuiteError(path.name, f"cannot be written as JSON: {error}") from error
 
 

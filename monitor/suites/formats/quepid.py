@@ -1,7 +1,7 @@
 """Quepid's ratings: CSV with the columns query, docid, rating.
 
-A query without a rating is a line of its own with nothing but its text. Queries have no ids: they are called by the
-hash of their text, so that the same question keeps its id when others come or go.
+A query without ratings is a line with its text only. Queries have no ids in the file: their ids are hashes of their
+texts, which do not change when other queries are added or removed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from monitor.model.suites import Qrel
 from monitor.suites.formats import beir
 from monitor.suites.formats.collection import (
     Collection,
+    CollectionBuilder,
     Destination,
     Format,
-    Gathering,
     Sources,
     Topic,
     hashed_id,
@@ -34,35 +34,35 @@ COLUMNS = ["query", "docid", "rating"]
 
 
 def read(sources: Sources) -> Collection:
-    """The collection in a CSV file."""
-    gathering = Gathering(sources.source)
+    """Read a CSV file."""
+    builder = CollectionBuilder(sources.source)
     if sources.corpus:
-        beir.add_corpus(gathering, sources.corpus)
+        beir.add_corpus(builder, sources.corpus)
     for where, (text, doc_id, rating) in _rows(sources.source):
         query_id = hashed_id("q-", text)
-        if not gathering.has_topic(query_id):
-            gathering.add_topic(Topic(query_id, text), where)
+        if not builder.has_topic(query_id):
+            builder.add_topic(Topic(query_id, text), where)
         if doc_id or rating:
             grade = whole_number(re.sub(r"\.0+$", "", rating.strip()), where)  # Quepid writes 3 as 3.0
-            gathering.judge(Qrel(query_id, doc_id, grade), where)
-    return gathering.finish()
+            builder.judge(Qrel(query_id, doc_id, grade), where)
+    return builder.finish()
 
 
 def write(collection: Collection, destination: Destination) -> Mapping[str, int]:
-    """Write a CSV file. Queries with the same text, by which alone CSV tells them apart, become one."""
+    """Write a CSV file. Queries with the same text are merged, because the text is their only key in CSV."""
     merged = _merged(collection)
     with destination.path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows(_lines(merged))
     lost = Counter(left_out(collection, "documents", "answers", "strata", "clusters", "metadata", "pairs", "passages"))
-    lost["queries asked twice in the same words"] = len(collection.topics) - len(merged.topics)
-    lost["judgements given twice"] = len(collection.qrels) - len(merged.qrels)
+    lost["queries with a repeated text"] = len(collection.topics) - len(merged.topics)
+    lost["repeated judgements"] = len(collection.qrels) - len(merged.qrels)
     return +lost
 
 
 def _merged(collection: Collection) -> Collection:
-    """Each text once, with the judgements of all who ask it; the first of two grades for one document counts."""
+    """Merge queries with the same text and their judgements; the first grade of a document is kept."""
     first: dict[str, Topic] = {}
     for topic in collection.topics:
         first.setdefault(topic.text, topic)
@@ -76,17 +76,17 @@ def _merged(collection: Collection) -> Collection:
 
 def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     reader = csv.reader(io.StringIO(read_whole(path), newline=""), strict=True)
-    begun = 1
+    start_line = 1
     try:
         for fields in reader:
-            where, begun = f"{path}:{begun}", reader.line_num + 1
+            where, start_line = f"{path}:{start_line}", reader.line_num + 1
             if where == f"{path}:1":
                 _check_header(fields, where)
             elif fields:
                 yield where, _three(fields, where)
     except csv.Error as error:
-        raise SuiteError(f"{path}:{begun}", f"not CSV: {error}") from error
-    if begun == 1:
+        raise SuiteError(f"{path}:{start_line}", f"not CSV: {error}") from error
+    if start_line == 1:
         _check_header([], f"{path}:1")
 
 
@@ -102,14 +102,14 @@ def _three(fields: list[str], where: str) -> list[str]:
 
 
 def _lines(collection: Collection) -> Iterator[tuple[str, ...]]:
-    """Judgements in their order. A query that comes before its turn is preceded by the names of those before it."""
+    """Judgements in order. The texts of earlier queries precede a query out of order, to preserve the query order."""
     texts = {topic.query_id: topic.text for topic in collection.topics}
     waiting = iter(texts)
-    named: set[str] = set()
+    written: set[str] = set()
     for qrel in collection.qrels:
-        while qrel.query_id not in named:
+        while qrel.query_id not in written:
             query_id = next(waiting)
-            named.add(query_id)
+            written.add(query_id)
             if query_id != qrel.query_id:
                 yield (texts[query_id],)
         yield texts[qrel.query_id], qrel.doc_id, str(qrel.grade)

@@ -2,8 +2,8 @@
 
     {"user_input": "…", "reference_contexts": ["…"], "retrieved_contexts": ["…"], "reference": "…"}
 
-Contexts have no ids: each text becomes one document, called by its hash. Reference contexts are relevant; what was
-merely retrieved is a document without a judgement. Other keys are kept and written again. Talks of several turns
+Contexts have no ids: each text becomes one document, whose id is a hash of the text. Reference contexts are relevant;
+other retrieved contexts are documents without a judgement. Other keys are preserved. Conversations of several turns
 are skipped.
 """
 
@@ -19,10 +19,10 @@ from monitor.model.suites import Qrel
 from monitor.suites.formats.collection import (
     Answer,
     Collection,
+    CollectionBuilder,
     Destination,
     Document,
     Format,
-    Gathering,
     Sources,
     Topic,
     hashed_id,
@@ -31,79 +31,78 @@ from monitor.suites.formats.collection import (
 from monitor.suites.formats.json_values import Value, opening, read_rows
 from monitor.suites.formats.placement import write_rows
 
-_HELD = ("user_input", "reference_contexts", "retrieved_contexts", "reference")
+_KEYS = ("user_input", "reference_contexts", "retrieved_contexts", "reference")
 
 
 def read(sources: Sources) -> Collection:
-    """The collection in a file of samples."""
-    gathering = Gathering(sources.source)
-    asked: Counter[str] = Counter()
+    """Read a file of samples."""
+    builder = CollectionBuilder(sources.source)
+    n_by_text: Counter[str] = Counter()
     for sample in read_rows(sources.source):
         if isinstance(sample["user_input"].value, list):
-            gathering.skip("several turns")
+            builder.skip("several turns")
         else:
             with sample.placing():
-                _read_sample(sample, gathering, asked)
-    return gathering.finish()
+                _read_sample(sample, builder, n_by_text)
+    return builder.finish()
 
 
 def write(collection: Collection, destination: Destination) -> Mapping[str, int]:
     """Write samples in JSON Lines."""
     if collection.documents is None:
-        raise SuiteError(str(destination.path), "Ragas holds documents, and the suite has no corpus.jsonl")
+        raise SuiteError(str(destination.path), "Ragas requires documents, and the suite has no corpus.jsonl")
     texts = {document.doc_id: document.text for document in collection.documents}
-    judged = collection.qrels_by_query()
-    write_rows(destination.path, (_sample(topic, judged[topic.query_id], texts) for topic in collection.topics))
+    judgements = collection.qrels_by_query()
+    write_rows(destination.path, (_sample(topic, judgements[topic.query_id], texts) for topic in collection.topics))
     return _left_out(collection)
 
 
-def _read_sample(sample: Value, gathering: Gathering, asked: Counter[str]) -> None:
+def _read_sample(sample: Value, builder: CollectionBuilder, n_by_text: Counter[str]) -> None:
     text = sample["user_input"].text()
-    asked[text] += 1
-    query_id = hashed_id("q-", text) + (f"-{asked[text]}" if asked[text] > 1 else "")
-    relevant = _contexts(sample["reference_contexts"], gathering)
-    retrieved = _contexts(sample["retrieved_contexts"], gathering)
-    rest = {key: value for key, value in sample.object().items() if key not in _HELD and value is not None}
-    metadata = {"retrieved_doc_ids": retrieved, "ragas": rest}
-    stated = {key: value for key, value in metadata.items() if value}
+    n_by_text[text] += 1
+    query_id = hashed_id("q-", text) + (f"-{n_by_text[text]}" if n_by_text[text] > 1 else "")
+    relevant = _contexts(sample["reference_contexts"], builder)
+    retrieved = _contexts(sample["retrieved_contexts"], builder)
+    rest = {key: value for key, value in sample.object().items() if key not in _KEYS and value is not None}
+    metadata = {key: value for key, value in {"retrieved_doc_ids": retrieved, "ragas": rest}.items() if value}
     answers = () if sample["reference"].value in (None, "") else (Answer(sample["reference"].text()),)
-    gathering.add_topic(Topic(query_id, text, answers=answers, metadata=stated))
+    builder.add_topic(Topic(query_id, text, answers=answers, metadata=metadata))
     for doc_id in dict.fromkeys(relevant):
-        gathering.judge(Qrel(query_id, doc_id, 1))
+        builder.judge(Qrel(query_id, doc_id, 1))
 
 
-def _contexts(contexts: Value, gathering: Gathering) -> list[str]:
-    """The ids of the contexts, which are documents from now on."""
-    found = [] if contexts.is_missing() else [each.text(may_be_empty=True) for each in contexts.items()]
-    ids = [hashed_id("d-", text) for text in found]
-    for doc_id, text in zip(ids, found, strict=True):
-        if not gathering.has_document(doc_id):
-            gathering.add_document(Document(doc_id, text))
+def _contexts(contexts: Value, builder: CollectionBuilder) -> list[str]:
+    """Add contexts as documents and return their ids."""
+    texts = [] if contexts.is_missing() else [context.text(may_be_empty=True) for context in contexts.items()]
+    ids = [hashed_id("d-", text) for text in texts]
+    for doc_id, text in zip(ids, texts, strict=True):
+        if not builder.has_document(doc_id):
+            builder.add_document(Document(doc_id, text))
     return ids
 
 
 def _sample(topic: Topic, qrels: list[Qrel], texts: Mapping[str, str]) -> dict[str, Any]:
     retrieved = [texts[doc_id] for doc_id in _retrieved(topic) if doc_id in texts]
-    stated = {
+    optional = {
         "retrieved_contexts": retrieved,
         "reference_contexts": [texts[qrel.doc_id] for qrel in qrels if qrel.grade > 0],
         "reference": topic.answers[0].text if topic.answers else "",
     }
     rest = topic.metadata.get("ragas")
-    held = {"user_input": topic.text} | {key: value for key, value in stated.items() if value}
-    return (rest if isinstance(rest, dict) else {}) | held
+    sample = {"user_input": topic.text} | {key: value for key, value in optional.items() if value}
+    return (rest if isinstance(rest, dict) else {}) | sample
 
 
 def _retrieved(topic: Topic) -> Iterator[str]:
-    stated = topic.metadata.get("retrieved_doc_ids")
-    yield from (each for each in stated if isinstance(each, str)) if isinstance(stated, list) else ()
+    doc_ids = topic.metadata.get("retrieved_doc_ids")
+    yield from (doc_id for doc_id in doc_ids if isinstance(doc_id, str)) if isinstance(doc_ids, list) else ()
 
 
 def _left_out(collection: Collection) -> Mapping[str, int]:
     lost = Counter(left_out(collection, "titles", "answer spans", "strata", "clusters", "pairs", "passages"))
-    held = {qrel.doc_id for qrel in collection.qrels if qrel.grade > 0}
-    held |= {doc_id for topic in collection.topics for doc_id in _retrieved(topic)}
-    lost["documents"] = sum(document.doc_id not in held for document in collection.documents or ())
+    written_ids = {qrel.doc_id for qrel in collection.qrels if qrel.grade > 0}
+    written_ids |= {doc_id for topic in collection.topics for doc_id in _retrieved(topic)}
+    lost["documents"] = sum(document.doc_id not in written_ids for document in collection.documents or ())
     lost["judgements"] = sum(qrel.grade == 0 for qrel in collection.qrels)
     lost["grades above 1"] = sum(qrel.grade > 1 for qrel in collection.qrels)
     lost["answers"] = sum(max(0, len(topic.answers) - 1) for topic in collection.topics)

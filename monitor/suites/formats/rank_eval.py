@@ -3,8 +3,8 @@
     {"requests": [{"id": "q1", "request": {"query": {"match": {"text": "parking on sundays"}}},
                    "ratings": [{"_index": "docs", "_id": "parking-3", "rating": 1}]}]}
 
-What is asked is the text of the request's query, or the one text among the `params` of a template. A request without
-such a text is skipped and counted; one with several texts is refused. The request is kept and written again.
+The query text is the text of the request's query, or the only text among the `params` of a template. A request without
+text is skipped and counted; one with several texts is refused. Requests are preserved for export.
 """
 
 from __future__ import annotations
@@ -15,12 +15,20 @@ from typing import Any
 
 from monitor.model.suites import Qrel
 from monitor.suites.formats import beir
-from monitor.suites.formats.collection import Collection, Destination, Format, Gathering, Sources, Topic, left_out
+from monitor.suites.formats.collection import (
+    Collection,
+    CollectionBuilder,
+    Destination,
+    Format,
+    Sources,
+    Topic,
+    left_out,
+)
 from monitor.suites.formats.json_values import Value, opening, read_json
 from monitor.suites.formats.placement import write_json
 
 _BY_FIELD = {"match", "match_phrase", "match_phrase_prefix", "match_bool_prefix", "semantic"}
-"""Clauses that name the field first: {"match": {"title": "text"}} or {"match": {"title": {"query": "text"}}}."""
+"""Clauses with the field as key: {"match": {"title": "text"}} or {"match": {"title": {"query": "text"}}}."""
 _BY_QUERY = {"multi_match", "query_string", "simple_query_string", "combined_fields", "semantic", "neural"}
 """Clauses with the text under `query`."""
 _TEXT_KEYS = ("query", "query_text", "model_text")
@@ -28,26 +36,26 @@ _METRIC = {"dcg": {"k": 10, "normalize": True}}
 
 
 def read(sources: Sources) -> Collection:
-    """The collection in a request body."""
-    gathering = Gathering(sources.source)
+    """Read a request body."""
+    builder = CollectionBuilder(sources.source)
     if sources.corpus:
-        beir.add_corpus(gathering, sources.corpus)
+        beir.add_corpus(builder, sources.corpus)
     for request in read_json(sources.source)["requests"].items():
         texts = _texts_of_request(request)
         if not texts:
-            gathering.skip("request without a text")
+            builder.skip("request without a text")
         elif len(texts) > 1:
-            raise request.refusal(f"asks for several texts: {', '.join(map(repr, sorted(texts)))}")
+            raise request.refusal(f"has several texts: {', '.join(map(repr, sorted(texts)))}")
         else:
             with request.placing():
-                _read_request(request, texts.pop(), gathering)
-    return gathering.finish()
+                _read_request(request, texts.pop(), builder)
+    return builder.finish()
 
 
 def write(collection: Collection, destination: Destination) -> Mapping[str, int]:
-    """Write a request body that measures nDCG@10."""
-    judged = collection.qrels_by_query()
-    requests = [_request(topic, judged[topic.query_id], destination.index) for topic in collection.topics]
+    """Write a request body with the metric nDCG@10."""
+    judgements = collection.qrels_by_query()
+    requests = [_request(topic, judgements[topic.query_id], destination.index) for topic in collection.topics]
     write_json(destination.path, {"requests": requests, "metric": _METRIC})
     return left_out(collection, "documents", "answers", "strata", "clusters", "pairs", "passages")
 
@@ -59,24 +67,24 @@ def _texts_of_request(request: Value) -> set[str]:
         raise request.refusal("is nested too deeply") from None
 
 
-def _read_request(request: Value, text: str, gathering: Gathering) -> None:
+def _read_request(request: Value, text: str, builder: CollectionBuilder) -> None:
     query_id = request["id"].text()
     ratings = request["ratings"].items()
     indices = {rating["_id"].text(): rating["_index"].value for rating in ratings}
     is_plain = request["request"].value == _plain_request(text)
-    stated = {"request": None if is_plain else request["request"].value, "indices": indices}
-    kept = {key: value for key, value in stated.items() if value}
-    metadata = {"rank_eval": kept} if kept else {}
-    gathering.add_topic(Topic(query_id, text, metadata=metadata))
+    optional = {"request": None if is_plain else request["request"].value, "indices": indices}
+    original = {key: value for key, value in optional.items() if value}
+    metadata = {"rank_eval": original} if original else {}
+    builder.add_topic(Topic(query_id, text, metadata=metadata))
     for rating in ratings:
-        gathering.judge(Qrel(query_id, rating["_id"].text(), rating["rating"].whole_number()))
+        builder.judge(Qrel(query_id, rating["_id"].text(), rating["rating"].whole_number()))
 
 
 def _texts(clause: Any) -> Iterator[str]:
-    """The texts that a query asks for, however deep its clauses are nested."""
+    """The texts of a query, at any depth of its clauses."""
     if isinstance(clause, list):
-        for each in clause:
-            yield from _texts(each)
+        for item in clause:
+            yield from _texts(item)
     elif isinstance(clause, dict):
         for key, value in clause.items():
             yield from _texts_of(key, value)
@@ -84,29 +92,29 @@ def _texts(clause: Any) -> Iterator[str]:
 
 def _texts_of(key: str, value: Any) -> Iterator[str]:
     if key in _BY_FIELD | _BY_QUERY and isinstance(value, dict):
-        stated = [value] if key in _BY_QUERY else []
+        clauses = [value] if key in _BY_QUERY else []
         if key in _BY_FIELD:
-            stated += [each if isinstance(each, dict) else {"query": each} for each in value.values()]
-        yield from (each[name] for each in stated for name in _TEXT_KEYS if isinstance(each.get(name), str))
+            clauses += [item if isinstance(item, dict) else {"query": item} for item in value.values()]
+        yield from (clause[name] for clause in clauses for name in _TEXT_KEYS if isinstance(clause.get(name), str))
     else:
         yield from _texts(value)
 
 
 def _parameters(value: Any) -> Iterator[str]:
-    yield from (each for each in value.values() if isinstance(each, str)) if isinstance(value, dict) else ()
+    yield from (text for text in value.values() if isinstance(text, str)) if isinstance(value, dict) else ()
 
 
 def _plain_request(text: str) -> dict[str, Any]:
-    """What asks every field of an index."""
+    """A query over all fields of an index."""
     return {"query": {"multi_match": {"query": text}}}
 
 
 def _request(topic: Topic, qrels: list[Qrel], index: str) -> dict[str, Any]:
-    kept = topic.metadata.get("rank_eval")
-    kept = kept if isinstance(kept, dict) else {}
-    indices = kept.get("indices") or {}
-    request = kept.get("request")
-    if set(_texts(request)) != {topic.text}:  # none was kept, or the query was changed since
+    original = topic.metadata.get("rank_eval")
+    original = original if isinstance(original, dict) else {}
+    indices = original.get("indices") or {}
+    request = original.get("request")
+    if set(_texts(request)) != {topic.text}:  # no original request, or the query text was changed
         request = _plain_request(topic.text)
     ratings = [
         {"_index": indices.get(qrel.doc_id) or index, "_id": qrel.doc_id, "rating": qrel.grade} for qrel in qrels

@@ -11,7 +11,7 @@
 
     301 0 FBIS3-10082 1        query, iteration (not used), document, grade
 
-Topics may also be lines of `id <tab> text`. What is asked is the title.
+Topics may also be lines of `id <tab> text`. The title is the query text.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from monitor.model.suites import Qrel
 from monitor.suites.formats import beir
 from monitor.suites.formats.collection import (
     Collection,
+    CollectionBuilder,
     Destination,
     Format,
-    Gathering,
     Sources,
     Topic,
     left_out,
@@ -46,23 +46,23 @@ _METADATA = {"desc": "description", "narr": "narrative"}
 
 
 def read(sources: Sources) -> Collection:
-    """The collection in topics and qrels."""
+    """Read topics and qrels."""
     topics, qrels = _files(sources)
-    gathering = Gathering(topics)
+    builder = CollectionBuilder(topics)
     if sources.corpus:
-        beir.add_corpus(gathering, sources.corpus)
+        beir.add_corpus(builder, sources.corpus)
     for where, topic in _tagged_topics(topics) if opening(topics, 1) == "<" else _listed_topics(topics):
-        gathering.add_topic(topic, where)
+        builder.add_topic(topic, where)
     for where, line in read_text(qrels):
         fields = line.split()
         if len(fields) != 4:
             raise SuiteError(where, f"must have 4 columns (query, iteration, document, grade), not {len(fields)}")
-        gathering.judge(Qrel(fields[0], fields[2], whole_number(fields[3], where)), where)
-    return gathering.finish()
+        builder.judge(Qrel(fields[0], fields[2], whole_number(fields[3], where)), where)
+    return builder.finish()
 
 
 def write(collection: Collection, destination: Destination) -> Mapping[str, int]:
-    """Write a folder with topics and qrels. Refuses ids that they cannot hold, and names them."""
+    """Write a folder with topics and qrels. Raises SuiteError for ids that the format cannot hold."""
     folder = destination.path
     folder.mkdir()
     write_lines(folder / TOPICS, (line for topic in collection.topics for line in _lines(topic)))
@@ -73,9 +73,9 @@ def write(collection: Collection, destination: Destination) -> Mapping[str, int]
 
 
 def word(value: str, name: str) -> str:
-    """The value, once it is known to be one word, as the columns of TREC need it."""
-    if value.split() != [value] or value.startswith("\ufeff"):  # at the start of a file that is a byte order mark
-        raise SuiteError(f"{name} {value!r}", "TREC cannot hold it: an id must have no space or line break")
+    """The value, validated as one word, because TREC columns are separated by spaces."""
+    if value.split() != [value] or value.startswith("\ufeff"):  # at the start of a file this is a byte order mark
+        raise SuiteError(f"{name} {value!r}", "TREC cannot represent it: an id must have no space or line break")
     return value
 
 
@@ -83,7 +83,7 @@ def _files(sources: Sources) -> tuple[Path, Path]:
     if sources.source.is_dir():
         return sources.source / TOPICS, sources.qrels or sources.source / QRELS
     if sources.qrels is None:
-        raise SuiteError(str(sources.source), "topics need their judgements: say where with --qrels")
+        raise SuiteError(str(sources.source), "topics need judgements; give them with --qrels")
     return sources.source, sources.qrels
 
 
@@ -91,40 +91,40 @@ def _listed_topics(path: Path) -> Iterator[tuple[str, Topic]]:
     for where, line in read_text(path):
         query_id, tab, text = line.partition("\t")
         if not tab:
-            raise SuiteError(where, "must be <top>, or an id and a text with a tab between")
+            raise SuiteError(where, "must be <top>, or an id, a tab and a text")
         yield where, Topic(query_id.strip(), text.strip())
 
 
 def _tagged_topics(path: Path) -> Iterator[tuple[str, Topic]]:
     fields: dict[str, list[str]] | None = None
-    begun, tag = "", ""
+    start, tag = "", ""
     for where, line in read_text(path):
-        found = _TAG.match(line)
-        tag = found[1].lower() if found else tag
-        if found and tag.endswith("top") and found[2].strip():
+        match = _TAG.match(line)
+        tag = match[1].lower() if match else tag
+        if match and tag.endswith("top") and match[2].strip():
             raise SuiteError(where, f"<{tag}> must be alone on its line")
-        if tag == "top" and found:
+        if tag == "top" and match:
             if fields is not None:
-                raise SuiteError(where, f"a topic begins before the one of {begun} ends: </top> is missing")
-            fields, begun = {}, where
+                raise SuiteError(where, f"a topic starts before the topic at {start} ends: </top> is missing")
+            fields, start = {}, where
         elif fields is None:
-            raise SuiteError(where, "stands outside of <top> … </top>")
+            raise SuiteError(where, "is outside of <top> … </top>")
         elif tag == "/top":
-            yield begun, _topic(fields, begun)
+            yield start, _topic(fields, start)
             fields = None
         else:
-            fields.setdefault(tag, []).append(found[2] if found else line)
+            fields.setdefault(tag, []).append(match[2] if match else line)
     if fields is not None:
-        raise SuiteError(begun, "the topic does not end: </top> is missing")
+        raise SuiteError(start, "the topic does not end: </top> is missing")
 
 
 def _topic(fields: Mapping[str, list[str]], where: str) -> Topic:
-    stated = {tag: _field(tag, lines) for tag, lines in fields.items()}
+    values = {tag: _field(tag, lines) for tag, lines in fields.items()}
     for tag in ("num", "title"):
-        if not stated.get(tag):
+        if not values.get(tag):
             raise SuiteError(where, f"the topic has no <{tag}>")
-    metadata = {name: stated[tag] for tag, name in _METADATA.items() if stated.get(tag)}
-    return Topic(stated["num"], stated["title"], metadata=metadata)
+    metadata = {name: values[tag] for tag, name in _METADATA.items() if values.get(tag)}
+    return Topic(values["num"], values["title"], metadata=metadata)
 
 
 def _field(tag: str, lines: list[str]) -> str:
@@ -136,7 +136,7 @@ def _lines(topic: Topic) -> Iterator[str]:
     yield "<top>"
     number = f"Number: {word(topic.query_id, 'query')}"
     if _field("num", [number]) != topic.query_id:
-        raise SuiteError(f"query {topic.query_id!r}", "TREC cannot hold it: it ends with the tag </num>")
+        raise SuiteError(f"query {topic.query_id!r}", "TREC cannot represent it: it ends with the tag </num>")
     yield f"<num> {number}"
     yield f"<title> {_title(topic)}"
     for tag, name in _METADATA.items():
@@ -148,12 +148,12 @@ def _lines(topic: Topic) -> Iterator[str]:
 def _title(topic: Topic) -> str:
     text = " ".join(line.strip() for line in topic.text.strip().split("\n"))
     if _field("title", [text]) != text:
-        raise SuiteError(f"query {topic.query_id!r}", "TREC cannot hold its text: it ends with the tag </title>")
+        raise SuiteError(f"query {topic.query_id!r}", "TREC cannot represent its text: it ends with the tag </title>")
     return text
 
 
 def _folded(value: Any, tag: str) -> str:
-    """A description or narrative on one line that is not taken for a tag."""
+    """A description or narrative on one line; empty if the line would be parsed as a tag."""
     text = " ".join(value.split()) if isinstance(value, str) else ""
     return "" if _TAG.match(text) or _field(tag, [_LEADING[tag], text]) != text else text
 

@@ -1,4 +1,4 @@
-"""TREC runs, the rankings that `trec_eval` and its kin read: `query Q0 document rank score tag`."""
+"""TREC runs, the rankings that tools such as `trec_eval` read: `query Q0 document rank score tag`."""
 
 from __future__ import annotations
 
@@ -14,28 +14,23 @@ from monitor.suites.lines import read_text
 
 
 def read_rankings(path: Path) -> dict[str, Ranking]:
-    """The ranking of each query, by the ranks that the file states; nothing is sorted by score."""
-    found: dict[str, dict[int, tuple[str, float]]] = {}
-    seen: set[tuple[str, str]] = set()
+    """The ranking of each query, ordered by the ranks in the file. Scores do not change the order."""
+    hits: dict[str, dict[int, tuple[str, float]]] = {}
+    pairs: set[tuple[str, str]] = set()
     for where, line in read_text(path):
         query_id, doc_id, rank, score = _fields(line, where)
-        ranks = found.setdefault(query_id, {})
+        ranks = hits.setdefault(query_id, {})
         if rank in ranks:
             raise SuiteError(where, f"query {query_id} has two documents at rank {rank}")
-        if (query_id, doc_id) in seen:
+        if (query_id, doc_id) in pairs:
             raise SuiteError(where, f"document {doc_id} is ranked twice for query {query_id}")
-        seen.add((query_id, doc_id))
+        pairs.add((query_id, doc_id))
         ranks[rank] = (doc_id, score)
-    return {query_id: _ranking(ranks) for query_id, ranks in found.items()}
-
-
-def outcomes_of(rankings: Mapping[str, Ranking]) -> tuple[Outcome, ...]:
-    """Rankings as the outcomes of a run."""
-    return tuple(Outcome(query_id, ranking) for query_id, ranking in rankings.items())
+    return {query_id: _ranking(ranks) for query_id, ranks in hits.items()}
 
 
 def write_run(outcomes: Iterable[Outcome], path: Path, tag: str) -> None:
-    """Write the rankings of a run, whole or not at all. A failure has no line: it is no ranking."""
+    """Write the rankings of a run atomically. A failure has no ranking and therefore no line."""
     word(tag, "tag")
     with placed_at(path) as unfinished:
         write_lines(unfinished, (line for outcome in outcomes for line in _lines(outcome, tag)))
@@ -45,7 +40,7 @@ def _lines(outcome: Outcome, tag: str) -> Iterator[str]:
     if outcome.ranking is None:
         return
     doc_ids = outcome.ranking.doc_ids
-    # Programs that sort by score must find the order of the ranking also where the retriever told no scores.
+    # Tools that sort by score must restore the order of the ranking, also if the retriever returns no scores.
     scores = outcome.ranking.scores or tuple(float(len(doc_ids) - index) for index in range(len(doc_ids)))
     for rank, (doc_id, score) in enumerate(zip(doc_ids, scores, strict=True), 1):
         yield f"{word(outcome.query_id, 'query')} Q0 {word(doc_id, 'document')} {rank} {score!r} {tag}"

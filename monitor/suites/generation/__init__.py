@@ -1,1 +1,1 @@
-"""Suites made of what the user has already: a corpus, or a log of queries. No language model is needed."""
+"""Generate suites from a corpus or sample queries from a log. No language model is needed."""

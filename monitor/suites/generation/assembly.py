@@ -1,4 +1,4 @@
-"""The suite that is made of drafts, with the file in which somebody accepts or rejects each of them."""
+"""Write generated queries as a suite, with a review file in which a person accepts or rejects each query."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from monitor.suites.generation.draft import Draft
 
 
 def query_id_of(draft: Draft) -> str:
-    """An id that follows from the document and the query: it stays when others come or go."""
+    """An id derived from document and query, so that it does not change when other queries are added or removed."""
     return hashed_id(f"{draft.kind}-", f"{draft.doc_id}\x1f{draft.text}")
 
 
 def write(folder: Path, drafts: Sequence[Draft], head: Mapping[str, Any], corpus: Path | None) -> None:
-    """Write the suite of queries about documents. ``corpus`` is a corpus.jsonl that comes along as it is."""
+    """Write the suite. ``corpus`` is a corpus.jsonl to copy unchanged."""
     topics = tuple(map(_topic, drafts))
     qrels = tuple(Qrel(query_id_of(draft), draft.doc_id, 1) for draft in drafts if draft.quote is None)
     passages = tuple(_passage(draft) for draft in drafts if draft.quote is not None)
     beir.write(Collection(topics, qrels, passages=passages, head=head), Destination(folder))
     if corpus is not None:
         shutil.copyfile(corpus, folder / "corpus.jsonl")
-    review.write(folder, _to_review(drafts))
+    review.write(folder, _review_lines(drafts))
 
 
 def _topic(draft: Draft) -> Topic:
@@ -41,6 +41,6 @@ def _passage(draft: Draft) -> dict[str, Any]:
     return {"query_id": query_id_of(draft), **place, "quote": draft.quote, "grade": 1}
 
 
-def _to_review(drafts: Iterable[Draft]) -> Iterable[review.Line]:
+def _review_lines(drafts: Iterable[Draft]) -> Iterable[review.Line]:
     for draft in drafts:
         yield review.Line(query_id_of(draft), draft.kind, draft.text, draft.quote or f"document {draft.doc_id}", "")

@@ -1,4 +1,4 @@
-"""Changing a sentence in places, all counted in the sentence as it was."""
+"""Text edits of a sentence. All offsets refer to the original sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAMES = listed("PERSON ORG GPE LOC NORP FAC PRODUCT EVENT WORK_OF_ART LAW LANGU
 
 
 class Edit(NamedTuple):
-    """What stands between two characters of a sentence becomes something else."""
+    """Replace the characters from ``start`` to ``end`` of a sentence by a text."""
 
     start: int
     end: int
@@ -23,25 +23,25 @@ class Edit(NamedTuple):
 
 
 def replaced(first: Token, last: Token, text: str) -> Edit:
-    """Two tokens, and all between them, become a text."""
+    """Replace two tokens and everything between them."""
     origin = first.sent.start_char
     return Edit(first.idx - origin, last.idx + len(last) - origin, text)
 
 
 def inserted_before(token: Token, text: str) -> Edit:
-    """A text comes to stand before a token."""
+    """Insert a text before a token."""
     place = token.idx - token.sent.start_char
     return Edit(place, place, f"{text} ")
 
 
 def inserted_after(token: Token, text: str) -> Edit:
-    """A text comes to stand after a token."""
+    """Insert a text after a token."""
     place = token.idx + len(token) - token.sent.start_char
     return Edit(place, place, f" {text}")
 
 
 def applied(sentence: Span, edits: Sequence[Edit]) -> str:
-    """The sentence with all edits, which do not overlap, and with a capital at its beginning."""
+    """The sentence after all edits, which must not overlap, with a capital first letter."""
     text = sentence.text
     for edit in sorted(edits, reverse=True):
         text = text[: edit.start] + edit.text + text[edit.end :]
@@ -49,7 +49,7 @@ def applied(sentence: Span, edits: Sequence[Edit]) -> str:
 
 
 def uncapitalised(sentence: Span, text: str) -> str:
-    """What began a sentence, as it stands within one; names keep their capital."""
+    """The start of a sentence in lower case, for use inside another sentence; names keep their capital."""
     first = sentence[0]
     is_named = first.ent_type_ in _NAMES and first.pos_ not in ("DET", "NUM")
     is_name = first.pos_ == "PROPN" or first.text == "I" or first.text[1:] != first.text[1:].lower()
@@ -57,5 +57,5 @@ def uncapitalised(sentence: Span, text: str) -> str:
 
 
 def subtree_of(token: Token) -> tuple[Token, Token]:
-    """The first and the last token of all that hangs on one."""
+    """The first and the last token of a subtree."""
     return token.doc[token.left_edge.i], token.doc[token.right_edge.i]

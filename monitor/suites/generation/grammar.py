@@ -1,4 +1,4 @@
-"""What the rewrites need to know of English, on a dependency parse with the labels of spaCy's English models."""
+"""English grammar for the rewrites, on dependency parses with the labels of spaCy's English models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spacy.tokens import Span, Token
 
-DENYING = frozenset(
+NEGATIONS = frozenset(
     [
         "no",
         "not",
@@ -45,7 +45,7 @@ DENYING = frozenset(
         "denied",
     ]
 )
-"""Words that deny already."""
+"""Words that make a sentence negative."""
 SUBJECTS = frozenset({"nsubj", "nsubjpass"})
 _AUXILIARIES = frozenset({"aux", "auxpass"})
 _PLURAL_TAGS = frozenset({"NNS", "NNPS"})
@@ -53,27 +53,27 @@ _IRREGULAR = {"be": "is", "have": "has", "do": "does", "go": "goes"}
 _PLURAL_FORMS = {"is": "are", "was": "were", "has": "have", "does": "do"}
 _SINGULAR_FORMS = {plural: singular for singular, plural in _PLURAL_FORMS.items()}
 _PLURAL_PRONOUNS = frozenset(["we", "us", "they", "them", "you", "i", "me"])
-"""Those that take the verb without -s."""
+"""Pronouns that take the verb without -s."""
 
 
 def lemma(token: Token) -> str:
-    """The dictionary form, without case."""
+    """The dictionary form in lower case."""
     return token.lemma_.lower()
 
 
 def children(token: Token, *labels: str) -> list[Token]:
-    """What hangs on a token by one of these relations."""
+    """The children of a token with one of these dependency labels."""
     return [child for child in token.children if child.dep_ in labels]
 
 
 def subject_of(sentence: Span) -> Token | None:
-    """The head of the subject of the main clause, if there is one."""
-    found = children(sentence.root, *SUBJECTS)
-    return found[0] if len(found) == 1 else None
+    """The head of the subject of the main clause; None if there is no single subject."""
+    subjects = children(sentence.root, *SUBJECTS)
+    return subjects[0] if len(subjects) == 1 else None
 
 
 def auxiliaries(verb: Token) -> list[Token]:
-    """The auxiliaries of a verb, in their order."""
+    """The auxiliaries of a verb, in order."""
     return children(verb, *_AUXILIARIES)
 
 
@@ -82,36 +82,36 @@ def finite_verb(sentence: Span) -> Token:
     return next(iter(auxiliaries(sentence.root)), sentence.root)
 
 
-def is_denied(tokens: Iterable[Token]) -> bool:
-    """Whether something denies already."""
-    return any(token.dep_ == "neg" or token.lower_ in DENYING for token in tokens)
+def is_negated(tokens: Iterable[Token]) -> bool:
+    """Whether one of the tokens is a negation."""
+    return any(token.dep_ == "neg" or token.lower_ in NEGATIONS for token in tokens)
 
 
 def is_plural(noun: Token) -> bool:
-    """Whether a noun with all that is joined to it takes a plural verb."""
+    """Whether a noun, with the nouns coordinated to it, takes a plural verb."""
     if noun.tag_ in _PLURAL_TAGS or noun.lower_ in _PLURAL_PRONOUNS:
         return True
     return bool(children(noun, "conj")) and any(each.lower_ == "and" for each in children(noun, "cc"))
 
 
 def agreeing(verb: Token, *, plural: bool) -> str | None:
-    """A finite verb in the other number. None where it has only one form, or a form that is not known."""
-    told = verb.lower_
-    if verb.tag_ in ("MD", "VBD") and told not in ("was", "were"):
+    """A finite verb in the requested number. None for contracted forms, which are not supported."""
+    form = verb.lower_
+    if verb.tag_ in ("MD", "VBD") and form not in ("was", "were"):
         return verb.text
-    if told in ("am", "'s", "'re", "'ve", "’s", "’re", "’ve"):
+    if form in ("am", "'s", "'re", "'ve", "’s", "’re", "’ve"):
         return None
     if plural:
-        if told in _SINGULAR_FORMS:
+        if form in _SINGULAR_FORMS:
             return verb.text
-        return _PLURAL_FORMS.get(told) or (lemma(verb) if verb.tag_ == "VBZ" else verb.text)
-    if told in _PLURAL_FORMS:
+        return _PLURAL_FORMS.get(form) or (lemma(verb) if verb.tag_ == "VBZ" else verb.text)
+    if form in _PLURAL_FORMS:
         return verb.text
-    return _SINGULAR_FORMS.get(told) or (third_person(lemma(verb)) if verb.tag_ == "VBP" else verb.text)
+    return _SINGULAR_FORMS.get(form) or (third_person(lemma(verb)) if verb.tag_ == "VBP" else verb.text)
 
 
 def third_person(stem: str) -> str:
-    """A verb as it follows he, she or it.
+    """The third person singular of a verb.
 
     Examples
     --------
@@ -128,9 +128,9 @@ def third_person(stem: str) -> str:
 
 
 def article_before(word: str) -> str:
-    """The indefinite article as a word takes it."""
-    told = word.lower()
-    is_said_with_vowel = told.startswith(("hon", "hour", "heir")) or (
-        told[:1] in "aeiou" and not told.startswith(("uni", "use", "usu", "eur", "one", "ubi", "uti"))
+    """The indefinite article of a word."""
+    lowered = word.lower()
+    starts_with_vowel_sound = lowered.startswith(("hon", "hour", "heir")) or (
+        lowered[:1] in "aeiou" and not lowered.startswith(("uni", "use", "usu", "eur", "one", "ubi", "uti"))
     )
-    return "an" if is_said_with_vowel else "a"
+    return "an" if starts_with_vowel_sound else "a"

@@ -1,47 +1,47 @@
-"""Known-item queries: a few words that tell a document from the others, as somebody would type who looks for it again.
+"""Known-item queries: a few words that distinguish a document from the others.
 
-Azzopardi & de Rijke 2006, Automatic construction of known-item finding test beds: words are drawn by how much they
-discriminate. Here that is their weight in BM25.
+Azzopardi & de Rijke 2006, Automatic construction of known-item finding test beds: words are sampled by
+their discriminative power. Here that is their BM25 weight.
 """
 
 from __future__ import annotations
 
 from monitor.evaluation.passages.quotes import normalise
-from monitor.suites.generation.census import Census
+from monitor.suites.generation.document_frequency import DocumentFrequencies
 from monitor.suites.generation.draft import Draft, Refusal
 from monitor.suites.generation.sampling import rng_of
 from monitor.suites.generation.words import Word, words_of
 from monitor.suites.reading import Document
 
 KIND = "known-item"
-TELLING = 10
-"""Words with the most weight, of which those of the query are drawn."""
+N_CANDIDATES = 10
+"""The words of a query are sampled from so many words with the highest weights."""
 SHORTEST, LONGEST = 3, 5
 
 
-def draft(document: Document, census: Census, seed: int) -> Draft | Refusal:
+def draft(document: Document, frequencies: DocumentFrequencies, seed: int) -> Draft | Refusal:
     """A query for one document."""
     first: dict[str, Word] = {}
     words = [word for word in words_of(document.text) if not word.is_function_word]
     for word in words:
         first.setdefault(word.term, word)
-    weights = census.weights(words)
-    telling = sorted(filter(_is_word, weights), key=lambda term: (-weights[term], term))
-    unique = [term for term in telling if census.frequency(term) == 1]
-    # With one word that no other document has, finding it is no longer a question of ranking; one such word may be in.
-    telling = [term for term in telling if term not in unique[1:]][:TELLING]
-    if len(telling) < SHORTEST:
-        return Refusal(f"fewer than {SHORTEST} words that other documents have too")
+    weights = frequencies.weights(words)
+    candidates = sorted(filter(_is_word, weights), key=lambda term: (-weights[term], term))
+    unique = [term for term in candidates if frequencies.frequency(term) == 1]
+    # Two words that no other document contains would make the query trivial. One such word is allowed.
+    candidates = [term for term in candidates if term not in unique[1:]][:N_CANDIDATES]
+    if len(candidates) < SHORTEST:
+        return Refusal(f"fewer than {SHORTEST} words that other documents contain, too")
     rng = rng_of(seed, KIND, document.doc_id)
-    n_words = int(rng.integers(SHORTEST, min(LONGEST, len(telling)) + 1))
-    shares = [weights[term] for term in telling]
-    drawn = rng.choice(telling, n_words, replace=False, p=[share / sum(shares) for share in shares])
-    chosen = sorted((first[str(term)] for term in drawn), key=lambda word: word.start)
-    query = " ".join(word.term for word in chosen)
+    n_words = int(rng.integers(SHORTEST, min(LONGEST, len(candidates)) + 1))
+    shares = [weights[term] for term in candidates]
+    terms = rng.choice(candidates, n_words, replace=False, p=[share / sum(shares) for share in shares])
+    query_words = sorted((first[str(term)] for term in terms), key=lambda word: word.start)
+    query = " ".join(word.term for word in query_words)
     if normalise(query) in normalise(document.full_text):
-        return Refusal("the words stand side by side in the document")
-    rule = f"{n_words} of the {len(telling)} words with the most BM25 weight, drawn by weight"
-    return Draft(KIND, query, document.doc_id, rule, start=chosen[0].start, end=chosen[-1].end)
+        return Refusal("the words are adjacent in the document")
+    rule = f"{n_words} of the {len(candidates)} words with the most BM25 weight, drawn by weight"
+    return Draft(KIND, query, document.doc_id, rule, start=query_words[0].start, end=query_words[-1].end)
 
 
 def _is_word(term: str) -> bool:

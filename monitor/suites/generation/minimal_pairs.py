@@ -1,4 +1,4 @@
-"""Minimal pairs from the user's own sentences: the sentence satisfies, its rewrite violates, both have a question."""
+"""Minimal pairs from the user's sentences: a sentence and its rewrite, each with a question that only it answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from monitor.evaluation.passages.quotes import normalise
 from monitor.suites.generation.draft import Refusal
 from monitor.suites.generation.parse import one_sentence, parsed, why_unfit
-from monitor.suites.generation.restatement import Question, question_about
+from monitor.suites.generation.question_from_sentence import Question, question_about
 from monitor.suites.generation.rewrites import REWRITES
 from monitor.suites.generation.rewrites.rewrite import Rewrite
 from monitor.suites.generation.sampling import Sample
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from spacy.tokens import Span
 
 KIND = "minimal-pairs"
-DRAWN = 100
-"""Documents drawn for each pair of a phenomenon that is wanted."""
+OVERSAMPLING = 100
+"""Documents sampled for each requested pair of a phenomenon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,52 +34,52 @@ class MinimalPair:
     title: str
     start: int
     end: int
-    """Where the sentence stands in the text of the document."""
+    """``start`` and ``end`` are the character offsets of the sentence in the document."""
     sentence: str
     rewrite: Rewrite
     question: Question
     mirror: Question
 
 
-class Workshop:
-    """Makes pairs of sentences until there are enough of each phenomenon."""
+class PairGenerator:
+    """Generates sentence pairs until there are ``count`` of each phenomenon."""
 
     def __init__(self, nlp: Language, count: int) -> None:
         self._nlp = nlp
         self._missing = dict.fromkeys(REWRITES, count)
-        self._asked: set[str] = set()
+        self._sentences: set[str] = set()
         self.pairs: list[MinimalPair] = []
         self.refused: Counter[str] = Counter()
         self.n_sentences = 0
 
-    def work(self, documents: Iterable[Document], tell: Callable[[str], None]) -> None:
-        """Go through documents, sentence by sentence."""
-        drawn = list(documents)
-        texts = (document.text for document in drawn)
-        for number, (document, doc) in enumerate(zip(drawn, parsed(self._nlp, texts), strict=True), 1):
+    def generate(self, documents: Iterable[Document], report_progress: Callable[[str], None]) -> None:
+        """Try every sentence of the documents."""
+        batch = list(documents)
+        texts = (document.text for document in batch)
+        for number, (document, doc) in enumerate(zip(batch, parsed(self._nlp, texts), strict=True), 1):
             for sentence in doc.sents:
-                self._look_at(document, sentence)
+                self._try(document, sentence)
             if number % 200 == 0:
-                tell(f"{number:,} of {len(drawn):,} documents parsed, {len(self.pairs):,} pairs")
+                report_progress(f"{number:,} of {len(batch):,} documents parsed, {len(self.pairs):,} pairs")
             if not self._missing:
                 return
 
-    def _look_at(self, document: Document, sentence: Span) -> None:
+    def _try(self, document: Document, sentence: Span) -> None:
         self.n_sentences += 1
         unfit = why_unfit(sentence)
         if unfit:
             self.refused[f"sentence: {unfit.reason}"] += 1
             return
-        if normalise(sentence.text) in self._asked:
-            self.refused["sentence: it was there before"] += 1
+        if normalise(sentence.text) in self._sentences:
+            self.refused["sentence: duplicate"] += 1
             return
-        # One pair of each sentence, of the phenomenon that lacks most: near-copies of one sentence would not be judged.
+        # One pair for each sentence, of the phenomenon with the most missing pairs: near-copies would be unjudged.
         for phenomenon in sorted(self._missing, key=self._missing.__getitem__, reverse=True):
-            made = self._pair(phenomenon, document, sentence)
-            if isinstance(made, Refusal):
-                self.refused[f"{phenomenon}: {made.reason}"] += 1
-            elif made is not None:
-                self._take(made)
+            pair = self._pair(phenomenon, document, sentence)
+            if isinstance(pair, Refusal):
+                self.refused[f"{phenomenon}: {pair.reason}"] += 1
+            elif pair is not None:
+                self._add(pair)
                 return
 
     def _pair(self, phenomenon: str, document: Document, sentence: Span) -> MinimalPair | Refusal | None:
@@ -88,26 +88,26 @@ class Workshop:
             return rewrite
         parse = one_sentence(self._nlp(rewrite.text))
         if parse is None or why_unfit(parse) or not rewrite.holds(parse):
-            return Refusal("the rewrite does not parse as was meant")
-        question = question_about(sentence, may_ask_subject=rewrite.keeps_subject)
-        mirror = question_about(parse, may_ask_subject=rewrite.keeps_subject)
+            return Refusal("the rewrite does not parse as intended")
+        question = question_about(sentence, can_ask_for_subject=rewrite.keeps_subject)
+        mirror = question_about(parse, can_ask_for_subject=rewrite.keeps_subject)
         if normalise(question.text) == normalise(mirror.text):
             return Refusal("both sentences answer the same question")
         start, end = sentence.start_char, sentence.end_char
         place = document.doc_id, document.title, start, end
         return MinimalPair(phenomenon, *place, sentence.text, rewrite, question, mirror)
 
-    def _take(self, pair: MinimalPair) -> None:
+    def _add(self, pair: MinimalPair) -> None:
         self.pairs.append(pair)
-        self._asked |= {normalise(pair.sentence), normalise(pair.rewrite.text)}
+        self._sentences |= {normalise(pair.sentence), normalise(pair.rewrite.text)}
         self._missing[pair.phenomenon] -= 1
         if not self._missing[pair.phenomenon]:
             del self._missing[pair.phenomenon]
 
 
-def drawn(documents: Iterable[Document], count: int, seed: int) -> Iterator[Document]:
-    """Documents in random order, enough for so many pairs of each phenomenon."""
-    sample = Sample[Document](count * DRAWN, seed, KIND)
+def sampled_documents(documents: Iterable[Document], count: int, seed: int) -> Iterator[Document]:
+    """A random sample of documents, large enough for ``count`` pairs of each phenomenon."""
+    sample = Sample[Document](count * OVERSAMPLING, seed, KIND)
     for document in documents:
         sample.offer(document.doc_id, document)
-    yield from sample.drawn()
+    yield from sample.items()

@@ -1,4 +1,4 @@
-"""The suite that is made of minimal pairs: a small corpus of sentences, to be seeded, with the pairs in it."""
+"""Write minimal pairs as a suite: a small corpus of sentences to seed, with queries, judgements and pairs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from monitor.suites.formats import beir
 from monitor.suites.formats.collection import Collection, Destination, Document, Topic, hashed_id
 from monitor.suites.generation import review
 from monitor.suites.generation.minimal_pairs import KIND, MinimalPair
-from monitor.suites.generation.restatement import Question
+from monitor.suites.generation.question_from_sentence import Question
 
 
 class Side(NamedTuple):
@@ -75,8 +75,8 @@ def _documents(pair: MinimalPair) -> Iterator[Document]:
 
 
 def _pair(pair: MinimalPair, side: Side) -> dict[str, Any]:
-    stated = {"query_id": side.query_id, "satisfying_id": side.satisfying_id, "violating_id": side.violating_id}
-    return {**stated, "phenomenon": pair.phenomenon, "cluster": pair.doc_id, "mirror": side.mirror_id}
+    ids = {"query_id": side.query_id, "satisfying_id": side.satisfying_id, "violating_id": side.violating_id}
+    return {**ids, "phenomenon": pair.phenomenon, "cluster": pair.doc_id, "mirror": side.mirror_id}
 
 
 def _line(pair: MinimalPair, side: Side) -> review.Line:

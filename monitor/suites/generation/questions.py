@@ -1,4 +1,4 @@
-"""Questions that a language model writes about a passage, and what makes its answers good enough to be kept."""
+"""Questions that a language model writes about a passage, and the checks that its answers must pass."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from monitor.suites.reading import Document
 
 KIND = "question"
 PASSAGE_WORDS = 120
-"""A passage is whole sentences up to so many words."""
+"""Largest number of words in a passage, which consists of whole sentences."""
 SHORTEST, LONGEST = 4, 40
-"""Words of a question."""
+"""Limits on the words of a question."""
 
 INSTRUCTIONS = (
     "You write test questions for a search engine. You get a passage. Write one question that the passage answers and "
@@ -27,54 +27,54 @@ INSTRUCTIONS = (
 )
 
 Ask = Callable[[str, str], Awaitable[str | None]]
-"""Instructions and a passage in, the model's words out; None once the budget is spent."""
+"""Takes instructions and a passage, returns the model's reply; None if the budget is spent."""
 
 
 async def drafts(documents: Iterable[Document], ask: Ask, seed: int) -> AsyncGenerator[Draft | Refusal, None]:
-    """A question for each document, until the budget is spent."""
+    """Draft one question for each document until the budget is spent."""
     for document in documents:
         place = passage_of(document, seed)
         if place is None:
             yield Refusal("no text")
             continue
-        said = await ask(INSTRUCTIONS, f"{document.title}\n\n{document.text[place.start : place.end]}".strip())
-        if said is None:
+        reply = await ask(INSTRUCTIONS, f"{document.title}\n\n{document.text[place.start : place.end]}".strip())
+        if reply is None:
             yield Refusal("the budget of calls is spent")
             return
-        yield read_answer(said, document, place)
+        yield read_answer(reply, document, place)
 
 
 def passage_of(document: Document, seed: int) -> Stretch | None:
-    """A passage of a document: sentences that follow each other, from a random one on."""
-    found = list(sentences_of(document.text))
-    if not found:
+    """A passage of a document: consecutive sentences from a random start."""
+    sentences = list(sentences_of(document.text))
+    if not sentences:
         return None
-    first = int(rng_of(seed, KIND, document.doc_id).integers(len(found)))
+    first = int(rng_of(seed, KIND, document.doc_id).integers(len(sentences)))
     last, n_words = first, 0
-    for index in range(first, len(found)):
-        n_words += len(words_of(document.text[found[index].start : found[index].end]))
+    for index in range(first, len(sentences)):
+        n_words += len(words_of(document.text[sentences[index].start : sentences[index].end]))
         if n_words > PASSAGE_WORDS and index > first:
             break
         last = index
-    return Stretch(found[first].start, found[last].end)
+    return Stretch(sentences[first].start, sentences[last].end)
 
 
-def read_answer(said: str, document: Document, place: Stretch) -> Draft | Refusal:
-    """The question of a model's answer, or what is wrong with it."""
+def read_answer(reply: str, document: Document, place: Stretch) -> Draft | Refusal:
+    """Validate a model's reply: a draft, or a refusal with the reason."""
     try:
-        stated: Any = orjson.loads(said)
+        content: Any = orjson.loads(reply)
     except orjson.JSONDecodeError:
         return Refusal("the model's answer is not JSON")
-    question, answer = (stated.get(key) if isinstance(stated, dict) else None for key in ("question", "answer"))
+    question, answer = (content.get(key) if isinstance(content, dict) else None for key in ("question", "answer"))
     if not isinstance(question, str) or not isinstance(answer, str):
         return Refusal("the model's answer has no question or no answer")
     question, answer, passage = " ".join(question.split()), answer.strip(), document.text[place.start : place.end]
     is_question = question.endswith("?") and question.isprintable()
     if not is_question or not SHORTEST <= len(words_of(question)) <= LONGEST:
-        return Refusal(f"the model's question is none of {SHORTEST} to {LONGEST} words")
+        return Refusal(f"the model's question does not have {SHORTEST} to {LONGEST} words")
     if not answer or answer not in passage:
-        return Refusal("the model's answer does not stand in the passage")
+        return Refusal("the model's answer is not in the passage")
     if normalise(question) in normalise(document.full_text):
-        return Refusal("the model's question stands word for word in the document")
-    rule = "written by a language model, with an answer that stands in the passage"
+        return Refusal("the model's question is a quotation of the document")
+    rule = "written by a language model, with an answer from the passage"
     return Draft(KIND, question, document.doc_id, rule, "text", place.start, place.end, passage, (answer,))

@@ -1,7 +1,7 @@
-"""The file in which a person accepts or rejects each generated query, and the suite of those that were accepted.
+"""Review of generated queries: a person accepts or rejects each one, and the accepted ones become a suite.
 
-`review.tsv` beside `queries.jsonl` has one line a query; somebody writes yes or no into its column `accept`. As long as
-the file is there, the suite is not reviewed.
+`review.tsv` beside `queries.jsonl` has one line per query; the reviewer writes yes or no into the column `accept`. A
+suite with this file counts as unreviewed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DECISIONS = {"yes": True, "no": False}
 
 
 class Line(NamedTuple):
-    """What a reviewer sees of one query."""
+    """One query as the reviewer sees it."""
 
     query_id: str
     stratum: str
@@ -33,21 +33,21 @@ class Line(NamedTuple):
 
 
 def write(folder: Path, lines: Iterable[Line]) -> None:
-    """Write the file that is to be filled in."""
+    """Write the file for the reviewer to fill in."""
     rows = ("\t".join(map(_in_one_line, (line.query_id, "", *line[1:]))) for line in lines)
     write_lines(folder / FILE, [HEADER, *rows])
 
 
 def unreviewed(folder: Path) -> Iterator[Finding]:
-    """What a lint says about a suite that nobody has reviewed."""
+    """The lint finding for a suite without review."""
     if os.path.lexists(folder / FILE):
-        told = "the queries were generated, and nobody has said yet which of them are good"
+        problem = "the queries are generated and not yet reviewed"
         remedy = f"fill in the column accept of {FILE}, then run recallwatch suite review"
-        yield Finding(Severity.WARNING, "unreviewed", FILE, told, remedy)
+        yield Finding(Severity.WARNING, "unreviewed", FILE, problem, remedy)
 
 
 def read(path: Path) -> dict[str, bool]:
-    """Whether each query was accepted. Raises SuiteError where a line does not say yes or no."""
+    """The decision for each query. Raises SuiteError for a line without yes or no."""
     decisions: dict[str, bool] = {}
     lines = read_text(path)
     where, header = next(lines, (str(path), ""))
@@ -59,19 +59,19 @@ def read(path: Path) -> dict[str, bool]:
         if decision is None:
             raise SuiteError(where, f"accept is {accept.strip()!r}; write yes or no")
         if query_id in decisions:
-            raise SuiteError(where, f"query {query_id} has a line already")
+            raise SuiteError(where, f"duplicate line for query {query_id}")
         decisions[query_id] = decision
     return decisions
 
 
 def keep_accepted(folder: Path, review: Path, unfinished: Path) -> tuple[int, int]:
-    """Write the suite of the accepted queries. Returns how many were accepted and how many rejected."""
+    """Write the suite of accepted queries. Returns the number accepted and the number rejected."""
     decisions = read(review)
     queries = [(where, row, str(row.get("_id"))) for where, row in read_lines(folder / "queries.jsonl")]
     _refuse_unmatched(decisions, {query_id for _, _, query_id in queries}, review)
     accepted = {query_id for query_id, is_accepted in decisions.items() if is_accepted}
     if not accepted:
-        raise SuiteError(str(review), "no query is accepted: there is no suite without queries")
+        raise SuiteError(str(review), "no query is accepted; a suite needs at least one")
     unfinished.mkdir()
     for name in ("suite.yaml", "corpus.jsonl"):
         if os.path.lexists(folder / name):
@@ -85,15 +85,15 @@ def _keep_judgements(folder: Path, unfinished: Path, accepted: set[str]) -> None
     qrels = folder / "qrels" / "test.tsv"
     if os.path.lexists(qrels):
         (unfinished / "qrels").mkdir()
-        header, *judged = (line for _, line in read_text(qrels))
-        kept = [line for line in judged if line.split("\t")[0] in accepted]
-        if kept or not os.path.lexists(folder / "passages.jsonl"):
-            write_lines(unfinished / "qrels" / "test.tsv", [header, *kept])
+        header, *judgements = (line for _, line in read_text(qrels))
+        accepted_lines = [line for line in judgements if line.split("\t")[0] in accepted]
+        if accepted_lines or not os.path.lexists(folder / "passages.jsonl"):
+            write_lines(unfinished / "qrels" / "test.tsv", [header, *accepted_lines])
     for name in ("passages.jsonl", "pairs.jsonl"):
         if os.path.lexists(folder / name):
             rows = [row for _, row in read_lines(folder / name) if row.get("query_id") in accepted]
             for row in rows:
-                if row.get("mirror") not in accepted:  # a mirror that was rejected mirrors nothing
+                if row.get("mirror") not in accepted:  # the mirror was rejected
                     row.pop("mirror", None)
             if rows:
                 write_rows(unfinished / name, rows)
@@ -103,7 +103,7 @@ def _refuse_unmatched(decisions: dict[str, bool], query_ids: set[str], review: P
     for query_id in decisions.keys() - query_ids:
         raise SuiteError(str(review), f"unknown query {query_id}: it is not in queries.jsonl")
     for query_id in sorted(query_ids - decisions.keys()):
-        raise SuiteError(str(review), f"query {query_id} has no line: write yes or no for each")
+        raise SuiteError(str(review), f"query {query_id} has no line: write yes or no for every query")
 
 
 def _in_one_line(text: str) -> str:

@@ -1,7 +1,8 @@
-"""Samples of what streams by, the same for the same seed, in whatever order it comes.
+"""Samples from a stream that depend on the seed and not on the order of the stream.
 
-Each thing has a random number that follows from the seed and its name, and the least numbers are kept. So a name that
-comes twice is kept once, and a sample barely changes when the corpus does. Cohen & Kaplan 2007, bottom-k sketches.
+Each item has a random number derived from the seed and its name, and the items with the smallest numbers are kept. So a
+repeated name is kept once, and a small change of the corpus changes the sample little. Cohen & Kaplan 2007, bottom-k
+sketches.
 """
 
 from __future__ import annotations
@@ -16,36 +17,36 @@ T = TypeVar("T")
 
 
 def number_of(seed: int, purpose: str, name: str) -> int:
-    """A random whole number below 2**64 that follows from its arguments."""
-    told = f"{seed}\x1f{purpose}\x1f{name}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest())
+    """A pseudo-random integer below 2**64, determined by the arguments."""
+    key = f"{seed}\x1f{purpose}\x1f{name}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest())
 
 
 def rng_of(seed: int, purpose: str, name: str) -> np.random.Generator:
-    """Randomness of its own for one thing."""
+    """A random generator for one item."""
     return np.random.default_rng(number_of(seed, purpose, name))
 
 
 class Sample(Generic[T]):
-    """At most ``size`` of the things that are offered, each distinct name equally likely."""
+    """At most ``size`` of the offered items; every distinct name is equally likely."""
 
     def __init__(self, size: int, seed: int, purpose: str) -> None:
         self._size, self._seed, self._purpose = size, seed, purpose
-        self._kept: list[tuple[int, str, T]] = []
+        self._heap: list[tuple[int, str, T]] = []
         self._names: set[str] = set()
 
-    def offer(self, name: str, thing: T) -> None:
-        """Keep a thing if its number is among the least so far."""
+    def offer(self, name: str, item: T) -> None:
+        """Keep an item if its number is among the smallest so far."""
         number = number_of(self._seed, self._purpose, name)
-        is_full = len(self._kept) == self._size
-        if name in self._names or (is_full and number >= -self._kept[0][0]):
+        is_full = len(self._heap) == self._size
+        if name in self._names or (is_full and number >= -self._heap[0][0]):
             return
         self._names.add(name)
-        if is_full:  # numbers are negated: the heap gives up its greatest
-            self._names.discard(heapq.heapreplace(self._kept, (-number, name, thing))[1])
+        if is_full:  # numbers are negated: the heap drops the largest
+            self._names.discard(heapq.heapreplace(self._heap, (-number, name, item))[1])
         else:
-            heapq.heappush(self._kept, (-number, name, thing))
+            heapq.heappush(self._heap, (-number, name, item))
 
-    def drawn(self) -> list[T]:
-        """What was kept, in random order."""
-        return [thing for _, _, thing in sorted(self._kept, key=lambda each: (-each[0], each[1]))]
+    def items(self) -> list[T]:
+        """The sampled items in random order."""
+        return [item for _, _, item in sorted(self._heap, key=lambda each: (-each[0], each[1]))]

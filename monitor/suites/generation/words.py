@@ -1,4 +1,4 @@
-"""Words and sentences of a text with their places, found by rule."""
+"""Rule-based words and sentences of a text, with their offsets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ABBREVIATED = re.compile(
 
 
 def listed(words: str) -> frozenset[str]:
-    """The words of a list that is easy to read and to keep in order."""
+    """The words of a string, separated by white space."""
     return frozenset(words.split())
 
 
@@ -28,45 +28,45 @@ FUNCTION_WORDS = listed(
     which while who whom whose why will with within without would you your yours
     """
 )
-"""English words that carry grammar more than meaning."""
+"""English words with a grammatical role and little meaning of their own."""
 
 
 class Word(NamedTuple):
-    """A word and where it starts; ``term`` is its form for counting."""
+    """A word and its start; ``term`` is its form for counting."""
 
     text: str
     start: int
 
     @property
     def end(self) -> int:
-        """The first character after it."""
+        """The offset of the first character after the word."""
         return self.start + len(self.text)
 
     @property
     def term(self) -> str:
-        """Without case."""
+        """The word with its case folded."""
         return self.text.casefold()
 
     @property
     def is_function_word(self) -> bool:
-        """Whether it carries grammar more than meaning."""
+        """Whether the word is in FUNCTION_WORDS."""
         return self.term in FUNCTION_WORDS
 
 
 class Stretch(NamedTuple):
-    """A part of a text by its places."""
+    """A part of a text by its character offsets."""
 
     start: int
     end: int
 
 
 def words_of(text: str) -> list[Word]:
-    """The words in their order."""
-    return [Word(found.group(), found.start()) for found in _WORD.finditer(text)]
+    """The words in order."""
+    return [Word(match.group(), match.start()) for match in _WORD.finditer(text)]
 
 
 def sentences_of(text: str) -> Iterator[Stretch]:
-    """The sentences in their order, without the space around them."""
+    """The sentences in order, without surrounding white space."""
     start = 0
     for border in _BORDER.finditer(text):
         if _ABBREVIATED.search(text, start, border.end()):

@@ -11,10 +11,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor import __version__
-from monitor.adapters.exporters.prometheus import CONTENT_TYPE, FAMILIES, CycleResult, Metrics, Outbox, Planned
+from monitor.adapters.exporters.families import empty
+from monitor.adapters.exporters.prometheus import CONTENT_TYPE, CycleResult, Metrics, Outbox, Planned
 from monitor.errors import Reason
-from monitor.evaluation import retrieval
-from monitor.evaluation.scoring import PAIR_MEASURES, fingerprint, measure
+from monitor.evaluation.measures import MEASURES
+from monitor.evaluation.scoring import fingerprint, measure
 from monitor.model.deployments import Swap
 from monitor.model.incidents import Tally
 from monitor.model.measurements import Measured
@@ -142,7 +143,7 @@ def test_pair_accuracy_is_exported_without_a_cutoff():
 
 def test_every_measure_that_can_be_configured_has_a_family():
     """Whatever a policy may name is exported, so that a scrape cannot stumble over it."""
-    assert set(FAMILIES) == {*retrieval.FAMILIES, *PAIR_MEASURES, "answer"}
+    assert {family.name for family in empty()} >= {measure.family.metric for measure in MEASURES.values()}
 
 
 def test_evidence_shows_baseline_difference_and_interval():

@@ -89,7 +89,7 @@ def options_of(document: Mapping[Any, Any], **options: Any) -> tuple[dict[str, A
     """What the HTTP retriever is told, and what people are."""
     stated = OpenApiOptions(document="https://docs.example/openapi.json", **{"operation": "search", **options})
     http = http_options(stated, document)
-    return http.model_dump(include={"url", "method", "request", "response"}), stated.recognised
+    return http.model_dump(include={"url", "method", "request", "response"}), stated.inferred_fields
 
 
 def test_fields_are_found_by_name_and_type():
@@ -151,7 +151,7 @@ def test_parameters_of_a_get_are_found():
 
 SCHEMAS = "components>schemas>"
 MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "no such operation": ({}, {"operation": "find"}, "operation: find is not in the document; it has search"),
+    "no such operation": ({}, {"operation": "find"}, "operation: unknown operation find; known operations: search"),
     "two inputs alike": (
         {
             f"{SCHEMAS}Search>properties>query": None,
@@ -160,20 +160,20 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
             f"{SCHEMAS}Search>required": [],
         },
         {},
-        "query: could be q or text; say which",
+        "query: is ambiguous: set it to q or text",
     ),
     "no input": (
         {f"{SCHEMAS}Search>properties>query": None, f"{SCHEMAS}Search>required": []},
         {},
-        "query: is not plain from the document; its fields of that type are language",
+        "query: cannot be inferred from the document; fields of that type: language",
     ),
-    "no k": ({f"{SCHEMAS}Search>properties>options": None}, {}, "k: is not plain from the document"),
+    "no k": ({f"{SCHEMAS}Search>properties>options": None}, {}, "k: cannot be inferred from the document"),
     "a required input": (
         {f"{SCHEMAS}Search>required": ["query", "language"]},
         {},
         "extra.language: is missing; the operation requires it",
     ),
-    "no id": ({f"{SCHEMAS}Doc>properties>id": None}, {}, "id: is not plain from the document"),
+    "no id": ({f"{SCHEMAS}Doc>properties>id": None}, {}, "id: cannot be inferred from the document"),
     "two scores": (
         {
             f"{SCHEMAS}Hit>properties>score": None,
@@ -181,9 +181,9 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
             f"{SCHEMAS}Hit>properties>relevance": {"type": "number"},
         },
         {},
-        "score: could be similarity or relevance; say which",
+        "score: is ambiguous: set it to similarity or relevance",
     ),
-    "hits that are no list": ({}, {"hits": "took"}, "hits: took is no list of objects in the answer"),
+    "hits that are no list": ({}, {"hits": "took"}, "hits: took is not a list of objects in the response"),
     "a reference to itself": (
         {
             f"{SCHEMAS}Search": {"$ref": "#/components/schemas/Other"},
@@ -192,16 +192,16 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {},
         "document: #/components/schemas/Search refers to itself",
     ),
-    "a reference to nothing": ({f"{SCHEMAS}Doc": None}, {}, "document: #/components/schemas/Doc leads to nothing"),
+    "a reference to nothing": ({f"{SCHEMAS}Doc": None}, {}, "document: #/components/schemas/Doc does not exist"),
     "a reference to a file": (
         {f"{SCHEMAS}Search": {"$ref": "other.yaml#/Search"}},
         {},
-        "document: other.yaml#/Search leads out of the document",
+        "document: other.yaml#/Search points outside the document",
     ),
     "Swagger": ({"openapi": None, "swagger": "2.0"}, {}, "document: is not an OpenAPI document of version 3"),
-    "another form": ({"paths>/search>post>responses": ["200"]}, {}, "document: is not OpenAPI"),
+    "another form": ({"paths>/search>post>responses": ["200"]}, {}, "document: is not valid OpenAPI"),
     "a path without its parameter": (GET, {"operation": "GET /{index}/search"}, "extra.index: is missing"),
-    "no answer": ({"paths>/search>post>responses": {"204": {}}}, {}, "does not say what JSON it answers with"),
+    "no answer": ({"paths>/search>post>responses": {"204": {}}}, {}, "describes no JSON response"),
 }
 
 
@@ -219,7 +219,7 @@ def test_a_server_without_a_host_needs_one(tmp_path):
     path = tmp_path / "openapi.json"
     path.write_text(json.dumps(changed({"servers": [{"url": "/v1"}]})))
     stated = {"kind": "openapi", "document": str(path), "operation": "search"}
-    with pytest.raises(ConfigError, match=r"r\.server: is missing; the document names no server with its host"):
+    with pytest.raises(ConfigError, match=r"r\.server: is missing; the document has no server URL with a host"):
         registry.resolve("retriever", stated, where="r")
 
 
@@ -253,7 +253,7 @@ def asked_of(document: Answer, tmp_path: Path | None = None) -> tuple[Ranking, s
             part = registry.resolve("retriever", stated, where="r")
             retriever = part.build()
             try:
-                return await retriever.retrieve("who?", 2), part.options.recognised, server
+                return await retriever.retrieve("who?", 2), part.options.inferred_fields, server
             finally:
                 await retriever.close()
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.adapters.stores.memory.store import MemoryStore
-from monitor.alerting.no_data import GRACE_S, Watchdog, Watched
+from monitor.alerting.no_data import GRACE_S, Watchdog, WatchedSchedule
 from monitor.config.config import Schedule
 from monitor.errors import StoreError
 from monitor.incidents.routing import OnCall
@@ -29,7 +29,7 @@ class Post:
         self.store = store or MemoryStore()
         self.passed_s = 0.0
         self.woken = 0
-        watched = {name: Watched(Plan("docs", (SUITE,), Policy()), LIMIT_S) for name in names}
+        watched = {name: WatchedSchedule(Plan("docs", (SUITE,), Policy()), LIMIT_S) for name in names}
         self.watchdog = Watchdog(
             watched,
             self.store,
@@ -45,7 +45,7 @@ class Post:
     def look(self, after_s: float = 0.0) -> None:
         """Let time pass, then look around."""
         self.passed_s += after_s
-        asyncio.run(self.watchdog.look())
+        asyncio.run(self.watchdog.check_schedules())
 
     def hear(self, name: str) -> None:
         """A cycle brought data."""
@@ -74,7 +74,7 @@ def test_a_schedule_that_is_silent_for_too_long_is_told_once():
         ["broad"],
     )
     assert post.woken == 1
-    assert post.watchdog.silent == {"hourly"}
+    assert post.watchdog.overdue == {"hourly"}
 
 
 def test_data_ends_it_and_the_message_says_how_long_it_lasted():
@@ -106,7 +106,7 @@ def test_the_reason_of_the_last_failure_is_told():
     """On-call reads what went wrong, and when it last went right."""
     post = Post(names=("hourly",))
     post.hear("hourly")
-    post.watchdog.failed("hourly", "the database is out of reach.")
+    post.watchdog.record_failure("hourly", "the database is out of reach.")
     post.look(LIMIT_S + 1)
     summary = post.told[0].payload["data"]["summary"]
     assert "The last cycle failed: the database is out of reach." in summary

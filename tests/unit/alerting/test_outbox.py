@@ -15,6 +15,7 @@ from monitor.incidents.routing import OnCall
 from monitor.model.alerts import Alert, AlertState, Delivery
 from monitor.model.incidents import Incident, IncidentKind, IncidentStatus
 from monitor.ports.targets import Notifier
+from tests.waiting import PATIENCE_S
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PASSING = tuple(reason for reason in Reason if reason.is_worth_retrying)
@@ -311,7 +312,7 @@ def test_the_loop_outlives_a_store_that_is_away(monkeypatch):
 
     async def run() -> None:
         loop = asyncio.create_task(office.courier.deliver_forever())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not notifier.accepted:  # noqa: ASYNC110 - the courier has no event to wait for
                 await asyncio.sleep(0.005)
         loop.cancel()
@@ -340,7 +341,7 @@ def test_an_alert_is_on_its_way_as_soon_as_it_is_queued(monkeypatch):
         await asyncio.sleep(0.01)  # until it has seen that there is nothing
         office.store.enqueue(replace(alert("a1"), notifiers=("on-call",)))
         office.courier.wake()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             await notifier.rang.wait()
         loop.cancel()
 
@@ -370,7 +371,7 @@ def test_a_notifier_that_hangs_holds_up_no_other(monkeypatch):
         loop = asyncio.create_task(office.courier.deliver_forever())
         await asyncio.sleep(0.05)
         office.queue(alert("b1", "staging"), notifiers=("slow", "on-call"))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             await arrived.wait()
         loop.cancel()
 

@@ -335,7 +335,7 @@ def test_a_token_that_cannot_be_read_is_told_before_anything_starts(tmp_path):
 def test_every_key_says_what_it_is_for():
     """Each key of the configuration and of every adapter's options has a description, which the documents print."""
     adapters = [
-        registry.find(port, kind, where=port).Options for port in registry.BUILT_IN for kind in registry.known(port)
+        registry.find(port, kind, where=port).Options for port in registry.BUILT_IN for kind in registry.names(port)
     ]
     schemas = [kind.model_json_schema() for kind in (Config, *adapters)]
     sections = [

@@ -9,12 +9,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import ComparisonError
-from monitor.evaluation.retrieval import FAMILIES, evaluate, locate, ndcg, parse_measure
+from monitor.evaluation.measures import MEASURES
+from monitor.evaluation.retrieval import evaluate, locate, ndcg
+from monitor.model.measures import Needs
 
 Judged = tuple[Sequence[str], Mapping[str, int]]
 """The document ids of a ranking, and the grades they are judged by."""
 
 DOC_IDS = "abcdefghijkl"
+FAMILIES = [each.name for each in MEASURES.values() if each.needs is Needs.RANKINGS and each.name != "judged"]
+"""The measures of relevance: all rank measures but judged@k, which also counts irrelevant judgements."""
 FAMILY = pytest.mark.parametrize("family", FAMILIES)
 # Nothing is timed here, and a busy machine must not fail a test.
 EXAMPLES = settings(max_examples=150, deadline=None)
@@ -28,15 +32,20 @@ judged = st.tuples(rankings, grades)
 cutoffs = st.integers(1, len(DOC_IDS) + 2)
 
 Values = dict[tuple[str, int], float]
-"""The value of every family of measures on every query, by family and number of the query."""
+"""The value of every measure on every query, by measure and number of the query."""
+
+
+def at(family: str, k: int) -> str:
+    """The name of a measure, with the cutoff if it takes one."""
+    return MEASURES[family].at(k if MEASURES[family].has_cutoff else None)
 
 
 def values(k: int, *queries: Judged) -> Values:
-    """What recallwatch makes of these queries."""
+    """The values that recallwatch computes for these queries."""
     relevance = locate(queries)
-    found = {family: evaluate(relevance, f"{family}@{k}").tolist() for family in FAMILIES}
-    assert {len(each) for each in found.values()} == {len(queries)}
-    return {(family, number): value for family, each in found.items() for number, value in enumerate(each)}
+    computed = {family: evaluate(relevance, at(family, k)).tolist() for family in FAMILIES}
+    assert {len(each) for each in computed.values()} == {len(queries)}
+    return {(family, number): value for family, each in computed.items() for number, value in enumerate(each)}
 
 
 ORACLES = {
@@ -44,11 +53,14 @@ ORACLES = {
     "success": (ir_measures.pytrec_eval, ir_measures.Success),
     "mrr": (ir_measures.DefaultPipeline, ir_measures.RR),  # trec_eval has no cutoff for it
     "ndcg": (ir_measures.pytrec_eval, ir_measures.nDCG),
+    "precision": (ir_measures.pytrec_eval, ir_measures.P),
+    "ap": (ir_measures.pytrec_eval, ir_measures.AP),
+    "rprec": (ir_measures.pytrec_eval, ir_measures.Rprec),
 }
 
 
-def oracle(k: int, *queries: Judged) -> Values:
-    """What ir_measures makes of the same queries, told by falling scores that rank is position."""
+def trec_files(queries: Sequence[Judged]) -> tuple[list[ir_measures.Qrel], list[ir_measures.ScoredDoc]]:
+    """The same queries as judgements and a run with falling scores."""
     qrels = [
         ir_measures.Qrel(str(number), doc_id, grade)
         for number, (_, grades) in enumerate(queries)
@@ -59,10 +71,16 @@ def oracle(k: int, *queries: Judged) -> Values:
         for number, (doc_ids, _) in enumerate(queries)
         for position, doc_id in enumerate(doc_ids)
     ]
+    return qrels, run
+
+
+def oracle(k: int, *queries: Judged) -> Values:
+    """The values that ir_measures computes for the same queries."""
+    qrels, run = trec_files(queries)
     return {
         (family, int(each.query_id)): each.value
         for family, (provider, measure) in ORACLES.items()
-        for each in provider.iter_calc([measure @ k], qrels, run)
+        for each in provider.iter_calc([measure @ k if MEASURES[family].has_cutoff else measure], qrels, run)
     }
 
 
@@ -109,15 +127,15 @@ def test_every_measure_equals_the_oracle(queries: list[Judged], k: int):
 def test_a_query_that_the_run_missed_is_an_empty_ranking_to_a_measure_as_to_the_oracle():
     """A missed query is worth 0 and shifts none of its neighbours."""
     answered, missed = ("a", {"a": 1}), ("", {"a": 1})
-    found = values(3, answered, missed, answered)
-    assert found == oracle(3, answered, missed, answered)
-    assert found == {(family, number): float(number != 1) for family in FAMILIES for number in range(3)}
+    computed = values(1, answered, missed, answered)
+    assert computed == oracle(1, answered, missed, answered)
+    assert computed == {(family, number): float(number != 1) for family in FAMILIES for number in range(3)}
 
 
 @FAMILY
 def test_no_queries_have_no_values(family: str):
     """Nothing in, nothing out."""
-    assert evaluate(locate([]), f"{family}@3").tolist() == []
+    assert evaluate(locate([]), at(family, 3)).tolist() == []
 
 
 @given(queries=st.lists(judged, min_size=2, max_size=5), k=cutoffs)
@@ -140,11 +158,12 @@ def test_a_measure_is_a_ratio(query: Judged, k: int):
 @given(grades=grades.filter(lambda grades: any(grades.values())), k=cutoffs)
 @EXAMPLES
 def test_the_best_order_is_worth_one(grades: dict[str, int], k: int):
-    """Ranking by grade gives 1; in recall only as far as the cutoff has room."""
+    """Ranking by grade gives 1; in recall and precision only as far as cutoff and judgements have room."""
     best = sorted(grades, key=grades.__getitem__, reverse=True)
     n_relevant = sum(grade > 0 for grade in grades.values())
     expected = dict.fromkeys(((family, 0) for family in FAMILIES), 1.0)
     expected["recall", 0] = min(k, n_relevant) / n_relevant
+    expected["precision", 0] = min(k, n_relevant) / k
     assert values(k, (best, grades)) == expected
 
 
@@ -197,7 +216,9 @@ def test_the_order_of_judgements_does_not_matter(query: Judged, k: int, data: st
 def test_hits_below_the_cutoff_change_nothing(query: Judged, k: int):
     """What a ranking holds after its first k hits has no influence on a measure at k."""
     doc_ids, grades = query
-    assert values(k, (doc_ids[:k], grades)) == values(k, query)
+    cut, whole = values(k, (doc_ids[:k], grades)), values(k, query)
+    with_cutoff = [(family, number) for family, number in whole if MEASURES[family].has_cutoff]
+    assert [cut[each] for each in with_cutoff] == [whole[each] for each in with_cutoff]
 
 
 @given(query=judged.filter(lambda query: len(query[0]) > 0), k=cutoffs, data=st.data())
@@ -218,23 +239,62 @@ def test_a_single_judgement_is_measured_as_one_among_irrelevant_ones(grade: int)
     assert values(5, ("xya", {"a": grade})) == values(5, ("xya", {"z": 0, "a": grade, "x": 0}))
 
 
-def test_a_measure_is_a_family_and_a_cutoff():
-    """The name of a measure says which function and how deep."""
-    assert [parse_measure(f"{family}@10") for family in FAMILIES] == [(family, 10) for family in FAMILIES]
+MORE_BY_HAND = {
+    "one of three is not retrieved": (
+        "abcd",
+        {"a": 1, "c": 2, "x": 1},
+        2,
+        (1 / 2, (1 + 2 / 3) / 3, 2 / 3),
+    ),
+    "a ranking shorter than the cutoff": ("a", {"a": 1}, 4, (1 / 4, 1.0, 1.0)),
+    "the relevant document just outside R": ("ab", {"a": 0, "b": 1}, 1, (0.0, 1 / 2, 0.0)),
+    "an empty ranking": ("", {"a": 1}, 3, (0.0, 0.0, 0.0)),
+    "nothing relevant": ("ab", {"a": 0}, 2, (0.0, 0.0, 0.0)),
+    "a document given twice counts where it came first": ("aab", {"a": 1, "b": 1}, 3, (2 / 3, (1 + 2 / 3) / 2, 1 / 2)),
+}
+
+
+@pytest.mark.parametrize(("doc_ids", "grades", "k", "expected"), MORE_BY_HAND.values(), ids=MORE_BY_HAND)
+def test_precision_and_its_averages_are_what_a_person_computes(
+    doc_ids: str, grades: dict[str, int], k: int, expected: tuple[float, ...]
+):
+    """Precision, average precision and R-precision of small rankings are the numbers worked out on paper."""
+    computed = values(k, (doc_ids, grades))
+    assert [computed[family, 0] for family in ("precision", "ap", "rprec")] == pytest.approx(expected, abs=1e-12)
+
+
+@given(queries=st.lists(judged.filter(lambda query: len(query[0]) > 0), min_size=1, max_size=5), k=cutoffs)
+@EXAMPLES
+def test_the_share_of_judged_hits_equals_the_oracle(queries: list[Judged], k: int):
+    """judged@k counts every grade, relevant or not, over the hits there are."""
+    qrels, run = trec_files(queries)
+    expected = {each.query_id: each.value for each in (ir_measures.Judged @ k).iter_calc(qrels, run)}
+    shares = evaluate(locate(queries), f"judged@{k}").tolist()
+    assert dict(zip(map(str, range(len(queries))), shares, strict=True)) == pytest.approx(expected, rel=0, abs=1e-12)
+
+
+def test_an_empty_ranking_has_no_judged_hits():
+    """Without hits the share of judged hits is 0."""
+    assert evaluate(locate([("", {"a": 1})]), "judged@5").tolist() == [0.0]
 
 
 @pytest.mark.parametrize("measure", ["", "recall", "recall@", "@10", "Recall@10", "map@10", "recall@5.0", " recall@5"])
-def test_an_unknown_measure_is_refused_and_told_what_is_known(measure: str):
-    """A misspelt measure is an error that quotes it and lists the families."""
-    known = "known are recall@k, success@k, mrr@k, ndcg@k, pair_accuracy and mirrored_accuracy"
+def test_an_unknown_measure_is_refused_with_the_known_ones(measure: str):
+    """A misspelt measure is an error that quotes it and lists the measures."""
     with pytest.raises(ComparisonError) as refused:
         evaluate(locate([]), measure)
-    assert str(refused.value) == f"unknown measure {measure!r}; {known}"
+    assert str(refused.value).startswith(f"unknown measure {measure!r}; known measures: recall@k, mrr@k, ndcg@k, ")
+
+
+def test_a_measure_of_pairs_or_answers_is_not_computed_from_rankings():
+    """A measure that needs something else than rankings is refused."""
+    with pytest.raises(ComparisonError, match="measure 'pair_accuracy' needs pairs, not rankings"):
+        evaluate(locate([]), "pair_accuracy")
 
 
 @pytest.mark.parametrize("k", [0, -1])
-@FAMILY
+@pytest.mark.parametrize("family", [family for family in FAMILIES if MEASURES[family].has_cutoff])
 def test_a_cutoff_below_one_is_refused(family: str, k: int):
     """A measure of no hits at all does not exist."""
     with pytest.raises(ComparisonError, match=f"measure '{family}@{k}': the cutoff must be 1 or more"):
-        parse_measure(f"{family}@{k}")
+        evaluate(locate([]), f"{family}@{k}")

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import ComparisonError, Reason
-from monitor.evaluation.scoring import REPORTED, depth_of, fingerprint, measure, stratum_means
+from monitor.evaluation.measures import REPORTED
+from monitor.evaluation.scoring import depth_of, fingerprint, measure, stratum_means
 from monitor.model.measurements import Measured
 from monitor.model.runs import Outcome, Ranking
 from monitor.model.suites import Axis, Pair

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from monitor.incidents import operational
 from monitor.incidents.lifecycle import acknowledge, advance, dedup_key, dismiss, severity_of
-from monitor.incidents.routing import Labels, Links, OnCall, Route, Silence, fits
+from monitor.incidents.routing import Labels, Links, OnCall, Route, Silence, matches
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.incidents import Change, Incident, IncidentKind, IncidentStatus, Resolution, Severity
 from monitor.model.policies import Policy
@@ -478,13 +478,13 @@ def test_an_alert_is_enough_to_act_on():
 
 def test_every_message_has_the_same_keys():
     """Whoever reads alerts can rely on what is in them, whatever they are about."""
-    trouble = operational.no_data(
+    fault = operational.no_data(
         "nightly", "docs", suites=["legal"], axes=["broad"], silent_s=60, last_at=None, problem=""
     )
-    begun, firing = operational.begin(None, trouble, ON_CALL, at=NOON)
+    begun, firing = operational.open_incident(None, fault, ON_CALL, at=NOON)
     _, told = after(verdict(), restored(30))
     _, acknowledged = acknowledge(opened(), ON_CALL, by="ada", at=NOON)
-    messages = [*told, *firing, *acknowledged, *operational.end(begun, ON_CALL, at=NOON)[1]]
+    messages = [*told, *firing, *acknowledged, *operational.resolve_incident(begun, ON_CALL, at=NOON)[1]]
     assert len({frozenset(message.payload["data"]) for message in messages}) == 1
     assert len(messages) == 5
 
@@ -519,12 +519,12 @@ def test_a_number_that_does_not_exist_is_null():
 def test_a_route_asks_for_every_label_and_takes_any_of_its_values():
     """Labels are joined by and, values by or; a regular expression is for the whole label."""
     labels = Labels("docs-eu", Severity.CRITICAL, "search", ("broad",), ("legal", "medical"))
-    assert fits({}, labels)
-    assert fits({"suite": ("medical", "other"), "owner": ("search",)}, labels)
-    assert not fits({"suite": ("medical",), "owner": ("chat",)}, labels)
-    assert fits({"target": ("/docs-.*/",)}, labels)
-    assert not fits({"target": ("/docs/",)}, labels)
-    assert not fits({"owner": ("/.*/",)}, Labels("docs", Severity.WARNING)), "no owner is no label"
+    assert matches({}, labels)
+    assert matches({"suite": ("medical", "other"), "owner": ("search",)}, labels)
+    assert not matches({"suite": ("medical",), "owner": ("chat",)}, labels)
+    assert matches({"target": ("/docs-.*/",)}, labels)
+    assert not matches({"target": ("/docs/",)}, labels)
+    assert not matches({"owner": ("/.*/",)}, Labels("docs", Severity.WARNING)), "no owner is no label"
 
 
 @pytest.mark.parametrize(
@@ -562,10 +562,10 @@ def test_a_silenced_incident_is_recorded_and_held_back():
 
 def test_no_data_is_told_once_and_is_over_with_the_next_run():
     """The message says since when, why, and what to run."""
-    trouble = operational.no_data(
+    fault = operational.no_data(
         "nightly", "docs", suites=["my suite"], axes=["broad"], silent_s=7_260, last_at=NOON, problem="no connection"
     )
-    incident, (firing,) = operational.begin(None, trouble, ON_CALL, at=NOON)
+    incident, (firing,) = operational.open_incident(None, fault, ON_CALL, at=NOON)
     assert incident is not None
     assert (incident.kind, incident.severity) == (IncidentKind.NO_DATA, Severity.WARNING)
     data = firing.payload["data"]
@@ -573,19 +573,19 @@ def test_no_data_is_told_once_and_is_over_with_the_next_run():
     assert "2 h 1 min" in data["summary"]
     assert "no connection" in data["summary"]
     assert data["next_command"] == "recallwatch run --target docs --suite 'my suite'"
-    assert operational.begin(incident, trouble, ON_CALL, at=NOON) == (incident, ())
-    ended, (resolved,) = operational.end(incident, ON_CALL, at=NOON + timedelta(minutes=9))
+    assert operational.open_incident(incident, fault, ON_CALL, at=NOON) == (incident, ())
+    ended, (resolved,) = operational.resolve_incident(incident, ON_CALL, at=NOON + timedelta(minutes=9))
     assert ended is not None
     assert (resolved.state, resolved.payload["data"]["duration_s"]) == (AlertState.RESOLVED, 540.0)
-    assert operational.end(ended, ON_CALL, at=NOON) == (ended, ())
+    assert operational.resolve_incident(ended, ON_CALL, at=NOON) == (ended, ())
 
 
 def test_the_others_are_told_of_a_notifier_that_takes_nothing():
     """Those of its route, or all others where the route names nobody else."""
-    trouble = operational.dead_letter("pager", "docs", Severity.CRITICAL, alert_id="alert_1", problem="HTTP 400")
+    fault = operational.dead_letter("pager", "docs", Severity.CRITICAL, alert_id="alert_1", problem="HTTP 400")
     everyone = ("pager", "chat", "mail")
-    _, (alert,) = operational.begin(None, trouble, OnCall(everyone, (Route(("pager", "chat")),)), at=NOON)
+    _, (alert,) = operational.open_incident(None, fault, OnCall(everyone, (Route(("pager", "chat")),)), at=NOON)
     assert alert.notifiers == ("chat",)
-    _, (alert,) = operational.begin(None, trouble, OnCall(everyone, (Route(("pager",)),)), at=NOON)
+    _, (alert,) = operational.open_incident(None, fault, OnCall(everyone, (Route(("pager",)),)), at=NOON)
     assert alert.notifiers == ("chat", "mail")
     assert alert.payload["data"]["severity"] == "critical"

@@ -1,4 +1,4 @@
-"""Calls that block, each in a thread that nothing else waits for."""
+"""Run blocking calls in daemon threads."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from monitor.errors import Reason, RetrieverError
 
 
 class Threads:
-    """Runs each call in a thread of its own: one that is stuck holds up neither the others nor the end."""
+    """Runs each call in a separate thread, so that a stuck call blocks neither other calls nor the exit."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._under_way = 0
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._n_running = 0
 
     async def run(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        """What the call returns or raises."""
-        if self._under_way >= self._most:
-            raise RetrieverError(Reason.TIMEOUT, f"{self._under_way} earlier calls have not returned yet")
+        """Run the call and return its result, or raise its exception."""
+        if self._n_running >= self._limit:
+            raise RetrieverError(Reason.TIMEOUT, f"{self._n_running} earlier calls have not returned yet")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Any] = loop.create_future()
 
-        def tell(found: Any, error: Exception | None) -> None:
-            self._under_way -= 1
-            if done.done():  # nobody waits any more after the timeout
+        def finish(result: Any, error: Exception | None) -> None:
+            self._n_running -= 1
+            if done.done():  # the caller has timed out
                 return
             if error is None:
-                done.set_result(found)
+                done.set_result(result)
             else:
                 done.set_exception(error)
 
         def work() -> None:
-            found: Any = None
-            failed: Exception | None = None
+            result: Any = None
+            failure: Exception | None = None
             try:
-                found = call(*arguments)
-            except StopIteration:  # no future takes it
-                failed = RuntimeError("StopIteration")
-            except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits gets it
-                failed = error
-            with suppress(RuntimeError):  # the loop may have closed in the meantime
-                loop.call_soon_threadsafe(tell, found, failed)
+                result = call(*arguments)
+            except StopIteration:  # a future cannot hold it
+                failure = RuntimeError("StopIteration")
+            except Exception as error:  # noqa: BLE001 - passed on to the caller
+                failure = error
+            with suppress(RuntimeError):  # the loop may be closed by now
+                loop.call_soon_threadsafe(finish, result, failure)
 
-        self._under_way += 1
+        self._n_running += 1
         threading.Thread(target=work, name="recallwatch-callable", daemon=True).start()
         return await done

@@ -1,1 +1,1 @@
-"""Retriever: any HTTP API that answers JSON."""
+"""Retriever: any HTTP API that takes and returns JSON."""

@@ -1,4 +1,4 @@
-"""Hits that come a page at a time."""
+"""Read further pages of hits."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from pydantic import Field
 from monitor.adapters.http.jmespath import JsonPath, reader
 from monitor.config.config import Section
 
-Endpoints = Callable[[dict[str, Any]], Awaitable[tuple[Any, list[Any]]]]
-"""What a request brings: the answer and the hits in it."""
+FetchPage = Callable[[dict[str, Any]], Awaitable[tuple[Any, list[Any]]]]
+"""Sends a request and returns the response and its hits."""
 
 
 class Paging(Section):
-    """How the next page is asked for, where one answer does not bring all hits."""
+    """How to request the next page, for APIs that return hits in pages."""
 
     parameter: str = Field(min_length=1)
-    """What the request calls the place of the next page."""
+    """Request field that takes the cursor or offset of the next page."""
     cursor: JsonPath | None = None
-    """Where the answer says what stands there; if left out, it is the number of hits that came so far."""
+    """JMESPath of the next cursor in the response; without it, the offset is the number of hits received so far."""
 
 
 async def further_hits(
-    paging: Paging, request: dict[str, Any], answer: Any, hits: list[Any], k: int, ask: Endpoints
+    paging: Paging, request: dict[str, Any], response: Any, hits: list[Any], k: int, fetch: FetchPage
 ) -> None:
-    """Add the hits of the pages that follow, until there are ``k``, a page is empty or no page follows."""
+    """Append the hits of further pages, until there are ``k`` hits, a page is empty or there is no next page."""
     find = reader(paging.cursor) if paging.cursor else None
     page, cursor = hits, None
     while page and len(hits) < k:
-        before, cursor = cursor, find(answer) if find else len(hits)
-        if cursor is None or cursor in ("", before):  # the last page; one that leads to itself would never end
+        previous, cursor = cursor, find(response) if find else len(hits)
+        if cursor is None or cursor in ("", previous):  # the last page, or a cursor that repeats and would never end
             return
-        answer, page = await ask({**request, paging.parameter: cursor})
+        response, page = await fetch({**request, paging.parameter: cursor})
         hits.extend(page)

@@ -1,6 +1,6 @@
-"""A retriever behind any HTTP API: a request template out, JMESPath in.
+"""Talks to any HTTP API that takes and returns JSON, through a request template and JMESPaths.
 
-Whatever goes wrong becomes a `RetrieverError` with a reason; nothing else leaves this file.
+Every failure is a `RetrieverError` with a reason.
 """
 
 from __future__ import annotations
@@ -24,67 +24,67 @@ from monitor.model.runs import Ranking
 
 
 class ResponsePaths(Section):
-    """Where the answer holds what, as JMESPath."""
+    """JMESPaths of the fields in the response."""
 
     hits: JsonPath = "hits"
-    """The list of hits, best first."""
+    """List of hits, best first."""
     id: JsonPath = "id"
-    """The document id, within a hit."""
+    """Document id, within a hit."""
     score: JsonPath | None = "score"
-    """The score, within a hit, where there is one."""
+    """Score, within a hit; null if hits have none."""
     deployment: JsonPath | None = None
-    """What the retriever says it is serving, where it says so."""
+    """Deployment that the retriever reports, such as its model version; a change is a swap."""
     corpus: JsonPath | None = None
-    """What the retriever says it searches, such as the version of the index; when it changes, nothing is compared."""
+    """Corpus that the retriever reports, such as its index version; runs with different corpora are not compared."""
     text: JsonPath | None = None
-    """The text of a chunk, within a hit: judged quotes are looked for in it, and it is not kept."""
+    """Text of the chunk, within a hit; matched with judged quotes and not stored."""
     document: JsonPath | None = None
-    """The source document of a chunk, within a hit."""
+    """Source document of the chunk, within a hit."""
     start: JsonPath | None = None
-    """Where the chunk starts in its source document, within a hit: characters, counted from 0 …"""
+    """Start of the chunk in its source document, within a hit: offset of the first character, from 0."""
     end: JsonPath | None = None
-    """… and where it ends, the first character after it."""
+    """End of the chunk in its source document, within a hit: offset of the character after it."""
 
     @model_validator(mode="after")
-    def _places_are_whole(self) -> ResponsePaths:
+    def _spans_are_complete(self) -> ResponsePaths:
         if (self.start is None) != (self.end is None) or (self.start is not None and self.document is None):
-            raise ValueError("start and end go together, and with document")
+            raise ValueError("start and end must be set together, and need document")
         return self
 
 
 class HttpOptions(Section):
-    """How to ask, and where the answer holds what."""
+    """Request template and the paths of the fields in the response."""
 
     url: transport.Url = Field(repr=False)
-    """Where the retriever answers; user and password in it become basic authentication."""
+    """URL of the retriever; a user and password in it are sent as basic authentication."""
     method: Literal["POST", "GET"] = "POST"
-    """How it is asked: ``POST`` or ``GET``."""
+    """HTTP method of each probe: ``POST`` or ``GET``."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Sent with every probe; secrets by ``${ENV}``."""
+    """Extra headers of every probe; use ``${ENV}`` for secrets."""
     request: Template = Field(default_factory=lambda: {"query": "{query}", "k": "{k}"})
-    """JSON body (POST) or parameters (GET); ``{query}`` and ``{k}`` are filled in. Left out, they are sent as
+    """JSON body (POST) or query parameters (GET), with the placeholders ``{query}`` and ``{k}``. Default: the fields
     ``query`` and ``k``."""
     response: ResponsePaths = ResponsePaths()
-    """Where the answer holds what."""
+    """Paths of the fields in the response."""
     paging: Paging | None = None
-    """How the next page is asked for, where one answer does not bring all hits."""
+    """How to request the next page, for APIs that return hits in pages."""
 
     timeout: Duration = 10.0
-    """For a whole probe, from connecting to the last byte."""
+    """Time limit for a probe, from connecting to the end of the response."""
     concurrency: int = Field(default=8, ge=1, le=1_000)
-    """Probes under way at once."""
+    """Maximum number of concurrent probes."""
     max_body_bytes: int = Field(default=json_request.MAX_BODY_BYTES, ge=1_024)
-    """A longer answer is a failure (``malformed``)."""
+    """Maximum size of a response; a longer one is a failure (``malformed``)."""
     short_rankings: ShortRankings = "fail"
-    """Whether fewer hits than asked for are a failure (``malformed``) or an answer."""
+    """Whether fewer than ``k`` hits are a failure (``fail``, reason ``malformed``) or valid (``accept``)."""
     seed: seeding.SeedOptions | None = None
-    """How documents are written into a namespace of their own, for `recallwatch suite seed`; with ``unseed``."""
+    """How `recallwatch suite seed` writes documents into a separate namespace; needs ``unseed``."""
     unseed: seeding.UnseedOptions | None = None
-    """How that namespace is removed."""
+    """How that namespace is deleted."""
 
 
 class HttpRetriever:
-    """Asks a retriever over HTTP."""
+    """Sends queries to a retriever over HTTP."""
 
     Options = HttpOptions
 
@@ -112,28 +112,28 @@ class HttpRetriever:
         request = fill(self._options.request, query=query, k=k)
         paging = self._options.paging
         if paging is None:
-            return self._to_ranking(*await self._ask(request, self._options.timeout), k)
+            return self._to_ranking(*await self._fetch(request, self._options.timeout), k)
         deadline = time.monotonic() + self._options.timeout
 
-        async def ask(page: dict[str, Any]) -> tuple[Any, list[Any]]:
-            return await self._ask(page, max(0.0, deadline - time.monotonic()))
+        async def fetch(page_request: dict[str, Any]) -> tuple[Any, list[Any]]:
+            return await self._fetch(page_request, max(0.0, deadline - time.monotonic()))
 
-        answer, hits = await ask(request)
-        await further_hits(paging, request, answer, hits, k, ask)
-        return self._to_ranking(answer, hits, k)
+        response, hits = await fetch(request)
+        await further_hits(paging, request, response, hits, k, fetch)
+        return self._to_ranking(response, hits, k)
 
     async def seed(self, documents: Sequence[seeding.Document]) -> None:
         """Write documents into the namespace that the target searches."""
-        seed, _ = seeding.prepared(self._options.seed, self._options.unseed)
+        seed, _ = seeding.require_both(self._options.seed, self._options.unseed)
         await seeding.write(seed, documents, self._open(), self._options.timeout)
 
     async def unseed(self) -> None:
-        """Remove that namespace."""
-        _, unseed = seeding.prepared(self._options.seed, self._options.unseed)
+        """Delete that namespace."""
+        _, unseed = seeding.require_both(self._options.seed, self._options.unseed)
         await seeding.remove(unseed, self._open(), self._options.timeout)
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         if self._client is not None:
             await self._client.aclose()
             self._client = None
@@ -147,9 +147,9 @@ class HttpRetriever:
             )
         return self._client
 
-    async def _ask(self, request: dict[str, Any], timeout_s: float) -> tuple[Any, list[Any]]:
+    async def _fetch(self, request: dict[str, Any], timeout_s: float) -> tuple[Any, list[Any]]:
         is_get = self._options.method == "GET"
-        answer = await json_request.ask(
+        response = await json_request.request_json(
             self._open(),
             self._options.method,
             self._url.copy_merge_params(request) if is_get else self._url,
@@ -157,16 +157,16 @@ class HttpRetriever:
             timeout_s=timeout_s,
             max_body_bytes=self._options.max_body_bytes,
         )
-        hits = self._find_hits(answer)
+        hits = self._find_hits(response)
         if not isinstance(hits, list):
-            raise RetrieverError(Reason.MALFORMED, f"the answer has no list at {self._options.response.hits!r}")
-        return answer, hits
+            raise RetrieverError(Reason.MALFORMED, f"the response has no list at {self._options.response.hits!r}")
+        return response, hits
 
-    def _to_ranking(self, answer: Any, hits: list[Any], k: int) -> Ranking:
-        asked_for = hits[:k]
-        columns = {name: read(asked_for) for name, read in self._columns.items()}
-        deployment = self._find_deployment(answer) if self._find_deployment else None
-        corpus = self._find_corpus(answer) if self._find_corpus else None
+    def _to_ranking(self, response: Any, hits: list[Any], k: int) -> Ranking:
+        top_hits = hits[:k]
+        columns = {name: read(top_hits) for name, read in self._columns.items()}
+        deployment = self._find_deployment(response) if self._find_deployment else None
+        corpus = self._find_corpus(response) if self._find_corpus else None
         return to_ranking(
             Hits(**columns),
             k,

@@ -1,1 +1,1 @@
-"""Retriever: an HTTP API described by an OpenAPI document."""
+"""Retriever: an HTTP API that an OpenAPI document describes."""

@@ -1,4 +1,4 @@
-"""Finding in an OpenAPI operation where the query goes in and where the hits come out, by name and type."""
+"""Infer the fields of an OpenAPI operation for query, cutoff and hits, by name and type."""
 
 from __future__ import annotations
 
@@ -34,55 +34,55 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "score": ("score", "similarity", "relevance", "relevancescore", "similarityscore", "rerankscore"),
     "text": ("text", "content", "pagecontent", "chunktext", "passage", "body", "snippet"),
 }
-_NOTHING = ""
-"""How the configuration says that there is no such field."""
+_NO_FIELD = ""
+"""Configuration value for a field that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
-    """Where everything is, as the HTTP retriever is told."""
+class InferredFields:
+    """Request template and response paths for the HTTP retriever."""
 
     method: str
     path: str
     request: dict[str, Any]
     response: dict[str, str | None]
-    named: dict[str, str]
+    summary: dict[str, str]
 
     def __str__(self) -> str:
-        places = ", ".join(f"{key}: {place or 'none'}" for key, place in self.named.items())
+        places = ", ".join(f"{key}: {place or 'none'}" for key, place in self.summary.items())
         return f"{self.method} {self.path}; {places}"
 
 
-def recognise(
-    document: Document, wanted: str, stated: Mapping[str, str | None], extra: Mapping[str, Any]
-) -> Recognised:
-    """What the operation takes and answers. Raises ConfigError naming the key to set where that is not plain."""
-    operation = document.operation(wanted)
+def infer_fields(
+    document: Document, operation_name: str, overrides: Mapping[str, str | None], extra: Mapping[str, Any]
+) -> InferredFields:
+    """Infer the fields that are not overridden. Raises ConfigError with the key to set for an ambiguous field."""
+    operation = document.operation(operation_name)
     inputs, is_body = _inputs(document, operation)
-    query = _choose("query", _of_type(inputs, _TEXTS), stated, is_needed=True)
-    k = _choose("k", _of_type(inputs, _NUMBERS), stated, is_needed=True)
+    query = _choose("query", _of_type(inputs, _TEXTS), overrides, is_needed=True)
+    k = _choose("k", _of_type(inputs, _NUMBERS), overrides, is_needed=True)
     request = dict(extra)
     for place, value in ((query, "{query}"), (k, "{k}")):
         if place:
             _put(request, place, value)
     path = _filled_path(document, operation, request)
-    _check_complete([each for each in inputs if each.path], request)
+    _check_complete([field for field in inputs if field.path], request)
     if not is_body and operation.method == "POST":
-        raise ConfigError("operation", f"{wanted} takes no JSON body; describe it with kind: http")
-    hits, item = _hits(document, operation, stated)
-    inner = [each for each in document.fields(item) if each.path]
-    found = {
-        "id": _choose("id", _of_type(inner, ("string", "integer")), stated, is_needed=True),
-        "score": _choose("score", _of_type(inner, _NUMBERS), stated),
-        "text": _choose("text", _of_type(inner, _TEXTS), stated),
+        raise ConfigError("operation", f"{operation_name} takes no JSON body; configure the target with kind: http")
+    hits, item = _hits(document, operation, overrides)
+    hit_fields = [field for field in document.fields(item) if field.path]
+    hit_paths = {
+        "id": _choose("id", _of_type(hit_fields, ("string", "integer")), overrides, is_needed=True),
+        "score": _choose("score", _of_type(hit_fields, _NUMBERS), overrides),
+        "text": _choose("text", _of_type(hit_fields, _TEXTS), overrides),
     }
-    response = {"hits": _jmespath(hits), **{key: _jmespath(each) if each else None for key, each in found.items()}}
-    named = {
+    response = {"hits": _jmespath(hits), **{key: _jmespath(path) if path else None for key, path in hit_paths.items()}}
+    summary = {
         "query": ".".join(query or ()),
         "k": ".".join(k or ()),
-        **{key: each or "" for key, each in response.items()},
+        **{key: expression or "" for key, expression in response.items()},
     }
-    return Recognised(operation.method, path, request, response, named)
+    return InferredFields(operation.method, path, request, response, summary)
 
 
 def _inputs(document: Document, operation: Operation) -> tuple[list[Field], bool]:
@@ -93,44 +93,44 @@ def _inputs(document: Document, operation: Operation) -> tuple[list[Field], bool
 
 
 def _of_type(fields: Iterable[Field], types: Sequence[str]) -> list[Field]:
-    return [each for each in fields if each.type in types]
+    return [field for field in fields if field.type in types]
 
 
 def _choose(
-    key: str, fields: Sequence[Field], stated: Mapping[str, str | None], *, is_needed: bool = False
+    key: str, fields: Sequence[Field], overrides: Mapping[str, str | None], *, is_needed: bool = False
 ) -> tuple[str, ...] | None:
-    """The one field that is meant: the one that is stated, else the one whose name says so."""
-    told = stated.get(key)
-    if told is not None:
-        return tuple(told.split(".")) if told != _NOTHING else None
-    named = [each for each in fields if each.name.strip("_") in _NAMES[key]]
-    shallow = [each for each in named if len(each.path) == min(len(each.path) for each in named)]
-    exact = [each for each in shallow if each.name.strip("_") == _NAMES[key][0]]
-    chosen = shallow if len(shallow) == 1 else exact
-    if len(chosen) == 1:
-        return chosen[0].path
-    if named:
-        raise ConfigError(key, f"could be {' or '.join('.'.join(each.path) for each in shallow)}; say which")
+    """Return the path of a field: the override, else the one field with a matching name."""
+    override = overrides.get(key)
+    if override is not None:
+        return tuple(override.split(".")) if override != _NO_FIELD else None
+    matches = [field for field in fields if field.name.strip("_") in _NAMES[key]]
+    outermost = [field for field in matches if len(field.path) == min(len(match.path) for match in matches)]
+    best_names = [field for field in outermost if field.name.strip("_") == _NAMES[key][0]]
+    candidates = outermost if len(outermost) == 1 else best_names
+    if len(candidates) == 1:
+        return candidates[0].path
+    if matches:
+        raise ConfigError(key, f"is ambiguous: set it to {' or '.join('.'.join(field.path) for field in outermost)}")
     if not is_needed:
         return None
-    known = ", ".join(".".join(each.path) for each in fields) or "none of its type"
-    raise ConfigError(key, f"is not plain from the document; its fields of that type are {known}")
+    options = ", ".join(".".join(field.path) for field in fields) or "none"
+    raise ConfigError(key, f"cannot be inferred from the document; fields of that type: {options}")
 
 
 def _hits(
-    document: Document, operation: Operation, stated: Mapping[str, str | None]
+    document: Document, operation: Operation, overrides: Mapping[str, str | None]
 ) -> tuple[tuple[str, ...], Mapping[str, Any]]:
-    """Where the list of hits is, and the schema of one."""
-    answer = document.answer(operation)
-    if answer is None:
-        raise ConfigError("operation", "the document does not say what JSON it answers with; use kind: http")
-    lists = {each.path: each for each in document.fields(answer) if _is_list_of_objects(document, each)}
-    if () in lists and stated.get("hits") is None:
+    """Return the path of the list of hits, and the schema of one hit."""
+    response = document.response(operation)
+    if response is None:
+        raise ConfigError("operation", "the document describes no JSON response; use kind: http")
+    lists = {field.path: field for field in document.fields(response) if _is_list_of_objects(document, field)}
+    if () in lists and overrides.get("hits") is None:
         path: tuple[str, ...] = ()
     else:
-        path = _choose("hits", list(lists.values()), stated, is_needed=len(lists) != 1) or next(iter(lists))
+        path = _choose("hits", list(lists.values()), overrides, is_needed=len(lists) != 1) or next(iter(lists))
     if path not in lists:
-        raise ConfigError("hits", f"{'.'.join(path)} is no list of objects in the answer")
+        raise ConfigError("hits", f"{'.'.join(path)} is not a list of objects in the response")
     return path, document.follow(lists[path].schema.get("items", {}))
 
 
@@ -139,7 +139,7 @@ def _is_list_of_objects(document: Document, field: Field) -> bool:
 
 
 def _filled_path(document: Document, operation: Operation, request: dict[str, Any]) -> str:
-    """The path with its parameters filled in from what is stated besides; they are taken out of the request."""
+    """Fill the parameters of the path from the request, and remove them from the request."""
     path = operation.path
     for parameter in document.parameters(operation, "path"):
         name = parameter.path[0]
@@ -164,5 +164,5 @@ def _put(request: dict[str, Any], path: tuple[str, ...], value: str) -> None:
 
 
 def _jmespath(path: Sequence[str]) -> str:
-    """The path as JMESPath writes it."""
-    return ".".join(each if re.fullmatch(r"[A-Za-z_]\w*", each, re.ASCII) else json.dumps(each) for each in path) or "@"
+    """Convert the path to JMESPath."""
+    return ".".join(key if re.fullmatch(r"[A-Za-z_]\w*", key, re.ASCII) else json.dumps(key) for key in path) or "@"

@@ -1,4 +1,4 @@
-"""How OpenSearch and Elasticsearch are asked: alike for words, in two dialects for vectors."""
+"""Search requests for OpenSearch and Elasticsearch: equal for words, two dialects for vectors."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ _SCRIPTS = {
     "l2_norm": "1 / (1 + l2norm(params.vector, '{}'))",
 }
 _CANDIDATES = 100
-"""How many candidates of each shard are looked at where nothing else is said; at least twice as many as hits."""
+"""Default number of candidates per shard; at least twice the number of hits."""
 
 
 class OpenSearchOptions(RestOptions):
-    """Which index is searched, and how. Fields are those of ``_source``."""
+    """Index and search mode. Fields are those of ``_source``."""
 
     index: str = Field(min_length=1)
-    """The index, or an alias of it."""
+    """Name or alias of the index."""
     dialect: Literal["opensearch", "elasticsearch"] = "opensearch"
-    """Which of the two answers at ``url``; they take vectors differently."""
+    """Server at ``url``; the two take vectors in different syntax."""
     mode: Literal["bm25", "knn", "hybrid"] = "bm25"
-    """By words, by vector, or by both."""
+    """Search mode: by words, by vector, or by both."""
     match: tuple[str, ...] = ()
-    """Fields whose words are searched; ``title^2`` counts twice."""
+    """Text fields to search; ``title^2`` has double weight."""
     vector: str | None = Field(default=None, pattern=r"^[^'\\]+$")
     """Field with the vectors."""
     embedder: dict[str, Any] = Field(default_factory=dict, repr=False)
-    """What turns queries into vectors, where they are searched by; ``kind`` names the adapter."""
+    """Embedder of queries, needed to search by vector; ``kind`` is its adapter."""
     similarity: Literal["cosine", "dot_product", "l2_norm"] = "cosine"
-    """How the exact search measures, as the index was built."""
+    """Similarity of the exact search; use that of the index."""
     filter: dict[str, Any] | None = None
-    """Which documents may be found, in the query language of the service."""
+    """Filter in the query language of the server."""
     candidates: int | None = Field(default=None, ge=1, le=10_000)
-    """How thoroughly vectors are searched: ``num_candidates`` of Elasticsearch, ``ef_search`` of OpenSearch."""
+    """Candidates of a vector search: ``num_candidates`` of Elasticsearch, ``ef_search`` of OpenSearch."""
     rank_window_size: int | None = Field(default=None, ge=1, le=10_000)
-    """How many hits of each kind Elasticsearch joins by their ranks; as many as are asked for if left out."""
+    """Hits of each kind that Elasticsearch fuses by rank; default: ``k``."""
     search_pipeline: str | None = None
-    """The pipeline that joins words and vectors in OpenSearch; if left out, the default one of the index."""
+    """Pipeline that combines words and vectors in OpenSearch; default: that of the index."""
     api_key: SecretStr | None = Field(default=None, repr=False)
-    """Sent as ``Authorization: ApiKey …``; by ``${ENV}``. For a user and a password write them into ``url``."""
+    """API key, sent as ``Authorization: ApiKey …``; use ``${ENV}``. Put a user and password into ``url``."""
     api_key_file: Path | None = None
-    """A file with the key, instead of ``api_key``."""
+    """File with the API key, instead of ``api_key``."""
 
     @model_validator(mode="after")
-    def _embedder_is_known(self) -> OpenSearchOptions:
+    def _embedder_is_valid(self) -> OpenSearchOptions:
         if self.mode != "knn" and not self.match:
-            raise ValueError(f"mode: {self.mode} searches words; name their fields at match")
+            raise ValueError(f"mode: {self.mode} searches by words and needs match, the fields to search")
         if self.mode != "bm25" and not (self.vector and self.embedder):
-            raise ValueError(f"mode: {self.mode} searches vectors; give vector and embedder")
+            raise ValueError(f"mode: {self.mode} searches by vector and needs vector and embedder")
         if self.embedder:
             registry.resolve("embedder", self.embedder, where="embedder")
         return self
@@ -69,7 +69,7 @@ class OpenSearchOptions(RestOptions):
 
 
 def search(options: OpenSearchOptions, query: str, vector: Vectors | None, k: int) -> dict[str, Any]:
-    """The search in the mode of the options."""
+    """Build the search of the configured mode."""
     if vector is None:
         return {"query": _filtered(_words(options, query), options)}
     if options.mode == "knn":
@@ -78,30 +78,30 @@ def search(options: OpenSearchOptions, query: str, vector: Vectors | None, k: in
     if options.dialect == "opensearch":
         return {"query": {"hybrid": {"queries": [words, _opensearch_knn(options, vector, k)]}}}
     window = max(k, options.rank_window_size or k)
-    joined: dict[str, Any] = {
+    fusion: dict[str, Any] = {
         "retrievers": [{"standard": {"query": words}}, {"knn": _elasticsearch_knn(options, vector, window)}]
     }
-    joined |= {"rank_window_size": window} if options.rank_window_size else {}
-    return {"retriever": {"rrf": joined}}
+    fusion |= {"rank_window_size": window} if options.rank_window_size else {}
+    return {"retriever": {"rrf": fusion}}
 
 
 def nearest(options: OpenSearchOptions, vector: Vectors, k: int) -> dict[str, Any]:
-    """The approximate search by vector."""
+    """Build the approximate search by vector."""
     if options.dialect == "opensearch":
         return {"query": _opensearch_knn(options, vector, k)}
     return {"knn": _elasticsearch_knn(options, vector, k)}
 
 
-def exact(options: OpenSearchOptions, vector: Vectors) -> dict[str, Any]:
-    """The search that compares every document."""
+def exact_search(options: OpenSearchOptions, vector: Vectors) -> dict[str, Any]:
+    """Build the search that compares every document."""
     params: dict[str, Any]
     if options.dialect == "opensearch":
         params = {"field": options.vector, "query_value": vector.tolist(), "space_type": _SPACES[options.similarity]}
         script = {"lang": "knn", "source": "knn_score", "params": params}
     else:
         script = {"source": _SCRIPTS[options.similarity].format(options.vector), "params": {"vector": vector.tolist()}}
-    every = _filtered({"exists": {"field": options.vector}}, options)
-    return {"query": {"script_score": {"query": every, "script": script}}}
+    candidates = _filtered({"exists": {"field": options.vector}}, options)
+    return {"query": {"script_score": {"query": candidates, "script": script}}}
 
 
 def _words(options: OpenSearchOptions, query: str) -> dict[str, Any]:
@@ -115,13 +115,13 @@ def _filtered(query: dict[str, Any], options: OpenSearchOptions) -> dict[str, An
 
 
 def _opensearch_knn(options: OpenSearchOptions, vector: Vectors, k: int) -> dict[str, Any]:
-    asked: dict[str, Any] = {"vector": vector.tolist(), "k": k}
-    asked |= {"filter": options.filter} if options.filter else {}
-    asked |= {"method_parameters": {"ef_search": options.candidates}} if options.candidates else {}
-    return {"knn": {options.vector: asked}}
+    clause: dict[str, Any] = {"vector": vector.tolist(), "k": k}
+    clause |= {"filter": options.filter} if options.filter else {}
+    clause |= {"method_parameters": {"ef_search": options.candidates}} if options.candidates else {}
+    return {"knn": {options.vector: clause}}
 
 
 def _elasticsearch_knn(options: OpenSearchOptions, vector: Vectors, k: int) -> dict[str, Any]:
     candidates = max(k, options.candidates or min(10_000, max(_CANDIDATES, 2 * k)))
-    asked = {"field": options.vector, "query_vector": vector.tolist(), "k": k, "num_candidates": candidates}
-    return asked | ({"filter": options.filter} if options.filter else {})
+    clause = {"field": options.vector, "query_vector": vector.tolist(), "k": k, "num_candidates": candidates}
+    return clause | ({"filter": options.filter} if options.filter else {})

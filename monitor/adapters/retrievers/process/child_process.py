@@ -1,4 +1,4 @@
-"""A child process that answers JSON lines with JSON lines, in any order."""
+"""A child process that exchanges JSON lines; responses may arrive in any order."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ import orjson
 
 from monitor.errors import Reason, RetrieverError
 
-PATIENCE_S = 0.5
-"""How long a process may take to end by itself once its input is closed."""
-_TOLD_CHARACTERS = 200
+EXIT_GRACE_S = 0.5
+"""How long a process may take to exit after its input is closed."""
+_MAX_STDERR_CHARACTERS = 200
 
 
-class Child:
-    """A running process. `start` makes one."""
+class ChildProcess:
+    """A running child process; create it with `start`."""
 
     def __init__(self, process: asyncio.subprocess.Process, secrets: Sequence[str]) -> None:
-        self.n_answers = 0
+        self.n_responses = 0
         self._process = process
         self._secrets = secrets
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._last_words = ""
+        self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._final_stderr_line = ""
         self._failure: RetrieverError | None = None
-        self._reading = [asyncio.create_task(self._read_answers()), asyncio.create_task(self._read_errors())]
+        self._readers = [asyncio.create_task(self._read_stdout()), asyncio.create_task(self._read_stderr())]
 
     @classmethod
-    async def start(cls, command: Sequence[str], cwd: Path | None, env: Mapping[str, str], limit: int) -> Child:
-        """A new process, at the head of a group of its own so that it can be ended with all that it starts."""
+    async def start(cls, command: Sequence[str], cwd: Path | None, env: Mapping[str, str], limit: int) -> ChildProcess:
+        """Start a process in its own process group, so that it can be stopped together with its children."""
         pipe = asyncio.subprocess.PIPE
         try:
             process = await asyncio.create_subprocess_exec(
@@ -41,90 +41,91 @@ class Child:
                 limit=limit, start_new_session=True,
             )  # fmt: skip
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
-            raise RetrieverError(Reason.UNREACHABLE, f"it cannot be started: {type(error).__name__}") from error
+            detail = f"the process cannot be started: {type(error).__name__}"
+            raise RetrieverError(Reason.UNREACHABLE, detail) from error
         return cls(process, [value for value in env.values() if value])
 
     @property
     def has_ended(self) -> bool:
-        """Whether it will answer nothing more."""
+        """Whether the process cannot respond any more."""
         return self._failure is not None
 
-    async def ask(self, number: int, line: bytes) -> dict[str, Any]:
-        """The answer with this number."""
+    async def request(self, number: int, line: bytes) -> dict[str, Any]:
+        """Send a line and wait for the response with this number."""
         if self._failure is not None:
             raise self._failure
-        answer: asyncio.Future[dict[str, Any]]
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        response: asyncio.Future[dict[str, Any]]
+        response = self._pending[number] = asyncio.get_running_loop().create_future()
         try:
-            assert self._process.stdin is not None  # noqa: S101 - it was asked for
+            assert self._process.stdin is not None  # noqa: S101 - opened as a pipe
             self._process.stdin.write(line + b"\n")
-            with suppress(ConnectionError):  # that it has ended shows at its output
+            with suppress(ConnectionError):  # the end of the process is detected at its output
                 await self._process.stdin.drain()
-            return await answer
+            return await response
         finally:
-            self._waiting.pop(number, None)
+            self._pending.pop(number, None)
 
-    async def end(self, patience_s: float = PATIENCE_S) -> None:
-        """Let it end, or make it and all that it started."""
+    async def stop(self, grace_s: float = EXIT_GRACE_S) -> None:
+        """Close its input and wait; then kill the process and its children."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
             with suppress(TimeoutError):
-                async with asyncio.timeout(patience_s):
+                async with asyncio.timeout(grace_s):
                     await self._process.wait()
-        finally:  # also where whoever waits for this is cancelled
+        finally:  # also if the caller is cancelled
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            for task in self._reading:
+            for task in self._readers:
                 task.cancel()
-        await asyncio.gather(*self._reading, return_exceptions=True)
-        with suppress(TimeoutError):  # a process outside of the group may still hold a pipe
-            async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(*self._readers, return_exceptions=True)
+        with suppress(TimeoutError):  # a process outside the group may keep a pipe open
+            async with asyncio.timeout(EXIT_GRACE_S):
                 for pipe in (self._process.stdout, self._process.stderr):
                     while pipe is not None and await pipe.read(65_536):
-                        pass  # a pipe is closed once it is empty
+                        pass  # a pipe closes once it is empty
                 await self._process.wait()
 
-    async def _read_answers(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - it was asked for
+    async def _read_stdout(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - opened as a pipe
         failure = None
         try:
             async for line in self._process.stdout:
-                self._take(line)
-        except ValueError:  # a line beyond the limit, or not JSON: what comes next belongs to nobody knows what
-            failure = RetrieverError(Reason.MALFORMED, "it wrote a line that is no answer, or too long for one")
+                self._handle(line)
+        except ValueError:  # a line that is too long or not JSON: later lines cannot be assigned
+            failure = RetrieverError(Reason.MALFORMED, "the process wrote a line that is too long or not a response")
         if failure is None:
-            failure = await self._obituary()
+            failure = await self._exit_error()
         self._failure = failure
-        for answer in self._waiting.values():
-            if not answer.done():
-                answer.set_exception(failure)
+        for response in self._pending.values():
+            if not response.done():
+                response.set_exception(failure)
 
-    def _take(self, line: bytes) -> None:
-        answer = orjson.loads(line)
-        number = answer.get("id") if isinstance(answer, dict) else None
+    def _handle(self, line: bytes) -> None:
+        response = orjson.loads(line)
+        number = response.get("id") if isinstance(response, dict) else None
         if not isinstance(number, int):
-            raise ValueError("an answer has a number")  # noqa: TRY004 - wrong as a line that is not JSON is
-        self.n_answers += 1
-        waiting = self._waiting.get(number)
-        if waiting is not None and not waiting.done():  # else nobody waits for it any more
-            waiting.set_result(answer)
+            raise ValueError("a response needs a number")  # noqa: TRY004 - handled like a line that is not JSON
+        self.n_responses += 1
+        pending = self._pending.get(number)
+        if pending is not None and not pending.done():  # else the request has timed out
+            pending.set_result(response)
 
-    async def _read_errors(self) -> None:
-        """Keep the last line, and keep the pipe empty: a full one would hold the process up."""
-        assert self._process.stderr is not None  # noqa: S101 - it was asked for
+    async def _read_stderr(self) -> None:
+        """Keep the final line, and drain the pipe: a full pipe would block the process."""
+        assert self._process.stderr is not None  # noqa: S101 - opened as a pipe
         while part := await self._process.stderr.read(65_536):
-            said = (self._last_words + part.decode(errors="replace")).strip()
-            self._last_words = said.rpartition("\n")[2][-_TOLD_CHARACTERS:]
+            text = (self._final_stderr_line + part.decode(errors="replace")).strip()
+            self._final_stderr_line = text.rpartition("\n")[2][-_MAX_STDERR_CHARACTERS:]
 
-    async def _obituary(self) -> RetrieverError:
-        """Its output has ended: what it said last."""
+    async def _exit_error(self) -> RetrieverError:
+        """Build the error for a process whose output ended, with its final line on stderr."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_S):
-                await asyncio.gather(self._process.wait(), asyncio.shield(self._reading[1]))
+            async with asyncio.timeout(EXIT_GRACE_S):
+                await asyncio.gather(self._process.wait(), asyncio.shield(self._readers[1]))
         code = self._process.returncode
-        told = "it closed its output" if code is None else f"it ended with status {code}"
-        words = self._last_words
+        event = "the process closed its output" if code is None else f"the process exited with status {code}"
+        message = self._final_stderr_line
         for secret in self._secrets:
-            words = words.replace(secret, "…")
-        return RetrieverError(Reason.BROKEN, f"{told}: {words}" if words else told)
+            message = message.replace(secret, "…")
+        return RetrieverError(Reason.BROKEN, f"{event}: {message}" if message else event)

@@ -1,1 +1,1 @@
-"""Shared by the retrievers of vector stores: embed the query, search, read hits."""
+"""Shared by the retrievers of vector stores: embed the query, search, read the hits."""

@@ -1,4 +1,4 @@
-"""What every vector store over REST is told, and what is read from its answers."""
+"""Shared options of vector stores with a REST API, and readers of their responses."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from pydantic import Field
 
 from monitor.adapters.http import json_request, transport
 from monitor.adapters.http.json_api import JsonApi
-from monitor.adapters.retrievers.vector_store.retriever import VectorStoreOptions
+from monitor.adapters.retrievers.vector_store.retriever import VectorStoreOptions, dimension_mismatch
 from monitor.errors import Reason, RetrieverError
 
 
 class RestOptions(VectorStoreOptions):
-    """How to reach the store. Dots in the name of a field lead into nested ones."""
+    """Connection to the store. Use dots in field names for nested fields."""
 
     url: transport.Url = Field(repr=False)
-    """Where the store answers; user and password in it become basic authentication."""
+    """URL of the store; a user and password in it are sent as basic authentication."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Sent with every request; secrets by ``${ENV}``."""
+    """Extra headers of every request; use ``${ENV}`` for secrets."""
     id: str | None = None
-    """Field with the document id, where it is not the store's own id."""
+    """Field with the document id; default: the id of the record."""
     max_body_bytes: int = Field(default=json_request.MAX_BODY_BYTES, ge=1_024)
-    """A longer answer is a failure (``malformed``)."""
+    """Maximum size of a response; a longer one is a failure (``malformed``)."""
 
     @property
-    def asked_fields(self) -> list[str]:
-        """Every field that the store is asked for."""
+    def requested_fields(self) -> list[str]:
+        """All fields that a search requests."""
         return sorted({*self.fields, *filter(None, [self.id])})
 
-    def service(self, headers: Mapping[str, str]) -> JsonApi:
-        """The store, asked as these options say."""
+    def open_api(self, headers: Mapping[str, str]) -> JsonApi:
+        """Create a client of the store."""
         return JsonApi(
             self.url,
             timeout_s=self.timeout,
@@ -42,33 +42,32 @@ class RestOptions(VectorStoreOptions):
         )
 
     def read_fields(self, document: Any) -> dict[str, Any]:
-        """The fields of a hit."""
-        return {name: find(document, name) for name in self.asked_fields}
+        """Read the requested fields of a hit."""
+        return {name: find(document, name) for name in self.requested_fields}
 
 
 def find(value: Any, path: str) -> Any:
-    """What stands at dotted keys, a whole number as int; None where there is nothing."""
+    """Read the value at a dotted path, or None. Floats without a fraction become int."""
     if isinstance(value, Mapping) and path in value:
-        found = value[path]
-        # Stores that keep every number as a float answer 7.0 where 7 was written.
-        return int(found) if isinstance(found, float) and found.is_integer() else found
+        field = value[path]
+        # Stores that keep every number as a float return 7.0 for 7.
+        return int(field) if isinstance(field, float) and field.is_integer() else field
     key, dot, rest = path.partition(".")
     return find(value.get(key), rest) if dot and isinstance(value, Mapping) else None
 
 
-def listed(answer: Any, *keys: str) -> list[dict[str, Any]]:
-    """The list of objects below the keys. Raises RetrieverError if there is none."""
+def read_list(response: Any, *keys: str) -> list[dict[str, Any]]:
+    """Read the list of objects at nested keys. Raises RetrieverError if there is none."""
     for key in keys:
-        answer = answer.get(key) if isinstance(answer, dict) else None
-    if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
-        raise RetrieverError(Reason.MALFORMED, f"the answer has no list of objects at {'.'.join(keys)}")
-    return answer
+        response = response.get(key) if isinstance(response, dict) else None
+    if not isinstance(response, list) or not all(isinstance(item, dict) for item in response):
+        raise RetrieverError(Reason.MALFORMED, f"the response has no list of objects at {'.'.join(keys)}")
+    return response
 
 
-def wrong_dimension(said: bytes, patterns: Iterable[bytes]) -> str | None:
-    """What a refusal says about dimensions, by patterns with the groups ``held`` and ``given``; None if nothing."""
+def dimension_hint(body: bytes, patterns: Iterable[bytes]) -> str | None:
+    """Explain a dimension mismatch, by patterns with the groups ``index`` and ``embedder``; else None."""
     for pattern in patterns:
-        if found := re.search(pattern, said):
-            held, given = int(found["held"]), int(found["given"])
-            return f"the index holds vectors of {held} dimensions, the embedder makes {given}"
+        if match := re.search(pattern, body):
+            return dimension_mismatch(int(match["index"]), int(match["embedder"]))
     return None

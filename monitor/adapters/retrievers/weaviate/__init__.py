@@ -1,1 +1,1 @@
-"""Retriever: Weaviate, over GraphQL."""
+"""Retriever: Weaviate, through GraphQL or REST."""

@@ -1,4 +1,4 @@
-"""The structural changes a sentence can be given: one module and one line each."""
+"""Structural rewrites of a sentence: one module and one line each."""
 
 from __future__ import annotations
 
@@ -30,4 +30,4 @@ REWRITES: dict[str, Callable[[Span], Outcome]] = {
     "numeric": numbers.rewrite,
     "negation": negation.rewrite,
 }
-"""Phenomenon to rewrite; those that fit few sentences come first."""
+"""Phenomenon to rewrite; rewrites that apply to few sentences come first."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.suites.generation.draft import Refusal
 from monitor.suites.generation.edits import replaced
-from monitor.suites.generation.grammar import is_denied
+from monitor.suites.generation.grammar import is_negated
 from monitor.suites.generation.rewrites.rewrite import Outcome, labels, rewritten
 
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ for _pair in _PAIRS.split(", "):
 
 
 def rewrite(sentence: Span) -> Outcome:
-    """The sentence with a comparison turned round."""
-    found = [token for token in sentence if token.tag_ in ("JJR", "RBR") and _is_compared(token)]
-    if not found:
+    """The sentence with its comparison reversed."""
+    comparatives = [token for token in sentence if token.tag_ in ("JJR", "RBR") and _is_compared(token)]
+    if not comparatives:
         return None
-    if len(found) > 1:
+    if len(comparatives) > 1:
         return Refusal("several comparisons")
-    if is_denied(sentence):
+    if is_negated(sentence):
         return Refusal("a negated comparison, whose opposite need not contradict it")
-    word = found[0]
+    word = comparatives[0]
     other = _opposite(word)
     if not other:
-        return Refusal("a comparative whose opposite is not known")
+        return Refusal("a comparative without a known opposite")
     before = labels(sentence)
 
     def holds(parse: Span) -> bool:
@@ -48,16 +48,16 @@ def rewrite(sentence: Span) -> Outcome:
 
 
 def _is_compared(token: Token) -> bool:
-    """Whether “than” follows soon: without it, more can be “further” or “rather”."""
+    """Whether “than” follows within four tokens: without it, “more” can mean “further” or “rather”."""
     rest = token.doc[token.i + 1 : min(token.sent.end, token.i + 5)]
-    return any(each.lower_ == "than" for each in rest)
+    return any(token.lower_ == "than" for token in rest)
 
 
 def _opposite(word: Token) -> str:
-    told = word.lower_
+    comparative = word.lower_
     follows = word.nbor(1)
-    if told == "more":
+    if comparative == "more":
         return "fewer" if follows.tag_ == "NNS" and word.dep_ == "amod" else "less"
-    if told in ("less", "fewer"):
+    if comparative in ("less", "fewer"):
         return "more"
-    return _OPPOSITE.get(told, "")
+    return _OPPOSITE.get(comparative, "")

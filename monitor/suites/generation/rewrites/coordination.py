@@ -6,45 +6,45 @@ from typing import TYPE_CHECKING
 
 from monitor.suites.generation.draft import Refusal
 from monitor.suites.generation.edits import Edit, inserted_before, replaced, subtree_of
-from monitor.suites.generation.grammar import children, is_denied, lemma
+from monitor.suites.generation.grammar import children, is_negated, lemma
 from monitor.suites.generation.rewrites.rewrite import Outcome, rewritten
 from monitor.suites.generation.words import listed
 
 if TYPE_CHECKING:
     from spacy.tokens import Span, Token
 
-_JOINING = listed(
+_RECIPROCAL = listed(
     "combine mix separate compare connect link merge join match balance distinguish differentiate divide share "
     "unite exchange alternate range vary"
 )
-"""Verbs that need both."""
+"""Verbs that need both things."""
 _JOINING_WORDS = listed("between among both either together alike versus from")
 
 
 def rewrite(sentence: Span) -> Outcome:
-    """The sentence without one or both of two things that it joins."""
+    """The sentence with one or both of two coordinated things negated."""
     heads = [token for token in sentence if token.dep_ in ("dobj", "attr", "acomp") and token.head == sentence.root]
-    joined = [(head, found[0]) for head in heads if (found := children(head, "conj"))]
-    if not joined:
+    coordinated = [(head, conjuncts[0]) for head in heads if (conjuncts := children(head, "conj"))]
+    if not coordinated:
         return None
-    head, other = joined[0]
+    head, other = coordinated[0]
     words = children(head, "cc")
-    if is_denied(sentence):
-        return Refusal("it is negated already, and it is open what of")
+    if is_negated(sentence):
+        return Refusal("a negated sentence, whose scope is ambiguous")
     if len(words) != 1 or children(other, "conj") or words[0].lower_ not in ("and", "or"):
         return Refusal("not two things with one “and” or “or” between them")
-    if lemma(sentence.root) in _JOINING or any(token.lower_ in _JOINING_WORDS for token in sentence):
-        return Refusal("both are joined by more than “and” or “or”")
+    if lemma(sentence.root) in _RECIPROCAL or any(token.lower_ in _JOINING_WORDS for token in sentence):
+        return Refusal("both are connected by more than “and” or “or”")
     is_shared = bool(children(head, "det")) != bool(children(other, "det"))
     if head.pos_ != other.pos_ or is_shared or children(sentence.root, "conj"):
         return Refusal("two things of different kinds")
     edits, rule = _edits(head, words[0])
-    kept, left_out = lemma(head), lemma(other)
+    first_lemma, second_lemma = lemma(head), lemma(other)
 
     def holds(parse: Span) -> bool:
-        told = {lemma(token) for token in parse}
-        is_denied_now = any(token.lower_ in ("not", "nor") for token in parse)
-        return {kept, left_out} <= told and lemma(parse.root) == lemma(sentence.root) and is_denied_now
+        lemmas = {lemma(token) for token in parse}
+        has_negation = any(token.lower_ in ("not", "nor") for token in parse)
+        return {first_lemma, second_lemma} <= lemmas and lemma(parse.root) == lemma(sentence.root) and has_negation
 
     return rewritten(sentence, edits, rule, holds)
 

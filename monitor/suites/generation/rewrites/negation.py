@@ -1,4 +1,4 @@
-"""Negation: the main clause is denied, unless it is denied already, or denying it would change something else."""
+"""Negation: the main clause is negated, unless it is negative already or negation would change another meaning."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.suites.generation.draft import Refusal
 from monitor.suites.generation.edits import inserted_after, replaced
-from monitor.suites.generation.grammar import auxiliaries, children, is_denied, lemma, subject_of
+from monitor.suites.generation.grammar import auxiliaries, children, is_negated, lemma, subject_of
 from monitor.suites.generation.rewrites.rewrite import Outcome, rewritten
 from monitor.suites.generation.words import listed
 
@@ -18,7 +18,7 @@ _SHIFTING = listed(
     "some something someone already too also still only all both every each always either any anything just even "
     "most many several often usually sometimes almost about"
 )
-"""Words that come to mean something else, or stand at fault, below a negation."""
+"""Words that change their meaning or become ungrammatical under a negation."""
 _POSSIBLE = frozenset({"may", "might", "could"})
 
 
@@ -27,15 +27,15 @@ def rewrite(sentence: Span) -> Outcome:
     verb, subject = sentence.root, subject_of(sentence)
     if subject is None:
         return None
-    if is_denied(sentence):
-        return Refusal("it is negated already")
+    if is_negated(sentence):
+        return Refusal("a negated sentence")
     if any(token.lower_ in _SHIFTING for token in sentence):
-        return Refusal("it has a word that means something else below a negation")
+        return Refusal("a word that changes its meaning under a negation")
     if children(verb, "conj"):
-        return Refusal("several verbs: it is open which of them would be negated")
+        return Refusal("several verbs, of which any could be negated")
     before = auxiliaries(verb)
     if before and before[0].lower_ in _POSSIBLE:
-        return Refusal("what may be and what may not be can both be true")
+        return Refusal("“may” and “may not” can both be true")
     first = before[0] if before else verb
     if before or lemma(verb) == "be":
         is_can = first.lower_ == "can"
@@ -47,12 +47,12 @@ def rewrite(sentence: Span) -> Outcome:
         support = f"{_SUPPORT[verb.tag_]} not"
         edit, rule = replaced(verb, verb, f"{support} {lemma(verb)}"), f"“{support}” before the verb"
     else:
-        return Refusal("no finite verb that a negation could go to")
+        return Refusal("no finite verb to negate")
     stem, head = lemma(verb), lemma(subject)
 
     def holds(parse: Span) -> bool:
-        found = subject_of(parse)
-        same = lemma(parse.root) == stem and found is not None and lemma(found) == head
-        return same and len(children(parse.root, "neg")) == 1
+        parsed_subject = subject_of(parse)
+        is_same_clause = lemma(parse.root) == stem and parsed_subject is not None and lemma(parsed_subject) == head
+        return is_same_clause and len(children(parse.root, "neg")) == 1
 
     return rewritten(sentence, [edit], rule, holds)

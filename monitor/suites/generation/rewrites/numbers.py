@@ -1,4 +1,4 @@
-"""Numeric: a quantity becomes another one."""
+"""Numeric: a quantity is replaced by another one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor.suites.generation.draft import Refusal
 from monitor.suites.generation.edits import replaced
-from monitor.suites.generation.grammar import is_denied
+from monitor.suites.generation.grammar import is_negated
 from monitor.suites.generation.rewrites.rewrite import Outcome, labels, rewritten
 from monitor.suites.generation.words import listed
 
@@ -28,7 +28,7 @@ _BOUNDS = listed(
     "between from least until through"
 )
 _REACH = 4
-"""Tokens before a number among which a bound is looked for."""
+"""Tokens before a number that are searched for a bound."""
 
 
 def rewrite(sentence: Span) -> Outcome:
@@ -36,14 +36,14 @@ def rewrite(sentence: Span) -> Outcome:
     numbers = [token for token in sentence if token.pos_ == "NUM" and token.dep_ in ("nummod", "quantmod")]
     if not numbers:
         return None
-    if is_denied(sentence):
-        return Refusal("a negated sentence, which another number need not contradict")
+    if is_negated(sentence):
+        return Refusal("a negated sentence, which a different number need not contradict")
     refusal: Refusal | None = None
     for number in numbers:
         problem = _why_not(number)
         changed = "" if problem else _changed(number)
         if not changed:
-            refusal = refusal or Refusal(problem or "a number that cannot be changed plainly")
+            refusal = refusal or Refusal(problem or "a number that cannot be changed")
             continue
         before = labels(sentence)
         first = changed if number.i != sentence.start else changed.capitalize()
@@ -63,26 +63,26 @@ def _why_not(number: Token) -> str:
     if number.ent_type_ not in _COUNTED or number.head.pos_ == "PROPN":
         return "a number in a name"
     if number.i > number.head.i:
-        return "a number behind its noun, which names and does not count"
+        return "a number after its noun, which names and does not count"
     beside = number.nbor(1)
     if beside.text in ("-", "–") or beside.lower_.endswith(("ths", "thirds", "quarters", "halves")):
         return "a score, a range or a fraction"
     window = number.doc[max(number.sent.start, number.i - _REACH) : number.i]
     if any(token.lower_ in _BOUNDS for token in window):
-        return "a bound or a range, which another number can still fulfil"
+        return "a bound or a range, which a different number can satisfy"
     return ""
 
 
 def _changed(number: Token) -> str:
-    """Another quantity in the same form; empty where there is none."""
+    """A different quantity in the same form; empty if there is none."""
     if number.lower_ in _WORDS:
         return _WORDS[number.lower_]
-    found = _NUMBER.fullmatch(number.text)
-    if not found or number.text.startswith("0") or number.text == "1":
+    match = _NUMBER.fullmatch(number.text)
+    if not match or number.text.startswith("0") or number.text == "1":
         return ""
-    whole, fraction = int(found[1].replace(",", "")), found[2] or ""
+    whole, fraction = int(match[1].replace(",", "")), match[2] or ""
     is_share = any(
         token.text == "%" or token.lower_ in ("percent", "per") for token in number.doc[number.i : number.i + 3]
     )
     changed = whole // 2 if is_share and whole > 50 else 2 * whole
-    return (f"{changed:,}" if "," in found[1] else str(changed)) + fraction
+    return (f"{changed:,}" if "," in match[1] else str(changed)) + fraction

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.suites.generation.draft import Refusal
 from monitor.suites.generation.edits import replaced
-from monitor.suites.generation.grammar import children, is_denied, lemma
+from monitor.suites.generation.grammar import children, is_negated, lemma
 from monitor.suites.generation.rewrites.rewrite import Outcome, labels, rewritten
 from monitor.suites.generation.words import listed
 
@@ -23,15 +23,15 @@ _TIMES = listed(
 
 
 def rewrite(sentence: Span) -> Outcome:
-    """The sentence with the order of two events turned round."""
-    found = [token for token in sentence if token.lower_ in _OPPOSITE]
-    if not found:
+    """The sentence with the order of two events reversed."""
+    order_words = [token for token in sentence if token.lower_ in _OPPOSITE]
+    if not order_words:
         return None
-    word = found[0]
-    if len(found) > 1:
-        return Refusal("several words of order")
-    if is_denied(sentence):
-        return Refusal("a negated sentence, which the other order need not contradict")
+    word = order_words[0]
+    if len(order_words) > 1:
+        return Refusal("several of “before” and “after”")
+    if is_negated(sentence):
+        return Refusal("a negated sentence, which the reverse order need not contradict")
     if not _is_about_time(word):
         return Refusal("“before” or “after” may not be about time")
     if word.dep_ == "prep" and any(children(child, "nummod") for child in word.children if child.tag_ == "NNS"):

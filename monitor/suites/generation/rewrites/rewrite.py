@@ -1,4 +1,4 @@
-"""A sentence that says otherwise than the one it was made of, and how its own parse must look."""
+"""A sentence that contradicts its original, and the structure that its parse must have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Span
 
 Holds = Callable[["Span"], bool]
-"""Whether the parse of the rewritten sentence has the structure that was meant."""
+"""Whether the parse of the rewritten sentence has the intended structure."""
 
 
 class Rewrite(NamedTuple):
@@ -22,22 +22,22 @@ class Rewrite(NamedTuple):
     rule: str
     start: int
     end: int
-    """What was changed, in characters of the sentence as it was."""
+    """``start`` and ``end`` are the offsets of the change in the original sentence."""
     holds: Holds
     keeps_subject: bool = True
-    """Whether what was changed stands outside the determiner of the subject, so that a question can ask for it."""
+    """Whether the determiner of the subject is unchanged, so that a question can ask for the subject."""
 
 
 Outcome = Rewrite | Refusal | None
-"""None where a sentence has nothing of the kind."""
+"""None if the rewrite does not apply to the sentence."""
 
 
 def rewritten(sentence: Span, edits: Sequence[Edit], rule: str, holds: Holds, *, keeps_subject: bool = True) -> Rewrite:
-    """The sentence with its edits."""
+    """The sentence after its edits."""
     start, end = min(edit.start for edit in edits), max(edit.end for edit in edits)
     return Rewrite(applied(sentence, edits), rule, start, end, holds, keeps_subject)
 
 
 def labels(sentence: Span) -> list[str]:
-    """The relations of a sentence's words in their order."""
+    """The dependency labels of a sentence in order, without punctuation."""
     return [token.dep_ for token in sentence if not token.is_punct]

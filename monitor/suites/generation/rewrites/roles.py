@@ -1,4 +1,4 @@
-"""Role swap: who did it and whom it was done to trade places, with agreement and the case of pronouns."""
+"""Role swap: agent and patient are exchanged, with agreement and pronoun case adjusted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _SYMMETRIC = listed(
     "meet marry divorce resemble equal match border adjoin touch intersect date fight face join accompany equate "
     "contact encounter collide cooperate differ correspond share agree neighbour neighbor"
 )
-"""Verbs that say the same with both trading places."""
-_ACTING = frozenset({"PERSON", "ORG", "NORP", "GPE"})
+"""Verbs whose meaning does not change when subject and object are swapped."""
+_AGENT_ENTITIES = frozenset({"PERSON", "ORG", "NORP", "GPE"})
 _ROLES = listed("""
     adviser advisor agency agent applicant artist attorney auditor author authority bank board borrower boss boy broker
     brother builder buyer candidate captain carer carrier chef child citizen client coach colleague committee company
@@ -34,11 +34,11 @@ _ROLES = listed("""
     trainer translator trustee tutor union university user vendor visitor voter warden wife witness woman worker
     writer
     """)
-"""Persons and organisations by what they do; each could do it to the other."""
-_HANGING = frozenset({"prep", "relcl", "acl", "advcl", "appos", "dep", "npadvmod"})
+"""Nouns for persons and organisations, each of which can be agent or patient."""
+_AMBIGUOUS_DEPENDENTS = frozenset({"prep", "relcl", "acl", "advcl", "appos", "dep", "npadvmod"})
 _OBJECT_CASE = {"i": "me", "he": "him", "she": "her", "we": "us", "they": "them", "who": "whom"}
 _SUBJECT_CASE = {case: subject for subject, case in _OBJECT_CASE.items()}
-_POINTING = listed("his her its their my our your himself herself itself themselves each other")
+_REFERRING_WORDS = listed("his her its their my our your himself herself itself themselves each other")
 
 
 def rewrite(sentence: Span) -> Outcome:
@@ -59,47 +59,47 @@ def rewrite(sentence: Span) -> Outcome:
         replaced(*subtree_of(goal), _phrase(sentence, subject, _OBJECT_CASE)),
         replaced(first, first, form),
     ]
-    agent, patient, stem = _who(subject), _who(goal), lemma(verb)
+    agent, patient, stem = _referent(subject), _referent(goal), lemma(verb)
 
     def holds(parse: Span) -> bool:
         now, then = subject_of(parse), children(parse.root, "dobj")
         if now is None or len(then) != 1 or lemma(parse.root) != stem:
             return False
-        return (_who(now), _who(then[0])) == (patient, agent)
+        return (_referent(now), _referent(then[0])) == (patient, agent)
 
-    return rewritten(sentence, edits, "subject and object trade places", holds)
+    return rewritten(sentence, edits, "subject and object are swapped", holds)
 
 
 def _why_not(verb: Token, subject: Token, goal: Token) -> str:
     if lemma(verb) in _SYMMETRIC:
-        return "a symmetric verb: it says the same either way"
+        return "a symmetric verb, whose meaning does not change"
     if lemma(subject) == lemma(goal):
         return "subject and object are the same word"
     if children(verb, "conj", "dative", "oprd", "ccomp", "xcomp") or children(subject, "conj") or _is_passive(verb):
         return "more than one verb, subject or object"
     if not (_acts(subject) and _acts(goal)):
-        return "one of both is no person and no organisation, so that they could not trade places"
-    if any(child.dep_ in _HANGING and child.lower_ != "of" for child in goal.children):
-        return "words behind the object, of which it is open what they hang on"
-    if any(token.lower_ in _POINTING for head in (subject, goal) for token in head.subtree):
-        return "a possessive or reflexive word would point to another"
+        return "subject and object are not both persons or organisations"
+    if any(child.dep_ in _AMBIGUOUS_DEPENDENTS and child.lower_ != "of" for child in goal.children):
+        return "words after the object with ambiguous attachment"
+    if any(token.lower_ in _REFERRING_WORDS for head in (subject, goal) for token in head.subtree):
+        return "a possessive or reflexive word would change its referent"
     return ""
 
 
 def _is_passive(verb: Token) -> bool:
-    return any(each.dep_ == "auxpass" for each in auxiliaries(verb))
+    return any(auxiliary.dep_ == "auxpass" for auxiliary in auxiliaries(verb))
 
 
-def _who(noun: Token) -> str:
-    """A noun or pronoun, whatever its case."""
+def _referent(noun: Token) -> str:
+    """The lemma of a noun, or a pronoun in its subject case."""
     return _SUBJECT_CASE.get(noun.lower_) or (noun.lower_ if noun.pos_ == "PRON" else lemma(noun))
 
 
 def _acts(noun: Token) -> bool:
     if noun.lower_ in _OBJECT_CASE or noun.lower_ in _SUBJECT_CASE:
         return True
-    # A single word in capitals is an abbreviation of anything.
-    is_named = noun.pos_ == "PROPN" and noun.ent_type_ in _ACTING and not noun.is_upper
+    # A single word in capitals can be any abbreviation.
+    is_named = noun.pos_ == "PROPN" and noun.ent_type_ in _AGENT_ENTITIES and not noun.is_upper
     return is_named or (noun.pos_ == "NOUN" and lemma(noun) in _ROLES)
 
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from monitor.evaluation.answers.abstention import is_abstention, is_empty
 from monitor.evaluation.answers.dates import take_dates
+from monitor.evaluation.answers.measurements import SCORERS
 from monitor.evaluation.answers.polarity import polarity
 from monitor.evaluation.answers.quantities import numeric_equality
 from monitor.evaluation.answers.scorers import (
     LONGEST_COMPARED,
-    SCORERS,
     citation_precision,
     citation_recall,
     common_subsequence,

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import ComparisonError
+from monitor.evaluation.measures import REPORTED
 from monitor.evaluation.passages.labels import label_states, resolve, unit_of
 from monitor.evaluation.passages.quotes import look_for_quotes
 from monitor.evaluation.passages.spans import GAP
-from monitor.evaluation.scoring import REPORTED, fingerprint, measure
+from monitor.evaluation.scoring import fingerprint, measure
 from monitor.model.measurements import Measured
 from monitor.model.passages import LabelState, Manner, Passage, Sources
 from monitor.model.runs import Outcome, Ranking

@@ -1,11 +1,11 @@
-"""What somebody would ask who looks for what a sentence says, made by rule from its parse."""
+"""Rule-based questions that a sentence answers, made from its dependency parse."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.suites.generation.edits import uncapitalised
-from monitor.suites.generation.grammar import children, is_denied, subject_of
+from monitor.suites.generation.grammar import children, is_negated, subject_of
 from monitor.suites.generation.words import FUNCTION_WORDS
 
 if TYPE_CHECKING:
@@ -15,22 +15,22 @@ _ARTICLES = frozenset({"the", "a", "an", "these", "our"})
 
 
 class Question(NamedTuple):
-    """A question, and how it was made."""
+    """A question and the rule that produced it."""
 
     text: str
     rule: str
 
 
-def question_about(sentence: Span, *, may_ask_subject: bool) -> Question:
-    """Which one does it, where the subject can be asked for; else where it is said."""
-    if may_ask_subject and (asked := _subject_question(sentence)):
-        return asked
-    said = uncapitalised(sentence, sentence.text.rstrip(". "))
-    return Question(f"Where does it say that {said}?", "asks where the sentence is said")
+def question_about(sentence: Span, *, can_ask_for_subject: bool) -> Question:
+    """Ask for the subject with “which” where possible, else ask where the sentence can be found."""
+    if can_ask_for_subject and (question := _subject_question(sentence)):
+        return question
+    statement = uncapitalised(sentence, sentence.text.rstrip(". "))
+    return Question(f"Where does it say that {statement}?", "asks where the sentence is found")
 
 
 def _subject_question(sentence: Span) -> Question | None:
-    """The sentence with “which” for the article of its subject: “Which tenants pay the deposit?”."""
+    """Replace the article of the subject by “which”: “Which tenants pay the deposit?”."""
     subject = subject_of(sentence)
     if subject is None or not _can_be_asked_for(subject):
         return None
@@ -47,10 +47,10 @@ def _subject_question(sentence: Span) -> Question | None:
 
 
 def _can_be_asked_for(subject: Token) -> bool:
-    """Whether one of several can be meant: things in the plural, or a thing with an article."""
-    if subject.pos_ != "NOUN" or children(subject, "conj", "poss", "nummod") or is_denied(subject.subtree):
+    """Whether “which” makes sense for the subject: a plural noun, or a noun with an article."""
+    if subject.pos_ != "NOUN" or children(subject, "conj", "poss", "nummod") or is_negated(subject.subtree):
         return False
-    if children(subject.head, "attr"):  # “which excess is 150 crowns” asks for nothing
+    if children(subject.head, "attr"):  # “which excess is 150 crowns” is not a question that people ask
         return False
     first, articles = subject.doc[subject.left_edge.i], children(subject, "det")
     if not articles:

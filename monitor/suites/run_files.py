@@ -1,0 +1,63 @@
+"""Measure a TREC run file with a suite, without a target or a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from monitor.errors import Reason, SuiteError
+from monitor.evaluation.scoring import fingerprint, measure
+from monitor.model.measurements import Measured
+from monitor.model.runs import Failure, Outcome, Ranking, Run, RunStatus
+from monitor.model.suites import Suite
+from monitor.suites.formats.trec_run import read_rankings
+
+NO_LINE = Failure(Reason.MALFORMED, "the run file has no line for this query")
+
+
+def measure_run_file(path: Path, suite: Suite, *, missing_as_empty: bool = False) -> Measured:
+    """The measurements of the rankings in a run file.
+
+    A query without a line counts as failed, because an exported run has no line for a failed probe. With
+    ``missing_as_empty`` it counts as an empty ranking, as in ``trec_eval -c``. Raises SuiteError for a malformed
+    file and for queries that are not in the suite.
+    """
+    rankings = read_rankings(path)
+    _refuse_unknown_queries(path, rankings, suite)
+    outcomes = tuple(_outcomes(rankings, suite, missing_as_empty=missing_as_empty))
+    written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    run = Run(
+        run_id=path.name,
+        cycle_id=path.name,
+        target=path.name,
+        suite_name=suite.name,
+        suite_digest=suite.digest,
+        axis=suite.axis,
+        depth=max((len(ranking.doc_ids) for ranking in rankings.values()), default=0),
+        started_at=written_at,
+        finished_at=written_at,
+        status=RunStatus.FINISHED,
+        outcomes=outcomes,
+        fingerprint=fingerprint(outcomes),
+    )
+    return measure(run, suite)
+
+
+def _outcomes(rankings: Mapping[str, Ranking], suite: Suite, *, missing_as_empty: bool) -> Iterator[Outcome]:
+    for query in suite.queries:
+        if not query.is_judged:
+            yield Outcome(query.query_id)
+        elif query.query_id in rankings:
+            yield Outcome(query.query_id, rankings[query.query_id])
+        elif missing_as_empty:
+            yield Outcome(query.query_id, Ranking(()))
+        else:
+            yield Outcome(query.query_id, failure=NO_LINE)
+
+
+def _refuse_unknown_queries(path: Path, rankings: Mapping[str, Ranking], suite: Suite) -> None:
+    unknown = rankings.keys() - {query.query_id for query in suite.queries}
+    if unknown:
+        others = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        raise SuiteError(str(path), f"unknown query {min(unknown)}{others}: not in suite {suite.name}")
