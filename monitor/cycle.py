@@ -87,7 +87,16 @@ async def decide_once(plan: Plan, results: Sequence[SuiteResult], world: World, 
     open_incident = await world.store.find_incident(IncidentKind.REGRESSION, plan.target)
     changes = await detect_changes(plan, results, world, incident_is_open=open_incident is not None)
     # In a thread, so that the daemon goes on answering and probing other targets.
-    verdict = await asyncio.to_thread(decide, plan, changes.results, changes.look, cycle_id=cycle_id, at=world.now())
+    verdict = await asyncio.to_thread(
+        decide,
+        plan,
+        changes.results,
+        changes.look,
+        cycle_id=cycle_id,
+        at=world.now(),
+        causes={swap.suite_name: swap.cause for swap in changes.swaps if swap.cause},
+        replicas=changes.replicas,
+    )
     verdict = canaries.with_index_recall(verdict, changes.results)
     change = await paging.describe_change(changes.results, changes.swaps, plan.target, world.store)
     incident, decision = await paging.conclude(verdict, change, world.store, world.on_call, policy=plan.policy_name)

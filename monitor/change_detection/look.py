@@ -36,7 +36,8 @@ class Changes:
     """The full comparison that may page; None where nothing changed beyond noise and churn."""
     states: Mapping[str, DetectorState] | None = None
     """The next detector state of each suite; None where a person asked, which leaves no trace."""
-    is_replicated: bool = False
+    replicas: int = 0
+    """How often results came back that others had replaced, where that shows replicas behind one address."""
 
 
 async def detect_changes(
@@ -72,7 +73,7 @@ async def detect_changes(
             each.measured.suite.name: _next_state(detection, look)
             for each, detection in zip(results, detections, strict=True)
         },
-        is_replicated=any(monitor.is_replicated(detection.state) for detection in detections),
+        replicas=max((each.state.returns for each in detections if monitor.is_replicated(each.state)), default=0),
     )
 
 

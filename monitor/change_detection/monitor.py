@@ -90,6 +90,7 @@ def detect(state: DetectorState | None, noise: Noise, runs: SuiteRuns, swap: Swa
     if swap is not None and churn_statistics.is_usual(state.churn, change):
         swap = None
     if swap is not None:
+        after = replace(after, churn=churn_statistics.learn(state.churn, change))
         return _swapped(_quieted(after, change, measured, policy), swap, state, runs)
     return _unchanged(after, change, runs, policy)
 

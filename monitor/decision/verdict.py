@@ -25,8 +25,9 @@ from monitor.model.verdicts import AxisSafety, Evidence, Look, Verdict
 from monitor.plan import Plan
 from monitor.statistics.pairing import paired_coverage
 
-RUN_BEFORE, SAFETY, CAUSES = "run_before", "safety", "causes"
-"""Keys of a verdict's insights: the step since the run before, the safety of each axis, the likely causes."""
+RUN_BEFORE, SAFETY, CAUSES, REPLICAS = "run_before", "safety", "causes", "replicas"
+"""Keys of a verdict's insights: the step since the run before, the safety of each axis, likely causes, replicas."""
+REPLICAS_SENTENCE = "The same results keep coming back: replicas behind one address return different results."
 
 Runs = Sequence[tuple[Measured, Measured]]
 
@@ -49,6 +50,7 @@ def decide(
     cycle_id: str,
     at: datetime,
     causes: Mapping[str, str] | None = None,
+    replicas: int = 0,
 ) -> Verdict:
     """The verdict on one cycle. Pure: the same runs and policy give the same verdict, to the last digit.
 
@@ -64,13 +66,16 @@ def decide(
         Stored with the verdict.
     causes
         The likely cause of the change, by suite, where a swap was detected.
+    replicas
+        How often results came back that others had replaced; 0 where that is not a habit of the target.
     """
     policy = replace(plan.policy, alpha_page=look.alpha) if look else plan.policy
     compared = [(each.baseline, each.measured) for each in results if each.baseline]
     seed = seed_of(compared)
     weighed = weigh(results, policy, seed, may_page=look is not None, causes=causes or {})
     explained = insights(compared, policy, np.random.default_rng(seed)) if weighed.evidence else {}
-    summary = " ".join((weighed.judgement.summary, *sentences(explained)))
+    alternating = (REPLICAS_SENTENCE,) if replicas else ()
+    summary = " ".join((weighed.judgement.summary, *sentences(explained), *alternating))
     return Verdict(
         verdict_id=uuid4().hex,
         cycle_id=cycle_id,
@@ -89,7 +94,7 @@ def decide(
         look=look.number if look else 0,
         look_reason=look.why if look else "",
         lost_queries=lost_queries(compared) if weighed.judgement.name.pages else (),
-        insights=explained | _notes(weighed, causes or {}),
+        insights=explained | _notes(weighed, causes or {}, replicas),
     )
 
 
@@ -148,8 +153,8 @@ def _step(stepped: Runs, step: Sequence[Evidence], policy: Policy) -> dict[str, 
     }
 
 
-def _notes(weighed: Weighed, causes: Mapping[str, str]) -> dict[str, Any]:
-    notes: dict[str, Any] = {}
+def _notes(weighed: Weighed, causes: Mapping[str, str], replicas: int) -> dict[str, Any]:
+    notes: dict[str, Any] = {REPLICAS: replicas} if replicas else {}
     if weighed.step:
         notes[RUN_BEFORE] = weighed.step
     if weighed.safety:

@@ -22,12 +22,15 @@ ALLOWANCE, DEVIATIONS = 0.05, 6.0
 def learn(churn: Churn, change: CycleChange) -> Churn:
     """The churn after one more pair of cycles: cumulative means at first, later a slow exponential average.
 
+    A change beyond what was usual so far counts as the largest usual one, so that a swap teaches little, and churn that
+    grows for good is learned in time.
+
     Parameters
     ----------
     churn
-        What was learned so far.
+        The churn learned so far.
     change
-        The change from the run before to this one, within the usual churn.
+        The change from the run before to this one.
 
     Examples
     --------
@@ -36,9 +39,9 @@ def learn(churn: Churn, change: CycleChange) -> Churn:
     (2, 1, 0.01)
     """
     weight = 1.0 / min(churn.cycles + 1, MEMORY)
-    step = change.share - churn.share
+    step = min(change.share, _largest_share(churn)) - churn.share
     names = churn.steps.keys() | change.steps.keys()
-    squares = {name: change.steps.get(name, 0.0) ** 2 for name in names}
+    squares = {name: min(abs(change.steps.get(name, 0.0)), _largest_step(churn, change, name)) ** 2 for name in names}
     return Churn(
         cycles=churn.cycles + 1,
         changed=churn.changed + (change.share > 0),
@@ -72,14 +75,8 @@ def is_usual(churn: Churn, change: CycleChange) -> bool:
     """
     if not is_learned(churn):
         return False
-    few = 1 + 2 / math.sqrt(churn.cycles)  # the estimates are themselves uncertain at first
-    allowed = churn.share + max(ALLOWANCE, DEVIATIONS * math.sqrt(churn.variance) * few)
-    if change.share > allowed:
-        return False
-    floor = 1.0 / max(change.queries, 1)
-    return all(
-        abs(step) <= DEVIATIONS * few * max(math.sqrt(churn.steps.get(name, 0.0)), floor)
-        for name, step in change.steps.items()
+    return change.share <= _largest_share(churn) and all(
+        abs(step) <= _largest_step(churn, change, name) for name, step in change.steps.items()
     )
 
 
@@ -106,3 +103,18 @@ def correlation_cycles(churn: Churn) -> int:
     (50, 1)
     """
     return max(1, round(1 / churn.share)) if churn.share > 0 else 1
+
+
+def _largest_share(churn: Churn) -> float:
+    return churn.share + max(ALLOWANCE, DEVIATIONS * math.sqrt(churn.variance) * _uncertainty(churn))
+
+
+def _largest_step(churn: Churn, change: CycleChange, series: str) -> float:
+    """The largest usual change of a run mean; at least six times what one query makes."""
+    usual = max(math.sqrt(churn.steps.get(series, 0.0)), 1.0 / max(change.queries, 1))
+    return DEVIATIONS * usual * _uncertainty(churn)
+
+
+def _uncertainty(churn: Churn) -> float:
+    """Factor for estimates from few cycles, which are uncertain themselves."""
+    return 1 + 2 / math.sqrt(max(churn.cycles, 1))

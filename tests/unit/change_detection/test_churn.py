@@ -1,0 +1,170 @@
+"""Change detection over many cycles: churn, rare noise, replicas, and processes that stop between two steps."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from monitor.cycle import run_cycle
+from monitor.model.verdicts import VerdictName
+from tests.unit.change_detection.test_monitor import N_QUERIES, Service, Target
+
+
+class Churning(Target):
+    """Repeats itself within a cycle; between cycles a share of the queries gets another rank."""
+
+    def __init__(self, seed: int, *, share: float) -> None:
+        super().__init__(seed, noise=0.0)
+        self.share = share
+        self.clock = random.Random(seed + 1)  # noqa: S311 - the same churn every time, not a secret
+
+    def turn(self) -> None:
+        """Documents come and go: some queries find their document at another rank."""
+        for number in self.clock.sample(range(N_QUERIES), round(self.share * N_QUERIES)):
+            self.ranks[number] = min(int(self.clock.expovariate(0.5)), 12)
+
+
+class Sticky(Target):
+    """Two replicas behind one address: for some cycles the one answers, then the other."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed, noise=0.0)
+        self.replicas = [(0.0, 3), (0.4, 2)]
+
+    def turns(self) -> Iterator[float]:
+        """Which share each cycle loses."""
+        for lost, cycles in itertools.cycle(self.replicas):
+            yield from [lost] * cycles
+
+
+def test_churn_spends_no_looks_once_it_is_known_and_a_swap_in_it_is_paged():
+    """Two per cent of the queries change every hour: few looks, no page; then a fifth of the answers is lost."""
+    target = Churning(11, share=0.02)
+    service = Service(target)
+    service.cycle()
+    reports = []
+    for _ in range(60):
+        target.turn()
+        reports.append(service.cycle())
+    assert len(service.state.looks) <= 10
+    assert not any(report.verdict.name.pages for report in reports)
+    assert sum(bool(report.swaps) for report in reports[20:]) == 0
+    target.lost = 0.3
+    assert service.cycle().verdict.name is VerdictName.REGRESSED
+
+
+def test_rare_noise_is_no_series_of_swaps():
+    """One query in two hundred flickers, which five replays of a hundred queries cannot show."""
+    target = Target(12, noise=0.0)
+    service = Service(target)
+    service.cycle()
+    flicker = random.Random(3)  # noqa: S311 - the same flicker every time
+    usual = list(target.ranks)
+    reports = []
+    for _ in range(60):
+        target.ranks = [min(rank + 3, 12) if flicker.random() < 0.005 else rank for rank in usual]
+        reports.append(service.cycle())
+    assert len(service.state.looks) == 0
+    assert not any(report.verdict.name.pages for report in reports)
+    assert sum(bool(report.swaps) for report in reports[25:]) == 0
+
+
+def test_the_same_rankings_get_the_same_verdict_however_often_replicas_alternate():
+    """A bad replica is regressed each time it answers, a good one passes, and no swap is announced for ever."""
+    target = Sticky(13)
+    service = Service(target)
+    service.cycle()
+    names: dict[float, set[str]] = {0.0: set(), 0.4: set()}
+    swaps = 0
+    for lost in itertools.islice(target.turns(), 40):
+        target.lost = lost
+        report = service.cycle()
+        names[lost].add(str(report.verdict.name))
+        swaps += bool(report.swaps)
+    assert names == {0.0: {"passed"}, 0.4: {"regressed"}}
+    assert len(service.state.looks) == 1
+    assert swaps <= 3
+    assert report.verdict.insights["replicas"] >= 3
+
+
+class Stopped(BaseException):
+    """The process ends here, as by SIGKILL."""
+
+
+class Mortal:
+    """A store that ends the process before its n-th call, counted from when it is armed."""
+
+    def __init__(self, store: Any) -> None:
+        self.store, self.left = store, None
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self.store, name)
+        if not asyncio.iscoroutinefunction(member):
+            return member
+
+        async def call(*arguments: Any, **options: Any) -> Any:
+            if self.left is not None:
+                self.left -= 1
+                if self.left < 0:
+                    raise Stopped(name)
+            return await member(*arguments, **options)
+
+        return call
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_a_process_that_stops_at_any_call_of_the_store_loses_no_regression(noise):
+    """Half of the answers are lost, and the process is killed before every await in turn: the next cycle pages."""
+    for calls in itertools.count():
+        service = Service(Target(14, noise=noise))
+        for _ in range(3):
+            service.cycle()
+        mortal = Mortal(service.store)
+        service.target.lost = 0.6
+        world = service.world
+        service.world = replace(world, store=mortal)
+        mortal.left = calls
+        try:
+            service.cycle()
+        except Stopped:
+            service.world = world
+            assert service.cycle().verdict.name is VerdictName.REGRESSED, f"lost before call {calls}"
+        else:
+            break
+        assert service.store.incidents
+    assert calls > 10
+
+
+class Raced:
+    """A store in which another process decides between this one's reading and its writing, once."""
+
+    def __init__(self, service: Service) -> None:
+        self.store, self.service, self.raced = service.store, service, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    async def save_decision(self, decision: Any) -> bool:
+        """Let the other process decide first."""
+        if not self.raced:
+            self.raced = True
+            await asyncio.to_thread(self.service.cycle)
+        return await self.store.save_decision(decision)
+
+
+def test_of_two_processes_that_decide_at_once_the_second_decides_again():
+    """The detector's revision fences the decision: a look is spent once, on-call gets one message."""
+    other = Service(Target(15, noise=0.0))
+    other.cycle()
+    other.target.lost = 0.5
+    raced = Raced(other)
+    report = asyncio.run(run_cycle(other.plan, replace(other.world, store=raced)))
+    assert raced.raced
+    assert report.verdict.name is VerdictName.REGRESSED
+    assert [verdict.look for verdict in other.store.verdicts[1:]] == [1, 1]
+    assert len(other.state.looks) == 1
+    assert [incident.status for incident in other.store.incidents.values()] == ["open"]
