@@ -11,8 +11,8 @@ from monitor.adapters import registry
 from monitor.errors import ConfigError, Reason, RetrieverError
 from tests.contract.local_server import (
     Answer,
-    ReceivedRequest,
     LocalServer,
+    ReceivedRequest,
     reply,
     reset,
     serving,
@@ -38,7 +38,7 @@ def options(kind: str, url: str) -> dict[str, Any]:
 
 
 def embedded(kind: str, answer: Answer, texts: list[str] = TEXTS, **more: Any) -> tuple[np.ndarray, LocalServer]:
-    """The vectors that an embedder makes of a server's answers, and what the server was asked."""
+    """The vectors that an embedder makes of a server's answers, and the server with its requests."""
 
     async def run() -> tuple[np.ndarray, LocalServer]:
         async with serving(answer) as server:
@@ -51,12 +51,12 @@ def embedded(kind: str, answer: Answer, texts: list[str] = TEXTS, **more: Any) -
     return asyncio.run(run())
 
 
-async def embed_as_openai(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+async def embed_as_openai(request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     """Answer as OpenAI does, and in another order, which its index allows."""
-    said = json.loads(asked.body)
+    said = json.loads(request.body)
     texts = said["input"] if "input" in said else [said["text"]]
     data = [{"object": "embedding", "index": n, "embedding": vector_of(text).tolist()} for n, text in enumerate(texts)]
-    await reply(body={"object": "list", "data": data[::-1], "model": "small"})(asked, writer)
+    await reply(body={"object": "list", "data": data[::-1], "model": "small"})(request, writer)
 
 
 @pytest.mark.parametrize("kind", ["openai", "http"])
@@ -70,9 +70,9 @@ def test_each_text_has_its_vector_in_order(kind):
 def test_openai_is_asked_as_its_reference_says():
     """Model, batches, key and all that is stated besides arrive where OpenAI's reference has them."""
     _, server = embedded("openai", embed_as_openai, dimensions=8, prefix="query: ", extra={"input_type": "query"})
-    assert [asked.path for asked in server.asked] == ["/v1/embeddings"] * 2
-    assert {asked.headers["authorization"] for asked in server.asked} == {f"Bearer {KEY}"}
-    bodies = [json.loads(asked.body) for asked in server.asked]
+    assert [request.path for request in server.requests] == ["/v1/embeddings"] * 2
+    assert {request.headers["authorization"] for request in server.requests} == {f"Bearer {KEY}"}
+    bodies = [json.loads(request.body) for request in server.requests]
     assert [body.pop("input") for body in bodies] == [[f"query: {text}" for text in TEXTS[:3]], [f"query: {TEXTS[3]}"]]
     rest = {"model": "small", "encoding_format": "float", "dimensions": 8, "input_type": "query"}
     assert bodies == [rest, rest]
@@ -82,11 +82,11 @@ def test_the_template_is_filled_in_once():
     """Braces in a text are text."""
     request = {"inputs": ["{text}"], "note": "for {text}"}
 
-    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
-        await reply(body={"data": [{"embedding": [1.0]}]})(asked, writer)
+    async def answer(request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+        await reply(body={"data": [{"embedding": [1.0]}]})(request, writer)
 
     _, server = embedded("http", answer, ["🦊 {text}"], request=request)
-    assert json.loads(server.asked[0].body) == {"inputs": ["🦊 {text}"], "note": "for 🦊 {text}"}
+    assert json.loads(server.requests[0].body) == {"inputs": ["🦊 {text}"], "note": "for 🦊 {text}"}
 
 
 def rows(*vectors: object) -> Answer:
@@ -118,7 +118,7 @@ def test_every_misbehaviour_is_a_failure_with_its_reason_and_no_key(kind, case):
     """Whatever an embedder does wrong is a RetrieverError, and the key is in no message."""
     answer, reason = BROKEN[case]
     with pytest.raises(RetrieverError) as caught:
-        embedded(kind, answer, ["a"], timeout="300ms" if reason is Reason.TIMEOUT else "5s")
+        embedded(kind, answer, ["a"], timeout="300ms" if reason is Reason.TIMEOUT else "60s")
     assert caught.value.reason is reason, caught.value
     assert KEY not in str(caught.value)
 
@@ -130,7 +130,7 @@ def test_too_few_vectors_are_malformed():
 
 
 @pytest.mark.parametrize("kind", ["openai", "http"])
-def test_a_port_where_nobody_listens_is_unreachable(kind):
+def test_a_port_without_a_listener_is_unreachable(kind):
     """A refused connection is told as such."""
 
     async def run() -> None:
@@ -146,13 +146,13 @@ def test_a_port_where_nobody_listens_is_unreachable(kind):
 
 
 @pytest.mark.parametrize(
-    ("stated", "told"),
+    ("section", "message"),
     [
         ({"kind": "openai"}, "embedder.model: is missing"),
-        ({"kind": "openai", "model": "m", "api_key": "a", "api_key_file": "b"}, "embedder: give either api_key"),
-        ({"kind": "http", "url": "http://h", "request": {"text": "text"}}, "embedder.request: names no {text}"),
-        ({"kind": "http", "url": "http://h", "vector": "a["}, "embedder.vector: not JMESPath"),
-        ({"kind": "htpp"}, "embedder.kind: no embedder is called htpp; did you mean http?"),
+        ({"kind": "openai", "model": "m", "api_key": "a", "api_key_file": "b"}, "embedder: set either api_key"),
+        ({"kind": "http", "url": "http://h", "request": {"text": "text"}}, "embedder.request: must contain {text}"),
+        ({"kind": "http", "url": "http://h", "vector": "a["}, "embedder.vector: is not valid JMESPath"),
+        ({"kind": "htpp"}, 'embedder.kind: unknown embedder "htpp"; did you mean http?'),
         ({}, "embedder.kind: is missing"),
     ],
 )
@@ -167,7 +167,7 @@ def test_a_key_can_be_in_a_file(tmp_path):
     """The key is read from the file that is named, without the line end."""
     (tmp_path / "key").write_text(f"{KEY}\n")
     _, server = embedded("openai", embed_as_openai, api_key=None, api_key_file=tmp_path / "key")
-    assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 @pytest.mark.slow

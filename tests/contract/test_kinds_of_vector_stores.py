@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from monitor.model.runs import Ranking
 from tests.contract.local_server import Answer, reply, reset, serving, silence
 from tests.contract.redis_search import RedisSearch, serving_redis
 from tests.contract.vector_stores import CORPUS, DIMENSION, SECRETS, embedding, fill_milvus, nearest, vector_of
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -27,8 +27,8 @@ EMBEDDER = {"kind": "http", "url": "http://127.0.0.1:1/"}
 
 
 def build(**stated: Any) -> Any:
-    """The retriever, built as a configuration would build it."""
-    return registry.resolve("retriever", {"timeout": "5s", **stated}, where="targets.t.retriever").build()
+    """The retriever, built from its configuration."""
+    return registry.resolve("retriever", {"timeout": "60s", **stated}, where="targets.t.retriever").build()
 
 
 async def retrieve(k: int = 3, **stated: Any) -> Ranking:
@@ -127,7 +127,7 @@ def test_an_index_that_is_built_anew_with_other_vectors_is_told_as_such(database
             await retriever.close()
             return caught.value.detail
 
-    assert asyncio.run(run()) == "the index holds vectors of 3 dimensions, the embedder makes 8"
+    assert asyncio.run(run()) == "the index has vectors of 3 dimensions, the embedder returns 8"
 
 
 def test_a_setting_that_is_not_of_pgvector_is_refused():
@@ -166,8 +166,8 @@ def test_what_lancedb_cloud_says_is_told(case):
         async with serving(answer) as server:
             stated = {"uri": "db://docs", "host": server.url(""), "api_key": SECRETS[0], "table": "chunks"}
             with pytest.raises(RetrieverError) as caught:
-                await retrieve(kind="lancedb", timeout="300ms" if reason is Reason.TIMEOUT else "5s", **stated)
-            return caught.value, len(server.asked)
+                await retrieve(kind="lancedb", timeout="300ms" if reason is Reason.TIMEOUT else "60s", **stated)
+            return caught.value, len(server.requests)
 
     failure, asked = asyncio.run(run())
     assert failure.reason is reason, failure
@@ -189,10 +189,7 @@ def redis_without_search(tmp_path: Path) -> Iterator[Path]:
     arguments = ["--port", "0", "--unixsocket", socket, "--requirepass", SECRETS[0], "--save", "", "--logfile", "log"]
     server = subprocess.Popen([REDIS_WITHOUT_SEARCH, *arguments], cwd=tmp_path)
     try:
-        for _ in range(500):
-            if socket.exists():
-                break
-            time.sleep(0.01)
+        wait_until(socket.exists)
         yield socket
     finally:
         server.kill()
@@ -203,7 +200,7 @@ def test_a_redis_without_search_is_refused_in_one_line(redis_without_search):
     """What is missing is named, with the remedy; a wrong password is told as such."""
     failure = failure_of(kind="redis", url=f"unix://:{SECRETS[0]}@{redis_without_search}", index="idx")
     assert failure.reason is Reason.REJECTED
-    assert failure.detail == "this Redis has no search: it takes Redis 8, or the search module"
+    assert failure.detail == "this Redis has no search: use Redis 8 or the search module"
     wrong = failure_of(kind="redis", url=f"unix://:{SECRETS[1]}@{redis_without_search}", index="idx")
     assert wrong.reason is Reason.UNAUTHORISED
 
@@ -252,7 +249,7 @@ def test_a_collection_of_chroma_that_is_built_anew_is_found_again():
                 await retriever.retrieve(QUERY, 1)
             await retriever.retrieve(QUERY, 1)
             await retriever.close()
-            return [asked.path.rpartition("collections/")[2] for asked in server.asked]
+            return [asked.path.rpartition("collections/")[2] for asked in server.requests]
 
     assert asyncio.run(run()) == ["c", "first/query", "first/query", "c", "second/query"]
 
@@ -278,7 +275,7 @@ def test_an_extra_that_is_there_is_loaded():
 
 
 @pytest.mark.parametrize("places", [{"start": "s", "end": "e"}, {"document": "d", "start": "s"}], ids=str)
-def test_a_place_needs_document_start_and_end(places):
-    """A configuration that could not place a chunk is refused before anything is asked."""
-    with pytest.raises(ConfigError, match="start and end go together, and with document"):
+def test_a_span_needs_document_start_and_end(places):
+    """An incomplete span is rejected when the configuration is checked."""
+    with pytest.raises(ConfigError, match="start and end must be set together, and need document"):
         build(kind="lancedb", uri="here", table="t", embedder=EMBEDDER, **places)

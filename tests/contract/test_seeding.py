@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from monitor.adapters import registry
 from monitor.cli.main import app
 from monitor.cli.result import Result
-from monitor.cli.suites import seeded
+from monitor.cli.suite_seed import seed_suite
 from monitor.errors import ConfigError, Reason, RetrieverError, SuiteError
 from monitor.ports.targets import Retriever, Seedable
 from tests.conftest import started
@@ -28,11 +28,11 @@ DOCUMENTS = [{"id": f"d{n}", "title": f"title {n}", "text": f"text {{id}} {n}"} 
 def build(
     url: str, *, path: str = "/documents", seed: dict[str, Any] | None = None, unseed: dict[str, Any] | None = None
 ) -> Any:
-    """The HTTP retriever with templates for seeding, built as a configuration would build it."""
+    """The HTTP retriever with templates for seeding, built from its configuration."""
     stated = {
         "kind": "http",
         "url": f"{url}/search",
-        "timeout": "2s",
+        "timeout": "60s",
         "headers": {"x-key": "k"},
         "seed": {"url": f"{url}{path}", **(seed or {})},
         "unseed": {"url": f"{url}/documents/canary", **(unseed or {})},
@@ -52,7 +52,7 @@ def asked_of(
                 await work(retriever)
             finally:
                 await retriever.close()
-            return server.asked
+            return server.requests
 
     return asyncio.run(run())
 
@@ -161,9 +161,9 @@ def test_a_failure_half_way_says_how_much_arrived():
 
 
 @pytest.mark.parametrize(
-    ("template", "told"),
+    ("template", "message"),
     [
-        ({"request": {"documents": []}}, "no document would be sent"),
+        ({"request": {"documents": []}}, "no document is sent"),
         ({"request": {"id": "{id}"}}, "set batch: 1"),
         ({"batch": 0}, "batch"),
         ({"url": "documents"}, "is not a URL"),
@@ -215,7 +215,7 @@ def hits(production: str, query: str, namespace: str = "") -> list[str]:
 
 def load(config: Path, suite: str = "compositional", **kind: bool) -> Result:
     """Run the command."""
-    return asyncio.run(seeded(config, suite, "canary", remove=kind.get("remove", False)))
+    return asyncio.run(seed_suite(config, suite, "canary", remove=kind.get("remove", False)))
 
 
 def test_the_built_in_documents_go_beside_production_and_away_again(production, tmp_path):
@@ -243,7 +243,7 @@ def test_seeding_twice_is_seeding_once(production, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"seed": None}, r"targets\.canary\.retriever\.seed: is missing"),
         ({"unseed": None}, r"targets\.canary\.retriever\.unseed: is missing"),

@@ -80,9 +80,9 @@ def each(*names: str) -> pytest.MarkDecorator:
 
 @asynccontextmanager
 async def watching(store: Store, opened: Opened, **options: Any) -> AsyncIterator[Any]:
-    """The retriever of a store, built as a configuration would build it."""
+    """The retriever of a store, built from its configuration."""
     async with embedding() as embedder:
-        stated = {**opened.options, "embedder": embedder, "timeout": "5s", **options}
+        stated = {**opened.options, "embedder": embedder, "timeout": "60s", **options}
         retriever = registry.resolve("retriever", stated, where="targets.t.retriever").build()
         try:
             yield retriever
@@ -91,7 +91,7 @@ async def watching(store: Store, opened: Opened, **options: Any) -> AsyncIterato
 
 
 def ask(store: Store, act: Callable[[Any], Awaitable[Any]], **options: Any) -> Any:
-    """What comes of asking the retriever of a store."""
+    """Run an action on the retriever of a store."""
 
     async def run() -> Any:
         async with store.opened() as opened, watching(store, opened, **options) as retriever:
@@ -101,7 +101,7 @@ def ask(store: Store, act: Callable[[Any], Awaitable[Any]], **options: Any) -> A
 
 
 def failure_of(store: Store, act: Callable[[Any], Awaitable[Any]] | None = None, **options: Any) -> RetrieverError:
-    """The failure that comes of asking, which tells no secret."""
+    """The failure of an action; it must contain no secret."""
     with pytest.raises(RetrieverError) as caught:
         ask(store, act or (lambda retriever: retriever.retrieve(QUERY, 3)), **options)
     assert not any(secret in str(caught.value) for secret in SECRETS)
@@ -121,8 +121,8 @@ def test_the_nearest_documents_come_best_first(store, k):
 
 
 @each(*STORES)
-def test_fewer_hits_than_asked_for_are_a_failure_unless_accepted(store):
-    """A collection that is too small is not mistaken for a good answer; it can be said to be one."""
+def test_fewer_hits_than_requested_are_a_failure_unless_accepted(store):
+    """A short ranking is a failure, unless the configuration accepts it."""
     k = len(CORPUS) + 1
     assert failure_of(store, lambda retriever: retriever.retrieve(QUERY, k)).reason is Reason.MALFORMED
     ranking = ask(store, lambda retriever: retriever.retrieve(QUERY, k), short_rankings="accept")
@@ -130,8 +130,8 @@ def test_fewer_hits_than_asked_for_are_a_failure_unless_accepted(store):
 
 
 @each(*STORES)
-def test_what_the_hits_cover_is_told(store):
-    """Texts and places of chunks arrive as they were stored, and what is declared is part of the ranking."""
+def test_texts_and_sources_of_hits_are_read(store):
+    """Texts and offsets of chunks match the stored ones; deployment and corpus are part of the ranking."""
     stated = {"text": store.text, "deployment": "minilm-v2", "corpus": "march"}
     ranking = ask(store, lambda retriever: retriever.retrieve("naïve Grüße", 3), **PLACES, **stated)
     assert isinstance(ranking, Ranking)
@@ -147,8 +147,8 @@ def test_what_the_hits_cover_is_told(store):
 
 
 @each(*STORES)
-def test_a_collection_that_is_not_there_is_named(store):
-    """A misspelt collection is a refusal that says which, not an empty answer."""
+def test_an_unknown_collection_is_named(store):
+    """A misspelt collection is rejected by name; it is not an empty ranking."""
     failure = failure_of(store, **{store.collection: "chunkz"})
     assert failure.reason is Reason.REJECTED
     assert "chunkz" in failure.detail
@@ -171,13 +171,13 @@ def test_vectors_of_another_length_are_named_with_both_lengths(store):
             async with watching(store, opened, embedder=wrong) as retriever:
                 await retriever.retrieve(QUERY, 3)
 
-    with pytest.raises(RetrieverError, match="holds vectors of 8 dimensions, the embedder makes 5") as caught:
+    with pytest.raises(RetrieverError, match="has vectors of 8 dimensions, the embedder returns 5") as caught:
         asyncio.run(run())
     assert caught.value.reason is Reason.REJECTED
 
 
 @each(*WITH_CREDENTIALS)
-def test_wrong_credentials_are_told_as_such(store):
+def test_wrong_credentials_are_unauthorised(store):
     """What the store refuses for its credentials is unauthorised, and they are in no message."""
 
     async def run() -> None:
@@ -205,7 +205,7 @@ def test_a_server_that_goes_away_mid_run_is_a_failure_until_it_is_back(store):
                 with pytest.raises(RetrieverError) as caught:
                     await retriever.retrieve(QUERY, 3)
                 failures.append(caught.value)
-            await opened.wire.mend()
+            await opened.wire.restore()
             return *failures, await retriever.retrieve(QUERY, 3)
 
     *failures, ranking = asyncio.run(run())
@@ -229,7 +229,7 @@ def test_a_server_that_says_nothing_is_given_up_on_in_time(store, moment):
             with pytest.raises(RetrieverError) as caught:
                 await retriever.retrieve(QUERY, 3)
             took_s = asyncio.get_running_loop().time() - started
-            await opened.wire.mend()
+            await opened.wire.restore()
             return took_s, caught.value, await retriever.retrieve("another", 3)
 
     took_s, failure, ranking = asyncio.run(run())
@@ -257,8 +257,8 @@ def test_no_more_probes_than_configured_are_under_way(store):
 
 
 @each(*STORES)
-def test_a_closed_retriever_can_be_asked_again(store):
-    """Closing gives the connections back; the next probe opens new ones."""
+def test_a_closed_retriever_can_be_used_again(store):
+    """Closing releases the connections; the next probe opens new ones."""
 
     async def act(retriever: Any) -> Ranking:
         await retriever.retrieve(QUERY, 2)
@@ -311,7 +311,7 @@ def test_a_failing_embedder_is_named(store):
     wrong = {"kind": "http", "url": f"http://user:{SECRETS[0]}@127.0.0.1:1/"}
     failure = failure_of(store, embedder=wrong)
     assert failure.reason is Reason.UNREACHABLE
-    assert failure.detail.startswith("the embedder: ")
+    assert failure.detail.startswith("embedder: ")
 
 
 @each(*STORES)
