@@ -212,7 +212,7 @@ class Watcher:
         means = [{SERIES: float(mean)} for mean in replays[:-1].mean(axis=1)]
         self.baseline = replays[-1]
         noise = e_detector.noise_floor(means, [0.1], queries=N_PROBES)
-        self.state = DetectorState("baseline", noise)
+        self.state = DetectorState(baseline_run_id="baseline", noise=noise)
         self.level, self.runs = float(self.baseline.mean()), 1
         if level == AVERAGED:
             self.level, self.runs = e_detector.level_of(self.level, noise, SERIES)

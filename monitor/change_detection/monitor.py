@@ -69,7 +69,7 @@ def keep(
     """The vigil after this run, and whether something changed that level 2 has not looked at yet."""
     trusted = baseline.run.run_id if baseline else ""
     if state is None or state.baseline_run_id != trusted:
-        state = DetectorState(trusted, looks=state.looks if state else ())
+        state = DetectorState(baseline_run_id=trusted, looks=state.looks if state else ())
     state = replace(state, noise=noise)
     now, trusted_results = _identity(measured, noise), _identity(baseline, noise) if baseline else ""
     if baseline is None or (now == trusted_results and noise.is_quiet):

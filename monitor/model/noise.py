@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
     """What replaying one deployment again and again showed: its noise floor."""
 
@@ -58,7 +58,7 @@ class Series:
         return sum(self.bets) / len(self.bets) if self.bets else 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorState:
     """What level 1 remembers about one target and suite between two cycles."""
 

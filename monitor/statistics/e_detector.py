@@ -50,7 +50,13 @@ def noise_floor(replays: Sequence[Mapping[str, float]], shares_changed: Sequence
     names = replays[0]
     deviations = {name: _deviation(np.array([each[name] for each in replays])) for name in names}
     means = {name: float(np.mean([each[name] for each in replays])) for name in names}
-    return Noise(len(replays), queries, max(shares_changed, default=0.0), deviations, means)
+    return Noise(
+        replays=len(replays),
+        queries=queries,
+        share_changed=max(shares_changed, default=0.0),
+        deviations=deviations,
+        means=means,
+    )
 
 
 def answer_noise(replays: Floats, *, answers: int) -> float:
@@ -87,7 +93,7 @@ def level_of(baseline: float, noise: Noise, series: str) -> tuple[float, int]:
 
     Examples
     --------
-    >>> noise = Noise(24, 100, 0.1, {"a": 0.01}, {"a": 0.805})
+    >>> noise = Noise(replays=24, queries=100, share_changed=0.1, deviations={"a": 0.01}, means={"a": 0.805})
     >>> level_of(0.8, noise, "a"), level_of(0.9, noise, "a")
     ((0.805, 24), (0.9, 1))
     """

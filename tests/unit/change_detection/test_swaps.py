@@ -66,7 +66,7 @@ def test_a_swap_is_declared_when_the_target_names_the_change(before: str, after:
 
 def test_on_a_deterministic_target_one_changed_ranking_is_a_swap():
     """Replays that never differed leave no room for chance."""
-    assert detect(replayed(BEFORE), replayed((["x"], *BEFORE[1:])), at=AT, noise=Noise(5)) is not None
+    assert detect(replayed(BEFORE), replayed((["x"], *BEFORE[1:])), at=AT, noise=Noise(replays=5)) is not None
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,15 @@ def test_on_a_noisy_target_a_silent_swap_must_exceed_the_noise(queries: int, cha
     ids = [query.query_id for query in suite.queries]
     before = a_run(suite, dict.fromkeys(ids, "a"))
     after = a_run(suite, {query_id: "b" if number < changed * queries else "a" for number, query_id in enumerate(ids)})
-    assert (detect(before, after, at=AT, noise=Noise(5, share_changed=0.2)) is not None) is is_noticed
+    assert (detect(before, after, at=AT, noise=Noise(replays=5, share_changed=0.2)) is not None) is is_noticed
 
 
 def test_on_a_noisy_target_a_declared_swap_needs_no_more_proof():
     """What the target says of itself is believed, however small the difference."""
     after = replayed((["x"], *BEFORE[1:]), deployment="v2")
-    assert detect(replayed(BEFORE, deployment="v1"), after, at=AT, noise=Noise(5, share_changed=0.9)) is not None
+    assert (
+        detect(replayed(BEFORE, deployment="v1"), after, at=AT, noise=Noise(replays=5, share_changed=0.9)) is not None
+    )
 
 
 @pytest.mark.parametrize("failed", ["before", "after"])

@@ -107,7 +107,7 @@ def test_the_surest_alarm_comes_first():
 def test_an_alarm_that_was_looked_into_is_not_raised_again_by_the_same_drop():
     """After a look the detector starts from the level that was looked at; a further drop alarms anew."""
     series, _ = after([0.7] * 10)
-    state = quiet(DetectorState("run", series={"s": series}), {"s": 0.7})
+    state = quiet(DetectorState(baseline_run_id="run", series={"s": series}), {"s": 0.7})
     assert after([0.7] * 500, state.series["s"])[1] is None
     assert after([0.6] * 10, state.series["s"])[1] is not None
 
@@ -142,10 +142,10 @@ def test_the_floor_is_an_upper_bound_in_95_of_100_calibrations():
 
 def test_replays_that_agree_with_the_baseline_sharpen_it_and_others_do_not():
     """Replays of the baseline's own deployment tell its level from 24 runs; those of another are left aside."""
-    noise = Noise(24, 100, 0.1, {"s": 0.01}, {"s": 0.81})
+    noise = Noise(replays=24, queries=100, share_changed=0.1, deviations={"s": 0.01}, means={"s": 0.81})
     assert level_of(0.8, noise, "s") == (0.81, 24)
     assert level_of(0.9, noise, "s") == (0.9, 1)
-    assert level_of(0.8, Noise(24, 100, 0.1, {"s": 0.01}), "s") == (0.8, 1)
+    assert level_of(0.8, Noise(replays=24, queries=100, share_changed=0.1, deviations={"s": 0.01}), "s") == (0.8, 1)
 
 
 def test_correlated_replays_have_a_higher_floor():
