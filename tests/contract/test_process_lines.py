@@ -78,7 +78,8 @@ sys.stdin.read()
 
 def test_a_process_is_reused_and_restarted_after_it_exits():
     """A process serves many probes; after an exit it is restarted, and the interrupted probe fails."""
-    program = ANSWERS.replace("    request = json", "    if 'die' in line: sys.exit('no memory left')\n    request = json")
+    death = "    if 'die' in line: sys.exit('no memory left')\n"
+    program = ANSWERS.replace("    request = json", f"{death}    request = json")
     program = program.replace("{request['query']}", "{os.getpid()}")
 
     async def run() -> tuple[list[str], RetrieverError]:
