@@ -22,20 +22,24 @@ def a_query(
 ) -> Query:
     """A query; unless told otherwise, the document ``d1`` is relevant and the query is a cluster of its own."""
     return Query(
-        query_id, f"what is {query_id}?", stratum, cluster or query_id, {"d1": 1} if grades is None else grades
+        query_id=query_id,
+        text=f"what is {query_id}?",
+        stratum=stratum,
+        cluster=cluster or query_id,
+        grades={"d1": 1} if grades is None else grades,
     )
 
 
 def a_suite(*queries: Query, pairs: Sequence[Pair] = (), axis: Axis = Axis.BROAD, name: str = "broad") -> Suite:
     """A suite of these queries."""
-    return Suite(name, "1", axis, queries, tuple(pairs), digest=f"digest of {name}")
+    return Suite(name=name, version="1", axis=axis, queries=queries, pairs=tuple(pairs), digest=f"digest of {name}")
 
 
 def an_outcome(query_id: str, brought: Brought) -> Outcome:
     """The outcome of one probe."""
     if isinstance(brought, Reason):
-        return Outcome(query_id, failure=Failure(brought, "as the test has it"))
-    return Outcome(query_id, None if brought is None else Ranking(tuple(brought)))
+        return Outcome(query_id=query_id, failure=Failure(brought, "as the test has it"))
+    return Outcome(query_id=query_id, ranking=None if brought is None else Ranking(doc_ids=tuple(brought)))
 
 
 def a_run(suite: Suite, brought: Mapping[str, Brought], *, run_id: str = "run-1", depth: int = 10) -> Run:

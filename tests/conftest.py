@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import structlog
 
 from monitor.adapters.stores.embedded import EmbeddedPostgres
 from monitor.adapters.stores.postgres.connection import with_driver
@@ -20,6 +21,14 @@ from monitor.adapters.stores.postgres.migration import Migrations
 
 ROOT = Path(__file__).parents[1]
 PUBLIC_DATA_VARIABLE = "RECALLWATCH_PUBLIC_DATA"
+# As in the service: plain tracebacks. The library's default renders the locals of every frame, which takes seconds.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(),
+    ]
+)
 _left_out = pytest.StashKey[int]()
 _numbers = itertools.count(1)
 

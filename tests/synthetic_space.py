@@ -58,7 +58,7 @@ class Space:
         scores[:, [row for row, doc_id in enumerate(self.doc_ids) if doc_id in self.hidden]] = -np.inf
         places = np.argsort(-scores, axis=1)[:, : self.k]
         return [
-            Ranking(tuple(self.doc_ids[place] for place in row), tuple(map(float, of[row])))
+            Ranking(doc_ids=tuple(self.doc_ids[place] for place in row), scores=tuple(map(float, of[row])))
             for row, of in zip(places, scores, strict=True)
         ]
 
@@ -69,10 +69,10 @@ class Space:
         ids = tuple(self.doc_ids[row] for row in held)
         exact = replace(self, hidden=frozenset(), missed=0.0, jitter=0.0, k=DEPTH)
         return Snapshot(
-            self._named(self.search(self.queries, rng)),
-            DEPTH,
-            self._named(self.search(self.queries, rng)),
-            dict(zip(ids, self.search(self.texts[held], rng), strict=True)) if echoes else {},
+            rankings=self._named(self.search(self.queries, rng)),
+            depth=DEPTH,
+            replayed=self._named(self.search(self.queries, rng)),
+            echoes=dict(zip(ids, self.search(self.texts[held], rng), strict=True)) if echoes else {},
             queries=Embedded(self._query_ids, self.queries) if vectors else None,
             stored=Embedded(ids, self.stored[held]) if vectors else None,
             encoded=Embedded(ids, self.texts[held]) if vectors else None,

@@ -13,9 +13,14 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.public_data import public_data
+from benchmarks.study.real_swaps import SETS
 from benchmarks.study.table import Table, markdown
 from benchmarks.study.tables import FIRST, TABLES, compute
+from monitor.errors import ConfigError
 
+PUBLIC = "real_swaps.real_swaps"
+"""The table that needs public data."""
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "statistics-study.md"
 PROSE = """\
 # A study of the decision procedure
@@ -30,7 +35,7 @@ for MRR@10. Its other details are its own, so that figures near the specificatio
 
 
 def compute_all(names: Sequence[str], *, quick: bool) -> Iterator[tuple[str, list[Table]]]:
-    """Each table as it is ready."""
+    """Yield each table as soon as it is computed."""
     planned = {name: TABLES[name][quick] for name in (*FIRST, *TABLES) if name in names and TABLES[name][quick]}
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two processes share two processors
     started = time.monotonic()
@@ -44,33 +49,39 @@ def compute_all(names: Sequence[str], *, quick: bool) -> Iterator[tuple[str, lis
             yield waiting[future], future.result()
 
 
-def page(found: Mapping[str, Sequence[Table]], *, quick: bool) -> str:
+def page(results: Mapping[str, Sequence[Table]], *, quick: bool) -> str:
     """The tables as a page of Markdown, in the order of the specification."""
     head = PROSE.format(
         quick=" with `--quick`: too few repetitions to rely on" if quick else "",
         when=f"{datetime.now(UTC):%Y-%m-%d}",
         python=platform.python_version(),
     )
-    return head + "\n".join(markdown(table) for name in TABLES for table in found.get(name, ()))
+    return head + "\n".join(markdown(table) for name in TABLES for table in results.get(name, ()))
 
 
 def main() -> None:
     """Parse the command line, simulate, show."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.study", description="Tables of the decision procedure.")
-    parser.add_argument("table", nargs="*", help=f"any of {', '.join(TABLES)}; all of them if none is named")
+    parser.add_argument("table", nargs="*", help=f"any of {', '.join(TABLES)}; default: all")
     parser.add_argument("--quick", action="store_true", help="few repetitions, about a minute")
     parser.add_argument("--write", action="store_true", help=f"also write docs/{PAGE.name}; needs all tables")
-    stated = parser.parse_args()
-    if unknown := set(stated.table) - set(TABLES):
-        parser.error(f"no table is called {', '.join(sorted(unknown))}; there are: {', '.join(TABLES)}")
-    if stated.write and stated.table:
+    options = parser.parse_args()
+    if unknown := set(options.table) - set(TABLES):
+        parser.error(f"unknown table {', '.join(sorted(unknown))}; known tables: {', '.join(TABLES)}")
+    if options.write and options.table:
         parser.error("--write needs all tables")
-    found: dict[str, list[Table]] = {}
-    for name, tables in compute_all(stated.table or list(TABLES), quick=stated.quick):
-        found[name] = tables
-        if stated.write:  # after each, so that an interrupted study leaves what it found
-            PAGE.write_text(page(found, quick=stated.quick), encoding="utf-8")
-    print(page(found, quick=stated.quick))
+    names = options.table or list(TABLES)
+    if PUBLIC in names and TABLES[PUBLIC][options.quick]:
+        try:
+            public_data(SETS)
+        except ConfigError as error:
+            parser.error(f"{error}; {PUBLIC} needs it")
+    results: dict[str, list[Table]] = {}
+    for name, tables in compute_all(names, quick=options.quick):
+        results[name] = tables
+        if options.write:  # after each table, so that an interrupted study keeps its results
+            PAGE.write_text(page(results, quick=options.quick), encoding="utf-8")
+    print(page(results, quick=options.quick))
 
 
 if __name__ == "__main__":

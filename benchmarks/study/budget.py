@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.study.generator import MRR, swap
 from benchmarks.study.table import Table, percent
-from monitor.statistics.e_detector import alpha_of_look
+from monitor.statistics.error_budget import alpha_of_silent_look
 from monitor.statistics.exact_p_values import sign_flip_p
 
 N_QUERIES, MOST = 200, 52
@@ -14,7 +14,7 @@ SWAPS = (1, 4, 12, 52)
 POLICIES = {
     "5 % each time": lambda _: 0.05,
     "1 % each time": lambda _: 0.01,
-    "spent look by look": lambda look: alpha_of_look(look, alpha_page=0.01, alpha_year=0.05),
+    "spent look by look": lambda look: alpha_of_silent_look(look, alpha_page=0.01, alpha_year=0.05),
 }
 
 

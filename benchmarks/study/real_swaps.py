@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.public_data import public_data
 from benchmarks.study.plot import Line, chart
 from benchmarks.study.table import Table, percent
 from monitor.adapters.retrievers.local import BUNDLED_MODEL, build_index, load_model
@@ -34,7 +35,6 @@ from monitor.model.suites import Axis, Suite
 from monitor.model.verdicts import Evidence, VerdictName
 from monitor.suites.reading import read_corpus, read_suite
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PLOT = Path(__file__).resolve().parents[2] / "docs" / "power.svg"
 SETS, STEPS, DEPTH = ("xquad-en", "pubmedqa"), (30, 100, 300), 10
 GATING = ("ndcg@10", "mrr@10", "recall@5", "recall@10")
@@ -56,9 +56,7 @@ class Texts:
 
 
 def real_swaps(repetitions: int, seed: int) -> list[Table]:
-    """What the swaps do at full size, how often subsamples page, and power against their size; none without data."""
-    if not all((DATA / name).is_dir() for name in SETS):
-        return []
+    """Results at full size, pages on subsamples, and power by suite size. Raises ConfigError without public data."""
     swaps, kind = _measure_all(seed)
     return [_full(swaps, seed, kind), _null(swaps, repetitions, seed, kind), _power(swaps, repetitions, seed)]
 
@@ -83,9 +81,10 @@ def _measure_all(seed: int) -> tuple[dict[tuple[str, str], tuple[Measured, Measu
 
 
 def _read() -> tuple[dict[str, Texts], list[str]]:
+    folder = public_data(SETS)
     sets, texts = {}, []
     for name in SETS:
-        suite, documents = read_suite(DATA / name), list(read_corpus(DATA / name))
+        suite, documents = read_suite(folder / name), list(read_corpus(folder / name))
         start = len(texts)
         texts += [each.full_text for each in documents]
         texts += [query.text for query in suite.queries]
@@ -122,10 +121,20 @@ def _measured(of: Texts, vectors: Vectors, run_id: str) -> Measured:
     """The set searched with these vectors, exactly, and measured."""
     _, places = build_index(np.ascontiguousarray(vectors[of.documents])).search(vectors[of.queries], DEPTH)
     outcomes = tuple(
-        Outcome(query.query_id, Ranking(tuple(of.doc_ids[place] for place in row)))
+        Outcome(query_id=query.query_id, ranking=Ranking(doc_ids=tuple(of.doc_ids[place] for place in row)))
         for query, row in zip(of.suite.queries, places.tolist(), strict=True)
     )
-    run = Run(run_id, "cycle", "target", of.suite.name, of.suite.digest, of.suite.axis, DEPTH, _AT, outcomes=outcomes)
+    run = Run(
+        run_id=run_id,
+        cycle_id="cycle",
+        target="target",
+        suite_name=of.suite.name,
+        suite_digest=of.suite.digest,
+        axis=of.suite.axis,
+        depth=DEPTH,
+        started_at=_AT,
+        outcomes=outcomes,
+    )
     return measure(replace(run, fingerprint=fingerprint(outcomes)), of.suite, GATING)
 
 

@@ -18,7 +18,7 @@ from monitor.model.verdicts import VerdictName
 
 PAIRS = "pair_accuracy"
 GATING = {Axis.BROAD: (RECALL,), Axis.COMPOSITIONAL: (PAIRS,)}
-BARE = Policy(0.05, gating=GATING, floor_absolute=0.0, floor_relative=0.0, resamples=999)
+BARE = Policy(alpha_page=0.05, gating=GATING, floor_absolute=0.0, floor_relative=0.0, resamples=999)
 """5 % and no floors, as the specification's figures have it."""
 DEFAULT = Policy(gating=GATING, resamples=999)
 SCENARIOS = (

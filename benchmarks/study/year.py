@@ -212,7 +212,7 @@ class Watcher:
         means = [{SERIES: float(mean)} for mean in replays[:-1].mean(axis=1)]
         self.baseline = replays[-1]
         noise = noise_floor.noise_floor(means, [0.1], queries=N_PROBES)
-        self.state = DetectorState("baseline", noise)
+        self.state = DetectorState(baseline_run_id="baseline", noise=noise)
         self.level, self.runs = float(self.baseline.mean()), 1
         if level == AVERAGED:
             self.level, self.runs = e_detector.level_of(self.level, noise, SERIES)
@@ -268,6 +268,6 @@ def _run(values: Floats, run_id: str) -> Measured:
 
 def _pages(before: Measured, after: Measured, policy: Policy, look: int, rng: np.random.Generator) -> bool:
     """Whether level 2 pages at the given look of the year."""
-    alpha = e_detector.alpha_of_look(look, alpha_page=policy.alpha_page, alpha_year=policy.alpha_year)
+    alpha = e_detector.alpha_of_silent_look(look, alpha_page=policy.alpha_page, alpha_year=policy.alpha_year)
     evidence = compare([(before, after)], policy, rng=rng)
     return any(has_fallen(each, replace(policy, alpha_page=alpha)) for each in evidence)

@@ -1,4 +1,4 @@
-"""Run the validity study: ``python -m benchmarks.validity [--quick] [--write] [--data FOLDER] [--threads N]``."""
+"""Run the validity study: ``python -m benchmarks.validity [--quick] [--write] [--threads N]``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.public_data import public_data
 from benchmarks.timing import say
 from benchmarks.validity.compression import compressed, pruned, wrongly_pooled
 from benchmarks.validity.finetuning import Recipe
@@ -18,17 +19,18 @@ from benchmarks.validity.rulers import Encode
 from benchmarks.validity.scatter import scatter
 from benchmarks.validity.scores import read_rulers
 from benchmarks.validity.study import refuse_leaks, study
+from monitor.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT.parent / "shared" / "data"
+SETS = ("xquad-en", "pubmedqa", "sugarcrepe-pp")
 PAGE, PICTURE = ROOT / "docs" / "validity.md", ROOT / "docs" / "validity.svg"
 STEPS, SEEDS = (10, 30, 60, 100, 300, 1_000), (1, 2)
 RECIPES = (Recipe(), Recipe(steps=(10, 200), seed=4))
-"""The second is the same training again, weaker and stronger, on other sentences."""
+"""The second recipe repeats the training with other step counts and other sentences."""
 
 
 def models(base: Encode, folder: Path, *, threads: int, quick: bool) -> Iterator[Model]:
-    """Every swap of the study; few of them if it must be quick."""
+    """All swaps of the study; only a few with ``quick``."""
     weak = static(folder)
     yield int8_twin(folder, threads)
     if quick:
@@ -44,34 +46,37 @@ def models(base: Encode, folder: Path, *, threads: int, quick: bool) -> Iterator
 
 
 def main() -> None:
-    """Parse the command line, run, show."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.validity", description="Built-in suites, public data.")
+    """Parse the command line, run the study and print it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.validity", description="Built-in suites against public data."
+    )
     parser.add_argument("--quick", action="store_true", help="few swaps, an eighth of the triplets")
     parser.add_argument("--write", action="store_true", help=f"also write docs/{PAGE.name} and docs/{PICTURE.name}")
-    parser.add_argument("--data", type=Path, default=DATA, help="folder with xquad-en, pubmedqa and sugarcrepe-pp")
-    parser.add_argument("--threads", type=int, default=1, help="more than the idle processors make it slower")
-    stated = parser.parse_args()
-    if stated.quick and stated.write:
+    parser.add_argument("--threads", type=int, default=1, help="more threads than idle processors make it slower")
+    options = parser.parse_args()
+    if options.quick and options.write:
         parser.error("--write needs the whole study")
-    if not stated.data.is_dir():
-        parser.error(f"no folder {stated.data}: name the one with the public data by --data")
+    try:
+        data = public_data(SETS)
+    except ConfigError as error:
+        parser.error(str(error))
 
     import torch
 
-    torch.set_num_threads(stated.threads)
+    torch.set_num_threads(options.threads)
     started = time.perf_counter()
     folder = Path(tempfile.gettempdir()) / "recallwatch-validity"
     folder.mkdir(exist_ok=True)
-    say(f"vectors and weights are kept in {folder}")
-    rulers = read_rulers(ROOT / "probes", stated.data, every_triplet=8 if stated.quick else 1)
+    say(f"vectors and weights are cached in {folder}")
+    rulers = read_rulers(ROOT / "probes", data, every_triplet=8 if options.quick else 1)
     refuse_leaks(rulers, itertools.chain(adapter_texts(SEEDS), *(recipe.texts for recipe in RECIPES)))
     base = untouched(folder)
-    found = study(rulers, base, models(base, folder, threads=stated.threads, quick=stated.quick))
+    findings = study(rulers, base, models(base, folder, threads=options.threads, quick=options.quick))
     say(f"done in {time.perf_counter() - started:.0f} s")
-    if stated.write:
-        PAGE.write_text(page(found), encoding="utf-8")
-        PICTURE.write_text(scatter(found), encoding="utf-8")
-    print(text(found))
+    if options.write:
+        PAGE.write_text(page(findings), encoding="utf-8")
+        PICTURE.write_text(scatter(findings), encoding="utf-8")
+    print(text(findings))
 
 
 if __name__ == "__main__":

@@ -42,10 +42,10 @@ def detect(previous: Run | None, run: Run, *, at: datetime, noise: Noise = NO_NO
     ):
         return None
     return Swap(
-        run.target,
-        run.suite_name,
-        run.run_id,
-        previous.run_id,
+        target=run.target,
+        suite_name=run.suite_name,
+        run_id=run.run_id,
+        previous_run_id=previous.run_id,
         declared=declared,
         share_changed=rankings,
         detected_at=at,

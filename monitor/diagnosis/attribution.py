@@ -136,9 +136,12 @@ def ceiling(
     (0.75, -0.25, -0.5)
     """
     old, new = paired_scores(oracle, before, cluster), paired_scores(oracle, after, cluster)
-    reached = estimate(old, Part(old.baseline), confidence=confidence)
-    left = (estimate(each, Part(each.differences), confidence=confidence) for each in (old, new))
-    return Ceiling(*reached, *(Share(Component.RETRIEVAL, *each) for each in left))
+    mean, lower, upper = estimate(old, Part(old.baseline), confidence=confidence)
+    left_before, left_after = (
+        Share(Component.RETRIEVAL, *estimate(scores, Part(scores.differences), confidence=confidence))
+        for scores in (old, new)
+    )
+    return Ceiling(mean=mean, lower=lower, upper=upper, left_before=left_before, left_after=left_after)
 
 
 def _observed(scores: Floats, found: Floats) -> tuple[dict[Component, Part], str]:

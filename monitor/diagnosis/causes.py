@@ -43,10 +43,10 @@ def name_cause(before: Snapshot, after: Snapshot) -> Cause:
 
     Examples
     --------
-    >>> from monitor.model import Ranking
-    >>> ten = Snapshot({"q": Ranking(("a", "b", "c"), (0.9, 0.8, 0.7))}, 3)
-    >>> two = Snapshot({"q": Ranking(("a", "b"), (0.9, 0.8))}, 3)
-    >>> name_cause(ten, two).name.value
+    >>> from monitor.model.runs import Ranking
+    >>> three = Ranking(doc_ids=("a", "b", "c"), scores=(0.9, 0.8, 0.7))
+    >>> two = Ranking(doc_ids=("a", "b"), scores=(0.9, 0.8))
+    >>> name_cause(Snapshot(rankings={"q": three}, depth=3), Snapshot(rankings={"q": two}, depth=3)).name.value
     'configuration_changed'
     """
     if not before.rankings.keys() & after.rankings.keys():
@@ -67,11 +67,11 @@ def _vectors(changes: Changes) -> Cause | None:
     queries, stored = moved.queries < SAME_MODEL, moved.stored < SAME_MODEL and moved.stored_share > 0.5
     if moved.agreement_before >= SAME_MODEL > moved.agreement_after:
         told = f"A stored vector has cosine {moved.agreement_after:.3f} with its own text as queries are encoded now"
-        return Cause(CauseName.ENCODERS_DIVERGED, (f"{told}, before {moved.agreement_before:.3f}.",))
+        return Cause(name=CauseName.ENCODERS_DIVERGED, evidence=(f"{told}, before {moved.agreement_before:.3f}.",))
     if queries and stored:
         return Cause(
-            CauseName.MODEL_CHANGED,
-            (
+            name=CauseName.MODEL_CHANGED,
+            evidence=(
                 f"Vectors of the same texts have median cosine {moved.queries:.3f} (queries) and {moved.stored:.3f} "
                 "(documents) with their former selves.",
                 *(("The rankings are the same.",) if changes.same_rankings else ()),
@@ -81,7 +81,7 @@ def _vectors(changes: Changes) -> Cause | None:
         moving, resting = ("queries", "documents") if queries else ("documents", "queries")
         cosine = moved.queries if queries else moved.stored
         told = f"The vectors of {moving} moved (median cosine {cosine:.3f}), those of {resting} did not."
-        return Cause(CauseName.ENCODERS_DIVERGED, (told,))
+        return Cause(name=CauseName.ENCODERS_DIVERGED, evidence=(told,))
     return None
 
 
@@ -93,12 +93,20 @@ def _other_ids(changes: Changes) -> Cause | None:
     pieces = _pieces(gone, came) | _pieces(came, gone)
     if pieces and (members.lost.ids or members.found.ids):
         told = f"Documents come in other pieces: {_some(tuple(pieces))}."
-        return Cause(CauseName.CORPUS_CHANGED, (told, *_unseen_model(changes)), _unless_vectors(changes))
+        return Cause(
+            name=CauseName.CORPUS_CHANGED, evidence=(told, *_unseen_model(changes)), or_else=_unless_vectors(changes)
+        )
     if members.known == 0.0:
         told = "Not one document that comes back was seen before: the index was written anew."
-        return Cause(CauseName.CORPUS_CHANGED, (told, *_unseen_model(changes)), _unless_vectors(changes))
+        return Cause(
+            name=CauseName.CORPUS_CHANGED, evidence=(told, *_unseen_model(changes)), or_else=_unless_vectors(changes)
+        )
     if not after:
-        return Cause(CauseName.CORPUS_CHANGED, ("Nothing comes back at all.",), (CauseName.CONFIGURATION_CHANGED,))
+        return Cause(
+            name=CauseName.CORPUS_CHANGED,
+            evidence=("Nothing comes back at all.",),
+            or_else=(CauseName.CONFIGURATION_CHANGED,),
+        )
     return None
 
 
@@ -133,16 +141,16 @@ def _edited(changes: Changes) -> Cause | None:
     scores, moved = changes.scores, changes.moved
     if 0 < moved.stored_share <= 0.5 and scores.same >= 0.3:
         told = f"The stored vectors of {moved.stored_share:.0%} of the documents moved, all others did not."
-        return Cause(CauseName.CORPUS_CHANGED, (f"{told} Their texts were edited.",))
+        return Cause(name=CauseName.CORPUS_CHANGED, evidence=(f"{told} Their texts were edited.",))
     if not (0.3 <= scores.same < 1 and scores.shift_of_moved > NOISE_SHIFT):
         return None
     if scores.mixed_documents < min(0.5, scores.mixed_queries):
         told = f"The scores of some documents moved, always; {scores.same:.0%} of the others' are the same."
-        return Cause(CauseName.CORPUS_CHANGED, (f"{told} Their texts were edited.",))
+        return Cause(name=CauseName.CORPUS_CHANGED, evidence=(f"{told} Their texts were edited.",))
     if scores.mixed_queries < 0.5:
         told = f"All scores moved in {scores.moved_queries:.0%} of the rankings, and none in the others"
-        return Cause(CauseName.MODEL_CHANGED, (f"{told}: some of the servers have another model.",),
-                     (CauseName.ENCODERS_DIVERGED, CauseName.CONFIGURATION_CHANGED))  # fmt: skip
+        return Cause(name=CauseName.MODEL_CHANGED, evidence=(f"{told}: some of the servers have another model.",),
+                     or_else=(CauseName.ENCODERS_DIVERGED, CauseName.CONFIGURATION_CHANGED))  # fmt: skip
     return None
 
 
@@ -155,14 +163,18 @@ def _scoring(changes: Changes) -> Cause | None:
         return None
     if is_told and (scores.stretch < 1 / OTHER_KIND or scores.stretch > OTHER_KIND):
         told = f"Scores spread {scores.stretch:.3g} times as much as before: they are of another kind."
-        return Cause(CauseName.CONFIGURATION_CHANGED, (told,))
+        return Cause(name=CauseName.CONFIGURATION_CHANGED, evidence=(told,))
     if scores.by_words >= BY_WORDS:
         told = f"How well words match explains {scores.by_words:.0%} of what the former scores do not: other weights."
-        return Cause(CauseName.CONFIGURATION_CHANGED, (f"{told} of words and vectors.",))
+        return Cause(name=CauseName.CONFIGURATION_CHANGED, evidence=(f"{told} of words and vectors.",))
     shift = f"The same query gives the same document another score: shift {scores.shift:.2f} of the scale"
     told = f"{shift}, correlation {scores.correlation:.2f}; {members.overlap:.0%} of the documents are the same."
     if changes.has_vectors:
-        return Cause(CauseName.CONFIGURATION_CHANGED, (told, "The vectors are the same."), (CauseName.INDEX_CHANGED,))
+        return Cause(
+            name=CauseName.CONFIGURATION_CHANGED,
+            evidence=(told, "The vectors are the same."),
+            or_else=(CauseName.INDEX_CHANGED,),
+        )
     return _model_or_encoder(changes, told)
 
 
@@ -173,15 +185,20 @@ def _model_or_encoder(changes: Changes, told: str) -> Cause:
     if echoes.spread < ECHO_DROP and isfinite(echoes.lost):
         own = f"by their own text documents score {echoes.drop:.2f} of the scale lower, and {echoes.lost:.0%} are lost"
         if echoes.drop > ECHO_DROP or echoes.lost > 0.5:
-            return Cause(CauseName.ENCODERS_DIVERGED, (told, f"Asked for {own}."), weights)
+            return Cause(name=CauseName.ENCODERS_DIVERGED, evidence=(told, f"Asked for {own}."), or_else=weights)
         return Cause(
-            CauseName.MODEL_CHANGED, (told, "Asked for by their own text, documents score as before."), weights
+            name=CauseName.MODEL_CHANGED,
+            evidence=(told, "Asked for by their own text, documents score as before."),
+            or_else=weights,
         )
     either = [CauseName.MODEL_CHANGED, CauseName.ENCODERS_DIVERGED]
     if changes.members.overlap < 0.1:
         either.reverse()
-    return Cause(either[0], (told, "Documents were not asked for by their own text: which of both is open."),
-                 (either[1], *weights))  # fmt: skip
+    return Cause(
+        name=either[0],
+        evidence=(told, "Documents were not asked for by their own text: which of both is open."),
+        or_else=(either[1], *weights),
+    )
 
 
 def _missing(changes: Changes) -> Cause | None:
@@ -194,11 +211,13 @@ def _missing(changes: Changes) -> Cause | None:
     if lost.scatters(noise.lost):
         recall = f" Recall against exact search {changes.recall_after:.3f}, before {changes.recall_before:.3f}."
         exact = recall if isfinite(changes.recall_after) else ""
-        return Cause(CauseName.INDEX_CHANGED, (f"{told}; the same documents still come for other queries.{exact}",))
+        return Cause(
+            name=CauseName.INDEX_CHANGED, evidence=(f"{told}; the same documents still come for other queries.{exact}",)
+        )
     told = f"{told}: {_some(lost.ids)} never come back."
     if members.shorter > 0.05 and not changes.has_vectors:
         told = f"{told} {members.shorter:.0%} of the rankings became shorter: something is left out after the search."
-        return Cause(CauseName.CONFIGURATION_CHANGED, (told,), (CauseName.CORPUS_CHANGED,))
+        return Cause(name=CauseName.CONFIGURATION_CHANGED, evidence=(told,), or_else=(CauseName.CORPUS_CHANGED,))
     return _filtered(told, set(lost.ids), changes, without=changes.after, having=changes.before)
 
 
@@ -209,7 +228,9 @@ def _arrivals(changes: Changes) -> Cause | None:
         return None
     told = f"{found.count} of {found.expected} places are taken by documents that were not there before"
     if found.scatters(noise.found):
-        return Cause(CauseName.INDEX_CHANGED, (f"{told}, but came for other queries: the index misses less.",))
+        return Cause(
+            name=CauseName.INDEX_CHANGED, evidence=(f"{told}, but came for other queries: the index misses less.",)
+        )
     told = f"{told}: {_some(found.ids)} were never seen."
     return _filtered(told, set(found.ids), changes, without=changes.before, having=changes.after)
 
@@ -220,11 +241,14 @@ def _filtered(told: str, doc_ids: set[str], changes: Changes, *, without: Snapsh
     absent = (doc_ids & _indexed(having)) - held
     if held or absent:
         name = CauseName.CONFIGURATION_CHANGED if len(held) > len(absent) else CauseName.CORPUS_CHANGED
-        return Cause(name, (told, f"Of those that were looked for, both indexes hold {len(held)}, one {len(absent)}."))
+        return Cause(
+            name=name,
+            evidence=(told, f"Of those that were looked for, both indexes hold {len(held)}, one {len(absent)}."),
+        )
     if groups := _whole_groups(doc_ids, _ids(without), changes.before.groups):
         told = f"{told} They are all there is of {_some(tuple(groups))}: a filter, or else just that was written."
-        return Cause(CauseName.CONFIGURATION_CHANGED, (told,), (CauseName.CORPUS_CHANGED,))
-    return Cause(CauseName.CORPUS_CHANGED, (told,), (CauseName.CONFIGURATION_CHANGED,))
+        return Cause(name=CauseName.CONFIGURATION_CHANGED, evidence=(told,), or_else=(CauseName.CORPUS_CHANGED,))
+    return Cause(name=CauseName.CORPUS_CHANGED, evidence=(told,), or_else=(CauseName.CONFIGURATION_CHANGED,))
 
 
 def _whole_groups(doc_ids: set[str], others: set[str], groups: Mapping[str, str]) -> set[str]:
@@ -247,9 +271,11 @@ def _lengths(changes: Changes) -> Cause | None:
     usual = 3 * max(noise.shorter, noise.longer)
     if members.shorter > usual + LENGTHS:
         told = f"{members.shorter:.0%} of the rankings end earlier, and nothing better than their end is missing."
-        return Cause(CauseName.CONFIGURATION_CHANGED, (told,))
+        return Cause(name=CauseName.CONFIGURATION_CHANGED, evidence=(told,))
     if members.longer > usual + LENGTHS:
-        return Cause(CauseName.CONFIGURATION_CHANGED, (f"{members.longer:.0%} of the rankings go on for longer.",))
+        return Cause(
+            name=CauseName.CONFIGURATION_CHANGED, evidence=(f"{members.longer:.0%} of the rankings go on for longer.",)
+        )
     return None
 
 
@@ -258,13 +284,15 @@ def _digits(changes: Changes) -> Cause | None:
     scores, moved = changes.scores, changes.moved
     if scores.shift > max(DIGITS, 3 * changes.noise_shift) or min(moved.queries, moved.stored) < 1 - SAME_VECTOR:
         told = f"Scores of the same query and document moved by {scores.shift:.3f} of the scale, correlation"
-        return Cause(CauseName.NOISY, (f"{told} {scores.correlation:.4f}: the same model, computed otherwise.",))
+        return Cause(
+            name=CauseName.NOISY, evidence=(f"{told} {scores.correlation:.4f}: the same model, computed otherwise.",)
+        )
     return None
 
 
 def _nothing(changes: Changes) -> Cause | None:
     told = "The rankings are the same." if changes.same_rankings else "Rankings differ no more than in a replay."
-    return Cause(CauseName.UNCHANGED, (told,))
+    return Cause(name=CauseName.UNCHANGED, evidence=(told,))
 
 
 def _answering(before: Snapshot, after: Snapshot) -> Cause | None:
@@ -274,7 +302,7 @@ def _answering(before: Snapshot, after: Snapshot) -> Cause | None:
         for role, old, new in (("answerer", before.answerer, after.answerer), ("judge", before.judge, after.judge))
         if old and new and old != new
     )
-    return Cause(CauseName.ANSWERER_CHANGED, told) if told else None
+    return Cause(name=CauseName.ANSWERER_CHANGED, evidence=told) if told else None
 
 
 Rule = Callable[[Changes], Cause | None]

@@ -36,7 +36,7 @@ class Pairs(NamedTuple):
     """NaN where the texts are not known."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """How the scores of shared pairs relate; NaN where no pair is shared or no scores are told."""
 
@@ -60,7 +60,7 @@ class Scores:
     """Share of the queries with a score that is not the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Missed:
     """Documents that should be in one of two rankings of a query, for they beat its last place, and are not."""
 
@@ -90,7 +90,7 @@ class Missed:
         return count > predicted + DEVIATIONS * math.sqrt(max(self.burst, noise.burst, 2.0) * predicted)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
     """Which documents left the rankings though worse ones stayed, and which came though worse ones were there."""
 
@@ -106,7 +106,7 @@ class Members:
     longer: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
     """How the vectors of the same texts relate; NaN where they could not be had."""
 
@@ -134,7 +134,7 @@ class Echoes:
     """Share of the documents that found themselves before and do not now."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """All that differs between two snapshots."""
 

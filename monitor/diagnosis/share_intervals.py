@@ -63,8 +63,17 @@ def attribution(
     if shift:
         shares.append(Share(Component.JUDGE, *_bounded([shift], confidence)))
         note = "; ".join(filter(None, (note, "the judge is taken to have moved by as much on every answer")))
-    whole = float(answers.differences.mean()), *interval(answers, confidence=confidence)
-    return Attribution(method, *whole, tuple(shares), answers.n_queries, answers.n_clusters, note)
+    lower, upper = interval(answers, confidence=confidence)
+    return Attribution(
+        method=method,
+        difference=float(answers.differences.mean()),
+        lower=lower,
+        upper=upper,
+        shares=tuple(shares),
+        n_queries=answers.n_queries,
+        n_clusters=answers.n_clusters,
+        note=note,
+    )
 
 
 def estimate(

@@ -42,7 +42,7 @@ class Share:
         return self.lower > 0 or self.upper < 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
     """A difference of mean answer scores, after minus before, and the shares that add up to it."""
 
@@ -86,7 +86,7 @@ class Attribution:
         return f"{points} ({share.difference / self.difference:.0%}) {because}".replace("%", " %")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ceiling:
     """What one generator reaches with the oracle's contexts, and by how much what retrieval brings stays below."""
 

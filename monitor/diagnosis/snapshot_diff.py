@@ -40,9 +40,10 @@ def measure_changes(before: Snapshot, after: Snapshot) -> Changes:
 
     Examples
     --------
-    >>> first = Snapshot({"q": Ranking(("a", "b", "c"), (0.9, 0.8, 0.7))}, 3)
-    >>> second = Snapshot({"q": Ranking(("a", "c", "d"), (0.9, 0.7, 0.6))}, 3)
-    >>> measure_changes(first, second).members.lost.ids
+    >>> first = Ranking(doc_ids=("a", "b", "c"), scores=(0.9, 0.8, 0.7))
+    >>> second = Ranking(doc_ids=("a", "c", "d"), scores=(0.9, 0.7, 0.6))
+    >>> before, after = (Snapshot(rankings={"q": ranking}, depth=3) for ranking in (first, second))
+    >>> measure_changes(before, after).members.lost.ids
     ('b',)
     """
     old, new = _all_rankings(before), _all_rankings(after)
@@ -53,17 +54,17 @@ def measure_changes(before: Snapshot, after: Snapshot) -> Changes:
     jitter = 3 * 1.4826 * float(np.median(np.abs(pairs.after - pairs.before))) if len(pairs.before) else 0.0
     shared = old.keys() & new.keys()
     return Changes(
-        before,
-        after,
-        _scores(pairs, scale, tolerance),
-        _members(old, new, max(tolerance, min(jitter, 0.2 * scale))),
-        _moved(before, after),
-        _echoes(before, after, scale),
-        noise_shift,
-        noise,
-        recall_of_exact(before.exact, before.rankings, before.depth),
-        recall_of_exact(after.exact, after.rankings, after.depth),
-        all(old[each].doc_ids == new[each].doc_ids for each in shared),
+        before=before,
+        after=after,
+        scores=_scores(pairs, scale, tolerance),
+        members=_members(old, new, max(tolerance, min(jitter, 0.2 * scale))),
+        moved=_moved(before, after),
+        echoes=_echoes(before, after, scale),
+        noise_shift=noise_shift,
+        noise=noise,
+        recall_before=recall_of_exact(before.exact, before.rankings, before.depth),
+        recall_after=recall_of_exact(after.exact, after.rankings, after.depth),
+        same_rankings=all(old[each].doc_ids == new[each].doc_ids for each in shared),
     )
 
 
@@ -74,7 +75,7 @@ def _all_rankings(snapshot: Snapshot) -> Rankings:
     rising = sum(scores[0] < scores[-1] for scores in told)
     if 2 * rising <= len(told):
         return named
-    return {key: Ranking(each.doc_ids, each.scores and tuple(-score for score in each.scores))
+    return {key: Ranking(doc_ids=each.doc_ids, scores=each.scores and tuple(-score for score in each.scores))
             for key, each in named.items()}  # fmt: skip
 
 
@@ -118,22 +119,22 @@ def _pairs(old: Rankings, new: Rankings, words: Mapping[str, Mapping[str, float]
 def _scores(pairs: Pairs, scale: float, tolerance: float) -> Scores:
     n_pairs = len(pairs.before)
     if not n_pairs:
-        return Scores(0, scale)
+        return Scores(n_pairs=0, scale=scale)
     differences = pairs.after - pairs.before
     is_same = np.abs(differences) <= tolerance
     x, y = (_centred(each, pairs.queries) for each in (pairs.before, pairs.after))
     return Scores(
-        n_pairs,
-        scale,
-        float(is_same.mean()),
-        float(np.sqrt((differences**2).mean())) / scale,
-        float(np.sqrt((differences[~is_same] ** 2).mean())) / scale if not is_same.all() else 0.0,
-        float(y.std() / x.std()) if x.std() > 0 else NAN,
-        float((x * y).mean() / (x.std() * y.std())) if x.std() > 0 and y.std() > 0 else NAN,
-        _explained_by_words(pairs),
-        _mixed(is_same, pairs.documents),
-        _mixed(is_same, pairs.queries),
-        len(set(pairs.queries[~is_same].tolist())) / len(set(pairs.queries.tolist())),
+        n_pairs=n_pairs,
+        scale=scale,
+        same=float(is_same.mean()),
+        shift=float(np.sqrt((differences**2).mean())) / scale,
+        shift_of_moved=float(np.sqrt((differences[~is_same] ** 2).mean())) / scale if not is_same.all() else 0.0,
+        stretch=float(y.std() / x.std()) if x.std() > 0 else NAN,
+        correlation=float((x * y).mean() / (x.std() * y.std())) if x.std() > 0 and y.std() > 0 else NAN,
+        by_words=_explained_by_words(pairs),
+        mixed_documents=_mixed(is_same, pairs.documents),
+        mixed_queries=_mixed(is_same, pairs.queries),
+        moved_queries=len(set(pairs.queries[~is_same].tolist())) / len(set(pairs.queries.tolist())),
     )
 
 
@@ -176,12 +177,12 @@ def _members(old: Rankings, new: Rankings, tolerance: float) -> Members:
     seen_before, seen_now = (_documents(each) for each in (ranked, turned))
     n_queries = max(len(ranked), 1)
     return Members(
-        float(np.mean(overlaps)) if overlaps else NAN,
-        _missed(ranked, seen_now, tolerance),
-        _missed(turned, seen_before, tolerance),
-        len(seen_now & seen_before) / len(seen_now) if seen_now else NAN,
-        sum(len(second.doc_ids) < len(first.doc_ids) for first, second in ranked) / n_queries,
-        sum(len(second.doc_ids) > len(first.doc_ids) for first, second in ranked) / n_queries,
+        overlap=float(np.mean(overlaps)) if overlaps else NAN,
+        lost=_missed(ranked, seen_now, tolerance),
+        found=_missed(turned, seen_before, tolerance),
+        known=len(seen_now & seen_before) / len(seen_now) if seen_now else NAN,
+        shorter=sum(len(second.doc_ids) < len(first.doc_ids) for first, second in ranked) / n_queries,
+        longer=sum(len(second.doc_ids) > len(first.doc_ids) for first, second in ranked) / n_queries,
     )
 
 
@@ -200,11 +201,11 @@ def _missed(pairs: Sequence[tuple[Ranking, Ranking]], seen: set[str], tolerance:
         by_query.append(len(missing))
         by_document.update(missing)
     return Missed(
-        expected,
-        by_document.total(),
-        sum(count for doc_id, count in by_document.items() if doc_id in seen),
-        tuple(sorted(by_document.keys() - seen)),
-        max(_burst(by_query), _burst(by_document.values())),
+        expected=expected,
+        count=by_document.total(),
+        elsewhere=sum(count for doc_id, count in by_document.items() if doc_id in seen),
+        ids=tuple(sorted(by_document.keys() - seen)),
+        burst=max(_burst(by_query), _burst(by_document.values())),
     )
 
 
@@ -230,12 +231,14 @@ def _moved(before: Snapshot, after: Snapshot) -> Moved:
     stored = _cosines(before.stored, after.stored)
     held = set(after.stored.ids) if after.stored else set()
     return Moved(
-        _median(_cosines(before.queries, after.queries)),
-        _median(stored),
-        float((stored < 1 - SAME_VECTOR).mean()) if len(stored) else NAN,
-        _median(_cosines(before.stored, before.encoded)),
-        _median(_cosines(after.stored, after.encoded)),
-        tuple(each for each in before.stored.ids if each not in held) if before.stored and after.stored else (),
+        queries=_median(_cosines(before.queries, after.queries)),
+        stored=_median(stored),
+        stored_share=float((stored < 1 - SAME_VECTOR).mean()) if len(stored) else NAN,
+        agreement_before=_median(_cosines(before.stored, before.encoded)),
+        agreement_after=_median(_cosines(after.stored, after.encoded)),
+        unstored_ids=tuple(each for each in before.stored.ids if each not in held)
+        if before.stored and after.stored
+        else (),
     )
 
 

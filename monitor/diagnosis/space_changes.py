@@ -31,7 +31,7 @@ TOLD = 0.10
 """Relative changes smaller than this are not worth a person's time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
     """One embedding space, as its canaries show it; NaN or empty where it could not be measured."""
 
@@ -46,7 +46,7 @@ class Space:
     """Share of what exact search finds that the index returned, at the depth of the snapshot."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
     """Two spaces, and how they relate; NaN where that could not be measured."""
 
@@ -79,13 +79,16 @@ def compare_spaces(before: Snapshot, after: Snapshot, pairs: Sequence[Labelled] 
     depth = min(before.depth, after.depth)
     overlaps = [overlap(old, new, depth) for old, new in ranked]
     weighted = [rank_biased_overlap(_distinct(old), _distinct(new)) for old, new in ranked]
-    seen = {doc_id for old, new in ranked for doc_id in (*old, *new)}
+    n_documents = len({doc_id for old, new in ranked for doc_id in (*old, *new)})
+    alignment, distance, same_place = _relation(before.stored or before.queries, after.stored or after.queries)
     return Geometry(
-        _space(before, pairs, shared, len(seen)),
-        _space(after, pairs, shared, len(seen)),
-        fmean(overlaps) if overlaps else float("nan"),
-        fmean(weighted) if weighted else float("nan"),
-        *_relation(before.stored or before.queries, after.stored or after.queries),
+        before=_space(before, pairs, shared, n_documents),
+        after=_space(after, pairs, shared, n_documents),
+        overlap=fmean(overlaps) if overlaps else float("nan"),
+        rank_biased_overlap=fmean(weighted) if weighted else float("nan"),
+        kernel_alignment=alignment,
+        procrustes_distance=distance,
+        same_place=same_place,
     )
 
 
@@ -94,8 +97,8 @@ def recall_of_exact(exact: Rankings, served: Rankings, k: int) -> float:
 
     Examples
     --------
-    >>> from monitor.model import Ranking
-    >>> recall_of_exact({"q": Ranking(("a", "b"))}, {"q": Ranking(("b", "c"))}, k=2)
+    >>> from monitor.model.runs import Ranking
+    >>> recall_of_exact({"q": Ranking(doc_ids=("a", "b"))}, {"q": Ranking(doc_ids=("b", "c"))}, k=2)
     0.5
     """
     shares = [
@@ -111,7 +114,7 @@ def describe(geometry: Geometry) -> str:
 
     Examples
     --------
-    >>> describe(Geometry(Space(), Space(), overlap=1.0, rank_biased_overlap=1.0))
+    >>> describe(Geometry(before=Space(), after=Space(), overlap=1.0, rank_biased_overlap=1.0))
     'The same documents come back in the same order.'
     """
     return " ".join(_sentences(geometry))
@@ -121,12 +124,14 @@ def _space(snapshot: Snapshot, pairs: Sequence[Labelled], query_ids: Sequence[st
     vectors = snapshot.stored or snapshot.queries
     rows = vectors.of(vectors.ids) if vectors else None
     rankings = [_distinct(snapshot.rankings[each].doc_ids) for each in query_ids]
+    margins_by_phenomenon, near_misses = _structure(snapshot, pairs)
     return Space(
-        effective_rank(rows) if rows is not None else float("nan"),
-        anisotropy(rows) if rows is not None else float("nan"),
-        hubness(rankings, n_documents, snapshot.depth),
-        *_structure(snapshot, pairs),
-        recall_of_exact(snapshot.exact, snapshot.rankings, snapshot.depth),
+        effective_rank=effective_rank(rows) if rows is not None else float("nan"),
+        anisotropy=anisotropy(rows) if rows is not None else float("nan"),
+        hubness=hubness(rankings, n_documents, snapshot.depth),
+        margins=margins_by_phenomenon,
+        near_misses=near_misses,
+        recall_of_exact=recall_of_exact(snapshot.exact, snapshot.rankings, snapshot.depth),
     )
 
 

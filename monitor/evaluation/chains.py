@@ -25,7 +25,7 @@ FEWEST_CLUSTERS = 2
 """Fewer say nothing about how much chains vary."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Compounding:
     """Success of single hops and of whole chains in two runs, over the chains that both scored, with intervals.
 
@@ -163,9 +163,19 @@ def compounding(
     clusters, of_chain = np.unique(np.array(names, np.str_), return_inverse=True)
     totals = np.zeros((len(clusters), 6))
     np.add.at(totals, of_chain, np.array([_counted(chain, baseline, candidate) for chain in both]).reshape(-1, 6))
-    spans = _intervals(totals, rng, alpha, resamples)
+    hop_loss, chain_loss, factor = _intervals(totals, rng, alpha, resamples)
     rates = _rates(totals.sum(0)).tolist() if both else [math.nan] * 4
-    return Compounding(len(both), len(clusters), rates[0], rates[1], rates[2], rates[3], *spans)
+    return Compounding(
+        n_chains=len(both),
+        n_clusters=len(clusters),
+        hop_baseline=rates[0],
+        hop_candidate=rates[1],
+        chain_baseline=rates[2],
+        chain_candidate=rates[3],
+        hop_loss_interval=hop_loss,
+        chain_loss_interval=chain_loss,
+        factor_interval=factor,
+    )
 
 
 def _walk(first: str, after: Mapping[str, str]) -> Chain:

@@ -19,7 +19,7 @@ def pair_accuracy(pairs: Sequence[Pair], rankings: Mapping[str, Ranking]) -> tup
 
     Examples
     --------
-    >>> rankings = {"q1": Ranking(("no", "yes")), "q2": Ranking(("yes",))}
+    >>> rankings = {"q1": Ranking(doc_ids=("no", "yes")), "q2": Ranking(doc_ids=("yes",))}
     >>> pairs = [Pair("q1", "yes", "no"), Pair("q2", "yes", "no")]
     >>> pair_accuracy(pairs, rankings)[1].tolist()
     [0.0, 1.0]
@@ -38,7 +38,8 @@ def mirrored_accuracy(pairs: Sequence[Pair], rankings: Mapping[str, Ranking]) ->
     Examples
     --------
     >>> pairs = [Pair("a", "x", "y", "b"), Pair("b", "y", "x", "a")]
-    >>> mirrored_accuracy(pairs, {"a": Ranking(("x", "y")), "b": Ranking(("x", "y"))})[1].tolist()
+    >>> same_order = Ranking(doc_ids=("x", "y"))
+    >>> mirrored_accuracy(pairs, {"a": same_order, "b": same_order})[1].tolist()
     [0.0]
     """
     by_query = {pair.query_id: pair for pair in pairs if pair.query_id in rankings}

@@ -60,13 +60,13 @@ def measure(run: Run, suite: Suite, measures: Sequence[str] = REPORTED) -> Measu
     judged = judge(suite, rankings)
     answered, replies = measure_answers(suite, outcomes, is_graded=bool(run.judge))
     return Measured(
-        run,
-        suite,
-        _count(suite, outcomes.values(), len(rankings)),
-        dict(_rank_measurements(judged, measures)) | dict(_pair_measurements(suite, rankings)) | answered,
-        _judged_share(judged),
-        _label_counts(suite, rankings),
-        replies,
+        run=run,
+        suite=suite,
+        counts=_count(suite, outcomes.values(), len(rankings)),
+        measurements=dict(_rank_measurements(judged, measures)) | dict(_pair_measurements(suite, rankings)) | answered,
+        judged_share=_judged_share(judged),
+        labels=_label_counts(suite, rankings),
+        replies=replies,
     )
 
 

@@ -124,10 +124,10 @@ def _worsen(current: Incident | None, verdict: Verdict, on_call: OnCall, change:
 
 def _new(verdict: Verdict, change: Change, policy: str) -> Incident:
     return Incident(
-        identify(verdict.verdict_id, "incident"),
-        dedup_key(verdict.target, change),
-        verdict.target,
-        verdict.decided_at,
+        incident_id=identify(verdict.verdict_id, "incident"),
+        dedup_key=dedup_key(verdict.target, change),
+        target=verdict.target,
+        opened_at=verdict.decided_at,
         subject=verdict.target,
         policy=policy,
         summary=verdict.summary,

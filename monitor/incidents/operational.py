@@ -88,10 +88,10 @@ def open_incident(current: Incident | None, fault: Fault, on_call: OnCall, *, at
     if current is not None and current.is_active:
         return current, ()
     incident = Incident(
-        identify(f"{fault.dedup_key}/{at.isoformat()}", "incident"),
-        fault.dedup_key,
-        fault.target,
-        at,
+        incident_id=identify(f"{fault.dedup_key}/{at.isoformat()}", "incident"),
+        dedup_key=fault.dedup_key,
+        target=fault.target,
+        opened_at=at,
         kind=fault.kind,
         subject=fault.subject,
         status=IncidentStatus.OPEN,

@@ -55,12 +55,12 @@ def alert_of(
     }
     origin = f"{incident.incident_id}/{state}/{incident.revision}"
     return Alert(
-        f"alert_{hashlib.sha256(origin.encode()).hexdigest()[:24]}",
-        incident.incident_id,
-        incident.dedup_key,
-        state,
-        payload,
-        at,
+        alert_id=f"alert_{hashlib.sha256(origin.encode()).hexdigest()[:24]}",
+        incident_id=incident.incident_id,
+        dedup_key=incident.dedup_key,
+        state=state,
+        payload=payload,
+        created_at=at,
         notifiers=on_call.notifiers_for(labels) if state is AlertState.FIRING else (),
         silenced_until=silenced_until,
         silence=silence,

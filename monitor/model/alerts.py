@@ -17,7 +17,7 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One message about an incident. ``alert_id`` stays the same however often it is sent."""
 

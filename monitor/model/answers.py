@@ -23,7 +23,7 @@ class Grades:
         return sum(self.scores) / len(self.scores)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a live RAG said to one query."""
 
@@ -40,7 +40,7 @@ class Answer:
     """``prompt`` and ``completion`` tokens, where it tells."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What asking for one answer brought: an answer or the reason why there is none, never both."""
 
@@ -52,7 +52,7 @@ class Reply:
     """None where no judge is asked, or it gave no usable grade; the count of those is kept with the run."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replies:
     """Where each answer of a run went: asked = scored + failed + unreferenced."""
 

@@ -42,7 +42,7 @@ _LABELS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """The likeliest cause of a change, with what speaks for it."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
     """The trusted run of one target and suite."""
 
@@ -19,7 +19,7 @@ class Baseline:
     promoted_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """What somebody, or some pipeline, says that a target serves from now on."""
 
@@ -31,7 +31,7 @@ class Deployment:
     """What else is known of it: the model, the index, the commit."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Swap:
     """What a target serves has changed since the run before."""
 

@@ -57,7 +57,7 @@ class Resolution(StrEnum):
     DISMISSED = "dismissed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """What was trusted, what is served now, and since when."""
 
@@ -72,7 +72,7 @@ class Change:
     """What most likely changed, with what speaks for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """Something that lasts and that on-call must know. Every change of it makes a new revision."""
 
@@ -131,7 +131,7 @@ class Incident:
         return tuple(sorted(self.recovering))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
     """How often a policy's incidents of one target fired, were confirmed, and were dismissed as false alarms."""
 

@@ -30,7 +30,7 @@ class Measurements:
         return float(self.values.mean()) if len(self.values) else float("nan")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """A run with its measurements and with the suite it was measured by."""
 

@@ -12,7 +12,7 @@ from monitor.model.suites import Axis
 QueryText = Literal["show", "hash", "withhold"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
     """How much may be lost, for what it matches: an axis, a suite, a stratum, a measure, or any mix of them."""
 
@@ -38,7 +38,7 @@ class Tolerated(NamedTuple):
     floor_relative: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The rule that leads from evidence to a verdict. Ratios are in [0, 1]."""
 

@@ -29,7 +29,7 @@ class Hit(NamedTuple):
     score: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
     """The hits of one query, best first."""
 
@@ -58,7 +58,7 @@ class Failure:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What one probe brought: exactly one of a ranking, a failure, or neither (skipped: no judgement)."""
 
@@ -71,7 +71,7 @@ class Outcome:
     """What asking for an answer brought, where the target answers and the query has a reference answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One suite replayed against one target."""
 

@@ -42,7 +42,7 @@ class Embedded:
         return np.asarray(rows / np.where(lengths > 0, lengths, 1.0), np.float64)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
     """What the canaries of one target showed at one moment. Whatever could not be had is empty or None."""
 
@@ -86,7 +86,14 @@ def from_run(run: Run, query_ids: Iterable[str] | None = None, *, replayed: Rank
         if outcome.ranking is not None and (chosen is None or outcome.query_id in chosen)
     }
     declared = run.deployment if run.deployment != run.fingerprint else ""
-    return Snapshot(rankings, run.depth, replayed or {}, answerer=run.answerer, judge=run.judge, deployment=declared)
+    return Snapshot(
+        rankings=rankings,
+        depth=run.depth,
+        replayed=replayed or {},
+        answerer=run.answerer,
+        judge=run.judge,
+        deployment=declared,
+    )
 
 
 def from_runs(before: Run, after: Run, query_ids: Iterable[str] | None = None) -> tuple[Snapshot, Snapshot]:

@@ -25,7 +25,7 @@ class Qrel(NamedTuple):
     grade: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """A question with everything needed to judge what comes back."""
 
@@ -63,7 +63,7 @@ class Pair:
     """The query that the violating document satisfies, where there is one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
     """Versioned queries and judgements on one axis."""
 

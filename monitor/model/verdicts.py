@@ -28,7 +28,7 @@ class VerdictName(StrEnum):
         return self in (VerdictName.REGRESSED, VerdictName.TRADE_OFF)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """One measure of one stratum, compared between baseline and candidate, paired by query."""
 
@@ -104,7 +104,7 @@ class Look:
     """The silent looks of the last year, this one included if it spent from the budget."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What was decided about one cycle, with everything needed to decide it again."""
 

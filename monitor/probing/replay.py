@@ -78,11 +78,11 @@ async def replay(queries: Sequence[Query], asked: Endpoints, *, keep: Keep, watc
 async def probe(query: Query, retriever: Retriever, *, depth: int, attempts: int = 2) -> Outcome:
     """Ask a retriever one query. Whatever goes wrong is a failure with a reason, never an exception, never a zero."""
     if not query.is_judged:
-        return Outcome(query.query_id)
+        return Outcome(query_id=query.query_id)
     found, duration_s = await _attempt(lambda: retriever.retrieve(query.text, depth), attempts)
     if isinstance(found, AdapterError):
-        return Outcome(query.query_id, failure=Failure(found.reason, found.detail), duration_s=duration_s)
-    return Outcome(query.query_id, look_for_quotes(found, query.passages), duration_s=duration_s)
+        return Outcome(query_id=query.query_id, failure=Failure(found.reason, found.detail), duration_s=duration_s)
+    return Outcome(query_id=query.query_id, ranking=look_for_quotes(found, query.passages), duration_s=duration_s)
 
 
 async def ask(
@@ -92,7 +92,7 @@ async def ask(
     found, duration_s = await _attempt(lambda: answerer.answer(text, contexts), attempts)
     if isinstance(found, AdapterError):
         return Reply(reason=found.reason, detail=found.detail, duration_s=duration_s)
-    return Reply(found, duration_s=duration_s)
+    return Reply(answer=found, duration_s=duration_s)
 
 
 def turns_of(asked: Endpoints) -> Turns:
@@ -137,8 +137,8 @@ async def _probe_hop(
 def _broken_chain(query: Query, before: Reply | None) -> Outcome:
     """What becomes of a hop whose question could not be completed: skipped if nobody answers, else failed."""
     if before is None or before.reason is None:
-        return Outcome(query.query_id)
-    return Outcome(query.query_id, failure=Failure(before.reason, "the hop before brought no answer"))
+        return Outcome(query_id=query.query_id)
+    return Outcome(query_id=query.query_id, failure=Failure(before.reason, "the hop before brought no answer"))
 
 
 async def _attempt(call: Callable[[], Awaitable[T]], attempts: int) -> tuple[T | AdapterError, float]:

@@ -66,7 +66,7 @@ def _passage(row: Mapping[str, Any], where: str) -> Passage:
 
 def _whole(value: Any, name: str, where: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise SuiteError(where, f"{name} must be a whole number from 0, not {value!r:.40}")
+        raise SuiteError(where, f"{name} must be a whole number, 0 or more, not {value!r:.40}")
     return value
 
 

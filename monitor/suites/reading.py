@@ -76,7 +76,14 @@ def read_suite(folder: Path) -> Suite:
         _judge(query, grades.get(query_id, {}), passages.get(query_id, ())) for query_id, query in queries.items()
     )
     suite = Suite(
-        head.name, head.version, head.axis, judged_queries, pairs, head.controls, corpus=corpus, depth=head.depth
+        name=head.name,
+        version=head.version,
+        axis=head.axis,
+        queries=judged_queries,
+        pairs=pairs,
+        controls=head.controls,
+        corpus=corpus,
+        depth=head.depth,
     )
     _refuse_empty_strata(suite, folder)
     return replace(suite, digest=digest_of(suite))
@@ -181,10 +188,10 @@ def _read_queries(path: Path, *, default_stratum: str) -> dict[str, Query]:
         if stratum == OVERALL:
             raise SuiteError(where, f"the stratum name {OVERALL} is reserved for the suite as a whole")
         queries[query_id] = Query(
-            query_id,
-            text_of(row.get("text"), "text", where),
-            stratum,
-            label(metadata, "cluster", where),
+            query_id=query_id,
+            text=text_of(row.get("text"), "text", where),
+            stratum=stratum,
+            cluster=label(metadata, "cluster", where),
             answers=_answers(metadata, where),
             follows=_follows(metadata, queries, where),
         )

@@ -21,9 +21,11 @@ def measure_run_file(path: Path, suite: Suite, *, missing_as_empty: bool = False
 
     A query without a line counts as failed, because an exported run has no line for a failed probe. With
     ``missing_as_empty`` it counts as an empty ranking, as in ``trec_eval -c``. Raises SuiteError for a malformed
-    file and for queries that are not in the suite.
+    or empty file and for queries that are not in the suite.
     """
     rankings = read_rankings(path)
+    if not rankings:
+        raise SuiteError(str(path), "the run file has no ranking")
     _refuse_unknown_queries(path, rankings, suite)
     outcomes = tuple(_outcomes(rankings, suite, missing_as_empty=missing_as_empty))
     written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
@@ -34,7 +36,7 @@ def measure_run_file(path: Path, suite: Suite, *, missing_as_empty: bool = False
         suite_name=suite.name,
         suite_digest=suite.digest,
         axis=suite.axis,
-        depth=max((len(ranking.doc_ids) for ranking in rankings.values()), default=0),
+        depth=max(len(ranking.doc_ids) for ranking in rankings.values()),
         started_at=written_at,
         finished_at=written_at,
         status=RunStatus.FINISHED,
@@ -47,13 +49,13 @@ def measure_run_file(path: Path, suite: Suite, *, missing_as_empty: bool = False
 def _outcomes(rankings: Mapping[str, Ranking], suite: Suite, *, missing_as_empty: bool) -> Iterator[Outcome]:
     for query in suite.queries:
         if not query.is_judged:
-            yield Outcome(query.query_id)
+            yield Outcome(query_id=query.query_id)
         elif query.query_id in rankings:
-            yield Outcome(query.query_id, rankings[query.query_id])
+            yield Outcome(query_id=query.query_id, ranking=rankings[query.query_id])
         elif missing_as_empty:
-            yield Outcome(query.query_id, Ranking(()))
+            yield Outcome(query_id=query.query_id, ranking=Ranking(doc_ids=()))
         else:
-            yield Outcome(query.query_id, failure=NO_LINE)
+            yield Outcome(query_id=query.query_id, failure=NO_LINE)
 
 
 def _refuse_unknown_queries(path: Path, rankings: Mapping[str, Ranking], suite: Suite) -> None:

@@ -1,4 +1,4 @@
-"""A real HTTP server on this machine that misbehaves on request, for the adapters that speak HTTP."""
+"""A local HTTP server that misbehaves on demand, for tests of HTTP adapters."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class ReceivedRequest(NamedTuple):
-    """One request as it arrived."""
+    """One received request."""
 
     method: str
     path: str
@@ -22,19 +22,19 @@ Answer = Callable[[ReceivedRequest, asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass
 class LocalServer:
-    """Where the server listens, and what it was asked."""
+    """The port of the server and its received requests."""
 
     port: int
-    asked: list[ReceivedRequest] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
 
     def url(self, path: str = "/search", credentials: str = "") -> str:
-        """The address of a path, with ``user:password@`` in it where given."""
+        """The URL of a path, with optional ``user:password@``."""
         return f"http://{credentials}127.0.0.1:{self.port}{path}"
 
 
 @asynccontextmanager
 async def serving(answer: Answer) -> AsyncIterator[LocalServer]:
-    """Answer every request in the given way until the block ends."""
+    """Run a server with this handler until the block ends."""
     handling: set[asyncio.Task[Any]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -43,9 +43,9 @@ async def serving(answer: Answer) -> AsyncIterator[LocalServer]:
         handling.add(task)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                asked = await _read(reader)
-                served.asked.append(asked)
-                await answer(asked, writer)
+                request = await _read_request(reader)
+                served.requests.append(request)
+                await answer(request, writer)
         finally:
             handling.discard(task)
             writer.close()
@@ -62,16 +62,16 @@ async def serving(answer: Answer) -> AsyncIterator[LocalServer]:
 
 
 def unused_port() -> int:
-    """A port on which nobody listens."""
+    """A port without a listener."""
     import socket
 
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    with socket.socket() as unbound:
+        unbound.bind(("127.0.0.1", 0))
+        return int(unbound.getsockname()[1])
 
 
 def reply(status: int = 200, body: object = b"", headers: dict[str, str] | None = None) -> Answer:
-    """Answer with a status and a body; what is not bytes is sent as JSON."""
+    """Respond with a status and a body; a body that is not bytes is sent as JSON."""
 
     async def answer(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -84,7 +84,7 @@ def reply(status: int = 200, body: object = b"", headers: dict[str, str] | None 
 
 
 def raw(content: bytes) -> Answer:
-    """Answer with exactly these bytes, then hang up."""
+    """Send exactly these bytes, then close the connection."""
 
     async def answer(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         writer.write(content)
@@ -94,22 +94,22 @@ def raw(content: bytes) -> Answer:
 
 
 def in_turn(*answers: Answer) -> Answer:
-    """Give each answer once, in order."""
-    waiting = iter(answers)
+    """Use each handler once, in order."""
+    remaining = iter(answers)
 
-    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
-        await next(waiting)(asked, writer)
+    async def answer(request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+        await next(remaining)(request, writer)
 
     return answer
 
 
 async def silence(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
-    """Take the request and never answer."""
+    """Accept the request and never respond."""
     await asyncio.sleep(60)
 
 
 async def trickle(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
-    """Send a byte every twenty milliseconds, so that no single read is ever slow."""
+    """Send a byte every twenty milliseconds, so that no single read is slow."""
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
     while True:
         writer.write(b" ")
@@ -118,7 +118,7 @@ async def trickle(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
 
 
 def flood(announced: int | None = None) -> Answer:
-    """Send a body that has no end, with or without announcing its size."""
+    """Send an endless body, with or without a content length."""
 
     async def answer(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         length = b"connection: close" if announced is None else b"content-length: %d" % announced
@@ -132,15 +132,15 @@ def flood(announced: int | None = None) -> Answer:
 
 
 async def reset(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
-    """Tear the connection down without a word."""
+    """Abort the connection."""
     writer.transport.abort()
 
 
 async def hang_up(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
-    """Close the connection politely, without an answer."""
+    """Close the connection without a response."""
 
 
-async def _read(reader: asyncio.StreamReader) -> ReceivedRequest:
+async def _read_request(reader: asyncio.StreamReader) -> ReceivedRequest:
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
     method, path, _ = first.split(" ", 2)
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

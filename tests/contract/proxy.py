@@ -1,4 +1,4 @@
-"""A wire between a client and a real server that can be cut, frozen and mended."""
+"""A TCP proxy in front of a real server that can be cut, frozen and restored."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Wire:
-    """Carries bytes to a server on a port or a Unix socket, for as long as it is whole."""
+    """Forwards bytes to a server on a port or a Unix socket, unless cut or frozen."""
 
     def __init__(self, upstream: int | Path) -> None:
         self._upstream = upstream
@@ -17,19 +17,19 @@ class Wire:
         self._is_flowing.set()
         self.port = 0
 
-    async def mend(self) -> None:
-        """Listen, on the same port as before."""
+    async def restore(self) -> None:
+        """Listen again, on the same port."""
         self._is_flowing.set()
         if self._server is None:
             self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
             self.port = self._server.sockets[0].getsockname()[1]
 
     def freeze(self) -> None:
-        """Stay connected, and let nothing through."""
+        """Keep connections open, but forward nothing."""
         self._is_flowing.clear()
 
     async def cut(self) -> None:
-        """Tear down every connection, and take no new one."""
+        """Abort every connection, and refuse new ones."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -50,9 +50,9 @@ class Wire:
             with suppress(OSError, asyncio.CancelledError):
                 await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
         finally:
-            for each in (writer, far_writer):
-                self._writers.discard(each)
-                each.transport.abort()
+            for end in (writer, far_writer):
+                self._writers.discard(end)
+                end.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
@@ -64,9 +64,9 @@ class Wire:
 
 @asynccontextmanager
 async def wired(upstream: int | Path) -> AsyncIterator[Wire]:
-    """A whole wire, cut when the block ends."""
+    """A working proxy, cut when the block ends."""
     wire = Wire(upstream)
-    await wire.mend()
+    await wire.restore()
     try:
         yield wire
     finally:

@@ -1,4 +1,4 @@
-"""A fake of the part of Redis that searches vectors: it takes only what the published syntax allows.
+"""Fake of the vector search of Redis; it accepts only the published syntax.
 
 https://redis.io/docs/latest/develop/ai/search-and-query/vectors/
 """
@@ -23,7 +23,7 @@ class RedisSearch:
         self.searches: list[list[bytes]] = []
 
     def answer(self, words: list[bytes], session: set[str]) -> bytes:
-        """What Redis would answer, in RESP2."""
+        """The reply of Redis, in RESP2."""
         name = words[0].upper()
         if name == b"AUTH":
             if words[-1].decode() != self.password:
@@ -32,10 +32,10 @@ class RedisSearch:
             return b"+OK\r\n"
         if "in" not in session:
             return b"-NOAUTH Authentication required.\r\n"
-        known = {b"CLIENT": self._client, b"FT.INFO": self._info, b"FT.SEARCH": self._search, b"HGET": self._hget}
-        if name not in known:
+        commands = {b"CLIENT": self._client, b"FT.INFO": self._info, b"FT.SEARCH": self._search, b"HGET": self._hget}
+        if name not in commands:
             return b"-ERR unknown command '%s'\r\n" % words[0]
-        return known[name](words)
+        return commands[name](words)
 
     def _client(self, words: list[bytes]) -> bytes:
         return b"+OK\r\n"
@@ -63,7 +63,7 @@ class RedisSearch:
         if len(query) != self.dimension:
             return b"-Error parsing vector similarity query: query vector blob size does not match index's\r\n"
         at = words.index(b"RETURN")
-        returned = [each.decode() for each in words[at + 2 : at + 2 + int(words[at + 1])]]
+        returned = [word.decode() for word in words[at + 2 : at + 2 + int(words[at + 1])]]
         return encode(self._nearest(query, int(parameters[match[2]]), match[6], returned))
 
     def _nearest(self, query: np.ndarray, k: int, name: str, returned: list[str]) -> list[object]:
@@ -72,18 +72,18 @@ class RedisSearch:
             return float(1 - query @ vector / np.linalg.norm(query) / np.linalg.norm(vector))
 
         best = sorted(self.documents, key=distance)[:k]
-        found: list[object] = [len(best)]
+        items: list[object] = [len(best)]
         for key in best:
-            known = {**self.documents[key], name: str(distance(key))}
-            found += [key, [part for field in returned if field in known for part in (field, known[field])]]
-        return found
+            fields = {**self.documents[key], name: str(distance(key))}
+            items += [key, [part for field in returned if field in fields for part in (field, fields[field])]]
+        return items
 
     def _hget(self, words: list[bytes]) -> bytes:
         return encode(self.documents.get(words[1].decode(), {}).get(words[2].decode()))
 
 
 def encode(value: object) -> bytes:
-    """A value in RESP2."""
+    """Encode a value in RESP2."""
     if value is None:
         return b"$-1\r\n"
     if isinstance(value, int):

@@ -1,6 +1,6 @@
-"""Search services over REST as their published interfaces describe them: each request is checked, and answered.
+"""Fakes of REST search services: each request is checked against the published schema.
 
-Errors are worded as the services word them. None is the service itself: what is not checked here is not known to work.
+Errors use the texts of the services. A fake is not the service: behaviour not checked here is unverified.
 """
 
 import asyncio
@@ -18,93 +18,93 @@ from tests.contract.fakes import schema
 from tests.contract.local_server import Answer, LocalServer, ReceivedRequest, reply, serving
 from tests.contract.vector_stores import CORPUS, DIMENSION, TOKEN, Chunk
 
-Said = tuple[int, Any]
+Response = tuple[int, Any]
 """A status and a body."""
 
 
-class Refused(Exception):  # noqa: N818 - a word for what happens
-    """A request that the service answers with an error."""
+class RefusedError(Exception):
+    """A request that gets an error response."""
 
     def __init__(self, status: int, body: Any) -> None:
         super().__init__(status)
-        self.said = (status, body)
+        self.response = (status, body)
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service, and how a retriever reaches it."""
+    """A service and the options of its retriever."""
 
-    answer: Callable[[ReceivedRequest], Said]
+    answer: Callable[[ReceivedRequest], Response]
     options: Mapping[str, Any]
     collection: str
-    """The option that names what is searched."""
+    """Option with the name of the collection."""
     key: str = "api_key"
-    missing: str = "chunkz"
-    """What is named that is not there."""
+    unknown: str = "chunkz"
+    """Name of a collection that does not exist."""
 
 
 @dataclass
-class Running:
-    """A service that runs."""
+class RunningService:
+    """A running service."""
 
     options: dict[str, Any]
     server: LocalServer
-    complaints: list[str] = field(default_factory=list)
-    instead: Answer | None = None
-    """What it does in place of its work."""
+    violations: list[str] = field(default_factory=list)
+    override: Answer | None = None
+    """Handler that replaces the service."""
 
 
 @asynccontextmanager
-async def running(service: Service) -> AsyncIterator[Running]:
-    """The service, until the block ends. A request that breaks its rules is a complaint."""
+async def running(service: Service) -> AsyncIterator[RunningService]:
+    """Run the service until the block ends. A request that breaks its schema is recorded as a violation."""
 
-    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
-        if ran.instead is not None:
-            await ran.instead(asked, writer)
+    async def answer(request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+        if state.override is not None:
+            await state.override(request, writer)
             return
         try:
-            status, body = service.answer(asked)
-        except Refused as refused:
-            status, body = refused.said
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the service says 400
-            ran.complaints.append(f"{type(error).__name__}: {error}")
+            status, body = service.answer(request)
+        except RefusedError as refused:
+            status, body = refused.response
+        except Exception as error:  # noqa: BLE001 - any invalid request gets status 400
+            state.violations.append(f"{type(error).__name__}: {error}")
             status, body = 400, {"message": "bad request"}
-        await reply(status, body)(asked, writer)
+        await reply(status, body)(request, writer)
 
     async with serving(answer) as server:
-        ran = Running({**service.options, "url": server.url("/")}, server)
-        yield ran
+        state = RunningService({**service.options, "url": server.url("/")}, server)
+        yield state
 
 
-def body_of(asked: ReceivedRequest, *names: str) -> Any:
-    """What was sent, once it is what the schema says."""
-    assert asked.headers["content-type"] == "application/json"
-    said = json.loads(asked.body)
+def body_of(request: ReceivedRequest, *names: str) -> Any:
+    """The JSON body, checked against the schemas."""
+    assert request.headers["content-type"] == "application/json"
+    body = json.loads(request.body)
     for name in names:
-        schema(name).validate(said)
-    return said
+        schema(name).validate(body)
+    return body
 
 
 def cosines(vector: list[float]) -> dict[str, float]:
-    """How near each chunk is."""
+    """Cosine similarity of each chunk."""
     return {chunk.doc_id: float(chunk.vector @ np.asarray(vector)) for chunk in CORPUS}
 
 
 def nearest_chunks(vector: list[float], k: int) -> list[tuple[Chunk, float]]:
     """The nearest chunks, best first."""
     near = cosines(vector)
-    return [(chunk, near[chunk.doc_id]) for chunk in sorted(CORPUS, key=lambda each: -near[each.doc_id])[:k]]
+    return [(chunk, near[chunk.doc_id]) for chunk in sorted(CORPUS, key=lambda chunk: -near[chunk.doc_id])[:k]]
 
 
 def matching_chunks(query: str, k: int) -> list[tuple[Chunk, float]]:
-    """Chunks by how many words they share with a query; those that share none too, at the end."""
+    """Chunks by the number of words shared with the query; chunks that share none follow."""
     words = set(query.split())
     scored = [(chunk, float(len(words & set(chunk.text.split())))) for chunk in CORPUS]
-    return sorted(scored, key=lambda each: -each[1])[:k]
+    return sorted(scored, key=lambda pair: -pair[1])[:k]
 
 
 def number_of(chunk: Chunk) -> int:
-    """The chunk's own id where ids are numbers."""
+    """Id of the chunk for services with numeric ids."""
     return int(chunk.doc_id[1:])
 
 
@@ -120,44 +120,44 @@ def stored(chunk: Chunk) -> dict[str, Any]:
 
 
 def only(document: dict[str, Any], names: Any) -> dict[str, Any] | None:
-    """The fields that were asked for."""
+    """The requested fields."""
     return {name: document[name] for name in names if name in document} if isinstance(names, list) else None
 
 
-def qdrant(asked: ReceivedRequest) -> Said:
+def qdrant(request: ReceivedRequest) -> Response:
     """Qdrant 1.17."""
 
-    def refuse(status: int, error: str) -> Refused:
-        return Refused(status, {"status": {"error": error}, "time": 0.000012})
+    def refuse(status: int, error: str) -> RefusedError:
+        return RefusedError(status, {"status": {"error": error}, "time": 0.000012})
 
-    if asked.headers.get("api-key") != TOKEN:
-        raise Refused(401, b"Must provide an API key or an Authorization bearer token")
-    name, verb = re.fullmatch(r"/collections/([^/]+)/points(?:/(\w+))?", asked.path).groups()  # type: ignore[union-attr]  # raises if not
+    if request.headers.get("api-key") != TOKEN:
+        raise RefusedError(401, b"Must provide an API key or an Authorization bearer token")
+    name, verb = re.fullmatch(r"/collections/([^/]+)/points(?:/(\w+))?", request.path).groups()  # type: ignore[union-attr]  # raises if not
     if name != "chunks":
         raise refuse(404, f"Not found: Collection `{name}` doesn't exist!")
     if verb == "query":
-        said = body_of(asked, "qdrant_query")
-        if said.get("using", "dense") != "dense":
-            raise refuse(400, f"Wrong input: Not existing vector name error: {said['using']}")
-        if len(said["query"]) != DIMENSION:
+        body = body_of(request, "qdrant_query")
+        if body.get("using", "dense") != "dense":
+            raise refuse(400, f"Wrong input: Not existing vector name error: {body['using']}")
+        if len(body["query"]) != DIMENSION:
             raise refuse(
-                400, f"Wrong input: Vector dimension error: expected dim: {DIMENSION}, got {len(said['query'])}"
+                400, f"Wrong input: Vector dimension error: expected dim: {DIMENSION}, got {len(body['query'])}"
             )
         points = [
-            {"id": number_of(chunk), "version": 3, "score": score, "payload": only(stored(chunk), said["with_payload"])}
-            for chunk, score in nearest_chunks(said["query"], said["limit"])
+            {"id": number_of(chunk), "version": 3, "score": score, "payload": only(stored(chunk), body["with_payload"])}
+            for chunk, score in nearest_chunks(body["query"], body["limit"])
         ]
         return 200, {"result": {"points": points}, "status": "ok", "time": 0.0004}
-    said = body_of(asked, "qdrant_scroll" if verb else "qdrant_points")
-    wanted = said["filter"]["must"][0]["match"]["any"] if verb else [f"d{each}" for each in said["ids"]]
+    body = body_of(request, "qdrant_scroll" if verb else "qdrant_points")
+    ids = body["filter"]["must"][0]["match"]["any"] if verb else [f"d{number}" for number in body["ids"]]
     points = [
         {
             "id": number_of(each),
-            "payload": only(stored(each), said["with_payload"]),
+            "payload": only(stored(each), body["with_payload"]),
             "vector": {"dense": each.vector.tolist()},
         }
         for each in CORPUS
-        if each.doc_id in wanted
+        if each.doc_id in ids
     ]
     return 200, {
         "result": {"points": points, "next_page_offset": None} if verb else points,
@@ -166,141 +166,148 @@ def qdrant(asked: ReceivedRequest) -> Said:
     }
 
 
-def pinecone(asked: ReceivedRequest) -> Said:
+def pinecone(request: ReceivedRequest) -> Response:
     """The data plane of Pinecone, 2025-10."""
-    assert asked.headers["x-pinecone-api-version"] == "2025-10"
-    if asked.headers.get("api-key") != TOKEN:
-        raise Refused(401, b"Unauthorized")
-    parts = urlsplit(asked.path)
+    assert request.headers["x-pinecone-api-version"] == "2025-10"
+    if request.headers.get("api-key") != TOKEN:
+        raise RefusedError(401, b"Unauthorized")
+    parts = urlsplit(request.path)
     if parts.path == "/vectors/fetch":
-        wanted = parse_qs(parts.query)["ids"]
+        ids = parse_qs(parts.query)["ids"]
         vectors = {
-            each.doc_id: {"id": each.doc_id, "values": each.vector.tolist()} for each in CORPUS if each.doc_id in wanted
+            chunk.doc_id: {"id": chunk.doc_id, "values": chunk.vector.tolist()}
+            for chunk in CORPUS
+            if chunk.doc_id in ids
         }
         return 200, {"vectors": vectors, "namespace": "", "usage": {"readUnits": 1}}
     if parts.path != "/query":
-        raise Refused(404, b"")
-    said = body_of(asked, "pinecone_query")
-    if len(said["vector"]) != DIMENSION:
-        told = f"Vector dimension {len(said['vector'])} does not match the dimension of the index {DIMENSION}"
-        raise Refused(400, {"code": 3, "message": told, "details": []})
-    matches = [{"id": chunk.doc_id, "score": score} for chunk, score in nearest_chunks(said["vector"], said["topK"])]
-    if said["includeMetadata"]:
-        for match, (chunk, _) in zip(matches, nearest_chunks(said["vector"], said["topK"]), strict=True):
-            numbers = {"start_at": float(chunk.start), "end_at": float(chunk.end)}  # it keeps every number as a float
+        raise RefusedError(404, b"")
+    body = body_of(request, "pinecone_query")
+    if len(body["vector"]) != DIMENSION:
+        message = f"Vector dimension {len(body['vector'])} does not match the dimension of the index {DIMENSION}"
+        raise RefusedError(400, {"code": 3, "message": message, "details": []})
+    matches = [{"id": chunk.doc_id, "score": score} for chunk, score in nearest_chunks(body["vector"], body["topK"])]
+    if body["includeMetadata"]:
+        for match, (chunk, _) in zip(matches, nearest_chunks(body["vector"], body["topK"]), strict=True):
+            # Pinecone stores every number as a float.
+            numbers = {"start_at": float(chunk.start), "end_at": float(chunk.end)}
             match["metadata"] = {**stored(chunk), **numbers}
-    return 200, {"matches": matches, "namespace": said["namespace"], "usage": {"readUnits": 5}}
+    return 200, {"matches": matches, "namespace": body["namespace"], "usage": {"readUnits": 5}}
 
 
-def opensearch(asked: ReceivedRequest) -> Said:
+def opensearch(request: ReceivedRequest) -> Response:
     """OpenSearch 2.19, with the k-NN and neural-search plug-ins."""
-    return _search(asked, "opensearch_search", _opensearch_vector)
+    return _search(request, "opensearch_search", _opensearch_vector)
 
 
-def elasticsearch(asked: ReceivedRequest) -> Said:
+def elasticsearch(request: ReceivedRequest) -> Response:
     """Elasticsearch 8.16."""
-    return _search(asked, "elasticsearch_search", _elasticsearch_vector)
+    return _search(request, "elasticsearch_search", _elasticsearch_vector)
 
 
-def _search(asked: ReceivedRequest, name: str, vector_in: Callable[[Any], list[float] | None]) -> Said:
-    if asked.headers.get("authorization") != f"ApiKey {TOKEN}":
-        raise Refused(
+def _search(request: ReceivedRequest, name: str, vector_in: Callable[[Any], list[float] | None]) -> Response:
+    if request.headers.get("authorization") != f"ApiKey {TOKEN}":
+        raise RefusedError(
             401, {"error": {"type": "security_exception", "reason": f"unable to authenticate {TOKEN}"}, "status": 401}
         )
-    parts = urlsplit(asked.path)
+    parts = urlsplit(request.path)
     index = parts.path.strip("/").removesuffix("/_search")
     if index != "chunks":
         cause = {"type": "index_not_found_exception", "reason": f"no such index [{index}]", "index": index}
-        raise Refused(404, {"error": {"root_cause": [cause], **cause}, "status": 404})
-    said = body_of(asked, name)
-    size, text = said["size"], json.dumps(said, ensure_ascii=False)
+        raise RefusedError(404, {"error": {"root_cause": [cause], **cause}, "status": 404})
+    body = body_of(request, name)
+    size, text = body["size"], json.dumps(body, ensure_ascii=False)
     if '"terms"' in text or '"ids"' in text:
-        wanted = re.search(r'"(?:name|values)": (\[[^\]]+\])', text)[1]  # type: ignore[index]  # raises if not
-        found = [(each, 1.0) for each in CORPUS if each.doc_id in json.loads(wanted)]
-    elif (vector := vector_in(said)) is None:
-        query = re.search(r'"query": ("(?:[^"\\]|\\.)*")', text)[1]  # type: ignore[index]  # the same
-        found = matching_chunks(json.loads(query), size)
+        id_list = re.search(r'"(?:name|values)": (\[[^\]]+\])', text)[1]  # type: ignore[index]  # raises if not
+        scored_chunks = [(each, 1.0) for each in CORPUS if each.doc_id in json.loads(id_list)]
+    elif (vector := vector_in(body)) is None:
+        query = re.search(r'"query": ("(?:[^"\\]|\\.)*")', text)[1]  # type: ignore[index]  # raises if not
+        scored_chunks = matching_chunks(json.loads(query), size)
     else:
-        if name == "opensearch_search" and "hybrid" in said["query"]:
+        if name == "opensearch_search" and "hybrid" in body["query"]:
             assert parse_qs(parts.query) == {"search_pipeline": ["rrf"]}
-        found = nearest_chunks(vector, size)
-    source = said["_source"]
+        scored_chunks = nearest_chunks(vector, size)
+    source = body["_source"]
     hits = [
-        {"_index": "chunks", "_id": each.doc_id, "_score": score}
-        | ({"_source": only({**stored(each), "dense": each.vector.tolist()}, source)} if source else {})
-        for each, score in found
+        {"_index": "chunks", "_id": chunk.doc_id, "_score": score}
+        | ({"_source": only({**stored(chunk), "dense": chunk.vector.tolist()}, source)} if source else {})
+        for chunk, score in scored_chunks
     ]
     total = {"value": len(hits), "relation": "eq"}
     shards = {"total": 3, "successful": 3, "skipped": 0, "failed": 0}
     return 200, {"took": 2, "timed_out": False, "_shards": shards, "hits": {"total": total, "hits": hits}}
 
 
-def _opensearch_vector(said: Any) -> list[float] | None:
-    query = said["query"]
+def _opensearch_vector(body: Any) -> list[float] | None:
+    query = body["query"]
     query = query["hybrid"]["queries"][1] if "hybrid" in query else query
     if "script_score" in query:
         return query["script_score"]["script"]["params"]["query_value"]
     if "knn" not in query:
         return None
-    asked = query["knn"]["dense"]
-    if len(asked["vector"]) != DIMENSION:
-        told = f"Query vector has invalid dimension: {len(asked['vector'])}. Dimension should be: {DIMENSION}"
-        raise Refused(
-            400, {"error": {"root_cause": [{"type": "query_shard_exception", "reason": told}]}, "status": 400}
+    clause = query["knn"]["dense"]
+    if len(clause["vector"]) != DIMENSION:
+        message = f"Query vector has invalid dimension: {len(clause['vector'])}. Dimension should be: {DIMENSION}"
+        raise RefusedError(
+            400, {"error": {"root_cause": [{"type": "query_shard_exception", "reason": message}]}, "status": 400}
         )
-    return asked["vector"]
+    return clause["vector"]
 
 
-def _elasticsearch_vector(said: Any) -> list[float] | None:
-    if "script_score" in said.get("query", {}):
-        script = said["query"]["script_score"]["script"]
+def _elasticsearch_vector(body: Any) -> list[float] | None:
+    if "script_score" in body.get("query", {}):
+        script = body["query"]["script_score"]["script"]
         assert script["source"] == "cosineSimilarity(params.vector, 'dense') + 1.0"
         return script["params"]["vector"]
-    knn = said["retriever"]["rrf"]["retrievers"][1]["knn"] if "retriever" in said else said.get("knn")
+    knn = body["retriever"]["rrf"]["retrievers"][1]["knn"] if "retriever" in body else body.get("knn")
     if knn is None:
         return None
     assert (knn["field"], knn["k"] <= knn["num_candidates"]) == ("dense", True)
     if len(knn["query_vector"]) != DIMENSION:
-        given = len(knn["query_vector"])
-        told = f"the query vector has a different dimension [{given}] than the index vectors [{DIMENSION}]"
-        raise Refused(
-            400, {"error": {"root_cause": [{"type": "illegal_argument_exception", "reason": told}]}, "status": 400}
+        length = len(knn["query_vector"])
+        message = f"the query vector has a different dimension [{length}] than the index vectors [{DIMENSION}]"
+        raise RefusedError(
+            400, {"error": {"root_cause": [{"type": "illegal_argument_exception", "reason": message}]}, "status": 400}
         )
     return knn["query_vector"]
 
 
-def weaviate(asked: ReceivedRequest) -> Said:
+def weaviate(request: ReceivedRequest) -> Response:
     """Weaviate 1.39."""
-    if asked.headers.get("authorization") != f"Bearer {TOKEN}":
-        told = "anonymous access not enabled. Please authenticate through one of the available methods: [API Keys]"
-        raise Refused(401, {"code": 401, "message": told})
-    if asked.path == "/v1/graphql":
-        return _graphql(body_of(asked, "weaviate_graphql")["query"])
-    name, route = re.fullmatch(r"/v1/search/(\w+)/(near-text|bm25|hybrid)", asked.path).groups()  # type: ignore[union-attr]  # raises if not
+    if request.headers.get("authorization") != f"Bearer {TOKEN}":
+        message = "anonymous access not enabled. Please authenticate through one of the available methods: [API Keys]"
+        raise RefusedError(401, {"code": 401, "message": message})
+    if request.path == "/v1/graphql":
+        return _graphql(body_of(request, "weaviate_graphql")["query"])
+    name, route = re.fullmatch(r"/v1/search/(\w+)/(near-text|bm25|hybrid)", request.path).groups()  # type: ignore[union-attr]  # raises if not
     if name != "Chunks":
-        raise Refused(404, {"error": [{"message": f"collection {name} not found"}]})
-    said = body_of(asked, "weaviate_search")
-    assert isinstance(said["query"], list) == (route == "near-text")
-    (told,) = said["returnMetadata"]
-    query = said["query"][0] if route == "near-text" else said["query"]
+        raise RefusedError(404, {"error": [{"message": f"collection {name} not found"}]})
+    body = body_of(request, "weaviate_search")
+    assert isinstance(body["query"], list) == (route == "near-text")
+    (score_name,) = body["returnMetadata"]
+    query = body["query"][0] if route == "near-text" else body["query"]
     results = [
-        {"id": uuid_of(chunk), "properties": only(stored(chunk), said["returnProperties"]), "metadata": {told: score}}
-        for chunk, score in matching_chunks(query, said["limit"])
+        {
+            "id": uuid_of(chunk),
+            "properties": only(stored(chunk), body["returnProperties"]),
+            "metadata": {score_name: score},
+        }
+        for chunk, score in matching_chunks(query, body["limit"])
     ]
     return 200, {"results": results, "tookMs": 8}
 
 
 def uuid_of(chunk: Chunk) -> str:
-    """The chunk's own id where ids are UUIDs."""
+    """Id of the chunk for services with UUIDs."""
     return f"00000000-0000-4000-8000-{number_of(chunk):012}"
 
 
 STRING = r'"(?:[^"\\]|\\.)*"'
 
 
-def _graphql(query: str) -> Said:
-    def failed(told: str) -> Said:
-        return 200, {"data": {"Get": {"Chunks": None}}, "errors": [{"message": told, "path": ["Get", "Chunks"]}]}
+def _graphql(query: str) -> Response:
+    def failure(message: str) -> Response:
+        return 200, {"data": {"Get": {"Chunks": None}}, "errors": [{"message": message, "path": ["Get", "Chunks"]}]}
 
     plain = re.sub(STRING, '""', query)
     assert all(plain.count(left) == plain.count(right) for left, right in ("{}", "()", "[]"))
@@ -308,29 +315,31 @@ def _graphql(query: str) -> Said:
     assert whole, query
     name, arguments, properties, additional = whole.groups()
     if name != "Chunks":
-        return failed(f'Cannot query field "{name}" on type "GetObjectsObj". Did you mean "Chunks"?')
+        return failure(f'Cannot query field "{name}" on type "GetObjectsObj". Did you mean "Chunks"?')
     limit = int(re.search(r"limit: (\d+)", arguments)[1])  # type: ignore[index]  # raises if not
     if "ContainsAny" in arguments:
-        found = [(each, 0.0) for each in CORPUS if f'"{uuid_of(each)}"' in arguments or f'"{each.doc_id}"' in arguments]
+        scored_chunks = [
+            (each, 0.0) for each in CORPUS if f'"{uuid_of(each)}"' in arguments or f'"{each.doc_id}"' in arguments
+        ]
     elif vector := re.search(r"vector: (\[[^\]]*\])", arguments):
         numbers = json.loads(vector[1])
         if len(numbers) != DIMENSION:
-            told = (
+            message = (
                 f"vector search: knn search: distance between entrypoint and query node: {DIMENSION} vs {len(numbers)}"
             )
-            return failed(f"explorer: get class: {told}: vector lengths don't match")
-        found = nearest_chunks(numbers, limit)
+            return failure(f"explorer: get class: {message}: vector lengths don't match")
+        scored_chunks = nearest_chunks(numbers, limit)
     else:
-        asked = re.search(rf"(?:query: |concepts: \[)({STRING})", arguments)
-        assert asked, arguments
-        found = matching_chunks(json.loads(asked[1]), limit)
+        match = re.search(rf"(?:query: |concepts: \[)({STRING})", arguments)
+        assert match, arguments
+        scored_chunks = matching_chunks(json.loads(match[1]), limit)
     objects = []
-    for chunk, score in found:
-        told = {"distance": 1.0 - score} if "distance" in additional else {"score": str(score)}
-        told |= {"vectors": {"dense": chunk.vector.tolist()}} if "vectors { dense }" in additional else {}
-        told |= {"vector": chunk.vector.tolist()} if re.search(r"\bvector\b", additional) else {}
+    for chunk, score in scored_chunks:
+        metadata = {"distance": 1.0 - score} if "distance" in additional else {"score": str(score)}
+        metadata |= {"vectors": {"dense": chunk.vector.tolist()}} if "vectors { dense }" in additional else {}
+        metadata |= {"vector": chunk.vector.tolist()} if re.search(r"\bvector\b", additional) else {}
         objects.append(
-            {**(only(stored(chunk), properties.split()) or {}), "_additional": {"id": uuid_of(chunk), **told}}
+            {**(only(stored(chunk), properties.split()) or {}), "_additional": {"id": uuid_of(chunk), **metadata}}
         )
     return 200, {"data": {"Get": {"Chunks": objects}}}
 
@@ -350,25 +359,25 @@ BY_VECTOR: dict[str, Service] = {
     "opensearch hybrid": Service(opensearch, {**_SEARCH, **_BOTH, "search_pipeline": "rrf"}, "index"),
     "elasticsearch knn": Service(elasticsearch, {**_ELASTIC, "mode": "knn"}, "index"),
     "elasticsearch hybrid": Service(elasticsearch, {**_ELASTIC, **_BOTH}, "index"),
-    "weaviate": Service(weaviate, _WEAVIATE, "collection", missing="Chunkz"),
-    "weaviate hybrid": Service(weaviate, {**_WEAVIATE, "mode": "hybrid", "alpha": 0.5}, "collection", missing="Chunkz"),
+    "weaviate": Service(weaviate, _WEAVIATE, "collection", unknown="Chunkz"),
+    "weaviate hybrid": Service(weaviate, {**_WEAVIATE, "mode": "hybrid", "alpha": 0.5}, "collection", unknown="Chunkz"),
     "pinecone": Service(pinecone, {"kind": "pinecone", "api_key": TOKEN}, ""),
 }
-"""Services that are given the vector of the query."""
+"""Services that receive the vector of the query."""
 
 BY_WORDS: dict[str, Service] = {
     "opensearch bm25": Service(opensearch, {**_SEARCH, "match": ["text"]}, "index"),
     "elasticsearch bm25": Service(elasticsearch, {**_ELASTIC, "match": ["text", "name^2"]}, "index"),
-    "weaviate bm25": Service(weaviate, {**_WEAVIATE, "mode": "bm25"}, "collection", missing="Chunkz"),
-    "weaviate near_text": Service(weaviate, {**_WEAVIATE, "mode": "near_text"}, "collection", missing="Chunkz"),
+    "weaviate bm25": Service(weaviate, {**_WEAVIATE, "mode": "bm25"}, "collection", unknown="Chunkz"),
+    "weaviate near_text": Service(weaviate, {**_WEAVIATE, "mode": "near_text"}, "collection", unknown="Chunkz"),
     "weaviate rest bm25": Service(
-        weaviate, {**_WEAVIATE, "mode": "bm25", "api": "rest"}, "collection", missing="Chunkz"
+        weaviate, {**_WEAVIATE, "mode": "bm25", "api": "rest"}, "collection", unknown="Chunkz"
     ),
     "weaviate rest hybrid": Service(
-        weaviate, {**_WEAVIATE, "mode": "hybrid", "api": "rest"}, "collection", missing="Chunkz"
+        weaviate, {**_WEAVIATE, "mode": "hybrid", "api": "rest"}, "collection", unknown="Chunkz"
     ),
     "weaviate rest near_text": Service(
-        weaviate, {**_WEAVIATE, "mode": "near_text", "api": "rest"}, "collection", missing="Chunkz"
+        weaviate, {**_WEAVIATE, "mode": "near_text", "api": "rest"}, "collection", unknown="Chunkz"
     ),
 }
-"""Services that are given the text of the query."""
+"""Services that receive the text of the query."""

@@ -18,10 +18,17 @@ from tests.contract.test_stores import check as check
 
 pytestmark = pytest.mark.slow
 
-TOLD = Answer('“Yes”\n\t"it" is', ("d1", 'say "z"'), (), "reader-1", "fp_44", {"prompt": 812, "completion": 9})
+TOLD = Answer(
+    text='“Yes”\n\t"it" is',
+    doc_ids=("d1", 'say "z"'),
+    citations=(),
+    model="reader-1",
+    deployment="fp_44",
+    tokens={"prompt": 812, "completion": 9},
+)
 REPLIES = (
-    Reply(TOLD, duration_s=0.5),
-    Reply(Answer(""), duration_s=0.1),
+    Reply(answer=TOLD, duration_s=0.5),
+    Reply(answer=Answer(text=""), duration_s=0.1),
     Reply(reason=Reason.RATE_LIMITED, detail="HTTP 429", duration_s=2.0),
     None,
 )
@@ -81,9 +88,9 @@ def test_deployments_are_listed_newest_first(check: Callable[[Check], None]) -> 
     """What was declared last is what the target serves."""
 
     async def body(store: Store) -> None:
-        older = Deployment("docs", "march", "ada", NOW, {"commit": "4f2c"})
-        newer = Deployment("docs", "april", "ci", NOW + timedelta(minutes=1))
-        other = Deployment("shop", "x", "ada", NOW)
+        older = Deployment(target="docs", name="march", declared_by="ada", declared_at=NOW, detail={"commit": "4f2c"})
+        newer = Deployment(target="docs", name="april", declared_by="ci", declared_at=NOW + timedelta(minutes=1))
+        other = Deployment(target="shop", name="x", declared_by="ada", declared_at=NOW)
         for each in (older, newer, other):
             await store.save_deployment(each)
         assert await store.deployments("docs") == [newer, older]

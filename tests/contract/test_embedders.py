@@ -1,4 +1,4 @@
-"""What every embedder promises."""
+"""Contract of every embedder."""
 
 import asyncio
 import json
@@ -25,20 +25,20 @@ KEY = "s3cret-key"
 TEXTS = ["naïve Grüße", "東京", "", "🦊 {text}"]
 
 
-def build(stated: dict[str, Any]) -> Any:
-    """The embedder, built as a retriever would build it."""
-    return registry.resolve("embedder", stated, where="embedder").build()
+def build(section: dict[str, Any]) -> Any:
+    """The embedder, built from its configuration."""
+    return registry.resolve("embedder", section, where="embedder").build()
 
 
 def options(kind: str, url: str) -> dict[str, Any]:
-    """How an embedder of a kind is told to reach a server."""
+    """Options of an embedder of this kind for a server."""
     if kind == "openai":
         return {"kind": kind, "base_url": url, "model": "small", "api_key": KEY, "batch_size": 3}
     return {"kind": kind, "url": url, "headers": {"authorization": f"Bearer {KEY}"}, "vector": "data[0].embedding"}
 
 
 def embedded(kind: str, answer: Answer, texts: list[str] = TEXTS, **more: Any) -> tuple[np.ndarray, LocalServer]:
-    """The vectors that an embedder makes of a server's answers, and what the server was asked."""
+    """The vectors that an embedder returns, and the server with its requests."""
 
     async def run() -> tuple[np.ndarray, LocalServer]:
         async with serving(answer) as server:
@@ -51,28 +51,28 @@ def embedded(kind: str, answer: Answer, texts: list[str] = TEXTS, **more: Any) -
     return asyncio.run(run())
 
 
-async def embed_as_openai(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
-    """Answer as OpenAI does, and in another order, which its index allows."""
-    said = json.loads(asked.body)
-    texts = said["input"] if "input" in said else [said["text"]]
+async def embed_as_openai(request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+    """Respond like OpenAI, with rows in reverse order, which the index permits."""
+    body = json.loads(request.body)
+    texts = body["input"] if "input" in body else [body["text"]]
     data = [{"object": "embedding", "index": n, "embedding": vector_of(text).tolist()} for n, text in enumerate(texts)]
-    await reply(body={"object": "list", "data": data[::-1], "model": "small"})(asked, writer)
+    await reply(body={"object": "list", "data": data[::-1], "model": "small"})(request, writer)
 
 
 @pytest.mark.parametrize("kind", ["openai", "http"])
 def test_each_text_has_its_vector_in_order(kind):
-    """One row of float32 for each text, whatever the batches and whoever answered first."""
+    """One row of float32 for each text, independent of batches and response order."""
     vectors, _ = embedded(kind, embed_as_openai)
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, [vector_of(text) for text in TEXTS], rtol=1e-6)
 
 
-def test_openai_is_asked_as_its_reference_says():
-    """Model, batches, key and all that is stated besides arrive where OpenAI's reference has them."""
+def test_requests_follow_the_openai_reference():
+    """Model, batches, key and extra fields are sent as the OpenAI reference defines."""
     _, server = embedded("openai", embed_as_openai, dimensions=8, prefix="query: ", extra={"input_type": "query"})
-    assert [asked.path for asked in server.asked] == ["/v1/embeddings"] * 2
-    assert {asked.headers["authorization"] for asked in server.asked} == {f"Bearer {KEY}"}
-    bodies = [json.loads(asked.body) for asked in server.asked]
+    assert [request.path for request in server.requests] == ["/v1/embeddings"] * 2
+    assert {request.headers["authorization"] for request in server.requests} == {f"Bearer {KEY}"}
+    bodies = [json.loads(request.body) for request in server.requests]
     assert [body.pop("input") for body in bodies] == [[f"query: {text}" for text in TEXTS[:3]], [f"query: {TEXTS[3]}"]]
     rest = {"model": "small", "encoding_format": "float", "dimensions": 8, "input_type": "query"}
     assert bodies == [rest, rest]
@@ -82,15 +82,15 @@ def test_the_template_is_filled_in_once():
     """Braces in a text are text."""
     request = {"inputs": ["{text}"], "note": "for {text}"}
 
-    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
-        await reply(body={"data": [{"embedding": [1.0]}]})(asked, writer)
+    async def answer(request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+        await reply(body={"data": [{"embedding": [1.0]}]})(request, writer)
 
     _, server = embedded("http", answer, ["🦊 {text}"], request=request)
-    assert json.loads(server.asked[0].body) == {"inputs": ["🦊 {text}"], "note": "for 🦊 {text}"}
+    assert json.loads(server.requests[0].body) == {"inputs": ["🦊 {text}"], "note": "for 🦊 {text}"}
 
 
 def rows(*vectors: object) -> Answer:
-    """An answer with these vectors."""
+    """A response with these vectors."""
     return reply(body={"data": [{"index": n, "embedding": vector} for n, vector in enumerate(vectors)]})
 
 
@@ -115,23 +115,23 @@ BROKEN: dict[str, tuple[Answer, Reason]] = {
 @pytest.mark.parametrize("case", BROKEN)
 @pytest.mark.parametrize("kind", ["openai", "http"])
 def test_every_misbehaviour_is_a_failure_with_its_reason_and_no_key(kind, case):
-    """Whatever an embedder does wrong is a RetrieverError, and the key is in no message."""
+    """Every misbehaviour of an embedder is a RetrieverError without the key."""
     answer, reason = BROKEN[case]
     with pytest.raises(RetrieverError) as caught:
-        embedded(kind, answer, ["a"], timeout="300ms" if reason is Reason.TIMEOUT else "5s")
+        embedded(kind, answer, ["a"], timeout="300ms" if reason is Reason.TIMEOUT else "60s")
     assert caught.value.reason is reason, caught.value
     assert KEY not in str(caught.value)
 
 
 def test_too_few_vectors_are_malformed():
-    """A server that drops a text cannot shift the vectors of those after it."""
+    """A missing vector is an error; it cannot shift later vectors."""
     with pytest.raises(RetrieverError, match="1 vectors for 2 texts"):
         embedded("openai", rows([1.0]), ["a", "b"])
 
 
 @pytest.mark.parametrize("kind", ["openai", "http"])
-def test_a_port_where_nobody_listens_is_unreachable(kind):
-    """A refused connection is told as such."""
+def test_a_port_without_a_listener_is_unreachable(kind):
+    """A refused connection is unreachable."""
 
     async def run() -> None:
         embedder = build(options(kind, f"http://127.0.0.1:{unused_port()}/"))
@@ -146,33 +146,33 @@ def test_a_port_where_nobody_listens_is_unreachable(kind):
 
 
 @pytest.mark.parametrize(
-    ("stated", "told"),
+    ("section", "message"),
     [
         ({"kind": "openai"}, "embedder.model: is missing"),
-        ({"kind": "openai", "model": "m", "api_key": "a", "api_key_file": "b"}, "embedder: give either api_key"),
-        ({"kind": "http", "url": "http://h", "request": {"text": "text"}}, "embedder.request: names no {text}"),
-        ({"kind": "http", "url": "http://h", "vector": "a["}, "embedder.vector: not JMESPath"),
-        ({"kind": "htpp"}, "embedder.kind: no embedder is called htpp; did you mean http?"),
+        ({"kind": "openai", "model": "m", "api_key": "a", "api_key_file": "b"}, "embedder: set either api_key"),
+        ({"kind": "http", "url": "http://h", "request": {"text": "text"}}, "embedder.request: must contain {text}"),
+        ({"kind": "http", "url": "http://h", "vector": "a["}, "embedder.vector: is not valid JMESPath"),
+        ({"kind": "htpp"}, 'embedder.kind: unknown embedder "htpp"; did you mean http?'),
         ({}, "embedder.kind: is missing"),
     ],
 )
-def test_a_wrong_configuration_is_refused_by_key(stated, told):
-    """What could not work is refused before anything is asked."""
+def test_a_wrong_configuration_is_refused_by_key(section, message):
+    """A wrong configuration is rejected when it is checked."""
     with pytest.raises(ConfigError) as caught:
-        build(stated)
-    assert told in str(caught.value)
+        build(section)
+    assert message in str(caught.value)
 
 
-def test_a_key_can_be_in_a_file(tmp_path):
-    """The key is read from the file that is named, without the line end."""
+def test_a_key_can_be_read_from_a_file(tmp_path):
+    """The key is read from the configured file, without the line end."""
     (tmp_path / "key").write_text(f"{KEY}\n")
     _, server = embedded("openai", embed_as_openai, api_key=None, api_key_file=tmp_path / "key")
-    assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 @pytest.mark.slow
 def test_the_bundled_model_embeds_in_this_process():
-    """Vectors of the model that comes along have length 1, and near texts are near."""
+    """Vectors of the bundled model have length 1, and similar texts have similar vectors."""
     embedder = build({"kind": "local"})
     vectors = asyncio.run(embedder.embed(["a red fox", "a fox that is red", "tax law"]))
     assert vectors.shape == (3, 384)
@@ -181,8 +181,8 @@ def test_the_bundled_model_embeds_in_this_process():
 
 
 @pytest.mark.slow
-def test_a_model_that_is_not_there_is_a_failure(tmp_path, monkeypatch):
-    """A folder without a model is a RetrieverError, not the library's own."""
+def test_a_missing_model_is_a_failure(tmp_path, monkeypatch):
+    """A folder without a model is a RetrieverError, not an error of the library."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(RetrieverError) as caught:
         asyncio.run(build({"kind": "local", "model": str(tmp_path)}).embed(["a"]))

@@ -1,9 +1,8 @@
-"""What is peculiar to one kind of vector store."""
+"""Behaviour of single kinds of vector stores."""
 
 import asyncio
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from monitor.model.runs import Ranking
 from tests.contract.local_server import Answer, reply, reset, serving, silence
 from tests.contract.redis_search import RedisSearch, serving_redis
 from tests.contract.vector_stores import CORPUS, DIMENSION, SECRETS, embedding, fill_milvus, nearest, vector_of
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -26,39 +26,39 @@ QUERY = "where are the foxes?"
 EMBEDDER = {"kind": "http", "url": "http://127.0.0.1:1/"}
 
 
-def build(**stated: Any) -> Any:
-    """The retriever, built as a configuration would build it."""
-    return registry.resolve("retriever", {"timeout": "5s", **stated}, where="targets.t.retriever").build()
+def build(**options: Any) -> Any:
+    """The retriever, built from its configuration."""
+    return registry.resolve("retriever", {"timeout": "60s", **options}, where="targets.t.retriever").build()
 
 
-async def retrieve(k: int = 3, **stated: Any) -> Ranking:
-    """What a retriever finds, embedding by the tests' own embedder."""
+async def retrieve(k: int = 3, **options: Any) -> Ranking:
+    """The ranking of a retriever with the embedder of the tests."""
     async with embedding() as embedder:
-        retriever = build(embedder=embedder, **stated)
+        retriever = build(embedder=embedder, **options)
         try:
             return await retriever.retrieve(QUERY, k)
         finally:
             await retriever.close()
 
 
-def failure_of(**stated: Any) -> RetrieverError:
-    """The failure of one probe, which tells no secret."""
+def failure_of(**options: Any) -> RetrieverError:
+    """The failure of one probe; it must contain no secret."""
     with pytest.raises(RetrieverError) as caught:
-        asyncio.run(retrieve(**stated))
+        asyncio.run(retrieve(**options))
     assert not any(secret in str(caught.value) for secret in SECRETS)
     return caught.value
 
 
 @pytest.fixture
 def database(postgres_url: str) -> Iterator[tuple[str, psycopg.Connection[Any]]]:
-    """The URL of a database with pgvector, and a connection to fill it by."""
+    """The URL of a database with pgvector, and a connection to it."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("CREATE EXTENSION vector")
         yield postgres_url, connection
 
 
 def test_an_exact_search_of_postgres_finds_what_its_index_misses(database):
-    """An index that looks at one list of hundred misses what is elsewhere; the exact search does not."""
+    """An index that probes one list of a hundred misses documents; the exact search finds them."""
     url, connection = database
     connection.execute("CREATE TABLE items (id bigint, embedding vector(8))")
     vectors = [vector_of(f"item {n}") for n in range(600)]
@@ -68,10 +68,10 @@ def test_an_exact_search_of_postgres_finds_what_its_index_misses(database):
     connection.execute("ANALYZE items")
     closeness = np.stack(vectors) @ vector_of(QUERY)
     best = [str(n) for n in np.argsort(-closeness)[:20]]
-    stated = {"kind": "pgvector", "url": url, "table": "public.items", "short_rankings": "accept", "k": 20}
+    target = {"kind": "pgvector", "url": url, "table": "public.items", "short_rankings": "accept", "k": 20}
 
     rankings = {
-        name: asyncio.run(retrieve(**stated, **options))
+        name: asyncio.run(retrieve(**target, **options))
         for name, options in {
             "one list": {"settings": {"ivfflat.probes": 1}},
             "all lists": {"settings": {"ivfflat.probes": 100}},
@@ -83,15 +83,15 @@ def test_an_exact_search_of_postgres_finds_what_its_index_misses(database):
 
 
 def test_half_precision_other_metrics_and_conditions_of_postgres(database):
-    """A column of halfvec is searched too, by the metric that is stated, among the rows that are meant."""
+    """A halfvec column is searched with the configured metric and filter."""
     url, connection = database
     connection.execute('CREATE TABLE "Odd Names" ("the id" int, "v;" halfvec(8), tenant text)')
     for n, chunk in enumerate(CORPUS):
         row = (n, str((chunk.vector * (n + 1)).tolist()), f"50%-{n % 2}")
         connection.execute('INSERT INTO "Odd Names" VALUES (%s, %s, %s)', row)
-    stated = {"kind": "pgvector", "url": url, "table": "Odd Names", "id": "the id", "vector": "v;"}
+    target = {"kind": "pgvector", "url": url, "table": "Odd Names", "id": "the id", "vector": "v;"}
     condition = {"filter": "tenant = '50%-0'", "metric": "inner_product"}
-    ranking = asyncio.run(retrieve(**stated, **condition))
+    ranking = asyncio.run(retrieve(**target, **condition))
     products = {n: float((n + 1) * CORPUS[n].vector @ vector_of(QUERY)) for n in range(0, len(CORPUS), 2)}
     best = sorted(products, key=lambda n: -products[n])[:3]
     assert ranking.doc_ids == tuple(map(str, best))
@@ -99,7 +99,7 @@ def test_half_precision_other_metrics_and_conditions_of_postgres(database):
 
 
 def test_nothing_is_written_to_postgres(database):
-    """A condition that would change something is refused by the server: the connection only reads."""
+    """A filter with side effects is rejected by the server: connections are read-only."""
     url, connection = database
     connection.execute("CREATE TABLE items (id int, embedding vector(8))")
     connection.execute("INSERT INTO items VALUES (1, %s)", (str(vector_of("x").tolist()),))
@@ -110,8 +110,8 @@ def test_nothing_is_written_to_postgres(database):
     assert connection.execute("SELECT count(*) FROM items").fetchone() == (1,)
 
 
-def test_an_index_that_is_built_anew_with_other_vectors_is_told_as_such(database):
-    """When the corpus was embedded anew with a model of another dimension, the next probe names both dimensions."""
+def test_a_rebuilt_index_with_another_dimension_is_detected(database):
+    """After the corpus was embedded with another model, the next probe names both dimensions."""
     url, connection = database
     connection.execute("CREATE TABLE items (id int, embedding vector)")
     connection.execute("INSERT INTO items VALUES (1, %s)", (str(vector_of("x").tolist()),))
@@ -127,24 +127,24 @@ def test_an_index_that_is_built_anew_with_other_vectors_is_told_as_such(database
             await retriever.close()
             return caught.value.detail
 
-    assert asyncio.run(run()) == "the index holds vectors of 3 dimensions, the embedder makes 8"
+    assert asyncio.run(run()) == "the index has vectors of 3 dimensions, the embedder returns 8"
 
 
 def test_a_setting_that_is_not_of_pgvector_is_refused():
-    """A configuration cannot reach any other setting of the server."""
+    """A configuration can change settings of pgvector only."""
     with pytest.raises(ConfigError, match="role is not a setting of pgvector"):
         build(kind="pgvector", url="postgresql://", table="t", embedder=EMBEDDER, settings={"role": "postgres"})
 
 
 @pytest.mark.slow
 def test_milvus_lite_is_a_file(tmp_path):
-    """A file of Milvus Lite is searched like a server, among the entities that are meant."""
+    """A Milvus Lite file is searched like a server, with filters."""
     path = str(tmp_path / "corpus.db")
     fill_milvus(path)
-    stated = {"kind": "milvus", "uri": path, "collection": "chunks"}
-    assert list(asyncio.run(retrieve(**stated)).doc_ids) == nearest(QUERY, 3)
+    target = {"kind": "milvus", "uri": path, "collection": "chunks"}
+    assert list(asyncio.run(retrieve(**target)).doc_ids) == nearest(QUERY, 3)
     condition = {"filter": "start_at < 30"}
-    assert set(asyncio.run(retrieve(**stated, **condition)).doc_ids) == {"d0", "d1", "d2"}
+    assert set(asyncio.run(retrieve(**target, **condition)).doc_ids) == {"d0", "d1", "d2"}
 
 
 CLOUD: dict[str, tuple[Answer, Reason]] = {
@@ -158,25 +158,25 @@ CLOUD: dict[str, tuple[Answer, Reason]] = {
 
 
 @pytest.mark.parametrize("case", CLOUD)
-def test_what_lancedb_cloud_says_is_told(case):
-    """Each way in which LanceDB's server fails has its reason, is asked once, and tells no key."""
+def test_errors_of_lancedb_cloud_have_their_reason(case):
+    """Each failure of LanceDB Cloud has its reason, sends one request, and contains no key."""
     answer, reason = CLOUD[case]
 
     async def run() -> tuple[RetrieverError, int]:
         async with serving(answer) as server:
-            stated = {"uri": "db://docs", "host": server.url(""), "api_key": SECRETS[0], "table": "chunks"}
+            target = {"uri": "db://docs", "host": server.url(""), "api_key": SECRETS[0], "table": "chunks"}
             with pytest.raises(RetrieverError) as caught:
-                await retrieve(kind="lancedb", timeout="300ms" if reason is Reason.TIMEOUT else "5s", **stated)
-            return caught.value, len(server.asked)
+                await retrieve(kind="lancedb", timeout="300ms" if reason is Reason.TIMEOUT else "60s", **target)
+            return caught.value, len(server.requests)
 
-    failure, asked = asyncio.run(run())
+    failure, n_requests = asyncio.run(run())
     assert failure.reason is reason, failure
     assert not any(secret in str(failure) for secret in SECRETS)
-    assert asked == 1
+    assert n_requests == 1
 
 
-def test_a_folder_that_is_not_there_is_not_made(tmp_path):
-    """A misspelt path of LanceDB is unreachable, and stays away."""
+def test_a_missing_folder_is_not_created(tmp_path):
+    """A misspelt path of LanceDB is unreachable and is not created."""
     failure = failure_of(kind="lancedb", uri=str(tmp_path / "lacedb"), table="chunks")
     assert failure.reason is Reason.UNREACHABLE
     assert list(tmp_path.iterdir()) == []
@@ -189,10 +189,7 @@ def redis_without_search(tmp_path: Path) -> Iterator[Path]:
     arguments = ["--port", "0", "--unixsocket", socket, "--requirepass", SECRETS[0], "--save", "", "--logfile", "log"]
     server = subprocess.Popen([REDIS_WITHOUT_SEARCH, *arguments], cwd=tmp_path)
     try:
-        for _ in range(500):
-            if socket.exists():
-                break
-            time.sleep(0.01)
+        wait_until(socket.exists)
         yield socket
     finally:
         server.kill()
@@ -200,23 +197,23 @@ def redis_without_search(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_redis_without_search_is_refused_in_one_line(redis_without_search):
-    """What is missing is named, with the remedy; a wrong password is told as such."""
+    """The error names the missing module and the remedy; a wrong password is unauthorised."""
     failure = failure_of(kind="redis", url=f"unix://:{SECRETS[0]}@{redis_without_search}", index="idx")
     assert failure.reason is Reason.REJECTED
-    assert failure.detail == "this Redis has no search: it takes Redis 8, or the search module"
+    assert failure.detail == "this Redis has no search: use Redis 8 or the search module"
     wrong = failure_of(kind="redis", url=f"unix://:{SECRETS[1]}@{redis_without_search}", index="idx")
     assert wrong.reason is Reason.UNAUTHORISED
 
 
-def test_redis_is_asked_in_its_own_words():
-    """Condition, tuning, number and order of a search arrive as Redis documents them."""
-    documents = {f"doc:{each.doc_id}": {"embedding": each.vector.tobytes(), "slug": b"x"} for each in CORPUS}
+def test_redis_receives_documented_commands():
+    """Filter, parameters, limit and order of a search follow the documentation of Redis."""
+    documents = {f"doc:{chunk.doc_id}": {"embedding": chunk.vector.tobytes(), "slug": b"x"} for chunk in CORPUS}
     fake = RedisSearch(documents, DIMENSION, SECRETS[0])
 
     async def run() -> None:
         async with serving_redis(fake) as port:
-            stated = {"url": f"redis://:{SECRETS[0]}@127.0.0.1:{port}", "index": "idx", "prefix": "doc:"}
-            await retrieve(kind="redis", filter="@tenant:{seven}", search={"EF_RUNTIME": 64}, **stated)
+            target = {"url": f"redis://:{SECRETS[0]}@127.0.0.1:{port}", "index": "idx", "prefix": "doc:"}
+            await retrieve(kind="redis", filter="@tenant:{seven}", search={"EF_RUNTIME": 64}, **target)
 
     asyncio.run(run())
     (words,) = fake.searches
@@ -230,18 +227,18 @@ def test_redis_is_asked_in_its_own_words():
     ]
 
 
-def test_a_collection_of_chroma_that_is_built_anew_is_found_again():
-    """Another id under the same name, as after indexing anew, costs at most one probe."""
+def test_a_rebuilt_chroma_collection_is_found_again():
+    """A rebuilt collection has another id and costs at most one failed probe."""
     ids = iter(["first", "second"])
     gone: set[str] = set()
 
-    async def answer(asked: Any, writer: Any) -> None:
-        if asked.method == "GET":
-            await reply(body={"id": next(ids), "dimension": DIMENSION})(asked, writer)
-        elif "first" in asked.path and gone:
-            await reply(404, {"error": "NotFoundError", "message": "does not exist"})(asked, writer)
+    async def answer(request: Any, writer: Any) -> None:
+        if request.method == "GET":
+            await reply(body={"id": next(ids), "dimension": DIMENSION})(request, writer)
+        elif "first" in request.path and gone:
+            await reply(404, {"error": "NotFoundError", "message": "does not exist"})(request, writer)
         else:
-            await reply(body={"ids": [["a"]], "distances": [[0.5]]})(asked, writer)
+            await reply(body={"ids": [["a"]], "distances": [[0.5]]})(request, writer)
 
     async def run() -> list[str]:
         async with serving(answer) as server, embedding() as embedder:
@@ -252,33 +249,33 @@ def test_a_collection_of_chroma_that_is_built_anew_is_found_again():
                 await retriever.retrieve(QUERY, 1)
             await retriever.retrieve(QUERY, 1)
             await retriever.close()
-            return [asked.path.rpartition("collections/")[2] for asked in server.asked]
+            return [request.path.rpartition("collections/")[2] for request in server.requests]
 
     assert asyncio.run(run()) == ["c", "first/query", "first/query", "c", "second/query"]
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "stated"),
+    ("module", "name", "target"),
     [
         ("pymilvus", "milvus", {"kind": "milvus", "uri": "http://127.0.0.1:1", "collection": "c"}),
         ("lancedb", "lancedb", {"kind": "lancedb", "uri": "db://docs", "table": "t"}),
         ("redis.asyncio", "redis", {"kind": "redis", "url": "redis://127.0.0.1:1", "index": "i"}),
     ],
 )
-def test_a_client_that_is_not_installed_is_one_line_naming_the_extra(module, name, stated, monkeypatch):
-    """Who lacks the library of a store is told what to install."""
+def test_a_client_that_is_not_installed_is_one_line_naming_the_extra(module, name, target, monkeypatch):
+    """The error for a missing library contains the install command."""
     monkeypatch.setitem(sys.modules, module, None)
-    failure = failure_of(**stated)
+    failure = failure_of(**target)
     assert failure.detail == f"{module} is not installed: pip install 'recallwatch[{name}]'"
 
 
-def test_an_extra_that_is_there_is_loaded():
-    """Loading is importing."""
+def test_an_installed_extra_is_loaded():
+    """An installed module is imported and returned."""
     assert optional_import.load("json", extra="none").dumps({}) == "{}"
 
 
 @pytest.mark.parametrize("places", [{"start": "s", "end": "e"}, {"document": "d", "start": "s"}], ids=str)
-def test_a_place_needs_document_start_and_end(places):
-    """A configuration that could not place a chunk is refused before anything is asked."""
-    with pytest.raises(ConfigError, match="start and end go together, and with document"):
+def test_a_span_needs_document_start_and_end(places):
+    """An incomplete span is rejected when the configuration is checked."""
+    with pytest.raises(ConfigError, match="start and end must be set together, and need document"):
         build(kind="lancedb", uri="here", table="t", embedder=EMBEDDER, **places)

@@ -1,4 +1,4 @@
-"""What every search service over REST promises, against services that check each request by its published form."""
+"""Contract of retrievers of REST search services, against fakes that check each request by its published schema."""
 
 import asyncio
 import json
@@ -15,12 +15,12 @@ from monitor.model.runs import Ranking
 from monitor.ports.targets import ExactSearch, VectorAccess
 from tests.contract import rest_services
 from tests.contract.local_server import Answer, flood, hang_up, raw, reply, reset, silence
-from tests.contract.rest_services import BY_VECTOR, BY_WORDS, Running, matching_chunks
+from tests.contract.rest_services import BY_VECTOR, BY_WORDS, RunningService, matching_chunks
 from tests.contract.vector_stores import CORPUS, PLACES, SECRETS, TOKEN, embedding, nearest, vector_of
 
 SERVICES = BY_VECTOR | BY_WORDS
 ONE_OF_EACH = ("qdrant", "opensearch knn", "elasticsearch bm25", "weaviate", "weaviate rest hybrid", "pinecone")
-"""One for each way to ask and to read an answer."""
+"""One per request and response format."""
 NAMED = [name for name, service in SERVICES.items() if service.collection]
 QUERY = 'where is "text number 7"? 🦊 \\ où?'
 
@@ -29,31 +29,31 @@ def ask(
     name: str,
     act: Callable[[Any], Awaitable[Any]] | None = None,
     *,
-    instead: Answer | None = None,
-    seen: list[Running] | None = None,
+    override: Answer | None = None,
+    services: list[RunningService] | None = None,
     **options: Any,
 ) -> Any:
-    """What comes of asking the retriever of a service; every request must be one that the service knows."""
+    """Run an action on the retriever of a service; every request must be valid."""
 
     async def run() -> Any:
-        async with embedding() as embedder, rest_services.running(SERVICES[name]) as ran:
-            ran.instead = instead
-            given = {"embedder": embedder} if name in BY_VECTOR else {}
-            stated = {**ran.options, **given, "timeout": "5s", **options}
-            retriever = registry.resolve("retriever", stated, where="targets.t.retriever").build()
+        async with embedding() as embedder, rest_services.running(SERVICES[name]) as service_state:
+            service_state.override = override
+            embedding_options = {"embedder": embedder} if name in BY_VECTOR else {}
+            section = {**service_state.options, **embedding_options, "timeout": "60s", **options}
+            retriever = registry.resolve("retriever", section, where="targets.t.retriever").build()
             try:
                 return await (act(retriever) if act else retriever.retrieve(QUERY, 5))
             finally:
                 await retriever.close()
-                assert ran.complaints == []
-                if seen is not None:
-                    seen.append(ran)
+                assert service_state.violations == []
+                if services is not None:
+                    services.append(service_state)
 
     return asyncio.run(run())
 
 
 def failure_of(name: str, **options: Any) -> RetrieverError:
-    """The failure that comes of asking, which tells no secret."""
+    """The failure of an action; it must contain no secret."""
     with pytest.raises(RetrieverError) as caught:
         ask(name, **options)
     assert not any(secret in str(caught.value) for secret in SECRETS)
@@ -64,7 +64,7 @@ def failure_of(name: str, **options: Any) -> RetrieverError:
 @pytest.mark.parametrize("name", BY_VECTOR)
 @pytest.mark.parametrize("k", [1, len(CORPUS)])
 def test_the_nearest_documents_come_best_first(name, k):
-    """The k nearest documents, by the ids that the suite knows, with scores that fall."""
+    """The k nearest documents by their configured ids, with falling scores."""
     ranking = ask(name, lambda retriever: retriever.retrieve(QUERY, k))
     assert isinstance(ranking, Ranking)
     assert list(ranking.doc_ids) == nearest(QUERY, k)
@@ -74,30 +74,30 @@ def test_the_nearest_documents_come_best_first(name, k):
 
 @pytest.mark.parametrize("name", BY_WORDS)
 def test_documents_with_the_words_come_best_first(name):
-    """The text of the query arrives as it was asked, quotes, backslashes and all."""
+    """The text of the query arrives unchanged, including quotes and backslashes."""
     ranking = ask(name)
     assert list(ranking.doc_ids) == [chunk.doc_id for chunk, _ in matching_chunks(QUERY, 5)]
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_the_hits_cover_is_told(name):
-    """Texts and places of chunks arrive as they were stored, and what is declared is part of the ranking."""
-    stated = {"text": "text", "deployment": "minilm-v2", "corpus": "march"}
-    ranking = ask(name, lambda retriever: retriever.retrieve("naïve Grüße", 3), **PLACES, **stated)
-    found = [next(chunk for chunk in CORPUS if chunk.doc_id == doc_id) for doc_id in ranking.doc_ids]
-    assert found[0].text == "naïve Grüße"
-    assert ranking.texts == tuple(chunk.text for chunk in found)
+def test_texts_and_sources_of_hits_are_read(name):
+    """Texts and offsets of chunks match the stored ones; deployment and corpus are part of the ranking."""
+    declared = {"text": "text", "deployment": "minilm-v2", "corpus": "march"}
+    ranking = ask(name, lambda retriever: retriever.retrieve("naïve Grüße", 3), **PLACES, **declared)
+    chunks = [next(chunk for chunk in CORPUS if chunk.doc_id == doc_id) for doc_id in ranking.doc_ids]
+    assert chunks[0].text == "naïve Grüße"
+    assert ranking.texts == tuple(chunk.text for chunk in chunks)
     assert ranking.sources == Sources(
-        tuple(chunk.source for chunk in found),
-        tuple(chunk.start for chunk in found),
-        tuple(chunk.end for chunk in found),
+        tuple(chunk.source for chunk in chunks),
+        tuple(chunk.start for chunk in chunks),
+        tuple(chunk.end for chunk in chunks),
     )
     assert (ranking.deployment, ranking.corpus) == ("minilm-v2", "march")
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_fewer_hits_than_asked_for_are_a_failure_unless_accepted(name):
-    """An index that is too small is not mistaken for a good answer; it can be said to be one."""
+def test_fewer_hits_than_requested_are_a_failure_unless_accepted(name):
+    """A short ranking is a failure, unless the configuration accepts it."""
     k = len(CORPUS) + 1
     with pytest.raises(RetrieverError, match="short_rankings: accept"):
         ask(name, lambda retriever: retriever.retrieve(QUERY, k))
@@ -106,17 +106,17 @@ def test_fewer_hits_than_asked_for_are_a_failure_unless_accepted(name):
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_collection_that_is_not_there_is_named(name):
-    """A misspelt collection is a refusal that says which, not an empty answer."""
+def test_an_unknown_collection_is_named(name):
+    """A misspelt collection is rejected by name; it is not an empty ranking."""
     service = SERVICES[name]
-    failure = failure_of(name, **{service.collection: service.missing})
+    failure = failure_of(name, **{service.collection: service.unknown})
     assert failure.reason is Reason.REJECTED
-    assert service.missing in failure.detail
+    assert service.unknown in failure.detail
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_wrong_credentials_are_told_as_such(name):
-    """A wrong key is a failure that says so and does not show the key."""
+def test_wrong_credentials_are_unauthorised(name):
+    """A wrong key is unauthorised, and the error does not contain it."""
     failure = failure_of(name, api_key="another-s3cret-token")
     assert failure.reason is Reason.UNAUTHORISED
     assert "check the credentials" in failure.detail
@@ -124,14 +124,14 @@ def test_wrong_credentials_are_told_as_such(name):
 
 
 @pytest.mark.parametrize("name", BY_VECTOR)
-def test_a_wrong_dimension_is_told_in_numbers(name):
-    """An embedder that does not fit the index is refused, with both dimensions."""
+def test_a_dimension_mismatch_names_both_dimensions(name):
+    """The error for a mismatched embedder contains both dimensions."""
 
     async def run() -> None:
-        async with embedding() as embedder, rest_services.running(SERVICES[name]) as ran:
+        async with embedding() as embedder, rest_services.running(SERVICES[name]) as service_state:
             embedder["request"] = {"text": "{text}", "dimension": 3}
-            stated = {**ran.options, "embedder": embedder}
-            retriever = registry.resolve("retriever", stated, where="r").build()
+            section = {**service_state.options, "embedder": embedder}
+            retriever = registry.resolve("retriever", section, where="r").build()
             try:
                 await retriever.retrieve(QUERY, 5)
             finally:
@@ -140,7 +140,7 @@ def test_a_wrong_dimension_is_told_in_numbers(name):
     with pytest.raises(RetrieverError) as caught:
         asyncio.run(run())
     assert caught.value.reason is Reason.REJECTED
-    assert "the index holds vectors of 8 dimensions, the embedder makes 3" in caught.value.detail
+    assert "the index has vectors of 8 dimensions, the embedder returns 3" in caught.value.detail
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH)
@@ -191,46 +191,46 @@ def test_a_wrong_dimension_is_told_in_numbers(name):
     ],
 )
 def test_every_misbehaviour_is_one_failure_with_its_reason_and_no_secret(name, answer, reason):
-    """Whatever a service does wrong is one failure with the right reason, and no credential is told."""
-    seen: list[Running] = []
-    timeout = "300ms" if reason is Reason.TIMEOUT else "5s"
-    failure = failure_of(name, instead=answer, seen=seen, timeout=timeout)
+    """Every misbehaviour of a service is one failure with the right reason, and its text contains no credential."""
+    services: list[RunningService] = []
+    timeout = "300ms" if reason is Reason.TIMEOUT else "60s"
+    failure = failure_of(name, override=answer, services=services, timeout=timeout)
     assert failure.reason is reason, failure
-    assert len(seen[0].server.asked) == 1
+    assert len(services[0].server.requests) == 1
     if reason is Reason.RATE_LIMITED:
         assert failure.retry_after_s == 7.0
 
 
 @pytest.mark.parametrize("name", ["qdrant", "opensearch knn", "elasticsearch knn", "weaviate", "pinecone"])
-def test_vectors_can_be_looked_at(name):
-    """The vectors of a query and of stored documents are told; a document that is not there is left out."""
+def test_vectors_can_be_read(name):
+    """Query vectors and stored vectors are returned; missing documents are left out."""
 
     async def look(retriever: Any) -> Any:
         return await retriever.embed([QUERY]), await retriever.stored_vectors(["d3", "d0", "d99"])
 
-    embedded, found = ask(name, look)
+    embedded, stored = ask(name, look)
     assert embedded[0] == pytest.approx(vector_of(QUERY), abs=1e-6)
-    assert set(found) == {"d0", "d3"}
-    assert np.asarray(found["d3"]) == pytest.approx(CORPUS[3].vector, abs=1e-6)
+    assert set(stored) == {"d0", "d3"}
+    assert np.asarray(stored["d3"]) == pytest.approx(CORPUS[3].vector, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["qdrant", "opensearch knn", "elasticsearch knn"])
-def test_the_approximate_index_can_be_passed_by(name):
+def test_exact_search_is_requested(name):
     """An exact search asks the service to compare every document."""
-    seen: list[Running] = []
+    services: list[RunningService] = []
 
     async def look(retriever: Any) -> Any:
         assert isinstance(retriever, ExactSearch)
         return await retriever.search_exact(vector_of(QUERY), 4)
 
-    assert list(ask(name, look, seen=seen).doc_ids) == nearest(QUERY, 4)
-    said = seen[0].server.asked[0].body.decode()
-    assert '"exact":true' in said or "script_score" in said
+    assert list(ask(name, look, services=services).doc_ids) == nearest(QUERY, 4)
+    body = services[0].server.requests[0].body.decode()
+    assert '"exact":true' in body or "script_score" in body
 
 
 @pytest.mark.parametrize("name", BY_WORDS)
-def test_vectors_cannot_be_looked_at_without_an_embedder(name):
-    """A target that is searched by words refuses to tell vectors, as a failure."""
+def test_vectors_need_an_embedder(name):
+    """A target that searches by words raises an error for vectors."""
 
     async def look(retriever: Any) -> Any:
         assert isinstance(retriever, VectorAccess)
@@ -244,9 +244,9 @@ PARTIAL = {"took": 1, "timed_out": False, "_shards": {"total": 5, "successful": 
 
 
 @pytest.mark.parametrize("change", [{}, {"timed_out": True, "_shards": {"failed": 0}}], ids=["shards", "timeout"])
-def test_an_answer_of_a_part_of_the_index_is_a_failure(change):
-    """Documents on shards that did not answer would look lost; they are not."""
-    failure = failure_of("opensearch bm25", instead=reply(body=PARTIAL | change), short_rankings="accept")
+def test_a_partial_response_of_the_index_is_a_failure(change):
+    """A failed shard is a failure, so that its documents do not look lost."""
+    failure = failure_of("opensearch bm25", override=reply(body=PARTIAL | change), short_rankings="accept")
     assert failure.reason in (Reason.BROKEN, Reason.TIMEOUT)
 
 
@@ -270,35 +270,35 @@ FILTERS: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_filters_and_settings_reach_the_service(name):
-    """What restricts or tunes the search in production is sent, in the form that the service publishes."""
+    """Filters and search settings are sent in the published format."""
     options, expected = FILTERS[name]
-    seen: list[Running] = []
-    ask(name, seen=seen, **options)
-    said = seen[0].server.asked[0].body.decode()
-    assert expected in said.replace(": ", ":").replace(", ", ",") or expected in said
+    services: list[RunningService] = []
+    ask(name, services=services, **options)
+    body = services[0].server.requests[0].body.decode()
+    assert expected in body.replace(": ", ":").replace(", ", ",") or expected in body
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_probe_says_that_it_is_one(name):
-    """Services can tell probes from their users' traffic, and see the headers that were configured."""
-    seen: list[Running] = []
-    ask(name, seen=seen, headers={"x-tenant": "monitoring"})
-    (asked,) = seen[0].server.asked
-    assert (asked.headers["x-recallwatch-probe"], asked.headers["x-tenant"]) == ("1", "monitoring")
-    assert json.loads(asked.body)
+def test_every_probe_is_marked(name):
+    """Requests carry the probe header and the configured headers."""
+    services: list[RunningService] = []
+    ask(name, services=services, headers={"x-tenant": "monitoring"})
+    (request,) = services[0].server.requests
+    assert (request.headers["x-recallwatch-probe"], request.headers["x-tenant"]) == ("1", "monitoring")
+    assert json.loads(request.body)
 
 
 EMBEDDER = {"kind": "http", "url": "http://e/"}
 
 
 @pytest.mark.parametrize(
-    ("stated", "told"),
+    ("section", "message"),
     [
         ({"kind": "qdrant", "url": "http://q/", "collection": "c"}, "r.embedder: is missing"),
         ({"kind": "qdrant", "url": "http://q/", "collection": "c", "embedder": {}}, "r.embedder.kind: is missing"),
-        ({"kind": "pinecone", "url": "http://p/", "embedder": EMBEDDER}, "give either api_key"),
-        ({"kind": "opensearch", "url": "http://o/", "index": "i"}, "name their fields at match"),
-        ({"kind": "opensearch", "url": "http://o/", "index": "i", "mode": "knn"}, "give vector and embedder"),
+        ({"kind": "pinecone", "url": "http://p/", "embedder": EMBEDDER}, "set either api_key"),
+        ({"kind": "opensearch", "url": "http://o/", "index": "i"}, "needs match, the fields to search"),
+        ({"kind": "opensearch", "url": "http://o/", "index": "i", "mode": "knn"}, "needs vector and embedder"),
         ({"kind": "weaviate", "url": "http://w/", "collection": "C"}, "needs an embedder"),
         (
             {"kind": "weaviate", "url": "http://w/", "collection": "C", "embedder": EMBEDDER, "api": "rest"},
@@ -309,8 +309,8 @@ EMBEDDER = {"kind": "http", "url": "http://e/"}
     ],
     ids=str,
 )
-def test_a_configuration_that_cannot_work_is_refused(stated, told):
-    """What could never be asked is refused before anything is, by the key to set."""
+def test_a_configuration_that_cannot_work_is_refused(section, message):
+    """A configuration that cannot work is rejected when it is checked, with its key."""
     with pytest.raises(ConfigError) as caught:
-        registry.resolve("retriever", stated, where="r")
-    assert told in str(caught.value)
+        registry.resolve("retriever", section, where="r")
+    assert message in str(caught.value)

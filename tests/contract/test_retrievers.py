@@ -1,4 +1,4 @@
-"""What every retriever promises, checked on the HTTP adapter against a server that misbehaves."""
+"""Contract of every retriever, tested with the HTTP adapter against a misbehaving server."""
 
 import asyncio
 import base64
@@ -39,15 +39,15 @@ from tests.contract.local_server import (
     unused_port,
 )
 
-QUERY = Query("q1", "who loves whom?", "stratum", "cluster", {"d1": 1})
+QUERY = Query(query_id="q1", text="who loves whom?", stratum="stratum", cluster="cluster", grades={"d1": 1})
 TWO_HITS = {"hits": [{"id": "d1", "score": 0.9}, {"id": "d2", "score": 0.4}]}
 SECRETS = ("s3cret-token", "s3cret-password")
 
 
 def build(url: str, **options: Any) -> Any:
-    """The HTTP retriever, built as a configuration would build it."""
-    stated = {"kind": "http", "url": url, "timeout": "5s", **options}
-    return registry.resolve("retriever", stated, where="targets.t.retriever").build()
+    """The HTTP retriever, built from its configuration."""
+    section = {"kind": "http", "url": url, "timeout": "60s", **options}
+    return registry.resolve("retriever", section, where="targets.t.retriever").build()
 
 
 async def ask(url: str, k: int = 2, **options: Any) -> Outcome:
@@ -60,7 +60,7 @@ async def ask(url: str, k: int = 2, **options: Any) -> Outcome:
 
 
 def outcome_of(answer: Answer, k: int = 2, **options: Any) -> tuple[Outcome, LocalServer]:
-    """The outcome of one probe of a server that answers in the given way, and what the server was asked."""
+    """The outcome of one probe with this handler, and the server with its requests."""
 
     async def run() -> tuple[Outcome, LocalServer]:
         async with serving(answer) as server:
@@ -70,7 +70,7 @@ def outcome_of(answer: Answer, k: int = 2, **options: Any) -> tuple[Outcome, Loc
 
 
 def ranking_of(answer: object, k: int = 2, **options: Any) -> Ranking:
-    """The ranking that comes of an answer in JSON."""
+    """The ranking read from a JSON response."""
     outcome, _ = outcome_of(reply(body=answer), k, **options)
     assert outcome.failure is None, outcome.failure
     assert outcome.ranking is not None
@@ -78,7 +78,7 @@ def ranking_of(answer: object, k: int = 2, **options: Any) -> Ranking:
 
 
 def hits(*doc_ids: object) -> dict[str, object]:
-    """An answer with these documents and falling scores."""
+    """A response with these documents and falling scores."""
     return {"hits": [{"id": doc_id, "score": 1.0 / rank} for rank, doc_id in enumerate(doc_ids, 1)]}
 
 
@@ -143,15 +143,15 @@ MISBEHAVIOUR: dict[str, tuple[Answer, Reason]] = {
 
 @pytest.mark.parametrize("case", MISBEHAVIOUR)
 def test_every_misbehaviour_is_one_failure_with_its_reason_and_no_secret(case):
-    """Whatever a retriever does wrong is one failure with the right reason, and no credential is told."""
+    """Every misbehaviour of a retriever is one failure with the right reason, and its text contains no credential."""
     answer, reason = MISBEHAVIOUR[case]
-    timeout = "300ms" if reason is Reason.TIMEOUT else "5s"
+    timeout = "300ms" if reason is Reason.TIMEOUT else "60s"
     outcome, server = outcome_of(answer, timeout=timeout, headers={"authorization": f"Bearer {SECRETS[0]}"})
     assert outcome.ranking is None
     assert outcome.failure is not None
     assert outcome.failure.reason is reason, outcome.failure
     assert not any(secret in outcome.failure.detail for secret in SECRETS)
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_bytes_that_are_not_http_are_a_failure():
@@ -161,30 +161,30 @@ def test_bytes_that_are_not_http_are_a_failure():
     assert outcome.failure.reason in (Reason.UNREACHABLE, Reason.BROKEN)
 
 
-def test_a_port_where_nobody_listens_is_unreachable():
-    """A refused connection is told as such, not as a slow target."""
+def test_a_port_without_a_listener_is_unreachable():
+    """A refused connection is unreachable, not a timeout."""
     outcome = asyncio.run(ask(f"http://127.0.0.1:{unused_port()}/search"))
     assert outcome.failure is not None
     assert outcome.failure.reason is Reason.UNREACHABLE
 
 
 def test_a_host_that_does_not_exist_is_unreachable():
-    """A name that does not resolve is told as unreachable."""
+    """A name that does not resolve is unreachable."""
     outcome = asyncio.run(ask("http://nowhere.invalid/search"))
     assert outcome.failure is not None
     assert outcome.failure.reason is Reason.UNREACHABLE
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:99999/", "http://exa mple/"])
-def test_a_url_that_leads_nowhere_is_a_failure_not_an_exception(url):
-    """A URL that no library can use ends in a failure with a reason."""
+def test_an_unusable_url_is_a_failure_not_an_exception(url):
+    """A URL that the library rejects is a failure with a reason."""
     outcome = asyncio.run(ask(url))
     assert outcome.failure is not None
 
 
 @pytest.mark.parametrize("status", [401, 404, 500])
 def test_credentials_in_the_url_are_in_no_message(status):
-    """The user and password of a URL do not show in what is told about a failure."""
+    """The user and password of a URL are not part of a failure."""
 
     async def run() -> list[Outcome]:
         async with serving(reply(status)) as server:
@@ -205,15 +205,15 @@ def test_credentials_in_the_url_are_sent():
             assert outcome.failure is None, outcome.failure
             return server
 
-    (asked,) = asyncio.run(run()).asked
-    assert asked.headers["authorization"] == "Basic " + base64.b64encode(b"user:s3cret-password").decode()
+    (request,) = asyncio.run(run()).requests
+    assert request.headers["authorization"] == "Basic " + base64.b64encode(b"user:s3cret-password").decode()
 
 
-def test_an_answer_that_echoes_the_credentials_does_not_spread_them():
+def test_credentials_echoed_by_the_target_are_not_repeated():
     """A debugging page that repeats the request's headers leaves no credential in the failure."""
 
-    async def echo(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
-        await reply(body=asked.headers["authorization"].encode())(asked, writer)
+    async def echo(request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+        await reply(body=request.headers["authorization"].encode())(request, writer)
 
     outcome, _ = outcome_of(echo, headers={"authorization": f"Bearer {SECRETS[0]}"})
     assert outcome.failure is not None
@@ -221,21 +221,21 @@ def test_an_answer_that_echoes_the_credentials_does_not_spread_them():
 
 
 def test_a_timeout_holds_for_the_whole_probe():
-    """A server that sends a byte now and then is given up on after the timeout, not after the last byte."""
+    """A server that sends single bytes slowly fails at the timeout, not after its last byte."""
     outcome, _ = outcome_of(trickle, timeout="200ms")
     assert 0.15 < outcome.duration_s < 1.0
 
 
 def test_a_redirect_is_not_followed():
-    """A redirect is a rejection: the answer of another place says nothing about the target."""
+    """A redirect is rejected: the response of another host does not describe the target."""
     outcome, server = outcome_of(reply(302, headers={"location": "/elsewhere"}))
     assert outcome.failure is not None
-    assert [asked.path for asked in server.asked] == ["/search"]
+    assert [request.path for request in server.requests] == ["/search"]
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_is_kept(status):
-    """How long the target asks to be left alone is told to whoever asks again."""
+def test_retry_after_is_read(status):
+    """The delay of Retry-After is part of the error."""
 
     async def run() -> RetrieverError:
         async with serving(reply(status, headers={"retry-after": "7"})) as server:
@@ -248,25 +248,25 @@ def test_retry_after_is_kept(status):
     assert asyncio.run(run()).retry_after_s == 7.0
 
 
-@pytest.mark.parametrize("stated", ["Wed, 21 Oct 2026 07:28:00 GMT", "soon", "-1", "\xb2", ""])
-def test_a_retry_after_that_is_no_number_is_ignored(stated):
-    """A Retry-After that cannot be read leaves the reason as it is."""
-    outcome, _ = outcome_of(reply(429, headers={"retry-after": stated}))
+@pytest.mark.parametrize("value", ["Wed, 21 Oct 2026 07:28:00 GMT", "soon", "-1", "\xb2", ""])
+def test_a_retry_after_without_a_number_is_ignored(value):
+    """An unreadable Retry-After does not change the reason."""
+    outcome, _ = outcome_of(reply(429, headers={"retry-after": value}))
     assert outcome.failure is not None
     assert outcome.failure.reason is Reason.RATE_LIMITED
 
 
 @pytest.mark.parametrize("answer", [flood(), flood(50_000_000)], ids=["endless", "announced"])
-def test_a_huge_body_is_given_up_on_before_it_is_in_memory(answer):
-    """No more than the limit is read of a body, however much the target sends."""
+def test_a_huge_body_is_rejected_before_it_is_in_memory(answer):
+    """At most the configured limit of a body is read."""
     outcome, peak = _with_peak(answer, max_body_bytes=1_000_000)
     assert outcome.failure is not None
     assert "max_body_bytes" in outcome.failure.detail
     assert peak < 6_000_000
 
 
-def test_a_gzip_bomb_is_given_up_on_before_it_is_in_memory():
-    """A small body that unpacks to two hundred megabytes does not take two hundred megabytes."""
+def test_a_gzip_bomb_is_rejected_before_it_is_in_memory():
+    """A small body that decompresses to 200 MB is not held in memory."""
     bomb = gzip.compress(b"x" * 200_000_000, compresslevel=1)
     outcome, peak = _with_peak(reply(body=bomb, headers={"content-encoding": "gzip"}), max_body_bytes=1_000_000)
     assert outcome.failure is not None
@@ -283,14 +283,14 @@ def _with_peak(answer: Answer, **options: Any) -> tuple[Outcome, int]:
         tracemalloc.stop()
 
 
-def test_query_and_k_are_sent_as_the_template_says():
-    """A POST body carries the query as text and k as a number, at any depth of the template."""
+def test_query_and_k_fill_the_template():
+    """A POST body contains the query as text and k as a number, at any depth of the template."""
     template = {"search": {"text": "{query}", "size": "{k}"}, "note": "top {k} for {query}", "tags": ["{query}", 3]}
     _, server = outcome_of(reply(body=TWO_HITS), request=template)
-    (asked,) = server.asked
-    assert asked.method == "POST"
-    assert asked.headers["content-type"] == "application/json"
-    assert json.loads(asked.body) == {
+    (request,) = server.requests
+    assert request.method == "POST"
+    assert request.headers["content-type"] == "application/json"
+    assert json.loads(request.body) == {
         "search": {"text": QUERY.text, "size": 2},
         "note": f"top 2 for {QUERY.text}",
         "tags": [QUERY.text, 3],
@@ -298,7 +298,7 @@ def test_query_and_k_are_sent_as_the_template_says():
 
 
 def test_a_query_that_looks_like_a_placeholder_is_sent_as_it_is():
-    """Braces in a query are text: nothing is filled in twice."""
+    """Braces in a query are text; placeholders are filled once."""
 
     async def run() -> LocalServer:
         async with serving(reply(body=hits("d1"))) as server:
@@ -307,57 +307,57 @@ def test_a_query_that_looks_like_a_placeholder_is_sent_as_it_is():
             await retriever.close()
             return server
 
-    body = json.loads(asyncio.run(run()).asked[0].body)
+    body = json.loads(asyncio.run(run()).requests[0].body)
     assert body == {"q": 'what is {k}, "quoted"?', "line": 'k=1 q=what is {k}, "quoted"?'}
 
 
 def test_get_sends_the_template_as_parameters():
     """With GET the template becomes the query string, escaped."""
     _, server = outcome_of(reply(body=TWO_HITS), method="GET", request={"q": "{query}", "n": "{k}"})
-    (asked,) = server.asked
-    assert asked.method == "GET"
-    assert asked.body == b""
-    assert parse_qs(urlsplit(asked.path).query) == {"q": [QUERY.text], "n": ["2"]}
+    (request,) = server.requests
+    assert request.method == "GET"
+    assert request.body == b""
+    assert parse_qs(urlsplit(request.path).query) == {"q": [QUERY.text], "n": ["2"]}
 
 
 def test_get_keeps_the_parameters_of_the_url():
-    """A parameter that stands in the URL, such as an API version, is sent with each probe."""
+    """A parameter of the URL, such as an API version, is sent with each probe."""
 
     async def run() -> LocalServer:
         async with serving(reply(body=TWO_HITS)) as server:
             await ask(server.url("/search?api-version=2"), method="GET", request={"q": "{query}"})
             return server
 
-    (asked,) = asyncio.run(run()).asked
-    assert parse_qs(urlsplit(asked.path).query) == {"api-version": ["2"], "q": [QUERY.text]}
+    (request,) = asyncio.run(run()).requests
+    assert parse_qs(urlsplit(request.path).query) == {"api-version": ["2"], "q": [QUERY.text]}
 
 
-def test_every_probe_says_that_it_is_one():
-    """Targets can tell probes from their users' traffic, and see the headers that were configured."""
+def test_every_probe_is_marked():
+    """Requests carry the probe header and the configured headers."""
     _, server = outcome_of(reply(body=TWO_HITS), headers={"x-tenant": "monitoring"})
-    (asked,) = server.asked
-    assert asked.headers["x-recallwatch-probe"] == "1"
-    assert asked.headers["user-agent"] == "recallwatch"
-    assert asked.headers["x-tenant"] == "monitoring"
+    (request,) = server.requests
+    assert request.headers["x-recallwatch-probe"] == "1"
+    assert request.headers["user-agent"] == "recallwatch"
+    assert request.headers["x-tenant"] == "monitoring"
 
 
-def test_nested_answers_are_read_by_jmespath():
-    """An answer in the shape of Elasticsearch is read by paths alone."""
+def test_nested_responses_are_read_by_jmespath():
+    """A response of Elasticsearch is read by paths only."""
     answer = {"hits": {"hits": [{"_id": "d1", "_score": 3.5}, {"_id": "d2", "_score": 1.25}]}, "index": {"name": "v7"}}
     paths = {"hits": "hits.hits", "id": "_id", "score": "_score", "deployment": "index.name"}
     ranking = ranking_of(answer, response=paths)
-    assert ranking == Ranking(("d1", "d2"), (3.5, 1.25), "v7")
+    assert ranking == Ranking(doc_ids=("d1", "d2"), scores=(3.5, 1.25), deployment="v7")
 
 
-def test_an_expression_can_rearrange_the_answer():
+def test_an_expression_can_rearrange_the_response():
     """JMESPath reaches into lists and through projections."""
     answer = {"matches": [[{"meta": {"doc": "d1"}, "s": 2}, {"meta": {"doc": "d2"}, "s": 1}]]}
     ranking = ranking_of(answer, response={"hits": "matches[0]", "id": "meta.doc", "score": "s"})
-    assert ranking == Ranking(("d1", "d2"), (2.0, 1.0))
+    assert ranking == Ranking(doc_ids=("d1", "d2"), scores=(2.0, 1.0))
 
 
-def test_an_answer_that_does_not_suit_the_expression_is_malformed():
-    """An expression that fails on an answer is a failure of this probe, not an exception."""
+def test_a_response_that_does_not_fit_the_expression_is_malformed():
+    """An expression that fails on a response is a failure of this probe, not an exception."""
     paths = {"hits": "sort_by(hits, &score)", "id": "id", "score": "score"}
     answer = {"hits": [{"id": "d1", "score": "high"}, {"id": "d2", "score": 1}]}
     outcome, _ = outcome_of(reply(body=answer), response=paths)
@@ -365,36 +365,36 @@ def test_an_answer_that_does_not_suit_the_expression_is_malformed():
     assert outcome.failure.reason is Reason.MALFORMED
 
 
-def test_what_the_target_says_it_serves_is_kept():
-    """The declared deployment is part of the ranking; a number is kept as text, and none is none."""
+def test_the_reported_deployment_is_read():
+    """The reported deployment is part of the ranking; a number becomes text, and a missing one is None."""
     paths = {"deployment": "model"}
     assert ranking_of(TWO_HITS | {"model": "minilm-v2"}, response=paths).deployment == "minilm-v2"
     assert ranking_of(TWO_HITS | {"model": 7}, response=paths).deployment == "7"
     assert ranking_of(TWO_HITS, response=paths).deployment is None
 
 
-def test_integer_ids_are_kept_as_text():
-    """Targets that count their documents are read like those that name them."""
+def test_integer_ids_become_text():
+    """Numeric ids are read like text ids."""
     assert ranking_of(hits(7, 0)).doc_ids == ("7", "0")
 
 
 def test_an_integer_and_its_text_are_the_same_document():
-    """A ranking cannot smuggle a document in twice by spelling its id in two ways."""
+    """The ids 1 and "1" are a duplicate."""
     outcome, _ = outcome_of(reply(body=hits(1, "1")))
     assert outcome.failure is not None
     assert outcome.failure.reason is Reason.MALFORMED
 
 
-def test_more_hits_than_asked_for_are_cut():
-    """Only the first k hits count, and what follows them is not looked at."""
+def test_surplus_hits_are_cut():
+    """Only the first k hits are read; later ones are not even parsed."""
     ranking = ranking_of({"hits": [*hits("d1", "d2")["hits"], {"no": "id"}]})
     assert ranking.doc_ids == ("d1", "d2")
 
 
 def test_ties_keep_the_order_of_the_target():
-    """Rank is position: equal and even rising scores change nothing."""
+    """Rank is position: equal or rising scores do not change it."""
     answer = {"hits": [{"id": "b", "score": 1}, {"id": "a", "score": 1}, {"id": "c", "score": 5}]}
-    assert ranking_of(answer, k=3) == Ranking(("b", "a", "c"), (1.0, 1.0, 5.0))
+    assert ranking_of(answer, k=3) == Ranking(doc_ids=("b", "a", "c"), scores=(1.0, 1.0, 5.0))
 
 
 def test_a_target_without_scores_is_read():
@@ -404,10 +404,10 @@ def test_a_target_without_scores_is_read():
     assert ranking_of(answer, response={"score": None}).scores is None
 
 
-@pytest.mark.parametrize(("found", "expected"), [(["d1"], ("d1",)), ([], ())])
-def test_short_rankings_can_be_accepted(found, expected):
-    """A target that returns only what matches can be told to be right."""
-    ranking = ranking_of(hits(*found), short_rankings="accept")
+@pytest.mark.parametrize(("doc_ids", "expected"), [(["d1"], ("d1",)), ([], ())])
+def test_short_rankings_can_be_accepted(doc_ids, expected):
+    """A target that returns only matching documents can be accepted."""
+    ranking = ranking_of(hits(*doc_ids), short_rankings="accept")
     assert ranking.doc_ids == expected
 
 
@@ -421,18 +421,18 @@ CHUNKS = {
 PLACES = {"document": "meta.doc", "start": "meta.from", "end": "meta.to"}
 
 
-def test_what_the_hits_cover_is_read():
-    """A target can tell where its chunks come from, what they say, and which corpus it searches."""
+def test_spans_texts_and_corpus_are_read():
+    """Sources, offsets, texts and the corpus of hits are read by their paths."""
     ranking = ranking_of(CHUNKS, response=PLACES | {"text": "text", "corpus": "index.version"})
     assert ranking.sources == Sources(("9", "d"), (0, 5), (40, 5))
     assert ranking.corpus == "7"
-    assert ranking.texts is None, "texts are looked into and not kept"
+    assert ranking.texts is None, "texts are matched and not stored"
     assert ranking_of(CHUNKS, response={"document": "meta.doc"}).sources == Sources(("9", "d"))
     assert ranking_of(CHUNKS, response={"text": "text"}).sources is None
 
 
-def test_judged_quotes_are_looked_for_while_the_texts_are_there():
-    """A query that is judged by its words keeps where they stood, and none of the texts."""
+def test_judged_quotes_are_matched_and_texts_dropped():
+    """An outcome keeps the positions of judged quotes, and none of the texts."""
     query = replace(QUERY, passages=(Passage(1, quote="thirty days"),))
 
     async def run() -> Outcome:
@@ -457,8 +457,8 @@ def test_judged_quotes_are_looked_for_while_the_texts_are_there():
     ],
     ids=str,
 )
-def test_a_hit_that_does_not_tell_what_it_covers_is_malformed(broken):
-    """Half an answer about places or texts is a failure of this probe, and no guess."""
+def test_a_hit_with_an_incomplete_span_or_text_is_malformed(broken):
+    """Incomplete spans or texts are a failure of the probe; they are not guessed."""
     answer = CHUNKS | {"hits": [CHUNKS["hits"][0], CHUNKS["hits"][1] | broken]}
     outcome, _ = outcome_of(reply(body=answer), response=PLACES | {"text": "text"})
     assert outcome.failure is not None
@@ -466,23 +466,27 @@ def test_a_hit_that_does_not_tell_what_it_covers_is_malformed(broken):
 
 
 @pytest.mark.parametrize("paths", [{"document": "d", "start": "s"}, {"start": "s", "end": "e"}], ids=str)
-def test_a_place_needs_document_start_and_end(paths):
-    """A configuration that could not place a chunk is refused before anything is asked."""
-    with pytest.raises(ValidationError, match="start and end go together, and with document"):
+def test_a_span_needs_document_start_and_end(paths):
+    """An incomplete span is rejected when the configuration is checked."""
+    with pytest.raises(ValidationError, match="start and end must be set together, and need document"):
         ResponsePaths(**paths)
 
 
 def test_connections_are_shared_up_to_the_concurrency():
-    """As many probes as configured are under way at once."""
-    under_way, most = 0, 0
+    """The configured number of probes runs concurrently."""
+    n_running, peak = 0, 0
+    all_busy = asyncio.Event()
 
-    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        await asyncio.sleep(0.1)
-        await reply(body=TWO_HITS)(asked, writer)
-        under_way -= 1
+    async def answer(request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+        nonlocal n_running, peak
+        n_running += 1
+        peak = max(peak, n_running)
+        if peak == 3:
+            all_busy.set()
+        await all_busy.wait()
+        await asyncio.sleep(0.01)  # a fourth probe, if there were one, would arrive now
+        await reply(body=TWO_HITS)(request, writer)
+        n_running -= 1
 
     async def run() -> None:
         async with serving(answer) as server:
@@ -491,11 +495,11 @@ def test_connections_are_shared_up_to_the_concurrency():
             await retriever.close()
 
     asyncio.run(run())
-    assert most == 3
+    assert peak == 3
 
 
-def test_a_closed_retriever_can_be_asked_again():
-    """Closing gives the connections back; the next probe opens new ones."""
+def test_a_closed_retriever_can_be_used_again():
+    """Closing releases the connections; the next probe opens new ones."""
 
     async def run() -> Ranking:
         async with serving(reply(body=TWO_HITS)) as server:
@@ -510,7 +514,7 @@ def test_a_closed_retriever_can_be_asked_again():
 
 
 def _tree(root: type[Exception]) -> list[type[Exception]]:
-    """The class and everything below it."""
+    """The class and all its subclasses."""
     return [root, *(each for child in root.__subclasses__() for each in _tree(child))]
 
 
@@ -527,12 +531,12 @@ LIBRARY_ERRORS = sorted(
         for each in _tree(root)
         if each.__module__.split(".")[0] in ("httpx", "aiohttp")
     },
-    key=lambda each: (each.__module__, each.__name__),
+    key=lambda error: (error.__module__, error.__name__),
 )
 
 
 def an_instance_of(kind: type[Exception]) -> Exception:
-    """An error such as the library would raise, with a credential in its text."""
+    """An error of the library with a credential in its text."""
     text = f"http://user:{SECRETS[1]}@target/"
     request = httpx.Request("POST", "http://target/")
     key = ConnectionKey("target", 443, True, True, None, None, None)
@@ -553,17 +557,17 @@ def an_instance_of(kind: type[Exception]) -> Exception:
         except (TypeError, AttributeError):
             continue
         return error
-    raise AssertionError(f"no way to make a {kind}")
+    raise AssertionError(f"cannot create {kind}")
 
 
-def test_the_libraries_have_the_errors_that_these_tests_know():
-    """The list below is not empty by accident, and reaches every root."""
+def test_the_list_of_library_errors_is_complete():
+    """The list is not empty and covers every base class."""
     names = {each.__name__ for each in LIBRARY_ERRORS}
     assert {"ConnectError", "InvalidURL", "CookieConflict", "StreamClosed", "ClientPayloadError"} <= names
     assert len(LIBRARY_ERRORS) > 50
 
 
-@pytest.mark.parametrize("kind", LIBRARY_ERRORS, ids=lambda each: f"{each.__module__}.{each.__name__}")
+@pytest.mark.parametrize("kind", LIBRARY_ERRORS, ids=lambda error: f"{error.__module__}.{error.__name__}")
 @pytest.mark.parametrize("moment", ["while asking", "while reading"])
 def test_no_error_of_a_library_leaves_the_adapter(kind, moment, monkeypatch):
     """Every exception of httpx and aiohttp becomes a RetrieverError with a reason, and without its text."""

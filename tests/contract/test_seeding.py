@@ -1,4 +1,4 @@
-"""Canary loading: documents beside those in production, written and removed through a target's own adapter."""
+"""Canary documents: written beside production documents and removed through the target's adapter."""
 
 import asyncio
 import json
@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from monitor.cli.suite_seed import seed_suite
 from typer.testing import CliRunner
 
 from monitor.adapters import registry
 from monitor.cli.main import app
 from monitor.cli.result import Result
-from monitor.cli.suites import seeded
 from monitor.errors import ConfigError, Reason, RetrieverError, SuiteError
 from monitor.ports.targets import Retriever, Seedable
 from tests.conftest import started
@@ -28,22 +28,22 @@ DOCUMENTS = [{"id": f"d{n}", "title": f"title {n}", "text": f"text {{id}} {n}"} 
 def build(
     url: str, *, path: str = "/documents", seed: dict[str, Any] | None = None, unseed: dict[str, Any] | None = None
 ) -> Any:
-    """The HTTP retriever with templates for seeding, built as a configuration would build it."""
-    stated = {
+    """The HTTP retriever with templates for seeding, built from its configuration."""
+    section = {
         "kind": "http",
         "url": f"{url}/search",
-        "timeout": "2s",
+        "timeout": "60s",
         "headers": {"x-key": "k"},
         "seed": {"url": f"{url}{path}", **(seed or {})},
         "unseed": {"url": f"{url}/documents/canary", **(unseed or {})},
     }
-    return registry.resolve("retriever", stated, where="targets.t.retriever").build()
+    return registry.resolve("retriever", section, where="targets.t.retriever").build()
 
 
-def asked_of(
+def requests_of(
     work: Callable[[Any], Awaitable[None]], answer: Reply | None = None, **options: Any
 ) -> list[ReceivedRequest]:
-    """What a server is asked while a retriever is put to work."""
+    """The requests that an action of the retriever sends."""
 
     async def run() -> list[ReceivedRequest]:
         async with serving(answer or reply()) as server:
@@ -52,7 +52,7 @@ def asked_of(
                 await work(retriever)
             finally:
                 await retriever.close()
-            return server.asked
+            return server.requests
 
     return asyncio.run(run())
 
@@ -63,56 +63,57 @@ def seed(retriever: Any) -> Awaitable[None]:
 
 
 def unseed(retriever: Any) -> Awaitable[None]:
-    """Remove them."""
+    """Delete the documents."""
     return retriever.unseed()
 
 
 def test_the_http_retriever_is_seedable_and_still_a_retriever():
-    """The port is fulfilled, and building alone asks nobody."""
+    """The retriever implements the port, and building it sends no request."""
     assert isinstance(build("http://127.0.0.1:1"), Seedable)
     assert isinstance(build("http://127.0.0.1:1"), Retriever)
 
 
 def test_the_local_retriever_is_not_seedable():
-    """The port is optional: not every retriever can take documents."""
+    """The port is optional: the local retriever takes no documents."""
     assert not isinstance(registry.resolve("retriever", LOCAL, where="t").build(), Seedable)
 
 
 def test_every_document_arrives_once_in_batches():
     """Five documents in batches of two are three requests, in order, with the target's own headers."""
-    asked = asked_of(seed, seed={"batch": 2})
-    assert [(each.method, each.path, each.headers["x-key"]) for each in asked] == [("POST", "/documents", "k")] * 3
-    batches = [json.loads(each.body)["documents"] for each in asked]
+    requests = requests_of(seed, seed={"batch": 2})
+    heads = [(request.method, request.path, request.headers["x-key"]) for request in requests]
+    assert heads == [("POST", "/documents", "k")] * 3
+    batches = [json.loads(request.body)["documents"] for request in requests]
     assert [len(batch) for batch in batches] == [2, 2, 1]
     assert [document for batch in batches for document in batch] == DOCUMENTS
 
 
-def test_a_template_puts_documents_where_the_target_wants_them():
-    """The list of one item is repeated, at any depth; the rest is sent as it stands."""
+def test_a_template_defines_the_request():
+    """The list of one item is repeated, at any depth; the rest is sent unchanged."""
     item = {"key": "{id}", "body": {"content": "{title}: {text}"}, "lang": "en"}
-    asked = asked_of(seed, seed={"method": "PUT", "request": {"index": {"name": "canary", "upserts": [item]}}})
-    sent = json.loads(asked[0].body)["index"]
-    assert asked[0].method == "PUT"
+    requests = requests_of(seed, seed={"method": "PUT", "request": {"index": {"name": "canary", "upserts": [item]}}})
+    sent = json.loads(requests[0].body)["index"]
+    assert requests[0].method == "PUT"
     assert sent["name"] == "canary"
     assert sent["upserts"][2] == {"key": "d2", "body": {"content": "title 2: text {id} 2"}, "lang": "en"}
 
 
 def test_a_target_without_lists_gets_a_request_for_each_document():
-    """With ``batch: 1`` the id may stand in the URL; it is encoded there."""
+    """With ``batch: 1`` the URL may contain the id, percent-encoded."""
     strange = [{"id": "a/b?c", "title": "", "text": "x"}]
     template = {"batch": 1, "request": {"text": "{text}"}}
 
-    asked = asked_of(lambda retriever: retriever.seed(strange), path="/documents/{id}", seed=template)
-    assert asked[0].path == "/documents/a%2Fb%3Fc"
-    assert json.loads(asked[0].body) == {"text": "x"}
+    requests = requests_of(lambda retriever: retriever.seed(strange), path="/documents/{id}", seed=template)
+    assert requests[0].path == "/documents/a%2Fb%3Fc"
+    assert json.loads(requests[0].body) == {"text": "x"}
 
 
 def test_removing_is_one_request():
-    """The namespace goes as a whole, without a body unless one is stated."""
-    (asked,) = asked_of(unseed)
-    assert (asked.method, asked.path, asked.body) == ("DELETE", "/documents/canary", b"")
-    (asked,) = asked_of(unseed, unseed={"method": "POST", "request": {"drop": "canary"}})
-    assert (asked.method, json.loads(asked.body)) == ("POST", {"drop": "canary"})
+    """The whole namespace is deleted with one request, without a body by default."""
+    (request,) = requests_of(unseed)
+    assert (request.method, request.path, request.body) == ("DELETE", "/documents/canary", b"")
+    (request,) = requests_of(unseed, unseed={"method": "POST", "request": {"drop": "canary"}})
+    assert (request.method, json.loads(request.body)) == ("POST", {"drop": "canary"})
 
 
 @pytest.mark.parametrize(
@@ -128,15 +129,15 @@ def test_removing_is_one_request():
     ],
 )
 @pytest.mark.parametrize("work", [seed, unseed])
-def test_whatever_goes_wrong_is_a_retriever_error_with_its_reason(work, answer, reason):
-    """Nothing else leaves the adapter, and no redirect is followed."""
+def test_every_fault_is_a_retriever_error_with_its_reason(work, answer, reason):
+    """No other exception leaves the adapter, and no redirect is followed."""
     with pytest.raises(RetrieverError) as refused:
-        asked_of(work, answer)
+        requests_of(work, answer)
     assert refused.value.reason is reason
 
 
-def test_a_target_that_nobody_runs_is_unreachable():
-    """A wrong port is told as such."""
+def test_a_port_without_a_listener_is_unreachable():
+    """A refused connection is unreachable."""
 
     async def ask() -> None:
         retriever = build(f"http://127.0.0.1:{unused_port()}")
@@ -149,43 +150,43 @@ def test_a_target_that_nobody_runs_is_unreachable():
         asyncio.run(ask())
 
 
-def test_a_failure_half_way_says_how_much_arrived():
-    """Whoever cleans up must know that something was written."""
-    times = iter([reply(), reply(), reply(500)])
+def test_a_partial_failure_names_the_number_of_written_documents():
+    """The error contains the number of documents to clean up."""
+    replies = iter([reply(), reply(), reply(500)])
 
-    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
-        await next(times)(asked, writer)
+    async def answer(request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+        await next(replies)(request, writer)
 
     with pytest.raises(RetrieverError, match=r"HTTP 500; 4 of 5 documents were written before"):
-        asked_of(seed, answer, seed={"batch": 2})
+        requests_of(seed, answer, seed={"batch": 2})
 
 
 @pytest.mark.parametrize(
-    ("template", "told"),
+    ("template", "message"),
     [
-        ({"request": {"documents": []}}, "no document would be sent"),
+        ({"request": {"documents": []}}, "no document is sent"),
         ({"request": {"id": "{id}"}}, "set batch: 1"),
         ({"batch": 0}, "batch"),
         ({"url": "documents"}, "is not a URL"),
         ({"methd": "PUT"}, "did you mean method"),
     ],
 )
-def test_a_template_that_cannot_work_is_refused_by_its_key(template, told):
-    """Before anything is sent, with the key."""
-    with pytest.raises(ConfigError, match=told) as refused:
+def test_a_template_that_cannot_work_is_refused_by_its_key(template, message):
+    """The error contains the key, and no request is sent."""
+    with pytest.raises(ConfigError, match=message) as refused:
         build("http://127.0.0.1:1", seed=template)
     assert refused.value.where.startswith("targets.t.retriever.seed")
 
 
 @pytest.fixture(scope="module")
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A live retriever with two documents of its own."""
+    """A live retriever with two documents."""
     folder = tmp_path_factory.mktemp("production")
     texts = {"p1": "The tram runs every hour.", "p2": "Tenants may keep a dog."}
     rows = [json.dumps({"_id": doc_id, "text": text}) for doc_id, text in texts.items()]
     (folder / "corpus.jsonl").write_text("\n".join(rows), encoding="utf-8")
-    with started("tests/word_retriever.py", str(folder)) as said:
-        yield said["url"]
+    with started("tests/word_retriever.py", str(folder)) as ready:
+        yield ready["url"]
 
 
 def a_config(folder: Path, production: str, **retriever: Any) -> Path:
@@ -196,30 +197,30 @@ def a_config(folder: Path, production: str, **retriever: Any) -> Path:
         "request": {"query": "{query}", "k": "{k}", "namespace": "recallwatch"},
         "seed": {
             "url": f"{production}/documents",
-            "request": {"namespace": "recallwatch", "documents": [{each: f"{{{each}}}" for each in DOCUMENTS[0]}]},
+            "request": {"namespace": "recallwatch", "documents": [{name: f"{{{name}}}" for name in DOCUMENTS[0]}]},
         },
         "unseed": {"url": f"{production}/documents/recallwatch"},
         **retriever,
     }
-    stated = {key: value for key, value in canary.items() if value is not None}
+    section = {key: value for key, value in canary.items() if value is not None}
     path = folder / "recallwatch.yaml"
-    path.write_text(yaml.safe_dump({"targets": {"canary": {"retriever": stated}}}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"targets": {"canary": {"retriever": section}}}), encoding="utf-8")
     return path
 
 
 def hits(production: str, query: str, namespace: str = "") -> list[str]:
-    """What the live retriever returns."""
-    asked = {"query": query, "k": 3, "namespace": namespace}
-    return [hit["id"] for hit in httpx.post(f"{production}/search", json=asked).json()["hits"]]
+    """Ids that the live retriever returns."""
+    request = {"query": query, "k": 3, "namespace": namespace}
+    return [hit["id"] for hit in httpx.post(f"{production}/search", json=request).json()["hits"]]
 
 
 def load(config: Path, suite: str = "compositional", **kind: bool) -> Result:
     """Run the command."""
-    return asyncio.run(seeded(config, suite, "canary", remove=kind.get("remove", False)))
+    return asyncio.run(seed_suite(config, suite, "canary", remove=kind.get("remove", False)))
 
 
-def test_the_built_in_documents_go_beside_production_and_away_again(production, tmp_path):
-    """Probes find them in their namespace; what users search stays as it was, before, during and after."""
+def test_documents_are_written_beside_production_and_removed(production, tmp_path):
+    """Probes find the documents in their namespace; results of production searches do not change."""
     config = a_config(tmp_path, production)
     question = "Third-floor tenants can have pets as long as they register them."
     before = hits(production, question)
@@ -232,32 +233,32 @@ def test_the_built_in_documents_go_beside_production_and_away_again(production, 
     assert hits(production, question) == before
 
 
-def test_seeding_twice_is_seeding_once(production, tmp_path):
-    """Documents keep their ids, so that an interrupted load can simply be run again."""
+def test_seeding_is_idempotent(production, tmp_path):
+    """Documents keep their ids, so that an interrupted load can be repeated."""
     config = a_config(tmp_path, production)
     load(config)
     load(config)
-    found = hits(production, "enamel saucepan dishwasher", "recallwatch")
-    assert len(set(found)) == len(found) == 3
+    doc_ids = hits(production, "enamel saucepan dishwasher", "recallwatch")
+    assert len(set(doc_ids)) == len(doc_ids) == 3
     load(config, remove=True)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"seed": None}, r"targets\.canary\.retriever\.seed: is missing"),
         ({"unseed": None}, r"targets\.canary\.retriever\.unseed: is missing"),
     ],
 )
-def test_what_could_not_be_removed_is_not_written(production, tmp_path, options, told):
-    """A target must say both how documents come and how they go."""
-    with pytest.raises(ConfigError, match=told):
+def test_seeding_needs_a_way_to_remove(production, tmp_path, options, message):
+    """A target must configure both seed and unseed."""
+    with pytest.raises(ConfigError, match=message):
         load(a_config(tmp_path, production, **options))
     assert hits(production, "saucepan", "recallwatch") == []
 
 
 def test_a_retriever_that_takes_no_documents_is_refused(production, tmp_path):
-    """The in-process retriever has no namespace to write into."""
+    """The local retriever has no namespace."""
     config = tmp_path / "recallwatch.yaml"
     config.write_text(yaml.safe_dump({"targets": {"canary": {"retriever": LOCAL}}}), encoding="utf-8")
     with pytest.raises(ConfigError, match=r"targets\.canary\.retriever\.kind: .*takes no documents"):
@@ -265,7 +266,7 @@ def test_a_retriever_that_takes_no_documents_is_refused(production, tmp_path):
 
 
 def test_a_suite_without_documents_is_refused(production, tmp_path):
-    """There is nothing to write, and saying “0 documents written” would look like success."""
+    """A suite without documents is an error; “0 documents written” would look like success."""
     suite = tmp_path / "suite"
     (suite / "qrels").mkdir(parents=True)
     (suite / "queries.jsonl").write_text('{"_id": "q", "text": "who?"}\n', encoding="utf-8")
@@ -274,10 +275,10 @@ def test_a_suite_without_documents_is_refused(production, tmp_path):
         load(a_config(tmp_path, production), str(suite))
 
 
-def test_the_command_asks_before_it_writes(production, tmp_path):
-    """Without a yes nothing is sent."""
+def test_the_command_prompts_before_it_writes(production, tmp_path):
+    """Without confirmation no request is sent."""
     config = a_config(tmp_path, production)
-    asked = ["suite", "seed", "builtin:compositional", "--target", "canary", "--config", str(config)]
-    answered = CliRunner().invoke(app, asked, input="n\n")
-    assert answered.exit_code != 0
+    arguments = ["suite", "seed", "builtin:compositional", "--target", "canary", "--config", str(config)]
+    result = CliRunner().invoke(app, arguments, input="n\n")
+    assert result.exit_code != 0
     assert hits(production, "saucepan", "recallwatch") == []

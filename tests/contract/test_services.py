@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from monitor.testing.alerts import AT, FIRING, RESOLVED, a_lost_query, an_alert
 
 from monitor.adapters import registry
 from monitor.adapters.http import transport
@@ -17,7 +18,6 @@ from monitor.adapters.stores.memory.store import MemoryStore
 from monitor.alerting.outbox import OutboxWorker
 from monitor.errors import ConfigError, NotifierError, Reason
 from monitor.model.deployments import Swap
-from tests.contract.alerts import AT, FIRING, RESOLVED, a_lost_query, an_alert
 from tests.contract.fakes import ROUTING_KEY, SERVICES, SIGNING, Fault, MailService, schema
 from tests.contract.local_server import Answer, LocalServer, reply, serving, unused_port
 from tests.contract.test_notifiers import build, delivered, options_of, refusal, send
@@ -127,7 +127,15 @@ def test_a_long_dedup_key_is_shortened_the_same_way_each_time():
     assert first == third != second
 
 
-SWAP = Swap("production", "broad", "run-2", "run-1", declared=False, share_changed=0.43, detected_at=FIRING.created_at)
+SWAP = Swap(
+    target="production",
+    suite_name="broad",
+    run_id="run-2",
+    previous_run_id="run-1",
+    declared=False,
+    share_changed=0.43,
+    detected_at=FIRING.created_at,
+)
 
 
 def announced(answer: Answer) -> tuple[LocalServer, OutboxWorker]:
@@ -151,7 +159,7 @@ def announced(answer: Answer) -> tuple[LocalServer, OutboxWorker]:
 
 def test_a_model_swap_is_a_change_event_at_pagerduty_and_pages_nobody():
     """The change is on the timeline as its schema has it; a notifier without one is left alone."""
-    (asked,) = announced(reply(202, {"status": "success"}))[0].asked
+    (asked,) = announced(reply(202, {"status": "success"}))[0].requests
     said = json.loads(asked.body)
     schema("pagerduty_change").validate(said)
     assert asked.path == "/v2/change/enqueue"
@@ -161,7 +169,7 @@ def test_a_model_swap_is_a_change_event_at_pagerduty_and_pages_nobody():
 def test_a_change_that_cannot_be_announced_is_counted_and_harms_nothing():
     """The remark is tried once; what pages goes through the outbox."""
     server, courier = announced(reply(500, {}))
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert courier.failed == {("pager", Reason.BROKEN): 1}
 
 
@@ -357,7 +365,7 @@ def test_a_name_of_this_machine_is_reached():
     async def run() -> int:
         async with serving(reply(202)) as server:
             await send({"kind": "teams", "url": server.url("/x").replace("127.0.0.1", "localhost")}, FIRING)
-            return len(server.asked)
+            return len(server.requests)
 
     assert asyncio.run(run()) == 1
 

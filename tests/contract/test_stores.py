@@ -5,10 +5,13 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from monitor.testing import stores
+from monitor.testing.runs import NOW, a_run, a_suite, outcomes_of
+from monitor.testing.stores import save_finished_run
 
 from monitor.adapters.stores.memory.store import MemoryStore
 from monitor.adapters.stores.postgres.store import PostgresStore
@@ -19,23 +22,20 @@ from monitor.evaluation.scoring import fingerprint, measure
 from monitor.incidents.lifecycle import advance
 from monitor.incidents.routing import OnCall
 from monitor.model.alerts import Alert, AlertState
-from monitor.model.deployments import Baseline, Swap
+from monitor.model.deployments import Swap
 from monitor.model.incidents import Change, Incident, IncidentKind, IncidentStatus, Resolution, Severity, Tally
 from monitor.model.measurements import Measured
 from monitor.model.passages import Manner, Passage, Quoted, Sources
 from monitor.model.policies import Policy
-from monitor.model.runs import Failure, Outcome, Ranking, Run, RunStatus
-from monitor.model.suites import Axis, Pair, Query, Suite
+from monitor.model.runs import RunStatus
 from monitor.model.verdicts import Look, Verdict, VerdictName
 from monitor.plan import Plan
 from monitor.ports.store import Store
 from monitor.reports.terminal import verdict_to_dict
-from monitor.suites.reading import digest_of
 
 pytestmark = pytest.mark.slow
 BOTH = ("pager", "chat")
 LOOK = Look(1, "a swap", Policy().alpha_page)
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 Check = Callable[[Store], Awaitable[None]]
 
 
@@ -63,88 +63,10 @@ def check(request: pytest.FixtureRequest) -> Callable[[Check], None]:
     return run
 
 
-def a_suite(n_queries: int = 24) -> Suite:
-    """Two strata, one of them a control, and a pair."""
-    queries = tuple(
-        Query(f"q{i}", f"Question {i}?", "north" if i % 2 else "south", f"c{i}", {f"d{i}": 2, "other": 0}, ("yes",))
-        for i in range(n_queries)
-    )
-    suite = Suite("sample", "1", Axis.BROAD, queries, (Pair("q1", "d1", "d2", "q2"),), frozenset({"south"}))
-    return replace(suite, digest=digest_of(suite))
-
-
-def a_run(suite: Suite, run_id: str = "run-1", *, minutes: int = 0) -> Run:
-    """A run that has just started."""
-    return Run(
-        run_id, "cycle-1", "target", suite.name, suite.digest, suite.axis, 10, NOW + timedelta(minutes=minutes),
-        owner="host/1/2",
-    )  # fmt: skip
-
-
-def outcomes_of(suite: Suite, *, found: bool = True, failing: int = 0) -> tuple[Outcome, ...]:
-    """Rankings with awkward ids and scores, the first ``failing`` of them failures."""
-    first = "d{}" if found else "nothing{}"
-    rankings = [
-        Outcome(
-            query.query_id,
-            Ranking((first.format(i), "x\ty", 'say "z"'), (0.1 + 1e-17 * i, 1 / 3, -2.5), "v1"),
-            None,
-            0.25,
-        )
-        for i, query in enumerate(suite.queries)
-    ]
-    for i in range(failing):
-        rankings[i] = Outcome(suite.queries[i].query_id, None, Failure(Reason.TIMEOUT, "no answer"), 1.5)
-    return tuple(rankings)
-
-
-async def a_finished_run(
-    store: Store, suite: Suite, run_id: str = "run-1", *, minutes: int = 0, found: bool = True
-) -> Measured:
-    """A run that was replayed, measured and kept."""
-    run = a_run(suite, run_id, minutes=minutes)
-    outcomes = outcomes_of(suite, found=found)
-    await store.save_suite(suite)
-    await store.start_run(run)
-    await store.save_outcomes(run.run_id, outcomes)
-    seen = fingerprint(outcomes)
-    done = replace(
-        run, outcomes=outcomes, status=RunStatus.FINISHED, finished_at=NOW, fingerprint=seen, deployment="v1"
-    )
-    measured = measure(done, suite)
-    await store.finish_run(measured)
-    return measured
-
-
-def test_a_suite_comes_back_as_it_was_saved(check: Callable[[Check], None]) -> None:
-    """A saved suite is loaded equal to what was saved, also after being saved twice."""
-
-    async def body(store: Store) -> None:
-        suite = a_suite()
-        await store.save_suite(suite)
-        await store.save_suite(suite)
-        assert await store.load_suite(suite.digest) == suite
-        with pytest.raises(StoreError, match="no suite with digest nope"):
-            await store.load_suite("nope")
-
-    check(body)
-
-
-def test_a_run_comes_back_with_every_outcome_unrounded(check: Callable[[Check], None]) -> None:
-    """Rankings, scores, failures, skips and durations are loaded exactly as they were saved."""
-
-    async def body(store: Store) -> None:
-        suite = a_suite()
-        await store.save_suite(suite)
-        await store.start_run(a_run(suite))
-        outcomes = (*outcomes_of(suite, failing=3)[:-1], Outcome(suite.queries[-1].query_id))
-        await store.save_outcomes("run-1", outcomes[:10])
-        await store.save_outcomes("run-1", outcomes[10:])
-        loaded = await store.load_run("run-1")
-        assert sorted(loaded.outcomes, key=lambda o: o.query_id) == sorted(outcomes, key=lambda o: o.query_id)
-        assert replace(loaded, outcomes=()) == a_run(suite)
-
-    check(body)
+@pytest.mark.parametrize("shipped", stores.CHECKS, ids=lambda shipped: shipped.__name__)
+def test_every_check_of_the_shipped_contract_holds(check: Callable[[Check], None], shipped: Check) -> None:
+    """Suites, runs and baselines keep the promises that `monitor.testing` checks for any store."""
+    check(shipped)
 
 
 def test_judged_passages_and_what_the_hits_cover_come_back(check: Callable[[Check], None]) -> None:
@@ -179,79 +101,6 @@ def test_judged_passages_and_what_the_hits_cover_come_back(check: Callable[[Chec
     check(body)
 
 
-def test_a_query_has_one_outcome_and_a_refused_batch_leaves_nothing(check: Callable[[Check], None]) -> None:
-    """A second outcome for a query is refused together with the batch that holds it."""
-
-    async def body(store: Store) -> None:
-        suite = a_suite()
-        await store.save_suite(suite)
-        await store.start_run(a_run(suite))
-        outcomes = outcomes_of(suite)
-        await store.save_outcomes("run-1", outcomes[:5])
-        with pytest.raises(StoreError):
-            await store.save_outcomes("run-1", outcomes[4:9])
-        assert len((await store.load_run("run-1")).outcomes) == 5
-
-    check(body)
-
-
-def test_only_a_running_run_can_finish_or_be_interrupted(check: Callable[[Check], None]) -> None:
-    """A run is closed once: whoever comes second is told so, and nothing is added to it."""
-
-    async def body(store: Store) -> None:
-        suite = a_suite()
-        measured = await a_finished_run(store, suite)
-        assert not await store.interrupt_run("run-1", NOW)
-        await store.start_run(a_run(suite, "run-2"))
-        assert await store.interrupt_run("run-2", NOW)
-        with pytest.raises(StoreError, match="not running any more"):
-            await store.finish_run(replace(measured, run=replace(measured.run, run_id="run-2")))
-        for closed in ("run-2", "run-that-never-was"):
-            with pytest.raises(StoreError, match="not running any more"):
-                await store.save_outcomes(closed, outcomes_of(suite))
-        statuses = {run.run_id: run.status for run in await store.list_runs()}
-        assert statuses == {"run-1": RunStatus.FINISHED, "run-2": RunStatus.INTERRUPTED}
-
-    check(body)
-
-
-def test_the_latest_run_is_the_last_finished_one(check: Callable[[Check], None]) -> None:
-    """Running and interrupted runs are passed over, and ``before`` is exclusive."""
-
-    async def body(store: Store) -> None:
-        suite = a_suite()
-        await a_finished_run(store, suite, "old", minutes=0)
-        await a_finished_run(store, suite, "new", minutes=5)
-        await store.start_run(a_run(suite, "running", minutes=9))
-        latest = await store.latest_run("target", "sample")
-        before = await store.latest_run("target", "sample", before=NOW + timedelta(minutes=5))
-        assert (latest and latest.run_id, before and before.run_id) == ("new", "old")
-        assert await store.latest_run("target", "other") is None
-        assert [run.run_id for run in await store.list_runs(limit=2)] == ["running", "new"]
-
-    check(body)
-
-
-def test_a_promotion_replaces_the_baseline_of_its_target_and_suite_alone(check: Callable[[Check], None]) -> None:
-    """There is one baseline for a target and suite, with who promoted it and why."""
-
-    async def body(store: Store) -> None:
-        suite = a_suite()
-        await a_finished_run(store, suite, "one")
-        await a_finished_run(store, suite, "two", minutes=1)
-        first = Baseline("target", "sample", "one", "ada", "first", NOW)
-        second = Baseline("target", "sample", "two", "bob", "better", NOW + timedelta(days=1))
-        other = Baseline("target", "another", "one", "ada", "other", NOW)
-        for baseline in (first, other, second):
-            await store.promote(baseline)
-        assert await store.baseline("target", "sample") == second
-        assert await store.baseline("target", "another") == other
-        assert await store.baseline("elsewhere", "sample") is None
-        assert len(await store.baselines()) == 2
-
-    check(body)
-
-
 async def lasting(store: Store) -> Incident | None:
     """The regression that lasts."""
     return await store.find_incident(IncidentKind.REGRESSION, "target")
@@ -260,9 +109,19 @@ async def lasting(store: Store) -> Incident | None:
 async def a_decision(store: Store) -> tuple[Measured, Measured]:
     """A regression, decided and queued for two notifiers."""
     suite = a_suite()
-    before = await a_finished_run(store, suite, "before")
-    after = await a_finished_run(store, suite, "after", minutes=1, found=False)
-    await store.save_swap(Swap("target", "sample", "after", "before", True, 1.0, NOW))
+    before = await save_finished_run(store, suite, "before")
+    after = await save_finished_run(store, suite, "after", minutes=1, found=False)
+    await store.save_swap(
+        Swap(
+            target="target",
+            suite_name="sample",
+            run_id="after",
+            previous_run_id="before",
+            declared=True,
+            share_changed=1.0,
+            detected_at=NOW,
+        )
+    )
     plan = Plan("target", (suite,), Policy(resamples=999))
     verdict = decide(plan, [after], [before], LOOK, cycle_id="cycle-1", at=NOW)
     incident, alerts = advance(None, verdict, OnCall(BOTH))
@@ -344,7 +203,7 @@ def test_the_resolved_alert_waits_for_the_firing_one(check: Callable[[Check], No
 
     async def body(store: Store) -> None:
         before, _ = await a_decision(store)
-        recovered = await a_finished_run(store, before.suite, "recovered", minutes=2)
+        recovered = await save_finished_run(store, before.suite, "recovered", minutes=2)
         plan = Plan("target", (before.suite,), Policy(resamples=999))
         verdict = decide(plan, [recovered], [before], LOOK, cycle_id="cycle-2", at=NOW + timedelta(minutes=2))
         incident, alerts = advance(await lasting(store), verdict, OnCall(BOTH))
@@ -363,7 +222,15 @@ def test_the_resolved_alert_waits_for_the_firing_one(check: Callable[[Check], No
 
 def an_incident(**changes: Any) -> Incident:
     """An incident that on-call was told of."""
-    made = Incident("i1", "key", "target", NOW, subject="target", status=IncidentStatus.OPEN, fired_at=NOW)
+    made = Incident(
+        incident_id="i1",
+        dedup_key="key",
+        target="target",
+        opened_at=NOW,
+        subject="target",
+        status=IncidentStatus.OPEN,
+        fired_at=NOW,
+    )
     filled = replace(made, policy="strict", summary="fell", recovering={"b": 1, "a": 0}, axes=("broad",))
     return replace(filled, **{"baseline_run_ids": ("r1",), **changes})
 
@@ -371,12 +238,12 @@ def an_incident(**changes: Any) -> Incident:
 def an_alert(incident: Incident, state: AlertState = AlertState.FIRING, **changes: Any) -> Alert:
     """An alert about an incident in its revision."""
     made = Alert(
-        f"{incident.incident_id}/{state}/{incident.revision}",
-        incident.incident_id,
-        incident.dedup_key,
-        state,
-        {"data": {"state": str(state)}},
-        NOW,
+        alert_id=f"{incident.incident_id}/{state}/{incident.revision}",
+        incident_id=incident.incident_id,
+        dedup_key=incident.dedup_key,
+        state=state,
+        payload={"data": {"state": str(state)}},
+        created_at=NOW,
         notifiers=BOTH if state is AlertState.FIRING else (),
     )
     return replace(made, **changes)
@@ -585,8 +452,8 @@ def test_the_noise_ledger_counts_what_became_of_incidents(check: Callable[[Check
         for number, changes in enumerate([*story, {"kind": IncidentKind.NO_DATA, **over}]):
             assert await store.save_incident(an_incident(incident_id=f"i{number}", **changes), ())
         assert await store.tally_incidents() == [
-            Tally("target", "lax", fired=1),
-            Tally("target", "strict", fired=5, confirmed=2, dismissed=2),
+            Tally(target="target", policy="lax", fired=1),
+            Tally(target="target", policy="strict", fired=5, confirmed=2, dismissed=2),
         ]
 
     check(body)
@@ -598,7 +465,13 @@ def test_the_last_swap_of_a_target_is_known(check: Callable[[Check], None]) -> N
     async def body(store: Store) -> None:
         await a_decision(store)
         assert await store.latest_swap("target", ["sample"]) == Swap(
-            "target", "sample", "after", "before", True, 1.0, NOW
+            target="target",
+            suite_name="sample",
+            run_id="after",
+            previous_run_id="before",
+            declared=True,
+            share_changed=1.0,
+            detected_at=NOW,
         )
         assert await store.latest_swap("target", ["other"]) is None
         assert await store.latest_swap("elsewhere", ["sample"]) is None

@@ -1,4 +1,4 @@
-"""What every vector store promises, checked on real servers where a package brings one."""
+"""Contract of every vector store, tested on real servers if a package includes one."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -28,7 +28,7 @@ QUERY = "where are the foxes? 🦊 où?"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for what the stores keep."""
+    """A folder for the data of the stores."""
     return tmp_path_factory.mktemp("stores")
 
 
@@ -69,21 +69,21 @@ def redis() -> Iterator[Store]:
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest) -> Store:
-    """The store that a test names."""
+    """The store of a test."""
     return request.getfixturevalue(request.param)
 
 
-def each(*names: str) -> pytest.MarkDecorator:
+def on_stores(*names: str) -> pytest.MarkDecorator:
     """Run a test on each of these stores."""
     return pytest.mark.parametrize("store", names, indirect=True)
 
 
 @asynccontextmanager
 async def watching(store: Store, opened: Opened, **options: Any) -> AsyncIterator[Any]:
-    """The retriever of a store, built as a configuration would build it."""
+    """The retriever of a store, built from its configuration."""
     async with embedding() as embedder:
-        stated = {**opened.options, "embedder": embedder, "timeout": "5s", **options}
-        retriever = registry.resolve("retriever", stated, where="targets.t.retriever").build()
+        section = {**opened.options, "embedder": embedder, "timeout": "60s", **options}
+        retriever = registry.resolve("retriever", section, where="targets.t.retriever").build()
         try:
             yield retriever
         finally:
@@ -91,7 +91,7 @@ async def watching(store: Store, opened: Opened, **options: Any) -> AsyncIterato
 
 
 def ask(store: Store, act: Callable[[Any], Awaitable[Any]], **options: Any) -> Any:
-    """What comes of asking the retriever of a store."""
+    """Run an action on the retriever of a store."""
 
     async def run() -> Any:
         async with store.opened() as opened, watching(store, opened, **options) as retriever:
@@ -101,7 +101,7 @@ def ask(store: Store, act: Callable[[Any], Awaitable[Any]], **options: Any) -> A
 
 
 def failure_of(store: Store, act: Callable[[Any], Awaitable[Any]] | None = None, **options: Any) -> RetrieverError:
-    """The failure that comes of asking, which tells no secret."""
+    """The failure of an action; it must contain no secret."""
     with pytest.raises(RetrieverError) as caught:
         ask(store, act or (lambda retriever: retriever.retrieve(QUERY, 3)), **options)
     assert not any(secret in str(caught.value) for secret in SECRETS)
@@ -109,10 +109,10 @@ def failure_of(store: Store, act: Callable[[Any], Awaitable[Any]] | None = None,
     return caught.value
 
 
-@each(*STORES)
+@on_stores(*STORES)
 @pytest.mark.parametrize("k", [1, 10, len(CORPUS)])
 def test_the_nearest_documents_come_best_first(store, k):
-    """The k best documents, nearest first, with scores that are their cosines."""
+    """The k nearest documents, best first; their scores are cosines."""
     ranking = ask(store, lambda retriever: retriever.retrieve(QUERY, k))
     assert list(ranking.doc_ids) == nearest(QUERY, k)
     vectors = {chunk.doc_id: chunk.vector for chunk in CORPUS}
@@ -120,50 +120,50 @@ def test_the_nearest_documents_come_best_first(store, k):
     assert ranking.scores == pytest.approx(cosines, abs=1e-5)
 
 
-@each(*STORES)
-def test_fewer_hits_than_asked_for_are_a_failure_unless_accepted(store):
-    """A collection that is too small is not mistaken for a good answer; it can be said to be one."""
+@on_stores(*STORES)
+def test_fewer_hits_than_requested_are_a_failure_unless_accepted(store):
+    """A short ranking is a failure, unless the configuration accepts it."""
     k = len(CORPUS) + 1
     assert failure_of(store, lambda retriever: retriever.retrieve(QUERY, k)).reason is Reason.MALFORMED
     ranking = ask(store, lambda retriever: retriever.retrieve(QUERY, k), short_rankings="accept")
     assert list(ranking.doc_ids) == nearest(QUERY, k)
 
 
-@each(*STORES)
-def test_what_the_hits_cover_is_told(store):
-    """Texts and places of chunks arrive as they were stored, and what is declared is part of the ranking."""
-    stated = {"text": store.text, "deployment": "minilm-v2", "corpus": "march"}
-    ranking = ask(store, lambda retriever: retriever.retrieve("naïve Grüße", 3), **PLACES, **stated)
+@on_stores(*STORES)
+def test_texts_and_sources_of_hits_are_read(store):
+    """Texts and offsets of chunks match the stored ones; deployment and corpus are part of the ranking."""
+    declared = {"text": store.text, "deployment": "minilm-v2", "corpus": "march"}
+    ranking = ask(store, lambda retriever: retriever.retrieve("naïve Grüße", 3), **PLACES, **declared)
     assert isinstance(ranking, Ranking)
-    found = [next(chunk for chunk in CORPUS if chunk.doc_id == doc_id) for doc_id in ranking.doc_ids]
-    assert found[0].text == "naïve Grüße"
-    assert ranking.texts == tuple(chunk.text for chunk in found)
+    chunks = [next(chunk for chunk in CORPUS if chunk.doc_id == doc_id) for doc_id in ranking.doc_ids]
+    assert chunks[0].text == "naïve Grüße"
+    assert ranking.texts == tuple(chunk.text for chunk in chunks)
     assert ranking.sources == Sources(
-        tuple(chunk.source for chunk in found),
-        tuple(chunk.start for chunk in found),
-        tuple(chunk.end for chunk in found),
+        tuple(chunk.source for chunk in chunks),
+        tuple(chunk.start for chunk in chunks),
+        tuple(chunk.end for chunk in chunks),
     )
     assert (ranking.deployment, ranking.corpus) == ("minilm-v2", "march")
 
 
-@each(*STORES)
-def test_a_collection_that_is_not_there_is_named(store):
-    """A misspelt collection is a refusal that says which, not an empty answer."""
+@on_stores(*STORES)
+def test_an_unknown_collection_is_named(store):
+    """A misspelt collection is rejected by name; it is not an empty ranking."""
     failure = failure_of(store, **{store.collection: "chunkz"})
     assert failure.reason is Reason.REJECTED
     assert "chunkz" in failure.detail
 
 
-@each(*STORES)
-def test_a_field_that_is_not_there_is_a_failure(store):
+@on_stores(*STORES)
+def test_an_unknown_field_is_a_failure(store):
     """A misspelt field of a chunk is a failure of the probe, never a ranking without it."""
     failure = failure_of(store, text="txet")
     assert failure.reason in (Reason.REJECTED, Reason.MALFORMED)
 
 
-@each(*STORES)
-def test_vectors_of_another_length_are_named_with_both_lengths(store):
-    """An embedder that was exchanged for one of another dimension is told as such."""
+@on_stores(*STORES)
+def test_a_dimension_mismatch_names_both_dimensions(store):
+    """The error for an embedder of another dimension contains both dimensions."""
 
     async def run() -> None:
         async with store.opened() as opened, embedding() as embedder:
@@ -171,14 +171,14 @@ def test_vectors_of_another_length_are_named_with_both_lengths(store):
             async with watching(store, opened, embedder=wrong) as retriever:
                 await retriever.retrieve(QUERY, 3)
 
-    with pytest.raises(RetrieverError, match="holds vectors of 8 dimensions, the embedder makes 5") as caught:
+    with pytest.raises(RetrieverError, match="has vectors of 8 dimensions, the embedder returns 5") as caught:
         asyncio.run(run())
     assert caught.value.reason is Reason.REJECTED
 
 
-@each(*WITH_CREDENTIALS)
-def test_wrong_credentials_are_told_as_such(store):
-    """What the store refuses for its credentials is unauthorised, and they are in no message."""
+@on_stores(*WITH_CREDENTIALS)
+def test_wrong_credentials_are_unauthorised(store):
+    """Rejected credentials are unauthorised, and no message contains them."""
 
     async def run() -> None:
         async with store.opened() as opened:
@@ -192,9 +192,9 @@ def test_wrong_credentials_are_told_as_such(store):
     assert not any(secret in str(caught.value) for secret in SECRETS)
 
 
-@each(*WITH_NETWORK)
-def test_a_server_that_goes_away_mid_run_is_a_failure_until_it_is_back(store):
-    """Probes fail while the server is gone, with a reason worth a retry, and succeed once it is back."""
+@on_stores(*WITH_NETWORK)
+def test_probes_fail_while_the_server_is_away(store):
+    """Probes fail with a retryable reason while the server is away, and succeed after its return."""
 
     async def run() -> tuple[RetrieverError, RetrieverError, Ranking]:
         async with store.opened() as opened, watching(store, opened) as retriever:
@@ -205,7 +205,7 @@ def test_a_server_that_goes_away_mid_run_is_a_failure_until_it_is_back(store):
                 with pytest.raises(RetrieverError) as caught:
                     await retriever.retrieve(QUERY, 3)
                 failures.append(caught.value)
-            await opened.wire.mend()
+            await opened.wire.restore()
             return *failures, await retriever.retrieve(QUERY, 3)
 
     *failures, ranking = asyncio.run(run())
@@ -215,10 +215,10 @@ def test_a_server_that_goes_away_mid_run_is_a_failure_until_it_is_back(store):
     assert list(ranking.doc_ids) == nearest(QUERY, 3)
 
 
-@each(*WITH_NETWORK)
+@on_stores(*WITH_NETWORK)
 @pytest.mark.parametrize("moment", ["at once", "mid-run"])
-def test_a_server_that_says_nothing_is_given_up_on_in_time(store, moment):
-    """The timeout holds for the whole probe, and what was not answered then is no answer to a later probe."""
+def test_a_silent_server_times_out(store, moment):
+    """The timeout covers the whole probe, and a late response is not used for a later probe."""
 
     async def run() -> tuple[float, RetrieverError, Ranking]:
         async with store.opened() as opened, watching(store, opened, timeout="300ms") as retriever:
@@ -229,7 +229,7 @@ def test_a_server_that_says_nothing_is_given_up_on_in_time(store, moment):
             with pytest.raises(RetrieverError) as caught:
                 await retriever.retrieve(QUERY, 3)
             took_s = asyncio.get_running_loop().time() - started
-            await opened.wire.mend()
+            await opened.wire.restore()
             return took_s, caught.value, await retriever.retrieve("another", 3)
 
     took_s, failure, ranking = asyncio.run(run())
@@ -238,27 +238,27 @@ def test_a_server_that_says_nothing_is_given_up_on_in_time(store, moment):
     assert list(ranking.doc_ids) == nearest("another", 3)
 
 
-@each(*STORES)
-def test_no_more_probes_than_configured_are_under_way(store):
-    """The concurrency of a target holds, and probes side by side do not get each other's answers."""
-    under_way = [0, 0]
+@on_stores(*STORES)
+def test_no_more_probes_than_configured_are_running(store):
+    """At most ``concurrency`` probes run at once, and each gets its own response."""
+    running = [0, 0]
 
     async def run() -> list[Ranking]:
         async with (
             store.opened() as opened,
-            embedding(under_way) as embedder,
+            embedding(running) as embedder,
             watching(store, opened, embedder=embedder, concurrency=3) as retriever,
         ):
             return await asyncio.gather(*(retriever.retrieve(f"query {n}", 5) for n in range(9)))
 
     rankings = asyncio.run(run())
     assert [list(ranking.doc_ids) for ranking in rankings] == [nearest(f"query {n}", 5) for n in range(9)]
-    assert under_way[1] == 3
+    assert running[1] == 3
 
 
-@each(*STORES)
-def test_a_closed_retriever_can_be_asked_again(store):
-    """Closing gives the connections back; the next probe opens new ones."""
+@on_stores(*STORES)
+def test_a_closed_retriever_can_be_used_again(store):
+    """Closing releases the connections; the next probe opens new ones."""
 
     async def act(retriever: Any) -> Ranking:
         await retriever.retrieve(QUERY, 2)
@@ -268,9 +268,9 @@ def test_a_closed_retriever_can_be_asked_again(store):
     assert list(ask(store, act).doc_ids) == nearest(QUERY, 2)
 
 
-@each(*STORES)
-def test_stored_vectors_can_be_looked_at(store):
-    """The vectors in the index are handed out by document id, and what is not there is left out."""
+@on_stores(*STORES)
+def test_stored_vectors_can_be_read(store):
+    """Stored vectors are returned by document id, without missing documents."""
 
     async def act(retriever: Any) -> Any:
         assert isinstance(retriever, VectorAccess)
@@ -284,9 +284,9 @@ def test_stored_vectors_can_be_looked_at(store):
     np.testing.assert_allclose(embedded, [vector_of(QUERY)], rtol=1e-6)
 
 
-@each(*EXACT)
-def test_an_exact_search_looks_at_every_document(store):
-    """Without the index the nearest documents of all are found."""
+@on_stores(*EXACT)
+def test_an_exact_search_compares_every_document(store):
+    """Exact search finds the nearest documents of the whole corpus."""
 
     async def act(retriever: Any) -> Ranking:
         assert isinstance(retriever, ExactSearch)
@@ -295,9 +295,9 @@ def test_an_exact_search_looks_at_every_document(store):
     assert list(ask(store, act).doc_ids) == nearest(QUERY, 10)
 
 
-@each("chroma", "redis")
-def test_a_store_that_cannot_search_exactly_does_not_say_so(store):
-    """Exact search is offered only where the store has it."""
+@on_stores("chroma", "redis")
+def test_a_store_without_exact_search_does_not_offer_it(store):
+    """Exact search is offered only by stores that support it."""
 
     async def act(retriever: Any) -> bool:
         return isinstance(retriever, ExactSearch)
@@ -305,23 +305,23 @@ def test_a_store_that_cannot_search_exactly_does_not_say_so(store):
     assert ask(store, act) is False
 
 
-@each(*STORES)
+@on_stores(*STORES)
 def test_a_failing_embedder_is_named(store):
-    """It is told whether the store or the embedder failed."""
+    """The error distinguishes a failed embedder from a failed store."""
     wrong = {"kind": "http", "url": f"http://user:{SECRETS[0]}@127.0.0.1:1/"}
     failure = failure_of(store, embedder=wrong)
     assert failure.reason is Reason.UNREACHABLE
-    assert failure.detail.startswith("the embedder: ")
+    assert failure.detail.startswith("embedder: ")
 
 
-@each(*STORES)
+@on_stores(*STORES)
 def test_a_wrong_key_of_the_embedder_is_named_with_its_whole_path(store):
-    """A misspelt key deep in the configuration is found where it stands."""
+    """The error for a misspelt nested key contains its full path."""
 
     async def run() -> None:
         async with store.opened() as opened:
-            stated = {**opened.options, "embedder": {"kind": "openai", "modle": "m"}}
-            registry.resolve("retriever", stated, where="targets.t.retriever")
+            section = {**opened.options, "embedder": {"kind": "openai", "modle": "m"}}
+            registry.resolve("retriever", section, where="targets.t.retriever")
 
     with pytest.raises(ConfigError, match=r"targets\.t\.retriever\.embedder\.(modle|model): ") as caught:
         asyncio.run(run())

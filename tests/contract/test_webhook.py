@@ -36,7 +36,7 @@ ALERT = Alert(
 
 def build(url: str, **options: Any) -> Any:
     """The webhook, built as a configuration would build it."""
-    stated = {"kind": "webhook", "url": url, "secret": SECRET, "timeout": "5s", **options}
+    stated = {"kind": "webhook", "url": url, "secret": SECRET, "timeout": "60s", **options}
     if "secret_file" in options:
         del stated["secret"]
     return registry.resolve("notifier", stated, where="notifiers.on-call").build()
@@ -73,7 +73,7 @@ def refusal(answer: Answer, **options: Any) -> NotifierError:
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_an_accepted_alert_carries_a_signature_that_verifies(status):
     """A receiver with the secret and the reference library can trust the message, byte for byte."""
-    (asked,) = received(reply(status)).asked
+    (asked,) = received(reply(status)).requests
     assert asked.method == "POST"
     assert asked.headers["content-type"] == "application/json"
     assert Webhook(SECRET).verify(asked.body, asked.headers) == ALERT.payload
@@ -82,7 +82,7 @@ def test_an_accepted_alert_carries_a_signature_that_verifies(status):
 
 def test_a_changed_message_does_not_verify():
     """The signature is over the body: another body is refused."""
-    (asked,) = received(reply()).asked
+    (asked,) = received(reply()).requests
     with pytest.raises(Exception, match="No matching signature"):
         Webhook(SECRET).verify(asked.body.replace(b"8 points", b"1 point"), asked.headers)
 
@@ -90,7 +90,7 @@ def test_a_changed_message_does_not_verify():
 def test_the_secret_can_come_from_a_file(tmp_path):
     """A secret in a file signs as the same secret in the configuration, trailing newline or not."""
     (tmp_path / "secret").write_text(SECRET + "\n")
-    (asked,) = received(reply(), secret_file=str(tmp_path / "secret")).asked
+    (asked,) = received(reply(), secret_file=str(tmp_path / "secret")).requests
     assert Webhook(SECRET).verify(asked.body, asked.headers) == ALERT.payload
 
 
@@ -112,7 +112,7 @@ def test_the_id_stays_the_same_over_retries():
             await notifier.close()
             return server
 
-    first, second = asyncio.run(run()).asked
+    first, second = asyncio.run(run()).requests
     assert first.headers["webhook-id"] == second.headers["webhook-id"] == ALERT.alert_id
     assert first.body == second.body
 
@@ -120,7 +120,7 @@ def test_the_id_stays_the_same_over_retries():
 def test_different_alerts_have_different_ids():
     """Firing and resolved of one incident are two messages."""
     other = replace(ALERT, alert_id="resolved_1", state=AlertState.RESOLVED)
-    first, second = received(reply(), ALERT, other).asked
+    first, second = received(reply(), ALERT, other).requests
     assert first.headers["webhook-id"] != second.headers["webhook-id"]
 
 
@@ -145,7 +145,7 @@ REFUSALS: dict[str, tuple[Answer, Reason]] = {
 def test_every_refusal_has_its_reason_and_tells_no_secret(case):
     """What goes wrong at the receiver is told by its reason, without the secret or the address."""
     answer, reason = REFUSALS[case]
-    error = refusal(answer, timeout="300ms" if reason is Reason.TIMEOUT else "5s")
+    error = refusal(answer, timeout="300ms" if reason is Reason.TIMEOUT else "60s")
     assert error.reason is reason, error
     assert SECRET.removeprefix("whsec_") not in str(error)
     assert "s3cret-path" not in str(error)

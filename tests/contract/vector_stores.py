@@ -1,4 +1,4 @@
-"""Vector stores with one small corpus in each: real servers where a package brings one."""
+"""Vector stores with one small corpus each; real servers if a package includes one."""
 
 import asyncio
 import base64
@@ -21,6 +21,7 @@ import psycopg
 from tests.contract.local_server import ReceivedRequest, reply, serving, unused_port
 from tests.contract.proxy import Wire, wired
 from tests.contract.redis_search import RedisSearch, serving_redis
+from tests.waiting import PATIENCE_S
 
 DIMENSION = 8
 PASSWORD = "s3cret-password"
@@ -29,7 +30,7 @@ SECRETS = (PASSWORD, TOKEN)
 
 
 def vector_of(text: str, dimension: int = DIMENSION) -> np.ndarray:
-    """The vector of a text: of length 1, and the same each time."""
+    """A deterministic vector of length 1 for a text."""
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
     drawn = np.random.default_rng(seed).normal(size=dimension)
     return (drawn / np.linalg.norm(drawn)).astype(np.float32)
@@ -37,7 +38,7 @@ def vector_of(text: str, dimension: int = DIMENSION) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A document of the corpus: a piece of a source document."""
+    """A document of the corpus: a chunk of a source document."""
 
     doc_id: str
     text: str
@@ -55,23 +56,23 @@ PLACES = {"document": "source", "start": "start_at", "end": "end_at"}
 
 
 def nearest(text: str, k: int) -> list[str]:
-    """The ids of the documents whose vectors have the highest cosine with the text's, best first."""
-    return [each.doc_id for each in sorted(CORPUS, key=lambda each: -float(each.vector @ vector_of(text)))[:k]]
+    """Document ids by cosine similarity with the text, best first."""
+    return [chunk.doc_id for chunk in sorted(CORPUS, key=lambda chunk: -float(chunk.vector @ vector_of(text)))[:k]]
 
 
 @asynccontextmanager
 async def embedding(under_way: list[int] | None = None) -> AsyncIterator[dict[str, Any]]:
-    """The options of an embedder that runs until the block ends; ``under_way`` counts what it does at once."""
+    """Run an embedder until the block ends and yield its options; ``under_way`` holds current and peak concurrency."""
 
-    async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
-        said = json.loads(asked.body)
+    async def answer(request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+        body = json.loads(request.body)
         if under_way is not None:
             under_way[0] += 1
             under_way[1] = max(under_way[:2])
             await asyncio.sleep(0.02)
             under_way[0] -= 1
-        vector = vector_of(said["text"], said.get("dimension", DIMENSION)).tolist()
-        await reply(body={"embedding": vector})(asked, writer)
+        vector = vector_of(body["text"], body.get("dimension", DIMENSION)).tolist()
+        await reply(body={"embedding": vector})(request, writer)
 
     async with serving(answer) as server:
         yield {"kind": "http", "url": server.url(), "headers": {"authorization": f"Bearer {TOKEN}"}}
@@ -79,24 +80,24 @@ async def embedding(under_way: list[int] | None = None) -> AsyncIterator[dict[st
 
 @dataclass
 class Opened:
-    """A store that can be reached."""
+    """A reachable store."""
 
     options: dict[str, Any]
-    """How a retriever reaches it."""
+    """Options of its retriever."""
     wire: Wire | None = None
-    """What is between, for a store behind a network."""
+    """Proxy in front of a store with a network connection."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """A kind of store, and what is peculiar to it."""
+    """A kind of store and its properties."""
 
     name: str
     opened: Callable[[], AbstractAsyncContextManager[Opened]]
     collection: str
-    """The option that names what is searched."""
+    """Option with the name of the collection."""
     wrong_credentials: Mapping[str, Any] | None = None
-    """Options that it refuses, where it has credentials."""
+    """Options with wrong credentials, if the store has any."""
     text: str = "text"
     is_exact: bool = False
 
@@ -116,8 +117,8 @@ def pgvector(postgres_url: str) -> Iterator[Store]:
         connection.execute(
             "CREATE TABLE chunks (id text, embedding vector(8), text text, source text, start_at int, end_at bigint)"
         )
-        for each in CORPUS:
-            row = (each.doc_id, str(each.vector.tolist()), each.text, each.source, each.start, each.end)
+        for chunk in CORPUS:
+            row = (chunk.doc_id, str(chunk.vector.tolist()), chunk.text, chunk.source, chunk.start, chunk.end)
             connection.execute("INSERT INTO chunks VALUES (%s, %s, %s, %s, %s, %s)", row)
         connection.execute("CREATE INDEX ON chunks USING hnsw (embedding vector_cosine_ops)")
         connection.execute("GRANT SELECT ON chunks TO watcher")
@@ -136,21 +137,23 @@ def pgvector(postgres_url: str) -> Iterator[Store]:
 
 @contextmanager
 def chroma(folder: Path) -> Iterator[Store]:
-    """Chroma's own server. It has no credentials of its own."""
+    """The Chroma server. It has no credentials."""
     port = unused_port()
     program = Path(sys.executable).parent / "chroma"
     arguments = [program, "run", "--path", folder, "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        place = f"http://127.0.0.1:{port}/api/v2/tenants/default_tenant/databases/default_database/collections"
-        created = _post_when_up(place, {"name": "chunks", "configuration": {"hnsw": {"space": "cosine"}}})
+        collections_url = (
+            f"http://127.0.0.1:{port}/api/v2/tenants/default_tenant/databases/default_database/collections"
+        )
+        created = _post_when_up(collections_url, {"name": "chunks", "configuration": {"hnsw": {"space": "cosine"}}})
         records = {
             "ids": [each.doc_id for each in CORPUS],
             "embeddings": [each.vector.tolist() for each in CORPUS],
             "documents": [each.text for each in CORPUS],
             "metadatas": [{"source": each.source, "start_at": each.start, "end_at": each.end} for each in CORPUS],
         }
-        _post(f"{place}/{created['id']}/add", records)
+        _post(f"{collections_url}/{created['id']}/add", records)
 
         @asynccontextmanager
         async def opened() -> AsyncIterator[Opened]:
@@ -165,13 +168,13 @@ def chroma(folder: Path) -> Iterator[Store]:
 
 
 def _post(url: str, body: object) -> Any:
-    answer = httpx.post(url, json=body, timeout=10)
-    assert answer.is_success, answer.text
-    return answer.json() if answer.content else None
+    response = httpx.post(url, json=body, timeout=60)
+    assert response.is_success, response.text
+    return response.json() if response.content else None
 
 
 def _post_when_up(url: str, body: object) -> Any:
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE_S
     while True:
         try:
             return _post(url, body)
@@ -183,7 +186,7 @@ def _post_when_up(url: str, body: object) -> Any:
 
 @contextmanager
 def milvus(folder: Path) -> Iterator[Store]:
-    """Milvus Lite behind its gRPC server, with the check of credentials that Milvus has in front of its own."""
+    """Milvus Lite behind its gRPC server, with the credential check of the Milvus proxy."""
     import grpc
     from milvus_lite.adapter.grpc.servicer import MilvusServicer
     from milvus_lite.db import MilvusLite
@@ -192,14 +195,14 @@ def milvus(folder: Path) -> Iterator[Store]:
     expected = base64.b64encode(f"watcher:{PASSWORD}".encode()).decode()
 
     class Check(grpc.ServerInterceptor):
-        """Refuses as Milvus does."""
+        """Rejects credentials as Milvus does."""
 
         def intercept_service(self, proceed: Any, call: Any) -> Any:
             if dict(call.invocation_metadata).get("authorization") == expected:
                 return proceed(call)
-            told = "auth check failure, please check username [watcher] and password are correct"
+            message = "auth check failure, please check username [watcher] and password are correct"
             return grpc.unary_unary_rpc_method_handler(
-                lambda _, context: context.abort(grpc.StatusCode.UNAUTHENTICATED, told)
+                lambda _, context: context.abort(grpc.StatusCode.UNAUTHENTICATED, message)
             )
 
     database = MilvusLite(str(folder))
@@ -223,7 +226,7 @@ def milvus(folder: Path) -> Iterator[Store]:
 
 
 def fill_milvus(uri: str, token: str = "") -> None:
-    """The corpus in a collection of Milvus."""
+    """Write the corpus into a collection of Milvus."""
     from pymilvus import DataType, MilvusClient
 
     client = MilvusClient(uri, token=token)
@@ -259,7 +262,7 @@ def lancedb(folder: Path) -> Iterator[Store]:
 
 @contextmanager
 def redis() -> Iterator[Store]:
-    """The fake of Redis' search."""
+    """The fake of the Redis search."""
     documents = {
         f"doc:{each.doc_id}": {
             "embedding": each.vector.tobytes(),

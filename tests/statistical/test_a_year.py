@@ -35,7 +35,14 @@ def hours(service: Service, count: int) -> Iterator[Report]:
             report = loop.run_until_complete(scheduler.run("hourly"))
             if not service.store.promoted:
                 run_id = report.measured[0].run.run_id
-                baseline = Baseline("target", "suite", run_id, "test", "first", service.clock)
+                baseline = Baseline(
+                    target="target",
+                    suite_name="suite",
+                    run_id=run_id,
+                    promoted_by="test",
+                    reason="first",
+                    promoted_at=service.clock,
+                )
                 loop.run_until_complete(service.store.promote(baseline))
             forget_old_runs(service, report)
             yield report

@@ -100,7 +100,10 @@ def evidence_on(
     ids = tuple(query.query_id for query in suite.queries)
     counts = Counts(len(ids), 0, 0)
     before, after = (
-        Measured(a_run(suite, {}), suite, counts, {measure: Measurements(measure, ids, each)}) for each in values
+        Measured(
+            run=a_run(suite, {}), suite=suite, counts=counts, measurements={measure: Measurements(measure, ids, each)}
+        )
+        for each in values
     )
     return {each.stratum: each for each in compare([(before, after)], POLICY, rng=rng)}
 

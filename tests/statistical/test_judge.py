@@ -17,19 +17,32 @@ from monitor.statistics.comparability import judge_drift
 
 pytestmark = pytest.mark.slow
 N, REPLAYS, FICKLE = 150, 200, 0.2
-QUERIES = tuple(Query(f"q{i}", f"q{i}", "all", f"c{i // 2}", {f"d{i}": 1}, ("yes",)) for i in range(N))
-SUITE = Suite("suite", "1", Axis.BROAD, QUERIES, digest="suite")
+QUERIES = tuple(
+    Query(query_id=f"q{i}", text=f"q{i}", stratum="all", cluster=f"c{i // 2}", grades={f"d{i}": 1}, answers=("yes",))
+    for i in range(N)
+)
+SUITE = Suite(name="suite", version="1", axis=Axis.BROAD, queries=QUERIES, digest="suite")
 POLICY = Policy(resamples=999, gating={Axis.BROAD: ("ndcg@10", "answer_judged")})
-RUN = Run("r", "c", "t", "suite", "suite", Axis.BROAD, 10, datetime(2026, 1, 1, tzinfo=UTC), judge="judge")
+RUN = Run(
+    run_id="r",
+    cycle_id="c",
+    target="t",
+    suite_name="suite",
+    suite_digest="suite",
+    axis=Axis.BROAD,
+    depth=10,
+    started_at=datetime(2026, 1, 1, tzinfo=UTC),
+    judge="judge",
+)
 
 
 def graded(grades: np.ndarray, anchors: tuple[tuple[float, float], ...] = ()):
     """A measured run of one deployment, with these grades of its answers."""
     outcomes = tuple(
         Outcome(
-            query.query_id,
-            Ranking((f"d{i}",)),
-            reply=Reply(Answer("yes"), grades=Grades("judge", (float(grades[i]),))),
+            query_id=query.query_id,
+            ranking=Ranking(doc_ids=(f"d{i}",)),
+            reply=Reply(answer=Answer(text="yes"), grades=Grades("judge", (float(grades[i]),))),
         )
         for i, query in enumerate(QUERIES)
     )

@@ -56,7 +56,16 @@ def tell(retriever: str, numbered: Path, postgres_url: str) -> Callable[[Story],
 async def _promote_first_run(daemon: Daemon) -> None:
     await until(lambda: "often" in daemon.scheduler.reports)
     run = daemon.scheduler.reports["often"].measured[0].run
-    await daemon.store.promote(Baseline("docs", run.suite_name, run.run_id, "ada", "good", wiring.utc_now()))
+    await daemon.store.promote(
+        Baseline(
+            target="docs",
+            suite_name=run.suite_name,
+            run_id=run.run_id,
+            promoted_by="ada",
+            reason="good",
+            promoted_at=wiring.utc_now(),
+        )
+    )
 
 
 def test_a_silent_swap_is_paged_once_and_resolved_after_the_rollback(

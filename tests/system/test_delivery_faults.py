@@ -129,18 +129,23 @@ async def tell_next(store: Store, lives: dict[str, Incident], sent: list[Alert],
     target = f"target-{street.rng.randrange(N_TARGETS)}"
     found = lives.get(target)
     if found is None:
-        incident, state = Incident(f"i-{target}", f"key-{target}", target, NOON, subject=target), AlertState.FIRING
+        incident, state = (
+            Incident(
+                incident_id=f"i-{target}", dedup_key=f"key-{target}", target=target, opened_at=NOON, subject=target
+            ),
+            AlertState.FIRING,
+        )
         incident = replace(incident, status=IncidentStatus.OPEN)
     else:
         state = LIVES[next(each.state for each in reversed(sent) if each.incident_id == found.incident_id)]
         incident = replace(found, status=STATUSES[state], revision=found.revision + 1)
     alert = Alert(
-        f"{incident.incident_id}/{incident.revision}",
-        incident.incident_id,
-        incident.dedup_key,
-        state,
-        {"data": {"state": str(state), "n": incident.revision}},
-        street.now,
+        alert_id=f"{incident.incident_id}/{incident.revision}",
+        incident_id=incident.incident_id,
+        dedup_key=incident.dedup_key,
+        state=state,
+        payload={"data": {"state": str(state), "n": incident.revision}},
+        created_at=street.now,
         notifiers=NAMES if state is AlertState.FIRING else (),
     )
     assert await store.save_incident(incident, [alert])

@@ -1,4 +1,4 @@
-"""The demo, with its real model, tells the truth about itself."""
+"""The demo, with its real model, reports the measured facts."""
 
 import json
 from pathlib import Path
@@ -7,18 +7,19 @@ import pytest
 
 from tests.conftest import command
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 
 def test_the_demo_measures_alerts_and_resolves(tmp_path: Path) -> None:
-    """A real model is swapped without a word; the drop is measured, paged and resolved, and it took under 3 minutes."""
-    told = json.loads(command("demo", "--json", cwd=tmp_path).stdout)
-    assert told["detected"]
-    assert told["alert_delivered"]
-    assert told["resolved"]
-    assert told["verdict"] in ("regressed", "trade_off")
-    overall = {(each["axis"], each["measure"]): each for each in told["differences"] if each["stratum"] == "overall"}
+    """A real model is swapped without an announcement; the drop is measured, paged and resolved."""
+    # The demo gives up by itself once probes stop; an idle machine takes some two minutes.
+    result = json.loads(command("demo", "--json", cwd=tmp_path, timeout_s=1_700).stdout)
+    assert result["detected"]
+    assert result["alert_delivered"]
+    assert result["resolved"]
+    assert result["verdict"] in ("regressed", "trade_off")
+    overall = {(each["axis"], each["measure"]): each for each in result["differences"] if each["stratum"] == "overall"}
     assert overall["broad", "ndcg@10"]["upper"] < 0
-    assert told["cosine_to_near_misses"]["cosine_after"] < told["cosine_to_near_misses"]["cosine_before"]
-    assert set(told["seconds"]) == {"service", "daemon", "baseline", "swap", "detection", "recovery"}
+    assert result["cosine_to_near_misses"]["cosine_after"] < result["cosine_to_near_misses"]["cosine_before"]
+    assert set(result["seconds"]) == {"service", "daemon", "baseline", "swap", "detection", "recovery"}
     assert list(tmp_path.iterdir()) == []

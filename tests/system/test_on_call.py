@@ -78,7 +78,16 @@ class Scene:
         """Trust what is served now."""
         await until(lambda: "often" in self.daemon.scheduler.reports)
         run = self.daemon.scheduler.reports["often"].measured[0].run
-        await self.daemon.store.promote(Baseline("docs", "small", run.run_id, "ada", "good", wiring.utc_now()))
+        await self.daemon.store.promote(
+            Baseline(
+                target="docs",
+                suite_name="small",
+                run_id=run.run_id,
+                promoted_by="ada",
+                reason="good",
+                promoted_at=wiring.utc_now(),
+            )
+        )
 
     async def type(self, *arguments: str) -> Any:
         """What a command answers, as JSON."""

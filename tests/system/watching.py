@@ -49,7 +49,14 @@ async def promote_first_runs(daemon: Daemon) -> None:
     await until(lambda: daemon.scheduler.reports.keys() == daemon.scheduler.plans.keys())
     for report in daemon.scheduler.reports.values():
         for run in (measured.run for measured in report.measured):
-            baseline = Baseline(run.target, run.suite_name, run.run_id, "ada", "good", wiring.utc_now())
+            baseline = Baseline(
+                target=run.target,
+                suite_name=run.suite_name,
+                run_id=run.run_id,
+                promoted_by="ada",
+                reason="good",
+                promoted_at=wiring.utc_now(),
+            )
             await daemon.store.promote(baseline)
 
 

@@ -57,9 +57,11 @@ def resolve(query: Query, ranking: Ranking) -> Resolved:
     --------
     Two chunks that join up hold the passage between them, as one would:
 
-    >>> query = Query("q", "", "", "", passages=(Passage(1, "d", 90, 130),))
-    >>> halves = Ranking(("x", "d-1", "d-2"), sources=Sources(("x", "d", "d"), (0, 0, 100), (50, 100, 200)))
-    >>> whole = Ranking(("x", "d-1"), sources=Sources(("x", "d"), (0, 0), (50, 200)))
+    >>> passages = (Passage(1, "d", 90, 130),)
+    >>> query = Query(query_id="q", text="", stratum="", cluster="", passages=passages)
+    >>> sources = Sources(("x", "d", "d"), (0, 0, 100), (50, 100, 200))
+    >>> halves = Ranking(doc_ids=("x", "d-1", "d-2"), sources=sources)
+    >>> whole = Ranking(doc_ids=("x", "d-1"), sources=Sources(("x", "d"), (0, 0), (50, 200)))
     >>> resolve(query, halves) == resolve(query, whole)
     True
     """

@@ -103,7 +103,7 @@ def _deployment(body: dict[str, Any], request: Request, declared: Declared) -> D
         raise _RefusedError(422, "detail must be an object of texts")
     told = {str(key)[:_LONGEST]: str(value)[:_LONGEST] for key, value in list(detail.items())[:50]}
     by = str(asked.get("by") or body.get("by") or "api")[:_LONGEST]
-    return Deployment(str(target), str(name), by, declared.now(), told)
+    return Deployment(target=str(target), name=str(name), declared_by=by, declared_at=declared.now(), detail=told)
 
 
 def _found(body: dict[str, Any], path: str) -> Any:

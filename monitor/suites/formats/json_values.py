@@ -81,9 +81,9 @@ class Value:
             raise self.refusal(error.problem.strip()) from None
 
     def whole_number(self) -> int:
-        """The value, validated as a whole number from 0."""
+        """The value, validated as a whole number, 0 or more."""
         if type(self.value) is not int or self.value < 0:
-            raise self.refusal("is missing" if self.value is None else "must be a whole number from 0")
+            raise self.refusal("is missing" if self.value is None else "must be a whole number, 0 or more")
         return self.value
 
     def is_missing(self) -> bool:

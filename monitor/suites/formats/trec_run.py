@@ -64,4 +64,4 @@ def _fields(line: str, where: str) -> tuple[str, str, int, float]:
 
 def _ranking(ranks: Mapping[int, tuple[str, float]]) -> Ranking:
     hits = [ranks[rank] for rank in sorted(ranks)]
-    return Ranking(tuple(doc_id for doc_id, _ in hits), tuple(score for _, score in hits))
+    return Ranking(doc_ids=tuple(doc_id for doc_id, _ in hits), scores=tuple(score for _, score in hits))

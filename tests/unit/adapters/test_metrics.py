@@ -31,12 +31,25 @@ ALL_MEASURES = ("recall@1", "recall@10", "mrr@10", "ndcg@10", "success@5")
 def suite(name: str = "legal", axis: Axis = Axis.BROAD, strata: Sequence[str] = ("contracts", "torts")) -> Suite:
     """Two queries for each stratum, each with one relevant document."""
     queries = tuple(
-        Query(f"query-{stratum}-{n}", "?", stratum, f"cluster-{n}", {f"document-{stratum}-{n}": 1})
+        Query(
+            query_id=f"query-{stratum}-{n}",
+            text="?",
+            stratum=stratum,
+            cluster=f"cluster-{n}",
+            grades={f"document-{stratum}-{n}": 1},
+        )
         for stratum in strata
         for n in range(2)
     )
     pairs = tuple(Pair(q.query_id, next(iter(q.grades)), "document-violating") for q in queries)
-    return Suite(name, "1", axis, queries, pairs if axis is Axis.COMPOSITIONAL else (), digest="digest-of-suite")
+    return Suite(
+        name=name,
+        version="1",
+        axis=axis,
+        queries=queries,
+        pairs=pairs if axis is Axis.COMPOSITIONAL else (),
+        digest="digest-of-suite",
+    )
 
 
 def measured(of: Suite, ranks: Sequence[int | None]) -> Measured:
@@ -45,22 +58,51 @@ def measured(of: Suite, ranks: Sequence[int | None]) -> Measured:
     for query, rank in zip(of.queries, ranks, strict=True):
         found = [f"document-other-{place}" for place in range(10)]
         if rank is None:
-            outcomes.append(Outcome(query.query_id, failure=Failure(Reason.TIMEOUT, "slow")))
+            outcomes.append(Outcome(query_id=query.query_id, failure=Failure(Reason.TIMEOUT, "slow")))
             continue
         found[rank - 1] = next(iter(query.grades))
-        outcomes.append(Outcome(query.query_id, Ranking(tuple(found)), duration_s=0.02))
+        outcomes.append(Outcome(query_id=query.query_id, ranking=Ranking(doc_ids=tuple(found)), duration_s=0.02))
     seen = fingerprint(outcomes)
     run = Run(
-        "run-candidate", "cycle-1", "production", of.name, of.digest, of.axis, 10, NOON, NOON,
-        RunStatus.FINISHED, "here/1", tuple(outcomes), seen, "minilm-v2",
-    )  # fmt: skip
+        run_id="run-candidate",
+        cycle_id="cycle-1",
+        target="production",
+        suite_name=of.name,
+        suite_digest=of.digest,
+        axis=of.axis,
+        depth=10,
+        started_at=NOON,
+        finished_at=NOON,
+        status=RunStatus.FINISHED,
+        owner="here/1",
+        outcomes=tuple(outcomes),
+        fingerprint=seen,
+        deployment="minilm-v2",
+    )
     return measure(run, of, ALL_MEASURES)
 
 
 def evidence(of: Suite, stratum: str = "overall", name: str = "recall@10", **changes: float) -> Evidence:
     """A fall from 0.9 to 0.75."""
     made = Evidence(
-        of.name, of.axis, stratum, name, True, 4, 2, 0.9, 0.75, -0.15, -0.2, -0.1, 0.001, 0.004, 1.0, 1.0, 0.9, 0.05
+        suite=of.name,
+        axis=of.axis,
+        stratum=stratum,
+        measure=name,
+        gating=True,
+        n_queries=4,
+        n_clusters=2,
+        baseline_mean=0.9,
+        candidate_mean=0.75,
+        difference=-0.15,
+        lower=-0.2,
+        upper=-0.1,
+        p_worse=0.001,
+        p_worse_adjusted=0.004,
+        p_better=1.0,
+        p_better_adjusted=1.0,
+        p_not_safe=0.9,
+        mde=0.05,
     )
     return replace(made, **changes)
 
@@ -87,7 +129,15 @@ def verdict(name: VerdictName = VerdictName.REGRESSED, *found: Evidence, target:
 
 def swap() -> Swap:
     """A silent swap."""
-    return Swap("production", "legal", "run-candidate", "run-baseline", False, 0.5, NOON)
+    return Swap(
+        target="production",
+        suite_name="legal",
+        run_id="run-candidate",
+        previous_run_id="run-baseline",
+        declared=False,
+        share_changed=0.5,
+        detected_at=NOON,
+    )
 
 
 def published(*snapshots: CycleResult) -> Metrics:
@@ -223,7 +273,7 @@ def test_probes_are_counted_as_they_end():
     metrics = Metrics()
     for outcome in measured(suite(), [1, None, None, 4]).run.outcomes:
         metrics.watch("production", outcome)
-    metrics.watch("production", Outcome("skipped"))
+    metrics.watch("production", Outcome(query_id="skipped"))
     assert value(metrics, "recallwatch_probe_failures_total", target="production", reason="timeout") == 2.0
     assert value(metrics, "recallwatch_probe_duration_seconds_count", target="production") == 2.0
     assert value(metrics, "recallwatch_probe_duration_seconds_sum", target="production") == pytest.approx(0.04)
@@ -243,7 +293,7 @@ def test_deliveries_and_broken_cycles_are_counted():
 
 def test_the_noise_ledger_is_exported_by_target_policy_and_outcome():
     """How often a policy called and how often it was right can be told from the metrics."""
-    metrics = Metrics(tallies=[Tally("production", "strict", fired=5, confirmed=2, dismissed=1)])
+    metrics = Metrics(tallies=[Tally(target="production", policy="strict", fired=5, confirmed=2, dismissed=1)])
     where = {"target": "production", "policy": "strict"}
     shown = {
         outcome: value(metrics, "recallwatch_incidents_total", outcome=outcome, **where)
@@ -388,7 +438,7 @@ def test_planning_again_forgets_no_count():
     """A reload that keeps a target keeps what was counted."""
     metrics = Metrics()
     metrics.plan({"daily": planned()}, ["on-call"])
-    metrics.watch("production", Outcome("query-1", failure=Failure(Reason.TIMEOUT, "slow")))
+    metrics.watch("production", Outcome(query_id="query-1", failure=Failure(Reason.TIMEOUT, "slow")))
     metrics.plan({"hourly": planned()}, ["on-call"])
     assert value(metrics, "recallwatch_probe_failures_total", target="production", reason="timeout") == 1.0
 

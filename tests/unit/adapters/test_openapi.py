@@ -1,4 +1,4 @@
-"""Finding in an OpenAPI document where the query goes in and where the hits come out."""
+"""Inference of request and response fields from an OpenAPI document."""
 
 import asyncio
 import copy
@@ -71,13 +71,13 @@ DOCUMENT: dict[str, Any] = {
 
 
 def changed(change: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with values set at dotted places; None takes one away."""
+    """The document with values set at paths separated by ``>``; None removes a value."""
     document = copy.deepcopy(DOCUMENT)
     for place, value in change.items():
         *above, key = place.split(">")
         node: Any = document
-        for each in above:
-            node = node.setdefault(each, {})
+        for parent in above:
+            node = node.setdefault(parent, {})
         if value is None:
             del node[key]
         else:
@@ -86,38 +86,38 @@ def changed(change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def options_of(document: Mapping[Any, Any], **options: Any) -> tuple[dict[str, Any], str]:
-    """What the HTTP retriever is told, and what people are."""
-    stated = OpenApiOptions(document="https://docs.example/openapi.json", **{"operation": "search", **options})
-    http = http_options(stated, document)
-    return http.model_dump(include={"url", "method", "request", "response"}), stated.inferred_fields
+    """The options of the HTTP retriever, and the summary for users."""
+    openapi_options = OpenApiOptions(document="https://docs.example/openapi.json", **{"operation": "search", **options})
+    http = http_options(openapi_options, document)
+    return http.model_dump(include={"url", "method", "request", "response"}), openapi_options.inferred_fields
 
 
-def test_fields_are_found_by_name_and_type():
-    """Nested fields, references and parts of schemas lead to the same options as somebody would write by hand."""
-    http, told = options_of(DOCUMENT)
+def test_fields_are_inferred_by_name_and_type():
+    """Nested fields, references and combined schemas give the same options as a manual configuration."""
+    http, summary = options_of(DOCUMENT)
     assert http["url"] == "https://eu.search.example/v1/search"
     assert http["method"] == "POST"
     assert http["request"] == {"query": "{query}", "options": {"top_k": "{k}"}}
-    found = {key: path for key, path in http["response"].items() if path}
-    assert found == {"hits": "results", "id": "doc.id", "score": "score", "text": "doc.content"}
+    paths = {key: path for key, path in http["response"].items() if path}
+    assert paths == {"hits": "results", "id": "doc.id", "score": "score", "text": "doc.content"}
     assert (
-        told
+        summary
         == "POST /search; query: query, k: options.top_k, hits: results, id: doc.id, score: score, text: doc.content"
     )
 
 
 def test_an_operation_is_found_by_method_and_path():
-    """Documents without operationId are as good."""
+    """An operation without operationId is found by method and path."""
     assert options_of(DOCUMENT, operation="POST /search") == options_of(DOCUMENT)
 
 
-def test_what_is_stated_wins_over_what_is_found():
-    """A field can be named, one can be declared not to be there, and others be given a value."""
-    named = {"query": "language", "k": "", "score": "", "extra": {"query": "fixed"}}
-    http, told = options_of(DOCUMENT, **named)
+def test_overrides_replace_inferred_fields():
+    """A field can be overridden, declared absent, or set to a fixed value."""
+    overrides = {"query": "language", "k": "", "score": "", "extra": {"query": "fixed"}}
+    http, summary = options_of(DOCUMENT, **overrides)
     assert http["request"] == {"language": "{query}", "query": "fixed"}
     assert http["response"]["score"] is None
-    assert "k: none" in told
+    assert "k: none" in summary
 
 
 PARAMETERS = [
@@ -140,8 +140,8 @@ GET = {
 }
 
 
-def test_parameters_of_a_get_are_found():
-    """A GET is asked by parameters, those of its path are filled in, and a bare list of hits is read."""
+def test_parameters_of_a_get_are_inferred():
+    """Query parameters are inferred, path parameters are filled, and a plain list of hits is read."""
     http, _ = options_of(changed(GET), operation="GET /{index}/search", extra={"index": "laws & acts"})
     assert http["url"] == "https://eu.search.example/v1/laws%20%26%20acts/search"
     assert http["method"] == "GET"
@@ -206,26 +206,26 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
-def test_what_is_not_plain_is_refused_by_the_key_to_set(case):
-    """A guess would be measured for months; what is ambiguous or missing is asked for instead."""
-    change, options, told = MISTAKES[case]
+def test_an_ambiguous_document_is_refused_with_the_key_to_set(case):
+    """An ambiguous or missing field is an error; a wrong guess could be measured for months."""
+    change, options, message = MISTAKES[case]
     with pytest.raises(ConfigError) as caught:
         options_of(changed(change), **options)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_server_without_a_host_needs_one(tmp_path):
-    """A document on disk whose server is a path alone does not say where to ask."""
+    """A local document with a relative server URL needs the option server."""
     path = tmp_path / "openapi.json"
     path.write_text(json.dumps(changed({"servers": [{"url": "/v1"}]})))
-    stated = {"kind": "openapi", "document": str(path), "operation": "search"}
+    section = {"kind": "openapi", "document": str(path), "operation": "search"}
     with pytest.raises(ConfigError, match=r"r\.server: is missing; the document has no server URL with a host"):
-        registry.resolve("retriever", stated, where="r")
+        registry.resolve("retriever", section, where="r")
 
 
 @pytest.mark.parametrize("content", ['{"openapi": ', "[1]"], ids=str)
-def test_a_file_that_is_no_document_is_refused(tmp_path, content):
-    """A broken file is found when the configuration is checked."""
+def test_an_invalid_document_is_refused(tmp_path, content):
+    """A broken file is rejected when the configuration is checked."""
     path = tmp_path / "openapi.json"
     path.write_text(content)
     with pytest.raises(ConfigError, match=r"r\.document: is not"):
@@ -233,53 +233,53 @@ def test_a_file_that_is_no_document_is_refused(tmp_path, content):
 
 
 def service(document: Answer) -> Answer:
-    """A service that describes itself."""
+    """A service that also serves its OpenAPI document."""
 
-    async def answer(asked: Any, writer: asyncio.StreamWriter) -> None:
-        await (document if asked.method == "GET" else reply(body=ANSWER))(asked, writer)
+    async def answer(request: Any, writer: asyncio.StreamWriter) -> None:
+        await (document if request.method == "GET" else reply(body=ANSWER))(request, writer)
 
     return answer
 
 
-def asked_of(document: Answer, tmp_path: Path | None = None) -> tuple[Ranking, str, LocalServer]:
-    """What comes of asking a service by its document, which it serves itself unless it lies on disk."""
+def probe_through(document: Answer, tmp_path: Path | None = None) -> tuple[Ranking, str, LocalServer]:
+    """The ranking of a service, by the document that it serves or by a local one."""
 
     async def run() -> tuple[Ranking, str, LocalServer]:
         async with serving(service(document)) as server:
-            place = {"document": server.url("/openapi.yaml")}
+            location = {"document": server.url("/openapi.yaml")}
             if tmp_path is not None:
-                place = {"document": str(tmp_path), "server": server.url("/v1")}
-            stated = {"kind": "openapi", "operation": "search", **place}
-            part = registry.resolve("retriever", stated, where="r")
-            retriever = part.build()
+                location = {"document": str(tmp_path), "server": server.url("/v1")}
+            section = {"kind": "openapi", "operation": "search", **location}
+            spec = registry.resolve("retriever", section, where="r")
+            retriever = spec.build()
             try:
-                return await retriever.retrieve("who?", 2), part.options.inferred_fields, server
+                return await retriever.retrieve("who?", 2), spec.options.inferred_fields, server
             finally:
                 await retriever.close()
 
     return asyncio.run(run())
 
 
-FOUND = Ranking(("d1", "d2"), (0.9, 0.4))
+RANKING = Ranking(doc_ids=("d1", "d2"), scores=(0.9, 0.4))
 
 
-def test_a_document_on_disk_is_enough_to_ask(tmp_path):
-    """The whole way: a file in YAML, one probe, a ranking."""
+def test_a_local_document_is_sufficient(tmp_path):
+    """A probe through a local YAML document returns a ranking."""
     path = tmp_path / "openapi.yaml"
     path.write_text(yaml.safe_dump(DOCUMENT))
-    ranking, told, server = asked_of(reply(), path)
-    assert ranking == FOUND
-    assert told.startswith("POST /search; query: query")
-    assert json.loads(server.asked[0].body) == {"query": "who?", "options": {"top_k": 2}}
+    ranking, summary, server = probe_through(reply(), path)
+    assert ranking == RANKING
+    assert summary.startswith("POST /search; query: query")
+    assert json.loads(server.requests[0].body) == {"query": "who?", "options": {"top_k": 2}}
 
 
-@pytest.mark.parametrize("written", [json.dumps, yaml.safe_dump], ids=["JSON", "YAML"])
-def test_a_document_is_fetched_from_where_it_is_served(written):
-    """A server that is a path alone stands where the document does."""
-    content = written(changed({"servers": [{"url": "/v2"}]})).encode()
-    ranking, _, server = asked_of(reply(body=content))
-    assert ranking == FOUND
-    assert [asked.path for asked in server.asked] == ["/openapi.yaml", "/v2/search"]
+@pytest.mark.parametrize("dump", [json.dumps, yaml.safe_dump], ids=["JSON", "YAML"])
+def test_a_remote_document_is_fetched(dump):
+    """A relative server URL refers to the host of the document."""
+    content = dump(changed({"servers": [{"url": "/v2"}]})).encode()
+    ranking, _, server = probe_through(reply(body=content))
+    assert ranking == RANKING
+    assert [request.path for request in server.requests] == ["/openapi.yaml", "/v2/search"]
 
 
 @pytest.mark.parametrize(
@@ -292,8 +292,8 @@ def test_a_document_is_fetched_from_where_it_is_served(written):
     ],
     ids=["404", "redirect", "broken", "Swagger"],
 )
-def test_a_document_that_cannot_be_had_is_a_failure_of_the_probe(document, reason):
-    """Whatever is wrong with a document from elsewhere is counted, and no exception."""
+def test_an_unavailable_document_is_a_failure_of_the_probe(document, reason):
+    """Every error of a remote document is a counted failure."""
     with pytest.raises(RetrieverError) as caught:
-        asked_of(document)
+        probe_through(document)
     assert caught.value.reason is reason

@@ -18,7 +18,13 @@ from monitor.plan import Plan
 from monitor.service.triggers import no_data_after_s
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-SUITE = Suite("legal", "1", Axis.BROAD, (Query("q1", "?", "s", "c", {"d0": 1}),), digest="digest")
+SUITE = Suite(
+    name="legal",
+    version="1",
+    axis=Axis.BROAD,
+    queries=(Query(query_id="q1", text="?", stratum="s", cluster="c", grades={"d0": 1}),),
+    digest="digest",
+)
 LIMIT_S = 600.0
 
 

@@ -58,7 +58,14 @@ class ScriptedNotifier:
 
 def alert(alert_id: str, target: str = "production", state: AlertState = AlertState.FIRING) -> Alert:
     """An alert about a target."""
-    return Alert(alert_id, f"incident-{target}", f"recallwatch/{target}", state, {"type": "incident"}, NOON)
+    return Alert(
+        alert_id=alert_id,
+        incident_id=f"incident-{target}",
+        dedup_key=f"recallwatch/{target}",
+        state=state,
+        payload={"type": "incident"},
+        created_at=NOON,
+    )
 
 
 class Office:

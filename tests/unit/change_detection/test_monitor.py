@@ -42,7 +42,7 @@ class Target:
         found = [f"other-{place}" for place in range(k)]
         if rank < k and self.frailty[number] >= self.lost:
             found[rank] = "right"
-        return Ranking(tuple(found), None, self.name)
+        return Ranking(doc_ids=tuple(found), scores=None, deployment=self.name)
 
     async def close(self) -> None:
         """Nothing to give back."""
@@ -52,8 +52,11 @@ class Service:
     """A schedule's cycles, an hour apart, on a clock of their own."""
 
     def __init__(self, target: Target, **policy: object) -> None:
-        queries = tuple(Query(f"q{i}", str(i), "all", f"c{i}", {"right": 1}) for i in range(N_QUERIES))
-        suite = Suite("suite", "1", Axis.BROAD, queries, digest="suite")
+        queries = tuple(
+            Query(query_id=f"q{i}", text=str(i), stratum="all", cluster=f"c{i}", grades={"right": 1})
+            for i in range(N_QUERIES)
+        )
+        suite = Suite(name="suite", version="1", axis=Axis.BROAD, queries=queries, digest="suite")
         self.target, self.store = target, MemoryStore()
         self.clock = datetime(2026, 1, 1, tzinfo=UTC)
         self.plan = Plan("target", (suite,), Policy(**{"resamples": 999} | policy))
@@ -65,7 +68,18 @@ class Service:
         report = asyncio.run(run_cycle(self.plan, self.world))
         if not self.store.promoted:
             run_id = report.measured[0].run.run_id
-            asyncio.run(self.store.promote(Baseline("target", "suite", run_id, "test", "first", self.clock)))
+            asyncio.run(
+                self.store.promote(
+                    Baseline(
+                        target="target",
+                        suite_name="suite",
+                        run_id=run_id,
+                        promoted_by="test",
+                        reason="first",
+                        promoted_at=self.clock,
+                    )
+                )
+            )
         return report
 
     @property
@@ -175,7 +189,14 @@ def test_a_new_baseline_resets_the_detectors_but_not_the_error_budget():
     service.cycle()
     service.target.lost = 0.2
     report = service.cycle()
-    promoted = Baseline("target", "suite", report.measured[0].run.run_id, "test", "new", service.clock)
+    promoted = Baseline(
+        target="target",
+        suite_name="suite",
+        run_id=report.measured[0].run.run_id,
+        promoted_by="test",
+        reason="new",
+        promoted_at=service.clock,
+    )
     asyncio.run(service.store.promote(promoted))
     service.cycle()
     assert service.state.baseline_run_id == promoted.run_id

@@ -11,6 +11,7 @@ from monitor.demo.reading import Reader, split
 from monitor.demo.spans import content_stems, kind_of_answer, parse
 from monitor.evaluation.answers.scorers import token_f1
 from monitor.suites.reading import read_corpus, read_suite
+from tests.waiting import PATIENCE_S
 
 BRIDGE = (
     "The Tarn Bridge was designed by Ilse Brandt and opened on 12 March 1931. It carried 4,200 vehicles a day before "
@@ -128,13 +129,13 @@ def test_what_comes_meanwhile_is_done_together():
     def work(asked):
         batches.append(list(asked))
         begun.set()
-        free.wait(10)
+        free.wait(PATIENCE_S)
         return [each * 10 for each in asked]
 
     async def run():
         batch = Batch(asyncio.Lock(), work)
         first = asyncio.create_task(batch.ask(1))
-        await asyncio.to_thread(begun.wait, 10)
+        await asyncio.to_thread(begun.wait, PATIENCE_S)
         rest = [asyncio.create_task(batch.ask(number)) for number in (2, 3, 4)]
         await asyncio.sleep(0)
         free.set()
@@ -152,7 +153,7 @@ def test_a_batch_that_fails_leaves_nobody_waiting():
 
     async def run():
         batch = Batch(asyncio.Lock(), work)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             failed = await asyncio.gather(batch.ask(0), batch.ask(1), return_exceptions=True)
             return failed, await batch.ask(2)
 

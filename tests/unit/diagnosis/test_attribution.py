@@ -388,8 +388,11 @@ class TestRefusals:
 
 def told(whole: tuple[float, float, float], *shares: tuple[float, float, float], method: str = "kitagawa/1") -> str:
     """The sentence on these numbers; shares are of retrieval, generation and judge, in this order."""
-    named = tuple(Share(name, *each) for name, each in zip(Component, shares, strict=False))
-    return Attribution(method, *whole, named, 100, 100).sentence
+    parts = tuple(Share(name, *share) for name, share in zip(Component, shares, strict=False))
+    difference, lower, upper = whole
+    return Attribution(
+        method=method, difference=difference, lower=lower, upper=upper, shares=parts, n_queries=100, n_clusters=100
+    ).sentence
 
 
 class TestSentence:

@@ -118,8 +118,15 @@ def test_other_weights_of_words_and_vectors_are_told_by_the_words(before_weight:
 def _mixed(words: np.ndarray, by_vectors: float) -> Snapshot:
     scores = by_vectors * SPACE.queries @ SPACE.stored.T + (1 - by_vectors) * words
     rows = [np.argsort(-each)[:10] for each in scores]
-    return Snapshot({f"q{number}": Ranking(tuple(f"d{place}" for place in row), tuple(scores[number, row].tolist()))
-                     for number, row in enumerate(rows)}, 10)  # fmt: skip
+    return Snapshot(
+        rankings={
+            f"q{number}": Ranking(
+                doc_ids=tuple(f"d{place}" for place in row), scores=tuple(scores[number, row].tolist())
+            )
+            for number, row in enumerate(rows)
+        },
+        depth=10,
+    )
 
 
 def test_scores_of_another_kind_are_a_matter_of_configuration():
@@ -155,7 +162,7 @@ def test_some_servers_with_another_model_are_seen():
     """Where all scores moved for some queries and none for others, a part of the fleet serves another model."""
     first, second = (each.look(vectors=False, echoes=False).rankings for each in (SPACE, TUNED))
     half = {key: (second if int(key[1:]) % 2 else first)[key] for key in first}
-    cause = name_cause(Snapshot(first, 10), Snapshot(half, 10))
+    cause = name_cause(Snapshot(rankings=first, depth=10), Snapshot(rankings=half, depth=10))
     assert cause.name is CauseName.MODEL_CHANGED
     assert "some of the servers" in cause.evidence[0]
 
@@ -179,19 +186,22 @@ def test_a_target_without_scores_is_judged_by_order():
 
 def _scoreless(space: Space) -> Snapshot:
     rankings = space.look(vectors=False).rankings
-    return Snapshot({key: replace(each, scores=None) for key, each in rankings.items()}, 10)
+    return Snapshot(rankings={key: replace(each, scores=None) for key, each in rankings.items()}, depth=10)
 
 
 def test_nothing_is_named_without_a_shared_query():
     """Two snapshots without a common query are refused in words."""
     with pytest.raises(ValueError, match="no canary query was ranked in both"):
-        name_cause(Snapshot({"a": Ranking(("d",))}, 1), Snapshot({"b": Ranking(("d",))}, 1))
+        name_cause(
+            Snapshot(rankings={"a": Ranking(doc_ids=("d",))}, depth=1),
+            Snapshot(rankings={"b": Ranking(doc_ids=("d",))}, depth=1),
+        )
 
 
 def test_an_index_that_returns_nothing_is_an_empty_corpus_or_a_filter():
     """Empty rankings everywhere name the corpus first."""
     before = SPACE.look(vectors=False, echoes=False)
-    cause = name_cause(before, replace(before, rankings=dict.fromkeys(before.rankings, Ranking(()))))
+    cause = name_cause(before, replace(before, rankings=dict.fromkeys(before.rankings, Ranking(doc_ids=()))))
     assert cause.name is CauseName.CORPUS_CHANGED
 
 

@@ -183,7 +183,7 @@ def test_partial_snapshots_are_described_as_far_as_they_go():
     assert np.isnan(geometry.kernel_alignment)
     assert np.isnan(geometry.after.effective_rank)
     assert describe(geometry).startswith("Of the documents that come back, ")
-    nothing = Snapshot({}, 10)
+    nothing = Snapshot(rankings={}, depth=10)
     assert np.isnan(compare_spaces(nothing, nothing).overlap)
 
 
@@ -191,7 +191,9 @@ def test_pairs_that_are_told_apart_better_are_named():
     """Margins and near-misses are measured of the pairs whose vectors are known, and told by phenomenon."""
     documents, worse = np.array([[1.0, 0.1], [1.0, 0.0]]), np.array([[1.0, 0.1], [1.0, 0.9]])
     before, after = (
-        Snapshot({}, 10, queries=Embedded(("q",), np.array([[1.0, 0.1]])), stored=Embedded(("yes", "no"), of))
+        Snapshot(
+            rankings={}, depth=10, queries=Embedded(("q",), np.array([[1.0, 0.1]])), stored=Embedded(("yes", "no"), of)
+        )
         for of in (documents, worse)
     )
     pairs = [Labelled(Pair("q", "yes", "no"), "negation"), Labelled(Pair("q2", "yes", "no"), "role")]
@@ -203,11 +205,13 @@ def test_pairs_that_are_told_apart_better_are_named():
 
 def test_recall_of_an_index_is_measured_against_exact_search():
     """The share of the exact top k that was returned; queries without an exact ranking are left out."""
-    exact = {"q1": Ranking(("a", "b")), "q2": Ranking(()), "q3": Ranking(("a",))}
-    served = {"q1": Ranking(("a", "c")), "q2": Ranking(("a",))}
+    exact = {"q1": Ranking(doc_ids=("a", "b")), "q2": Ranking(doc_ids=()), "q3": Ranking(doc_ids=("a",))}
+    served = {"q1": Ranking(doc_ids=("a", "c")), "q2": Ranking(doc_ids=("a",))}
     assert recall_of_exact(exact, served, 2) == 0.5
     assert np.isnan(recall_of_exact({}, served, 2))
-    geometry = Geometry(Space(recall_of_exact=0.99), Space(recall_of_exact=0.9), 1.0, 1.0)
+    geometry = Geometry(
+        before=Space(recall_of_exact=0.99), after=Space(recall_of_exact=0.9), overlap=1.0, rank_biased_overlap=1.0
+    )
     assert "The index finds 90.0% of what exact search finds, before 99.0%." in describe(geometry)
 
 

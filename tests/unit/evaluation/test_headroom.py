@@ -93,15 +93,19 @@ def test_the_last_rank_is_that_of_all_needed_documents():
         a_query("unjudged", {"a": 0}),
         a_query("failed", {"a": 1}),
     )
-    ranking = Ranking(("a", "b", "c"))
+    ranking = Ranking(doc_ids=("a", "b", "c"))
     rankings = dict.fromkeys(("both", "one is missing", "unjudged"), ranking)
     assert last_ranks(suite, rankings) == {"both": 3, "one is missing": 0}
 
 
 def test_cutting_the_text_otherwise_changes_no_last_rank():
     """A judged passage lies at the same rank whether it came in one chunk or in two that join up."""
-    suite = a_suite(Query("q1", "", "", "", passages=(Passage(1, "d", 90, 130), Passage(1, "x", 0, 40))))
-    halves = Ranking(("x", "d-1", "d-2"), sources=Sources(("x", "d", "d"), (0, 0, 100), (50, 100, 200)))
-    whole = Ranking(("x", "d-1"), sources=Sources(("x", "d"), (0, 0), (50, 200)))
-    lost = Ranking(("x",), sources=Sources(("x",), (0,), (50,)))
+    suite = a_suite(
+        Query(
+            query_id="q1", text="", stratum="", cluster="", passages=(Passage(1, "d", 90, 130), Passage(1, "x", 0, 40))
+        )
+    )
+    halves = Ranking(doc_ids=("x", "d-1", "d-2"), sources=Sources(("x", "d", "d"), (0, 0, 100), (50, 100, 200)))
+    whole = Ranking(doc_ids=("x", "d-1"), sources=Sources(("x", "d"), (0, 0), (50, 200)))
+    lost = Ranking(doc_ids=("x",), sources=Sources(("x",), (0,), (50,)))
     assert [last_ranks(suite, {"q1": each}) for each in (halves, whole, lost)] == [{"q1": 2}, {"q1": 2}, {"q1": 0}]

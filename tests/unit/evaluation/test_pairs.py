@@ -21,7 +21,7 @@ rankings = st.lists(st.sampled_from(("x", "y", "other", "another")), unique=True
 
 def scores(measure: PairMeasure, pairs: Sequence[Pair], doc_ids: Mapping[str, Sequence[str]]) -> dict[str, float]:
     """The value of a pair measure by query id."""
-    query_ids, values = measure(pairs, {query_id: Ranking(tuple(each)) for query_id, each in doc_ids.items()})
+    query_ids, values = measure(pairs, {query_id: Ranking(doc_ids=tuple(each)) for query_id, each in doc_ids.items()})
     assert len(set(query_ids)) == len(query_ids)
     return dict(zip(query_ids, values.tolist(), strict=True))
 
@@ -59,7 +59,9 @@ def test_equal_ranks_are_impossible(doc_ids: list[str]):
 def test_each_pair_is_scored_by_the_ranking_of_its_own_query():
     """Values stand beside their query ids, in the order of the pairs."""
     pairs = [Pair("q2", "a", "b"), Pair("q1", "a", "b"), Pair("q3", "b", "a")]
-    found = pair_accuracy(pairs, {"q1": Ranking(("b", "a")), "q2": Ranking(("a", "b")), "q3": Ranking(("b",))})
+    found = pair_accuracy(
+        pairs, {"q1": Ranking(doc_ids=("b", "a")), "q2": Ranking(doc_ids=("a", "b")), "q3": Ranking(doc_ids=("b",))}
+    )
     assert found[0] == ("q2", "q1", "q3")
     assert found[1].tolist() == [1.0, 0.0, 1.0]
 

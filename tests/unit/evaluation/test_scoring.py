@@ -146,7 +146,9 @@ def test_rank_is_position_whatever_the_scores_say():
     suite = a_suite(a_query("q1", {"a": 1}))
     plain = a_run(suite, {"q1": "abc"})
     for scores in ((1.0, 1.0, 1.0), (0.1, 0.5, 0.9), None):
-        scored = replace(plain, outcomes=(Outcome("q1", Ranking(("a", "b", "c"), scores)),))
+        scored = replace(
+            plain, outcomes=(Outcome(query_id="q1", ranking=Ranking(doc_ids=("a", "b", "c"), scores=scores)),)
+        )
         assert by_query(measure(scored, suite), "mrr@10") == {"q1": 1.0}
 
 
@@ -253,8 +255,8 @@ SEEN = (an_outcome("q1", "ab"), an_outcome("q2", "cd"))
 SAME = {
     "outcomes in another order": SEEN[::-1],
     "slower": tuple(replace(each, duration_s=9.0) for each in SEEN),
-    "other scores": (Outcome("q1", Ranking(("a", "b"), (0.9, 0.1))), SEEN[1]),
-    "another deployment": (Outcome("q1", Ranking(("a", "b"), deployment="model-2")), SEEN[1]),
+    "other scores": (Outcome(query_id="q1", ranking=Ranking(doc_ids=("a", "b"), scores=(0.9, 0.1))), SEEN[1]),
+    "another deployment": (Outcome(query_id="q1", ranking=Ranking(doc_ids=("a", "b"), deployment="model-2")), SEEN[1]),
 }
 CHANGED = {
     "another order of hits": (an_outcome("q1", "ba"), SEEN[1]),

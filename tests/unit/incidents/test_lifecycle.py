@@ -20,7 +20,9 @@ from monitor.model.suites import Axis
 from monitor.model.verdicts import Evidence, Verdict, VerdictName
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-SWAP = Change("minilm-v1", "minilm-v2", NOON, True, {"legal": ("run-before", "run-after")})
+SWAP = Change(
+    baseline="minilm-v1", candidate="minilm-v2", since=NOON, declared=True, runs={"legal": ("run-before", "run-after")}
+)
 ON_CALL = OnCall(("pager", "chat"))
 _verdicts = count(1)
 

@@ -63,7 +63,9 @@ class VectorStore:
         scores = _unit(DOCUMENTS @ self.model) @ vector
         scores[[place for place in range(N) if hidden and (place * 7 + int(1e6 * abs(vector[0]))) % hidden == 0]] = -2
         best = np.argsort(-scores, kind="stable")[:k]
-        return Ranking(tuple(str(place) for place in best), tuple(float(scores[place]) for place in best))
+        return Ranking(
+            doc_ids=tuple(str(place) for place in best), scores=tuple(float(scores[place]) for place in best)
+        )
 
 
 def _unit(rows):
@@ -75,8 +77,10 @@ class Service:
 
     def __init__(self) -> None:
         self.target, self.store, self.clock = VectorStore(), MemoryStore(), datetime(2026, 1, 1, tzinfo=UTC)
-        queries = tuple(Query(f"q{i}", str(i), "all", f"c{i}", {str(i): 1}) for i in range(N))
-        self.suite = Suite("suite", "1", Axis.BROAD, queries, digest="suite")
+        queries = tuple(
+            Query(query_id=f"q{i}", text=str(i), stratum="all", cluster=f"c{i}", grades={str(i): 1}) for i in range(N)
+        )
+        self.suite = Suite(name="suite", version="1", axis=Axis.BROAD, queries=queries, digest="suite")
         self.plan = Plan("target", (self.suite,), Policy(resamples=999), asked=True)
         self.world = World(self.store, self.target, OnCall(), lambda: self.clock, "test")
 

@@ -35,7 +35,7 @@ class Scripted:
         reason = self._reasons.pop(0) if self._reasons else None
         if reason is not None:
             raise RetrieverError(reason, "as told", retry_after_s=self._retry_after_s)
-        return Ranking((query,))
+        return Ranking(doc_ids=(query,))
 
     async def close(self) -> None:
         """Nothing to give back."""

@@ -27,7 +27,7 @@ def ask(
         kept.append(deployment)
 
     async def listed(target: str | None) -> list[Deployment]:
-        return [Deployment(target or "docs", "march", "ada", NOW)]
+        return [Deployment(target=target or "docs", name="march", declared_by="ada", declared_at=NOW)]
 
     declared = Declared(lambda: ("docs", "shop"), lambda: token, keep, listed, lambda: NOW)
     app = create_app(Metrics(), lambda: True, declared)
@@ -45,7 +45,11 @@ def test_a_deployment_is_declared():
     said = {"target": "docs", "name": "v7", "by": "ci", "detail": {"commit": "4f2c", "build": 12}}
     response, kept = ask("POST", "/api/v1/deployments", said)
     assert response.status_code == 201
-    assert kept == [Deployment("docs", "v7", "ci", NOW, {"commit": "4f2c", "build": "12"})]
+    assert kept == [
+        Deployment(
+            target="docs", name="v7", declared_by="ci", declared_at=NOW, detail={"commit": "4f2c", "build": "12"}
+        )
+    ]
     assert response.json()["name"] == "v7"
 
 
@@ -54,7 +58,7 @@ def test_a_webhook_of_another_tool_is_understood():
     body = {"object": {"spec": {"containers": [{"image": "registry/embedder:2.1"}]}}, "name": "ignored"}
     path = "/api/v1/deployments?target=shop&by=kubernetes&name_at=object.spec.containers[0].image"
     _, kept = ask("POST", path, body)
-    assert kept == [Deployment("shop", "registry/embedder:2.1", "kubernetes", NOW)]
+    assert kept == [Deployment(target="shop", name="registry/embedder:2.1", declared_by="kubernetes", declared_at=NOW)]
 
 
 def test_what_was_declared_is_listed():

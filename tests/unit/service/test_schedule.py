@@ -10,7 +10,7 @@ import pytest
 
 from monitor.adapters.exporters.prometheus import Metrics
 from monitor.adapters.stores.memory.store import MemoryStore
-from monitor.alerting.no_data import Watchdog, Watched
+from monitor.alerting.no_data import Watchdog, WatchedSchedule
 from monitor.config.config import Schedule
 from monitor.errors import ConfigError, Reason, RetrieverError
 from monitor.incidents.routing import OnCall
@@ -24,6 +24,7 @@ from monitor.plan import Plan
 from monitor.service.schedule import Scheduler
 from monitor.service.triggers import SPREAD_S, start_offset_s, trigger_of
 from monitor.world import World
+from tests.waiting import until
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -174,7 +175,7 @@ class Echo:
         await asyncio.sleep(self.delay_s)
         if self.error:
             raise self.error
-        return Ranking(tuple(f"d{rank}" for rank in range(k)))
+        return Ranking(doc_ids=tuple(f"d{rank}" for rank in range(k)))
 
     async def close(self) -> None:
         """Nothing to give back."""
@@ -182,7 +183,13 @@ class Echo:
 
 def scheduler(store: MemoryStore, **retrievers: Echo) -> Scheduler:
     """One hourly schedule for each retriever, named after its target."""
-    suite = Suite("small", "1", Axis.BROAD, (Query("q1", "?", "s", "c", {"d0": 1}),), digest="digest")
+    suite = Suite(
+        name="small",
+        version="1",
+        axis=Axis.BROAD,
+        queries=(Query(query_id="q1", text="?", stratum="s", cluster="c", grades={"d0": 1}),),
+        digest="digest",
+    )
     return Scheduler(
         Metrics(),
         {
@@ -196,19 +203,13 @@ def scheduler(store: MemoryStore, **retrievers: Echo) -> Scheduler:
     )
 
 
-async def _until(done, timeout_s: float = 10.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not done():  # noqa: ASYNC110 - the timetable has no event to wait for
-            await asyncio.sleep(0.01)
-
-
 def test_the_first_cycles_run_at_once():
     """Nobody waits an hour for the first verdict: every schedule starts when the daemon does."""
 
     async def run() -> Scheduler:
         table = scheduler(MemoryStore(), production=Echo(), staging=Echo())
         started = table.start()
-        await _until(lambda: len(table.reports) == 2)
+        await until(lambda: len(table.reports) == 2)
         started.shutdown(wait=False)
         await table.stop()
         return table
@@ -228,13 +229,13 @@ def test_a_target_that_changed_is_probed_at_once_and_the_others_are_not():
     async def run() -> None:
         table = scheduler(store, production=Echo(delay_s=0.05), staging=Echo())
         started = table.start()
-        await _until(
+        await until(
             lambda: "staging" in table.reports and any(run.target == "production" for run in store.runs.values())
         )
         table.trigger_now("production")  # while its first cycle is under way
-        await _until(lambda: len(_finished(store, "production")) == 2)
+        await until(lambda: len(_finished(store, "production")) == 2)
         table.trigger_now("production")  # while it rests
-        await _until(lambda: len(_finished(store, "production")) == 3)
+        await until(lambda: len(_finished(store, "production")) == 3)
         started.shutdown(wait=False)
         await table.stop()
 
@@ -252,7 +253,7 @@ def test_a_cycle_that_breaks_is_counted_and_the_others_go_on():
     async def run() -> Scheduler:
         table = scheduler(MemoryStore(), broken=Echo(error=ZeroDivisionError("bug")), fine=Echo())
         started = table.start()
-        await _until(lambda: "fine" in table.reports and table.metrics.cycle_failures["broken"])
+        await until(lambda: "fine" in table.reports and table.metrics.cycle_failures["broken"])
         started.shutdown(wait=False)
         await table.stop()
         return table
@@ -269,7 +270,7 @@ def test_stopping_marks_what_is_under_way_as_interrupted():
     async def run() -> None:
         table = scheduler(store, slow=Echo(delay_s=60.0))
         started = table.start()
-        await _until(lambda: store.runs)
+        await until(lambda: store.runs)
         started.shutdown(wait=False)
         await table.stop()
 
@@ -285,13 +286,15 @@ class Swapped(Echo):
     async def retrieve(self, query: str, k: int) -> Ranking:
         """The judged document first, or nowhere."""
         first = "nothing" if self.is_worse else query
-        return Ranking((first, *(f"d{rank}" for rank in range(1, k))))
+        return Ranking(doc_ids=(first, *(f"d{rank}" for rank in range(1, k))))
 
 
 def page_of(policy: Policy) -> tuple[MemoryStore, Scheduler, Swapped]:
     """An hourly schedule over thirty independent queries, judged by a policy whenever it runs."""
-    queries = tuple(Query(f"q{n}", f"t{n}", "s", f"c{n}", {f"t{n}": 1}) for n in range(30))
-    suite = Suite("small", "1", Axis.BROAD, queries, digest="digest")
+    queries = tuple(
+        Query(query_id=f"q{n}", text=f"t{n}", stratum="s", cluster=f"c{n}", grades={f"t{n}": 1}) for n in range(30)
+    )
+    suite = Suite(name="small", version="1", axis=Axis.BROAD, queries=queries, digest="digest")
     store, retriever = MemoryStore(), Swapped()
     world = World(store, retriever, OnCall(("pager",)), lambda: datetime.now(UTC), "here/1")
     plan = Plan("production", (suite,), policy, asked=True)
@@ -306,7 +309,16 @@ def test_a_confirmation_is_asked_for_at_once(confirm, runs):
     async def run() -> None:
         report = await table.run("hourly")
         run = report.measured[0].run
-        await store.promote(Baseline("production", "small", run.run_id, "ada", "good", datetime.now(UTC)))
+        await store.promote(
+            Baseline(
+                target="production",
+                suite_name="small",
+                run_id=run.run_id,
+                promoted_by="ada",
+                reason="good",
+                promoted_at=datetime.now(UTC),
+            )
+        )
         retriever.is_worse = True
         table._triggers["hourly"] = trigger_of(schedule(every=3_600.0), where="s")
         await table.run_safely("hourly")
@@ -324,7 +336,7 @@ def test_the_watchdog_hears_of_cycles_with_data_only():
     """A run in which too few probes brought something back is no data, and neither is a cycle that breaks."""
     store, table, retriever = page_of(Policy(resamples=999))
     plan = table.plans["hourly"][1]
-    table.watchdog = Watchdog({"hourly": Watched(plan, 1.0)}, store, OnCall(), lambda: datetime.now(UTC))
+    table.watchdog = Watchdog({"hourly": WatchedSchedule(plan, 1.0)}, store, OnCall(), lambda: datetime.now(UTC))
     asyncio.run(table.run("hourly"))
     assert list(table.watchdog._last_at) == ["hourly"]
     table.watchdog._last_at.clear()

@@ -14,13 +14,12 @@ from monitor.statistics.e_detector import (
     MEAN_RUN_LENGTH,
     REMEMBERED,
     alarms,
-    alpha_of_look,
     level_of,
     observe,
     quiet,
     runs_since_change,
 )
-from monitor.statistics.error_budget import within_a_year
+from monitor.statistics.error_budget import alpha_of_silent_look, within_a_year
 from monitor.statistics.noise_floor import noise_floor
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,7 +82,7 @@ def test_the_state_stays_small_and_finite(values):
     for value in values:
         series = observe(series, now=value, **A_TARGET)
     assert all(map(math.isfinite, series.bets))
-    assert len(series.seen) <= REMEMBERED
+    assert len(series.drops) <= REMEMBERED
 
 
 def test_one_query_that_comes_or_goes_is_noise_even_if_no_replay_showed_it():
@@ -107,7 +106,7 @@ def test_the_surest_alarm_comes_first():
 def test_an_alarm_that_was_looked_into_is_not_raised_again_by_the_same_drop():
     """After a look the detector starts from the level that was looked at; a further drop alarms anew."""
     series, _ = after([0.7] * 10)
-    state = quiet(DetectorState("run", series={"s": series}), {"s": 0.7})
+    state = quiet(DetectorState(baseline_run_id="run", series={"s": series}), {"s": 0.7})
     assert after([0.7] * 500, state.series["s"])[1] is None
     assert after([0.6] * 10, state.series["s"])[1] is not None
 
@@ -142,10 +141,10 @@ def test_the_floor_is_an_upper_bound_in_95_of_100_calibrations():
 
 def test_replays_that_agree_with_the_baseline_sharpen_it_and_others_do_not():
     """Replays of the baseline's own deployment tell its level from 24 runs; those of another are left aside."""
-    noise = Noise(24, 100, 0.1, {"s": 0.01}, {"s": 0.81})
+    noise = Noise(replays=24, queries=100, share_changed=0.1, deviations={"s": 0.01}, means={"s": 0.81})
     assert level_of(0.8, noise, "s") == (0.81, 24)
     assert level_of(0.9, noise, "s") == (0.9, 1)
-    assert level_of(0.8, Noise(24, 100, 0.1, {"s": 0.01}), "s") == (0.8, 1)
+    assert level_of(0.8, Noise(replays=24, queries=100, share_changed=0.1, deviations={"s": 0.01}), "s") == (0.8, 1)
 
 
 def test_correlated_replays_have_a_higher_floor():
@@ -164,7 +163,7 @@ def test_correlated_replays_have_a_higher_floor():
 @given(st.integers(1, 500))
 def test_the_looks_of_a_year_never_spend_more_than_the_budget(looks):
     """However many looks, their levels sum to at most α_year, and none is above α_page."""
-    levels = [alpha_of_look(n, alpha_page=0.01, alpha_year=0.05) for n in range(1, looks + 1)]
+    levels = [alpha_of_silent_look(n, alpha_page=0.01, alpha_year=0.05) for n in range(1, looks + 1)]
     assert sum(levels) <= 0.05
     assert max(levels) <= 0.01
     assert levels == sorted(levels, reverse=True)

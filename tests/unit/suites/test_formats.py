@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from monitor.cli.suite_export import export_run, export_suite
+from monitor.cli.suite_import import SuiteHead, import_suite
 
 from monitor.adapters.stores.postgres.store import PostgresStore
-from monitor.cli.suites import Wishes, exported, imported, run_exported
 from monitor.errors import Reason, SuiteError
 from monitor.model.runs import Failure, Outcome, Ranking, RunStatus
 from monitor.model.suites import Qrel
@@ -124,12 +125,12 @@ def sample(folder: Path, name: str) -> Path:
 
 def imports(source: Path, folder: Path, format_name: str | None = None, **wishes: str) -> dict[str, object]:
     """What the import says as JSON."""
-    return asyncio.run(imported(Sources(source), folder, format_name, Wishes(**wishes))).data
+    return asyncio.run(import_suite(Sources(source), folder, format_name, SuiteHead(**wishes))).data
 
 
 def exports(suite: Path, path: Path, name: str, index: str = "documents") -> dict[str, object]:
     """What the export says as JSON."""
-    return asyncio.run(exported(str(suite), path, name, index)).data
+    return asyncio.run(export_suite(str(suite), path, name, index)).data
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -241,7 +242,7 @@ def test_trec_topics_may_be_lines_with_their_judgements_elsewhere(tmp_path):
     (tmp_path / "topics.tsv").write_text("301\tparking on sundays\n302\tnight trams\n")
     (tmp_path / "judged.txt").write_text(QRELS)
     sources = Sources(tmp_path / "topics.tsv", qrels=tmp_path / "judged.txt")
-    told = asyncio.run(imported(sources, tmp_path / "suite", "trec", Wishes())).data
+    told = asyncio.run(import_suite(sources, tmp_path / "suite", "trec", SuiteHead())).data
     assert (told["queries"], told["judgements"]) == (2, 3)
 
 
@@ -266,7 +267,7 @@ def test_queries_in_the_same_words_become_one_in_csv(tmp_path):
     )
     imports(tmp_path / "cases", tmp_path / "suite")
     told = exports(tmp_path / "suite", tmp_path / "out.csv", "csv")
-    assert told["left_out"] == {"queries asked twice in the same words": 1, "judgements given twice": 1}
+    assert told["left_out"] == {"queries with a repeated text": 1, "repeated judgements": 1}
     assert (tmp_path / "out.csv").read_bytes() == b"query,docid,rating\r\nFree?,d1,1\r\nFree?,d2,1\r\n"
 
 
@@ -282,7 +283,7 @@ def test_a_corpus_that_is_named_is_taken_and_judgements_are_held_against_it(tmp_
     (tmp_path / "corpus.jsonl").write_text('{"_id": "d1", "text": "Parking is free."}\n{"_id": "d2", "text": "No."}\n')
     sources = Sources(sample(tmp_path, "jsonl"), corpus=tmp_path / "corpus.jsonl")
     with pytest.raises(SuiteError, match=r"source\.txt:2: unknown document d3$"):
-        asyncio.run(imported(sources, tmp_path / "suite", None, Wishes()))
+        asyncio.run(import_suite(sources, tmp_path / "suite", None, SuiteHead()))
 
 
 BAD = {
@@ -290,14 +291,14 @@ BAD = {
         ('{"query": "a", "relevant": ["d"]}\n{"query": "b"}', ":2: relevant is missing"),
         ('{"query": "a", "relevant": ["d"]}\n{"query": "a", "relevant": []}', ":2: duplicate query id q-ca97"),
         ('{"query": "a", "relevant": ["d", "d"]}', ":1: document d is judged twice for query q-"),
-        ('{"query": "a", "relevant": {"d": -1}}', ":1: relevant.d must be a whole number from 0 on"),
-        ('{"query": "a", "relevant": {"d": 1.5}}', ":1: relevant.d must be a whole number from 0 on"),
+        ('{"query": "a", "relevant": {"d": -1}}', ":1: relevant.d must be a whole number, 0 or more"),
+        ('{"query": "a", "relevant": {"d": 1.5}}', ":1: relevant.d must be a whole number, 0 or more"),
         ('{"query": "a", "relevant": {"d": 1000000}}', ":1: grade 1000000 must be a whole number from 0 to 999999"),
         ('{"query": "a", "relevant": {"d\\n": -1}}', ':1: relevant."d\\n" must be a whole number'),
-        ('{"query": "a", "relevant": [1]}', ":1: relevant[0] must be a text in quotes, not 1"),
-        ('{"query": "a", "relevant": ["d"], "grade": 1}', ":1: grade is not a key of a case; known are"),
+        ('{"query": "a", "relevant": [1]}', ":1: relevant[0] must be a string in quotes, not 1"),
+        ('{"query": "a", "relevant": ["d"], "grade": 1}', ":1: grade is an unknown key; known keys:"),
         ('{"query": "a", "relevant": ["d\\t"]}', ":1: the document id 'd\\t' has a tab"),
-        ('{"query": "a", "relevant": ["d"], "stratum": []}', ":1: metadata.stratum must be a text"),
+        ('{"query": "a", "relevant": ["d"], "stratum": []}', ":1: metadata.stratum must be a string"),
         ("\xff", ":1: not UTF-8 at byte 1"),
         ("not json", ":1: not JSON"),
         ('{"query": "a", "relevant": []}', ": no query has a relevant document"),
@@ -318,19 +319,19 @@ BAD = {
         ("[]", ":1: the file must be an object"),
     ],
     "ragas": [
-        ('[{"user_input": "a"},\n{"user_input": 3}]', ":2: [1].user_input must be a text"),
+        ('[{"user_input": "a"},\n{"user_input": 3}]', ":2: [1].user_input must be a string"),
         ('{"user_input": "a", "retrieved_contexts": ["c"]}', ": no query has a relevant document"),
         ('{"user_input": "a", "reference_contexts": "c"}', ":1: reference_contexts must be a list"),
     ],
     "elasticsearch": [
         (
             '{"requests": [\n{"id": "a", "params": {"x": "1", "y": "2"}, "ratings": []}]}',
-            ":2: requests[0] asks for several",
+            ":2: requests[0] has several",
         ),
         (
             '{"requests": [{"id": "a", "params": {"x": "1"}, "ratings": [{"_id": "d", "rating": 1},\n'
             '{"_id": "d2", "rating": -1}]}]}',
-            ":2: requests[0].ratings[1].rating must be a whole number from 0 on",
+            ":2: requests[0].ratings[1].rating must be a whole number, 0 or more",
         ),
         ('{"requests": [{"id": "a", "params": {"x": "1"}}]}', ":1: requests[0].ratings is missing"),
     ],
@@ -362,12 +363,12 @@ def test_a_mistake_is_told_by_file_and_line_and_nothing_is_written(name, text, t
 @pytest.mark.parametrize(
     ("topics", "qrels", "told"),
     [
-        ("<top>\n<num> 1\n<top>", "", "topics.txt:3: a topic begins before the one of "),
+        ("<top>\n<num> 1\n<top>", "", "topics.txt:3: a topic starts before the topic at "),
         ("<top>\n<num> 1\n<title> a", "", "topics.txt:1: the topic does not end"),
         ("<top>\n<title> a\n</top>", "", "topics.txt:1: the topic has no <num>"),
-        ("<num> 1", "", "topics.txt:1: stands outside of <top>"),
+        ("<num> 1", "", "topics.txt:1: is outside of <top>"),
         ("<top> <num> 1", "", "topics.txt:1: <top> must be alone on its line"),
-        ("1 a", "", "topics.txt:1: must be <top>, or an id and a text with a tab between"),
+        ("1 a", "", "topics.txt:1: must be <top>, or an id, a tab and a text"),
         ("1\ta", "1 0 d", "qrels.txt:1: must have 4 columns (query, iteration, document, grade), not 3"),
         ("1\ta", "1 0 d 1\n2 0 d 1", "qrels.txt:2: unknown query 2"),
         ("1\ta", "1 0 d -2", "qrels.txt:1: grade '-2' must be a whole number"),
@@ -412,7 +413,7 @@ def test_an_id_that_trec_cannot_hold_is_refused_by_its_name(query_id, tmp_path):
     imports(tmp_path / "cases", tmp_path / "suite", "jsonl")
     with pytest.raises(SuiteError) as refused:
         exports(tmp_path / "suite", tmp_path / "out", "trec")
-    assert str(refused.value).startswith(f"query {query_id!r}: TREC cannot hold it")
+    assert str(refused.value).startswith(f"query {query_id!r}: TREC cannot represent it")
     assert {path.name for path in tmp_path.iterdir()} == {"cases", "suite"}
 
 
@@ -458,7 +459,7 @@ def test_a_folder_that_appears_meanwhile_is_left_alone(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("free text\n", "its format is not certain; say --format and one of beir, trec"),
+        ("free text\n", "its format is ambiguous; set --format to one of beir, trec"),
         (None, "no such file or folder"),
     ],
 )
@@ -472,24 +473,24 @@ def test_a_format_is_not_guessed_where_it_is_not_certain(text, told, tmp_path):
 
 def test_an_unknown_format_is_refused_with_those_there_are():
     """A misspelt format is answered with the list."""
-    with pytest.raises(SuiteError, match="no format is called beer; there are: beir, trec, jsonl"):
+    with pytest.raises(SuiteError, match="unknown format beer; known formats: beir, trec, jsonl"):
         formats.find("beer")
 
 
 def test_a_file_that_a_format_has_no_use_for_is_refused(tmp_path):
     """SQuAD brings documents and judgements: others beside it would be silently ignored."""
     for sources, told in (
-        (Sources(sample(tmp_path, "squad"), qrels=tmp_path), "--qrels: the format squad brings its judgements itself"),
-        (Sources(sample(tmp_path, "squad"), corpus=tmp_path), "--corpus: the format squad brings its documents itself"),
+        (Sources(sample(tmp_path, "squad"), qrels=tmp_path), "--qrels: the format squad contains its own judgements"),
+        (Sources(sample(tmp_path, "squad"), corpus=tmp_path), "--corpus: the format squad contains its own documents"),
     ):
         with pytest.raises(SuiteError, match=told):
-            asyncio.run(imported(sources, tmp_path / "suite", "squad", Wishes()))
+            asyncio.run(import_suite(sources, tmp_path / "suite", "squad", SuiteHead()))
 
 
 OUTCOMES = (
-    Outcome("q1", Ranking(("d2", "d1"), (0.25, 0.1 + 0.2))),
-    Outcome("q2", failure=Failure(Reason.TIMEOUT, "5 s")),
-    Outcome("q3", Ranking(("d3", "d1", "d2"))),
+    Outcome(query_id="q1", ranking=Ranking(doc_ids=("d2", "d1"), scores=(0.25, 0.1 + 0.2))),
+    Outcome(query_id="q2", failure=Failure(Reason.TIMEOUT, "5 s")),
+    Outcome(query_id="q3", ranking=Ranking(doc_ids=("d3", "d1", "d2"))),
 )
 
 
@@ -497,15 +498,18 @@ def test_a_run_written_as_trec_is_read_back_in_its_order(tmp_path):
     """Rank is position, also where scores contradict it; a failure has no line; scores keep every digit."""
     trec_run.write_run(OUTCOMES, tmp_path / "run.txt", "nightly")
     assert (tmp_path / "run.txt").read_text().splitlines()[1] == "q1 Q0 d1 2 0.30000000000000004 nightly"
-    read = trec_run.outcomes_of(trec_run.read_rankings(tmp_path / "run.txt"))
-    assert read == (OUTCOMES[0], replace(OUTCOMES[2], ranking=Ranking(("d3", "d1", "d2"), (3.0, 2.0, 1.0))))
+    rankings = trec_run.read_rankings(tmp_path / "run.txt")
+    assert rankings == {"q1": OUTCOMES[0].ranking, "q3": Ranking(doc_ids=("d3", "d1", "d2"), scores=(3.0, 2.0, 1.0))}
 
 
 def test_a_run_in_any_order_of_lines_is_read_by_its_ranks(tmp_path):
     """The lines of a query may be mixed; ranks may begin at 0 or 1."""
     (tmp_path / "run.txt").write_text("q Q0 b 1 0.5 t\nother Q0 x 0 1 t\nq Q0 a 0 0.9 t\n")
     read = trec_run.read_rankings(tmp_path / "run.txt")
-    assert read == {"q": Ranking(("a", "b"), (0.9, 0.5)), "other": Ranking(("x",), (1.0,))}
+    assert read == {
+        "q": Ranking(doc_ids=("a", "b"), scores=(0.9, 0.5)),
+        "other": Ranking(doc_ids=("x",), scores=(1.0,)),
+    }
 
 
 @pytest.mark.parametrize(
@@ -541,7 +545,7 @@ def test_a_stored_run_is_written_with_its_id_as_tag(tmp_path, postgres_url):
         await store.close()
 
     asyncio.run(keep())
-    told = asyncio.run(run_exported(tmp_path / "recallwatch.yaml", "r1", tmp_path / "run.txt")).data
+    told = asyncio.run(export_run(tmp_path / "recallwatch.yaml", "r1", tmp_path / "run.txt")).data
     assert (told["queries"], told["hits"], told["failures"]) == (2, 5, 1)
     trec_run.write_run(OUTCOMES, tmp_path / "expected.txt", "r1")
     assert (tmp_path / "run.txt").read_text() == (tmp_path / "expected.txt").read_text()
@@ -552,7 +556,7 @@ def test_the_commands_say_in_one_line_what_is_wrong(tmp_path):
     """The exit code is 2, standard output is empty and nothing is written."""
     (tmp_path / "cases.jsonl").write_text('{"query": "a", "relevant": ["d"]}\n{"query": 1, "relevant": ["d"]}\n')
     done = command("suite", "import", "cases.jsonl", "suite", cwd=tmp_path, check=2)
-    assert done.stderr == "recallwatch: cases.jsonl:2: query must be a text in quotes, not 1\n"
+    assert done.stderr == "recallwatch: cases.jsonl:2: query must be a string in quotes, not 1\n"
     assert (done.stdout, [path.name for path in tmp_path.iterdir()]) == ("", ["cases.jsonl"])
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from monitor.cli.suite_generate import GenerationOptions, QuestionModel, generate_suite
+from monitor.cli.suite_lint import lint_suites
+from monitor.cli.suite_review import review_suite
 
 from monitor.adapters.openai.question_writer import QuestionWriter
-from monitor.cli.generate import Model, Wanted, generated, reviewed
-from monitor.cli.suites import linted
 from monitor.errors import AdapterError, ConfigError, SuiteError
 from monitor.evaluation.passages.quotes import normalise
 from monitor.suites.generation import review
@@ -47,11 +48,13 @@ def corpus(tmp_path: Path) -> Path:
     return folder
 
 
-def make(corpus: Path, name: str, kinds: tuple[str, ...] = KINDS, model: Model | None = None, **more: Any) -> Any:
+def make(
+    corpus: Path, name: str, kinds: tuple[str, ...] = KINDS, model: QuestionModel | None = None, **more: Any
+) -> Any:
     """A suite of the corpus beside it, and what the command told."""
     folder = corpus.parent / name
-    wanted = Wanted(**{"kinds": kinds, "count": 10, "seed": 1, **more})
-    return folder, asyncio.run(generated(corpus, folder, wanted, model))
+    wanted = GenerationOptions(**{"kinds": kinds, "count": 10, "seed": 1, **more})
+    return folder, asyncio.run(generate_suite(corpus, folder, wanted, model))
 
 
 def rows_of(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -72,7 +75,7 @@ def test_a_generated_suite_can_be_read_and_linted(corpus: Path):
     assert result.data["queries"] == dict.fromkeys(KINDS, 10)
     assert suite.strata == KINDS
     assert all(query.is_judged for query in suite.queries)
-    found = asyncio.run(linted([str(folder)])).data["suites"][0]
+    found = asyncio.run(lint_suites([str(folder)])).data["suites"][0]
     assert found["errors"] == 0
     assert "leaked-answer" not in {each["rule"] for each in found["findings"]}
 
@@ -131,7 +134,7 @@ def test_titles_that_cannot_be_asked_for_are_counted(corpus: Path):
     assert result.data["refused"] == {
         "title: no title": 1,
         "title: another document has the same title": 2,
-        "title: a long title without a function word: it would stand word for word in its document": 1,
+        "title: a long title without a function word would be a quotation of its document": 1,
     }
 
 
@@ -155,7 +158,7 @@ def test_what_is_there_is_not_overwritten(corpus: Path):
 @pytest.mark.parametrize(
     ("kinds", "problem"),
     [
-        (("titles",), "no kind is called titles"),
+        (("titles",), 'unknown kind "titles"'),
         (("title", "minimal-pairs"), "minimal-pairs make a suite of their own"),
         (("question",), "give --llm-url and --llm-model"),
     ],
@@ -172,7 +175,7 @@ def test_a_corpus_of_nothing_is_refused(tmp_path: Path):
         make(tmp_path / "nowhere", "made")
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "corpus.jsonl").write_text('{"_id": "a", "text": "Short."}\n')
-    with pytest.raises(SuiteError, match="nothing could be made of it: 1 title: no title"):
+    with pytest.raises(SuiteError, match="no query could be made from it: 1 title: no title"):
         make(tmp_path / "corpus", "made", ("title",))
     assert not (tmp_path / "made").exists()
 
@@ -206,8 +209,8 @@ def test_a_sample_does_not_depend_on_order_or_repetition(names: list[str], size:
         once.offer(name, name)
     for name in [*reversed(names), *names]:
         twice.offer(name, name)
-    assert once.drawn() == twice.drawn()
-    assert len(set(once.drawn())) == min(size, len(names))
+    assert once.items() == twice.items()
+    assert len(set(once.items())) == min(size, len(names))
 
 
 # Review
@@ -225,7 +228,7 @@ def test_a_generated_suite_says_that_nobody_has_reviewed_it(corpus: Path):
     folder, _ = make(corpus, "made")
     assert [each.rule for each in review.unreviewed(folder)] == ["unreviewed"]
     decide(folder, {}, "yes")
-    asyncio.run(reviewed(folder, corpus.parent / "kept", None))
+    asyncio.run(review_suite(folder, corpus.parent / "kept", None))
     assert list(review.unreviewed(corpus.parent / "kept")) == []
 
 
@@ -233,7 +236,7 @@ def test_accepted_queries_are_kept_with_their_judgements(corpus: Path):
     """A query of each manner of judgement is accepted: both are left, and nothing of the rejected ones."""
     folder, _ = make(corpus, "made")
     decide(folder, {0: "yes", 25: "Yes"})
-    result = asyncio.run(reviewed(folder, corpus.parent / "kept", None))
+    result = asyncio.run(review_suite(folder, corpus.parent / "kept", None))
     kept, before = read_suite(corpus.parent / "kept"), read_suite(folder)
     assert (result.data["accepted"], result.data["rejected"]) == (2, 28)
     assert kept.queries == (before.queries[0], before.queries[25])
@@ -252,7 +255,7 @@ def test_a_review_that_is_not_finished_is_refused(corpus: Path, decisions: dict[
     folder, _ = make(corpus, "made")
     decide(folder, decisions, other)
     with pytest.raises(SuiteError, match=problem):
-        asyncio.run(reviewed(folder, corpus.parent / "kept", None))
+        asyncio.run(review_suite(folder, corpus.parent / "kept", None))
     assert not (corpus.parent / "kept").exists()
 
 
@@ -264,7 +267,7 @@ def test_a_review_must_fit_its_suite(corpus: Path):
     for changed, problem in (([*lines, "q0\tyes"], "unknown query q0"), (lines[:-1], "has no line")):
         (folder / review.FILE).write_text("\n".join(changed) + "\n", encoding="utf-8")
         with pytest.raises(SuiteError, match=problem):
-            asyncio.run(reviewed(folder, corpus.parent / "kept", None))
+            asyncio.run(review_suite(folder, corpus.parent / "kept", None))
 
 
 # Questions by a language model
@@ -288,13 +291,13 @@ def ask_model(corpus: Path, answer: Answer, name: str = "made", **more: Any) -> 
 
     async def run() -> tuple[Any, int]:
         async with serving(answer) as server:
-            model = Model(**{
+            model = QuestionModel(**{
                 "url": f"http://127.0.0.1:{server.port}/v1", "name": "small", "key_env": "", "budget": 50,
                 "cache": corpus.parent / "cache.jsonl", **more,
             })  # fmt: skip
-            wanted = Wanted(("question",), 3, 1)
+            wanted = GenerationOptions(kinds=("question",), count=3, seed=1)
             # The URL is a part of what an answer is kept under, and the port differs each time.
-            return await generated(corpus, corpus.parent / name, wanted, model), len(server.asked)
+            return await generate_suite(corpus, corpus.parent / name, wanted, model), len(server.requests)
 
     return asyncio.run(run())
 
@@ -313,8 +316,8 @@ def test_a_question_comes_with_its_answer_and_its_passage(corpus: Path):
         ("I would ask…", "the model's answer is not JSON"),
         ('["Where?"]', "the model's answer has no question or no answer"),
         ('{"question": "Where is it then?"}', "the model's answer has no question or no answer"),
-        ('{"question": "Where?", "answer": "The"}', "the model's question is none of 4 to 40 words"),
-        ('{"question": "In what town is it?", "answer": "Rome"}', "the model's answer does not stand in the passage"),
+        ('{"question": "Where?", "answer": "The"}', "the model's question does not have 4 to 40 words"),
+        ('{"question": "In what town is it?", "answer": "Rome"}', "the model's answer is not in the passage"),
     ],
 )  # fmt: skip
 def test_bad_answers_are_counted_with_their_reason(corpus: Path, said: str, reason: str):
@@ -332,11 +335,11 @@ def test_nothing_is_paid_for_twice(tmp_path: Path):
             asked: list[str | None] = []
             for _ in range(2):
                 writer = QuestionWriter(server.url("/v1"), "small", "key", budget=2, cache=cache)
-                asked += [await writer.ask("write", passage) for passage in ("a", "b", "c")]
+                asked += [await writer.write("write", passage) for passage in ("a", "b", "c")]
                 await writer.close()
                 with cache.open("ab") as file:
                     file.write(b'{"key": "cut o')
-            return asked, len(server.asked)
+            return asked, len(server.requests)
 
     asked, n_asked = asyncio.run(run())
     assert n_asked == 3

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from monitor.cli.suite_lint import lint_suites
 
-from monitor.cli.suites import linted
 from monitor.evaluation.passages.quotes import normalise
 from monitor.model.passages import Passage
 from monitor.model.suites import Axis, Pair, Query, Suite
 from monitor.suites.linting import Finding, Severity, lint
 from monitor.suites.reading import Document
-from monitor.suites.similarity import Neighbourhood, alike, jaccard, shingles
+from monitor.suites.similarity import Neighbourhood, jaccard, near_duplicates, shingles
 
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
@@ -21,7 +21,7 @@ NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine
 def a_question(number: int, text: str = "", **kind: object) -> Query:
     """A query about its own document, in a cluster of two."""
     stated = {"stratum": "s", "cluster": f"c{number // 2}", "grades": {f"d{number}": 1}, **kind}
-    return Query(f"q{number}", text or f"question{number} word{number} thing{number}", **stated)
+    return Query(query_id=f"q{number}", text=text or f"question{number} word{number} thing{number}", **stated)
 
 
 def a_document(number: int) -> Document:
@@ -221,7 +221,7 @@ def test_near_duplicates_are_those_of_an_exhaustive_search():
         for first in range(second)
         if len(sets[first] & sets[second]) >= 0.7 * len(sets[first] | sets[second])
     }
-    pairs = {(each.first, each.second) for each in alike(texts, size=1, at_least=0.7, bands=16)}
+    pairs = {(each.first, each.second) for each in near_duplicates(texts, size=1, at_least=0.7, bands=16)}
     assert len(expected) > 20
     assert pairs == expected
 
@@ -244,9 +244,9 @@ def test_the_command_fails_only_for_errors(tmp_path):
     (tmp_path / "qrels").mkdir()
     (tmp_path / "qrels" / "test.tsv").write_text("q1\td1\t1\n")
     (tmp_path / "queries.jsonl").write_text('{"_id": "q1", "text": "who?"}\n')
-    warned = asyncio.run(linted([str(tmp_path)]))
+    warned = asyncio.run(lint_suites([str(tmp_path)]))
     assert warned.exit_code == 0
     assert warned.data["suites"][0]["warnings"] > 0
     (tmp_path / "corpus.jsonl").write_text('{"_id": "d1", "text": ""}\n')
-    assert asyncio.run(linted([str(tmp_path)])).exit_code == 1
+    assert asyncio.run(lint_suites([str(tmp_path)])).exit_code == 1
     assert {each["severity"] for each in warned.data["suites"][0]["findings"]} <= set(map(str, Severity))

@@ -5,14 +5,15 @@ import json
 from pathlib import Path
 
 import pytest
+from monitor.cli.suite_generate import GenerationOptions, generate_suite
+from monitor.cli.suite_lint import lint_suites
+from monitor.cli.suite_review import review_suite
 from spacy.language import Language
 
-from monitor.cli.generate import Wanted, generated, reviewed
-from monitor.cli.suites import linted
 from monitor.errors import SuiteError
 from monitor.suites.generation import parse, review
 from monitor.suites.generation.draft import Refusal
-from monitor.suites.generation.minimal_pairs import MinimalPair, Workshop
+from monitor.suites.generation.minimal_pairs import MinimalPair, PairGenerator
 from monitor.suites.reading import Document, read_corpus, read_suite
 
 pytestmark = pytest.mark.slow
@@ -27,10 +28,10 @@ def nlp() -> Language:
 
 def outcome(nlp: Language, phenomenon: str, sentence: str) -> MinimalPair | str:
     """The pair that one change makes of a sentence, or why there is none."""
-    workshop = Workshop(nlp, 1)
+    generator = PairGenerator(nlp, 1)
     found = parse.one_sentence(nlp(sentence))
     assert found is not None
-    made = workshop._pair(phenomenon, Document("d", "", sentence), found)
+    made = generator._pair(phenomenon, Document("d", "", sentence), found)
     assert made is not None, "nothing of the kind was found"
     return made.reason if isinstance(made, Refusal) else made
 
@@ -76,30 +77,30 @@ def test_a_sentence_is_rewritten(nlp: Language, phenomenon: str, sentence: str, 
 
 
 REFUSED = [
-    ("negation", "The landlord never repairs the roof.", "it is negated already"),
-    ("negation", "The landlord fails to repair the roof.", "it is negated already"),
-    ("negation", "The landlord repairs some of the roofs.", "it has a word that means something else below a negation"),
-    ("negation", "The landlord may repair the roof.", "what may be and what may not be can both be true"),
-    ("negation", "The landlord comes and repairs it.", "several verbs: it is open which of them would be negated"),
-    ("role-swap", "The minister met the president in May.", "a symmetric verb: it says the same either way"),
-    ("role-swap", "The doctor married the teacher in May.", "a symmetric verb: it says the same either way"),
+    ("negation", "The landlord never repairs the roof.", "a negated sentence"),
+    ("negation", "The landlord fails to repair the roof.", "a negated sentence"),
+    ("negation", "The landlord repairs some of the roofs.", "a word that changes its meaning under a negation"),
+    ("negation", "The landlord may repair the roof.", "“may” and “may not” can both be true"),
+    ("negation", "The landlord comes and repairs it.", "several verbs, of which any could be negated"),
+    ("role-swap", "The minister met the president in May.", "a symmetric verb, whose meaning does not change"),
+    ("role-swap", "The doctor married the teacher in May.", "a symmetric verb, whose meaning does not change"),
     ("role-swap", "The doctor opened the window in May.",
-     "one of both is no person and no organisation, so that they could not trade places"),
-    ("role-swap", "The doctor helped his teacher in May.", "a possessive or reflexive word would point to another"),
+     "subject and object are not both persons or organisations"),
+    ("role-swap", "The doctor helped his teacher in May.", "a possessive or reflexive word would change its referent"),
     ("binding", "The old lamp stands beside the old chair.", "both nouns or both adjectives are the same word"),
     ("binding", "The older lamp stands beside the green chair.",
-     "an adjective that compares, is a participle or has words of its own"),
-    ("numeric", "The deposit is at least 150 crowns.", "a bound or a range, which another number can still fulfil"),
-    ("numeric", "The men of size 43 ran ahead.", "a number behind its noun, which names and does not count"),
+     "an adjective that compares, is a participle or has dependents"),
+    ("numeric", "The deposit is at least 150 crowns.", "a bound or a range, which a different number can satisfy"),
+    ("numeric", "The men of size 43 ran ahead.", "a number after its noun, which names and does not count"),
     ("numeric", "About four fifths of all land plants have it.", "a score, a range or a fraction"),
     ("conjunction", "The hall is a dark room or box.", "two things of different kinds"),
     ("numeric", "The office opened on 12 March in Berlin.", "a number in a date or a time"),
-    ("numeric", "The office did not pay 150 crowns.", "a negated sentence, which another number need not contradict"),
+    ("numeric", "The office did not pay 150 crowns.", "a negated sentence, which a different number need not contradict"),
     ("temporal", "The case came before the court in May.", "“before” or “after” may not be about time"),
     ("comparative", "The tower is not taller than the church.",
      "a negated comparison, whose opposite need not contradict it"),
-    ("quantifier", "Not every visitor signs the register.", "it is negated already, and it is open what of"),
-    ("conjunction", "The firm combines steel and glass.", "both are joined by more than “and” or “or”"),
+    ("quantifier", "Not every visitor signs the register.", "a negated sentence, whose scope is ambiguous"),
+    ("conjunction", "The firm combines steel and glass.", "both are connected by more than “and” or “or”"),
 ]  # fmt: skip
 
 
@@ -149,8 +150,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     texts = [" ".join(sentences[start : start + 4]) for start in range(0, len(sentences), 4)]
     rows = [{"_id": f"d{number}", "title": f"Part {number}", "text": text} for number, text in enumerate(texts)]
     (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    wanted = Wanted(("minimal-pairs",), count=3, seed=1)
-    asyncio.run(generated(folder / "corpus.jsonl", folder / "suite", wanted, None))
+    wanted = GenerationOptions(kinds=("minimal-pairs",), count=3, seed=1)
+    asyncio.run(generate_suite(folder / "corpus.jsonl", folder / "suite", wanted, None))
     return folder, folder / "suite"
 
 
@@ -162,7 +163,7 @@ def test_pairs_make_a_compositional_suite(made: tuple[Path, Path]):
     assert len(suite.pairs) == len(suite.queries) >= 20
     assert all(pair.mirror_id for pair in suite.pairs)
     assert len(suite.strata) >= 6
-    found = asyncio.run(linted([str(folder)])).data["suites"][0]
+    found = asyncio.run(lint_suites([str(folder)])).data["suites"][0]
     rules = {each["rule"] for each in found["findings"]}
     assert (found["errors"], rules) == (0, {"few-pairs", "few-clusters", "unreviewed"})
 
@@ -187,7 +188,7 @@ def test_a_rejected_mirror_leaves_a_pair_of_its_own(made: tuple[Path, Path], tmp
     header, *lines = (folder / review.FILE).read_text(encoding="utf-8").splitlines()
     filled = [line.replace("\t\t", "\tyes\t" if number % 2 == 0 else "\tno\t", 1) for number, line in enumerate(lines)]
     (tmp_path / "review.tsv").write_text("\n".join([header, *filled]), encoding="utf-8")
-    asyncio.run(reviewed(folder, tmp_path / "kept", tmp_path / "review.tsv"))
+    asyncio.run(review_suite(folder, tmp_path / "kept", tmp_path / "review.tsv"))
     suite = read_suite(tmp_path / "kept")
     assert len(suite.pairs) == len(suite.queries) == len(lines) // 2
     assert not any(pair.mirror_id for pair in suite.pairs)
@@ -195,5 +196,5 @@ def test_a_rejected_mirror_leaves_a_pair_of_its_own(made: tuple[Path, Path], tmp
 
 def test_a_model_that_is_not_there_is_told(tmp_path: Path):
     """The message says how to get it."""
-    with pytest.raises(SuiteError, match=r"no spaCy model is called xx_none: pip install 'recallwatch\[generate\]'"):
+    with pytest.raises(SuiteError, match=r"unknown spaCy model xx_none: pip install 'recallwatch\[generate\]'"):
         parse.load("xx_none")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from monitor.cli.suite_sample_log import sample_log
 
-from monitor.cli.generate import log_sampled
 from monitor.errors import SuiteError
 from monitor.suites.generation.log_sampling import Sketch
 from monitor.suites.generation.personal_data import KINDS, scrubbed
@@ -136,7 +136,7 @@ def sampled(
     """What the command told, and the rows that it wrote."""
     stated = {"count": 10, "seed": 1, **more}
     path = log.parent / out
-    result = asyncio.run(log_sampled(log, path, columns or Columns(), **stated))
+    result = asyncio.run(sample_log(log, path, columns or Columns(), **stated))
     return result, [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
@@ -181,7 +181,7 @@ def test_near_duplicates_are_drawn_once(tmp_path: Path):
     queries = ["How do I return a parcel today", "how do i return a parcel TODAY?", "how do I return my parcel today"]
     result, rows = sampled(write_log(tmp_path / "log.jsonl", queries))
     assert len(rows) == 1
-    assert result.data["dropped"] == {"near-duplicates among those drawn": 1}
+    assert result.data["dropped"] == {"near-duplicates among the sampled queries": 1}
 
 
 def test_values_are_counted_and_never_shown(tmp_path: Path):
@@ -189,10 +189,10 @@ def test_values_are_counted_and_never_shown(tmp_path: Path):
     queries = [f"{a_query(4 * n + 3)} {value}" for n, (_, value) in enumerate(VALUES)]
     log = write_log(tmp_path / "log.jsonl", [*queries, "ada@example.com", "call 555-123-4567", "???", ""])
     result, rows = sampled(log, count=100)
-    told = json.dumps([rows, result.data, list(map(str, result.shown))], ensure_ascii=False)
+    told = json.dumps([rows, result.data, list(map(str, result.output))], ensure_ascii=False)
     assert not [value for _, value in VALUES if value in told]
     assert set(result.data["scrubbed"]) == set(KINDS) - {"name"}
-    assert result.data["dropped"] == {"too little is left without personal data": 2, "no word": 1, "empty": 1}
+    assert result.data["dropped"] == {"too few words beside personal data": 2, "no word": 1, "empty": 1}
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_logs_with_columns_are_read_alike(tmp_path: Path, name: str, text: str):
     result, rows = sampled(tmp_path / name, columns=Columns("q", "shop", ("who",)))
     assert [row["text"] for row in rows] == ["red shoes"]
     assert rows[0]["metadata"]["stratum"] == "uk-tail-short"
-    assert result.data["dropped"] == {"too little is left without personal data": 1}
+    assert result.data["dropped"] == {"too few words beside personal data": 1}
 
 
 def test_a_plain_log_has_one_query_a_line(tmp_path: Path):
@@ -225,10 +225,10 @@ def test_a_plain_log_has_one_query_a_line(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "text", "columns", "problem"),
     [
-        ("log.jsonl", '{"query": "a"}\n{"q": 1}\n', Columns(), r"jsonl:2: no column is called query; there are: q"),
-        ("log.jsonl", '{"query": ["a"]}\n', Columns(), r"log\.jsonl:1: query must be a text"),
+        ("log.jsonl", '{"query": "a"}\n{"q": 1}\n', Columns(), r"jsonl:2: unknown column query; known columns: q"),
+        ("log.jsonl", '{"query": ["a"]}\n', Columns(), r"log\.jsonl:1: query must be a string"),
         ("log.csv", "query,x\na\n", Columns(), r"log\.csv:2: has 1 columns, and the header 2"),
-        ("log.csv", 'query\n"a\n', Columns(), r"log\.csv:2: not a line of a table"),
+        ("log.csv", 'query\n"a\n', Columns(), r"log\.csv:2: not a table row"),
         ("log.txt", "a\n", Columns(stratum="x"), r"log\.txt: a plain log has no columns"),
         ("log.txt", "?\n", Columns(), r"log\.txt: no query is left: 1 no word"),
         ("log.txt", "", Columns(), r"log\.txt: no query is left: it has no line"),

@@ -92,16 +92,29 @@ def test_everything_that_is_written_is_read(tmp_path):
     """Name, version as written, axis, controls, strata, clusters, grades, answers and pairs arrive in the model."""
     suite = read_suite(folder_with(tmp_path / "any"))
     expected = Suite(
-        "parking",
-        "1.10",
-        Axis.COMPOSITIONAL,
-        (
-            Query("q1", "When is parking free?", "negation", "parking", {"d1": 2, "d2": 0}),
-            Query("q2", "Must I always pay?", "negation", "d1", {"d2": 1, "d1": 1}, ("yes", "always")),
-            Query("q3", "Zoë’s train, 列車?", "entity", "3", {"d3": 1}),
+        name="parking",
+        version="1.10",
+        axis=Axis.COMPOSITIONAL,
+        queries=(
+            Query(
+                query_id="q1",
+                text="When is parking free?",
+                stratum="negation",
+                cluster="parking",
+                grades={"d1": 2, "d2": 0},
+            ),
+            Query(
+                query_id="q2",
+                text="Must I always pay?",
+                stratum="negation",
+                cluster="d1",
+                grades={"d2": 1, "d1": 1},
+                answers=("yes", "always"),
+            ),
+            Query(query_id="q3", text="Zoë’s train, 列車?", stratum="entity", cluster="3", grades={"d3": 1}),
         ),
-        (Pair("q1", "d1", "d2", "q2"), Pair("q2", "d2", "d1", "q1")),
-        frozenset({"entity"}),
+        pairs=(Pair("q1", "d1", "d2", "q2"), Pair("q2", "d2", "d1", "q1")),
+        controls=frozenset({"entity"}),
     )
     assert suite == replace(expected, digest=suite.digest)
     assert suite.strata == ("negation", "entity")
@@ -286,12 +299,26 @@ def suites(draw: st.DrawFn) -> Suite:
     grades = st.dictionaries(st.sampled_from(doc_ids), st.integers(0, 4)).map(lambda some: {**some, doc_ids[0]: 1})
     strata = st.sampled_from(["a", "é b", "名"])
     queries = tuple(
-        Query(each, draw(TEXTS), draw(strata), draw(NAMES), draw(grades), tuple(draw(st.lists(TEXTS, max_size=2))))
+        Query(
+            query_id=each,
+            text=draw(TEXTS),
+            stratum=draw(strata),
+            cluster=draw(NAMES),
+            grades=draw(grades),
+            answers=tuple(draw(st.lists(TEXTS, max_size=2))),
+        )
         for each in query_ids
     )
     paired = draw(st.lists(st.sampled_from(query_ids), unique=True))
     pairs = tuple(Pair(each, doc_ids[0], doc_ids[1]) for each in query_ids if each in paired)
-    suite = Suite("any", "1", draw(st.sampled_from(Axis)), queries, pairs, frozenset({queries[0].stratum}))
+    suite = Suite(
+        name="any",
+        version="1",
+        axis=draw(st.sampled_from(Axis)),
+        queries=queries,
+        pairs=pairs,
+        controls=frozenset({queries[0].stratum}),
+    )
     return replace(suite, digest=digest_of(suite))
 
 

@@ -64,12 +64,13 @@ class MemoryIncidents:
                 counted.setdefault((each.target, each.policy), []).append(each)
         return [
             Tally(
-                *key,
+                target=target,
+                policy=policy,
                 fired=len(fired),
                 confirmed=sum(each.is_confirmed for each in fired),
                 dismissed=sum(each.status is IncidentStatus.DISMISSED for each in fired),
             )
-            for key, fired in sorted(counted.items())
+            for (target, policy), fired in sorted(counted.items())
         ]
 
     async def save_incident(self, incident: Incident, alerts: Sequence[Alert]) -> bool:

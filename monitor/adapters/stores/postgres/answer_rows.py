@@ -43,16 +43,16 @@ def reply_from_row(row: Row, judge: str) -> Reply:
     answer = None
     if row["text"] is not None:
         answer = Answer(
-            row["text"],
-            _tuple(row["doc_ids"]),
-            _tuple(row["citations"]),
-            row["model"],
-            row["deployment"],
-            row["tokens"] or {},
+            text=row["text"],
+            doc_ids=_tuple(row["doc_ids"]),
+            citations=_tuple(row["citations"]),
+            model=row["model"],
+            deployment=row["deployment"],
+            tokens=row["tokens"] or {},
         )
     grades = Grades(judge, tuple(map(float, row["scores"]))) if row["scores"] else None
     reason = Reason(row["reason"]) if row["reason"] else None
-    return Reply(answer, reason, row["detail"] or "", row["duration_s"], grades)
+    return Reply(answer=answer, reason=reason, detail=row["detail"] or "", duration_s=row["duration_s"], grades=grades)
 
 
 def _tuple(stored: list[str] | None) -> tuple[str, ...] | None:

@@ -57,13 +57,13 @@ def suite_from_rows(head: Row, rows: Iterable[Row]) -> Suite:
     """The suite, as it was saved."""
     queries = list(rows)
     return Suite(
-        head["name"],
-        head["version"],
-        Axis(head["axis"]),
-        tuple(map(_query_from_row, queries)),
-        tuple(Pair(r["query_id"], *r["pair"]) for r in queries if r["pair"]),
-        frozenset(head["controls"]),
-        head["digest"],
+        name=head["name"],
+        version=head["version"],
+        axis=Axis(head["axis"]),
+        queries=tuple(map(_query_from_row, queries)),
+        pairs=tuple(Pair(r["query_id"], *r["pair"]) for r in queries if r["pair"]),
+        controls=frozenset(head["controls"]),
+        digest=head["digest"],
     )
 
 
@@ -73,7 +73,14 @@ def _query_from_row(row: Row) -> Query:
     passages = tuple(Passage(*each) for each in row["passages"])
     answers = tuple(row["answers"])
     return Query(
-        row["query_id"], row["text"], row["stratum"], row["cluster"], grades, answers, passages, row["follows"]
+        query_id=row["query_id"],
+        text=row["text"],
+        stratum=row["stratum"],
+        cluster=row["cluster"],
+        grades=grades,
+        answers=answers,
+        passages=passages,
+        follows=row["follows"],
     )
 
 
@@ -121,8 +128,10 @@ def outcome_from_row(row: Row, reply: Reply | None = None) -> Outcome:
     elif row["doc_ids"] is not None:
         scores = tuple(map(float, row["scores"])) if row["scores"] is not None else None
         sources = sources_from_json(row["sources"]) if row["sources"] is not None else None
-        ranking = Ranking(tuple(row["doc_ids"]), scores, row["deployment"], sources)
-    return Outcome(row["query_id"], ranking, failure, row["duration_s"], reply)
+        ranking = Ranking(doc_ids=tuple(row["doc_ids"]), scores=scores, deployment=row["deployment"], sources=sources)
+    return Outcome(
+        query_id=row["query_id"], ranking=ranking, failure=failure, duration_s=row["duration_s"], reply=reply
+    )
 
 
 def sources_to_json(sources: Sources) -> dict[str, Any]:

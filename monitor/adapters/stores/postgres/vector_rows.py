@@ -21,7 +21,7 @@ def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
 def snapshot_from_json(stored: dict[str, Any]) -> Snapshot:
     """The vectors of a snapshot, as they were saved."""
     queries, documents, encoded = (_from_json(stored.get(name)) for name in _PARTS)
-    return Snapshot({}, stored["depth"], queries=queries, stored=documents, encoded=encoded)
+    return Snapshot(rankings={}, depth=stored["depth"], queries=queries, stored=documents, encoded=encoded)
 
 
 def _to_json(part: Embedded) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Rag:
         found = [f"other-{place}" for place in range(k)]
         if self.finds(number):
             found[number % 3] = f"right-{number}"
-        return Ranking(tuple(found))
+        return Ranking(doc_ids=tuple(found))
 
     async def answer(self, query: str, contexts: object = None) -> Answer:
         """The right words, where the evidence was found and nothing goes wrong."""
@@ -54,7 +54,7 @@ class Rag:
             raise AnswererError(Reason.REJECTED, "HTTP 400")
         slips = (number * 7919) % N_QUERIES < self.misread * N_QUERIES or self.random.random() < self.noise
         text = f"alpha beta {number}" if self.finds(number) and not slips else "something else entirely"
-        return Answer(text, tuple((await self.retrieve(query, 5)).doc_ids), model=self.model)
+        return Answer(text=text, doc_ids=tuple((await self.retrieve(query, 5)).doc_ids), model=self.model)
 
     async def close(self) -> None:
         """Nothing to give back."""
@@ -86,10 +86,17 @@ class Service:
 
     def __init__(self, rag: Rag, judge: Jury | None = None, **policy: object) -> None:
         queries = tuple(
-            Query(f"q{i}", f"question {i}", "all", f"c{i}", {f"right-{i}": 1}, (f"alpha beta {i}",))
+            Query(
+                query_id=f"q{i}",
+                text=f"question {i}",
+                stratum="all",
+                cluster=f"c{i}",
+                grades={f"right-{i}": 1},
+                answers=(f"alpha beta {i}",),
+            )
             for i in range(N_QUERIES)
         )
-        suite = Suite("suite", "1", Axis.BROAD, queries, digest="suite")
+        suite = Suite(name="suite", version="1", axis=Axis.BROAD, queries=queries, digest="suite")
         self.rag, self.store = rag, MemoryStore()
         self.clock = datetime(2026, 1, 1, tzinfo=UTC)
         self.plan = Plan("target", (suite,), Policy(**{"resamples": 999} | policy))
@@ -101,7 +108,18 @@ class Service:
         report = asyncio.run(run_cycle(self.plan, self.world))
         if not self.store.promoted:
             run_id = report.measured[0].run.run_id
-            asyncio.run(self.store.promote(Baseline("target", "suite", run_id, "test", "first", self.clock)))
+            asyncio.run(
+                self.store.promote(
+                    Baseline(
+                        target="target",
+                        suite_name="suite",
+                        run_id=run_id,
+                        promoted_by="test",
+                        reason="first",
+                        promoted_at=self.clock,
+                    )
+                )
+            )
         return report
 
 
@@ -240,16 +258,31 @@ def test_a_hop_is_asked_with_the_answer_before():
     class Hops(Rag):
         async def answer(self, query: str, contexts: object = None) -> Answer:
             number = int(query.split()[-1])
-            return Answer(str(number + 1 if self.finds(number) else 0))
+            return Answer(text=str(number + 1 if self.finds(number) else 0))
 
     queries = []
     for i in range(0, N_QUERIES, 2):
-        queries.append(Query(f"q{i}", f"question {i}", "all", f"c{i}", {f"right-{i}": 1}))
         queries.append(
-            Query(f"q{i + 1}", "question {answer}", "all", f"c{i}", {f"right-{i + 1}": 1}, ("x",), (), f"q{i}")
+            Query(query_id=f"q{i}", text=f"question {i}", stratum="all", cluster=f"c{i}", grades={f"right-{i}": 1})
+        )
+        queries.append(
+            Query(
+                query_id=f"q{i + 1}",
+                text="question {answer}",
+                stratum="all",
+                cluster=f"c{i}",
+                grades={f"right-{i + 1}": 1},
+                answers=("x",),
+                passages=(),
+                follows=f"q{i}",
+            )
         )
     service = Service(Hops())
-    service.plan = Plan("target", (Suite("suite", "1", Axis.BROAD, tuple(queries), digest="chains"),), Policy())
+    service.plan = Plan(
+        "target",
+        (Suite(name="suite", version="1", axis=Axis.BROAD, queries=tuple(queries), digest="chains"),),
+        Policy(),
+    )
     first = service.cycle()
     assert first.measured[0].measurements["recall@10"].mean == 1.0
     service.rag.lost = 0.1

@@ -48,8 +48,8 @@ def _outcome(query: Query, hits: list[Hit]) -> Outcome:
     documents, starts, texts = zip(*hits, strict=True)
     ends = tuple(start + len(text) for start, text in zip(starts, texts, strict=True))
     ids = tuple(f"{document}#{start}" for document, start in zip(documents, starts, strict=True))
-    ranking = Ranking(ids, sources=Sources(documents, starts, ends), texts=texts)
-    return Outcome(query.query_id, look_for_quotes(ranking, query.passages))
+    ranking = Ranking(doc_ids=ids, sources=Sources(documents, starts, ends), texts=texts)
+    return Outcome(query_id=query.query_id, ranking=look_for_quotes(ranking, query.passages))
 
 
 def weighed(before: Measured, after: Measured) -> Judgement:

@@ -44,7 +44,7 @@ def ranked(chunks: Sequence[Chunk], texts: dict[str, str] | None = None, *, tell
     doc_ids, starts, ends = zip(*chunks, strict=True) if chunks else ((), (), ())
     sources = Sources(doc_ids, starts, ends) if tells_places else None
     told = tuple(texts[doc_id][start:end] for doc_id, start, end in chunks) if texts else None
-    return Ranking(ids, sources=sources, texts=told)
+    return Ranking(doc_ids=ids, sources=sources, texts=told)
 
 
 def places(query: Query, ranking: Ranking) -> list[int | None]:
@@ -62,7 +62,7 @@ def measured_with(queries: Sequence[Query], rankings: Sequence[Ranking]) -> Meas
     """These queries with what they brought, measured."""
     suite = a_suite(*queries)
     outcomes = tuple(
-        Outcome(query.query_id, look_for_quotes(ranking, query.passages))
+        Outcome(query_id=query.query_id, ranking=look_for_quotes(ranking, query.passages))
         for query, ranking in zip(queries, rankings, strict=True)
     )
     return measure(replace(a_run(suite, {}), outcomes=outcomes, fingerprint=fingerprint(outcomes)), suite, REPORTED)
@@ -129,20 +129,24 @@ def test_documents_and_passages_can_be_judged_together():
 def test_a_query_judged_by_documents_ranks_the_distinct_sources():
     """Ten chunks of one manual are one document, as they were before the manual was cut."""
     query = asked(grades={"b": 1})
-    assert resolve(query, Ranking(("1", "2", "3"), sources=Sources(("a", "a", "b")))).places == {"b": 1}
+    assert resolve(query, Ranking(doc_ids=("1", "2", "3"), sources=Sources(("a", "a", "b")))).places == {"b": 1}
 
 
 def test_a_target_without_sources_has_hits_that_are_whole_documents():
     """A retriever of documents can be asked about passages of them."""
-    assert places(asked(Passage(1, "d", 10, 20)), Ranking(("x", "d"))) == [1]
+    assert places(asked(Passage(1, "d", 10, 20)), Ranking(doc_ids=("x", "d"))) == [1]
 
 
 @pytest.mark.parametrize(
     ("passage", "ranking", "needed"),
     [
-        (Passage(1, quote="thirty days"), Ranking(("d",)), "response.text"),
-        (Passage(1, "d", 0, 10), Ranking(("c",), sources=Sources(("d",))), "response.start and response.end"),
-        (Passage(1, "d", quote="thirty days"), Ranking(("c",), sources=Sources(("d",), (0,), (9,))), "response.text"),
+        (Passage(1, quote="thirty days"), Ranking(doc_ids=("d",)), "response.text"),
+        (Passage(1, "d", 0, 10), Ranking(doc_ids=("c",), sources=Sources(("d",))), "response.start and response.end"),
+        (
+            Passage(1, "d", quote="thirty days"),
+            Ranking(doc_ids=("c",), sources=Sources(("d",), (0,), (9,))),
+            "response.text",
+        ),
     ],
 )
 def test_a_judgement_that_the_target_cannot_answer_is_refused_and_no_zero(passage, ranking, needed):
@@ -166,7 +170,7 @@ def test_a_quote_is_found_as_strictly_as_possible(text, manner):
     passage = Passage(1, quote="Refunds are paid within thirty days")
     if manner is Manner.NORMALISED:
         passage = Passage(1, quote="are paid within thirty days")
-    found = look_for_quotes(Ranking(("c",), texts=(text,)), [passage])
+    found = look_for_quotes(Ranking(doc_ids=("c",), texts=(text,)), [passage])
     assert found.texts is None
     assert [each.manner for each in found.sources.quoted] == [manner]
 
@@ -183,14 +187,14 @@ def test_a_quote_is_found_as_strictly_as_possible(text, manner):
 def test_what_only_shares_words_with_a_quote_is_not_the_quote(text):
     """A bag of the same words in another order says something else."""
     passage = Passage(1, quote="The vendor must refund the buyer within ten days")
-    assert look_for_quotes(Ranking(("c",), texts=(text,)), [passage]).sources.quoted == ()
+    assert look_for_quotes(Ranking(doc_ids=("c",), texts=(text,)), [passage]).sources.quoted == ()
 
 
 def test_a_quote_that_stands_somewhere_is_not_found_roughly_elsewhere():
     """Its near-copy does not count where the passage itself was brought."""
     quote = "The vendor must refund the buyer within ten days"
     near = quote.replace("must", "must not")
-    found = look_for_quotes(Ranking(("a", "b"), texts=(near, quote)), [Passage(1, quote=quote)])
+    found = look_for_quotes(Ranking(doc_ids=("a", "b"), texts=(near, quote)), [Passage(1, quote=quote)])
     assert [(each.hit, each.manner) for each in found.sources.quoted] == [(1, Manner.EXACT)]
 
 
@@ -221,8 +225,8 @@ def test_words_that_moved_can_be_anchored_again_and_words_that_went_cannot():
     assert states(query, ranked([("e", 50, 100)], moved)) == [None]
     assert states(query, ranked([("d", 0, 100)], {"d": TEXT})) == [LabelState.VALID]
     gone = asked(Passage(1, "chunk-7", quote="thirty days"))
-    assert states(gone, Ranking(("chunk-8",), texts=(TEXT,))) == [LabelState.RE_ANCHORABLE]
-    assert states(gone, Ranking(("chunk-7",), texts=(TEXT,))) == [LabelState.VALID]
+    assert states(gone, Ranking(doc_ids=("chunk-8",), texts=(TEXT,))) == [LabelState.RE_ANCHORABLE]
+    assert states(gone, Ranking(doc_ids=("chunk-7",), texts=(TEXT,))) == [LabelState.VALID]
 
 
 def test_a_worse_retriever_does_not_make_judgements_invalid():
@@ -335,10 +339,10 @@ def chunking(public_data: Path) -> tuple[dict[str, str], list[Query]]:
     with (folder / "questions.csv").open(encoding="utf-8", newline="") as file:
         queries = [
             Query(
-                f"q{number}",
-                row["question"],
-                row["corpus_id"],
-                f"q{number}",
+                query_id=f"q{number}",
+                text=row["question"],
+                stratum=row["corpus_id"],
+                cluster=f"q{number}",
                 passages=tuple(
                     Passage(1, row["corpus_id"], each["start_index"], each["end_index"], each["content"])
                     for each in json.loads(row["references"])
