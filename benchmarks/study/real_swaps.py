@@ -23,7 +23,7 @@ from benchmarks.public_data import public_data
 from benchmarks.study.plot import Line, chart
 from benchmarks.study.table import Table, percent
 from monitor.adapters.retrievers.local import BUNDLED_MODEL, build_index, load_model
-from monitor.decision.comparison import compare
+from monitor.decision.comparison import compare, pair_all
 from monitor.decision.judgement import judge
 from monitor.demo.near_misses import near_misses
 from monitor.demo.tuning import Vectors, apply, tune
@@ -162,7 +162,7 @@ def _part(measured: Measured, suite: Suite, kept: np.ndarray) -> Measured:
 
 
 def _verdict(pair: tuple[Measured, Measured], rng: np.random.Generator) -> tuple[VerdictName, Mapping[str, Evidence]]:
-    evidence = compare([pair], POLICY, rng=rng)
+    evidence = compare(pair_all([pair], POLICY), POLICY, rng=rng)
     overall = {each.measure: each for each in evidence if each.stratum == "overall"}
     return judge(evidence, POLICY).name, overall
 

@@ -17,7 +17,7 @@ from scipy import signal, special, stats
 from benchmarks.study.generator import RECALL, swap
 from benchmarks.study.runs import measured, suite
 from benchmarks.study.table import Table, percent
-from monitor.decision.comparison import compare
+from monitor.decision.comparison import compare, pair_all
 from monitor.decision.judgement import has_fallen
 from monitor.model.measurements import Floats, Measured
 from monitor.model.noise import DetectorState, Series
@@ -269,5 +269,5 @@ def _run(values: Floats, run_id: str) -> Measured:
 def _pages(before: Measured, after: Measured, policy: Policy, look: int, rng: np.random.Generator) -> bool:
     """Whether level 2 pages at the given look of the year."""
     alpha = e_detector.alpha_of_silent_look(look, alpha_page=policy.alpha_page, alpha_year=policy.alpha_year)
-    evidence = compare([(before, after)], policy, rng=rng)
+    evidence = compare(pair_all([(before, after)], policy), policy, rng=rng)
     return any(has_fallen(each, replace(policy, alpha_page=alpha)) for each in evidence)

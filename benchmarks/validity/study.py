@@ -14,7 +14,7 @@ from benchmarks.validity.models import Model
 from benchmarks.validity.resampling import resampled_changes
 from benchmarks.validity.rulers import Encode
 from benchmarks.validity.scores import Rulers, Scores, score
-from monitor.decision.comparison import compare
+from monitor.decision.comparison import compare, pair_all
 from monitor.decision.judgement import Judgement, judge
 from monitor.model.policies import Policy
 
@@ -79,7 +79,8 @@ def _swap(model: Model, before: Scores, after: Scores) -> Swap:
 
 def _judge(before: Scores, after: Scores) -> Judgement:
     policy = Policy()
-    evidence = compare(list(zip(before.runs, after.runs, strict=True)), policy, rng=np.random.default_rng(SEED))
+    runs = list(zip(before.runs, after.runs, strict=True))
+    evidence = compare(pair_all(runs, policy), policy, rng=np.random.default_rng(SEED))
     return judge(evidence, policy)
 
 

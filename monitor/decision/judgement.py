@@ -153,4 +153,4 @@ def _judge_safety(
         return Judgement(VerdictName.PASSED, f"{sentences.kept(gating, safety, policy)}{note}", "keep")
     if watched:
         return Judgement(VerdictName.INCONCLUSIVE, f"{sentences.watch(watched, policy)}{note}", "watch")
-    return Judgement(VerdictName.INCONCLUSIVE, f"{sentences.not_shown(gating, unsafe, safety)}{note}", "watch")
+    return Judgement(VerdictName.INCONCLUSIVE, f"{sentences.not_shown(gating, unsafe, safety, policy)}{note}", "watch")

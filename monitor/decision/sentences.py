@@ -79,12 +79,16 @@ def watch(watched: Sequence[Evidence], policy: Policy) -> str:
     )
 
 
-def not_shown(gating: Sequence[Evidence], unsafe: Sequence[AxisSafety], safety: Sequence[AxisSafety]) -> str:
+def not_shown(
+    gating: Sequence[Evidence], unsafe: Sequence[AxisSafety], safety: Sequence[AxisSafety], policy: Policy
+) -> str:
     """Neither harm nor safety is shown: the measure that is least certain, and the queries that it needs."""
     widest = max(unsafe, key=lambda each: (each.queries_needed, -each.lower))
     overall = next((each for each in gating if (each.suite, each.measure) == (widest.suite, widest.measure)), None)
+    is_sure = any(each.p_worse_adjusted <= policy.alpha_page for each in gating)
+    lead = "No drop beyond the floors" if is_sure else "No significant drop"
     words = (
-        f"No significant drop, but {len(unsafe)} of {len(safety)} gating measures are not shown to be within "
+        f"{lead}, but {len(unsafe)} of {len(safety)} gating measures are not shown to be within "
         f"their margin; the least certain is {widest.axis} {widest.measure}"
     )
     if widest.worst_stratum:

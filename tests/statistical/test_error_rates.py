@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from monitor.decision.comparison import compare
+from monitor.decision.comparison import compare, pair_all
 from monitor.model.measurements import Floats, Measured, Measurements
 from monitor.model.policies import Policy
 from monitor.model.runs import Counts
@@ -105,7 +105,7 @@ def evidence_on(
         )
         for each in values
     )
-    return {each.stratum: each for each in compare([(before, after)], POLICY, rng=rng)}
+    return {each.stratum: each for each in compare(pair_all([(before, after)], POLICY), POLICY, rng=rng)}
 
 
 def paired_on(values: tuple[Floats, Floats], clusters: int = 0) -> Paired:

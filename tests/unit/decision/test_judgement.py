@@ -2,19 +2,20 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from monitor.decision.comparison import compare
+from monitor.decision.comparison import compare, pair_all
 from monitor.decision.judgement import (
     Judgement,
     digest_of,
     has_fallen,
     judge,
+    mark,
     no_baseline,
     not_comparable,
     refuse_coverage,
@@ -25,7 +26,7 @@ from monitor.model.measurements import Measured
 from monitor.model.policies import Policy, Tolerance
 from monitor.model.runs import Counts
 from monitor.model.suites import Axis, Pair
-from monitor.model.verdicts import Evidence, VerdictName
+from monitor.model.verdicts import AxisSafety, Evidence, VerdictName
 from tests.builders import Brought, a_measured, a_query, a_suite
 
 PASSED, REGRESSED, TRADE_OFF, INCONCLUSIVE, INVALID = (
@@ -82,9 +83,41 @@ def unsure(**others: Any) -> Evidence:
     return evidence(-0.02, **{"p_not_safe": 0.3} | others)
 
 
-def name_of(*found: Evidence, policy: Policy | None = None, may_page: bool = True) -> VerdictName:
+def judged(*found: Evidence, policy: Policy | None = None, may_page: bool = True, **how: Any) -> Judgement:
+    """The judgement of marked evidence, with each gating measure as safe as its least safe stratum."""
+    policy = policy or Policy()
+    marked = mark(found, how.pop("step", ()), policy)
+    return judge(marked, safety_of(found), policy, may_page=may_page, **how)
+
+
+def safety_of(found: Sequence[Evidence]) -> list[AxisSafety]:
+    """The safety of each gating measure, from the p-values of its evidence."""
+    groups: dict[tuple[str, str], list[Evidence]] = {}
+    for each in found:
+        if each.gating:
+            groups.setdefault((each.suite, each.measure), []).append(each)
+    return [
+        AxisSafety(
+            suite=suite,
+            axis=group[0].axis,
+            measure=measure,
+            p_value=max((each.p_not_safe for each in group), key=lambda p: (p != p, p)) if _tested(group) else NAN,
+            margin=0.05,
+            lower=-0.01,
+            is_safe=all(each.p_not_safe <= 0.05 for each in group if not math.isnan(each.p_worse)),
+            worst_stratum=max(group, key=lambda each: each.p_not_safe).stratum,
+        )
+        for (suite, measure), group in groups.items()
+    ]
+
+
+def _tested(group: Sequence[Evidence]) -> bool:
+    return any(not math.isnan(each.p_worse) for each in group)
+
+
+def name_of(*found: Evidence, policy: Policy | None = None, may_page: bool = True, **how: Any) -> VerdictName:
     """The verdict's name."""
-    return judge(found, policy or Policy(), may_page=may_page).name
+    return judged(*found, policy=policy, may_page=may_page, **how).name
 
 
 class TestNames:
@@ -101,7 +134,7 @@ class TestNames:
             pytest.param([fell(axis=COMPOSITIONAL)], REGRESSED, id="compositional fell"),
             pytest.param([evidence(), fell(stratum="law")], REGRESSED, id="one stratum fell"),
             pytest.param([fell(), rose()], TRADE_OFF, id="broad fell, compositional rose"),
-            pytest.param([fell(stratum="law"), rose(stratum="negation")], TRADE_OFF, id="a part fell, a part rose"),
+            pytest.param([fell(stratum="law"), rose()], TRADE_OFF, id="a part fell, structure rose"),
             pytest.param([unsure()], INCONCLUSIVE, id="neither shown"),
             pytest.param([evidence(), unsure(stratum="law")], INCONCLUSIVE, id="one stratum not shown to be safe"),
             pytest.param([evidence(p_not_safe=NAN)], INCONCLUSIVE, id="safety unknown"),
@@ -118,7 +151,9 @@ class TestNames:
         ("found", "name"),
         [
             pytest.param([fell(), rose(), unsure(), evidence()], TRADE_OFF, id="trade-off before all"),
-            pytest.param([fell(axis=COMPOSITIONAL), fell(), rose(stratum="a")], TRADE_OFF, id="and before other drops"),
+            pytest.param(
+                [fell(axis=COMPOSITIONAL, stratum="a"), fell(), rose()], TRADE_OFF, id="and before other drops"
+            ),
             pytest.param([fell(), unsure(), evidence()], REGRESSED, id="regressed before inconclusive"),
             pytest.param([fell(-0.03, p_not_safe=0.001)], REGRESSED, id="regressed before passed"),
             pytest.param([evidence(), unsure()], INCONCLUSIVE, id="passed only if all passed"),
@@ -138,6 +173,7 @@ class TestNames:
             pytest.param([fell(gating=False, stratum="x"), rose()], PASSED, id="only what does not gate fell"),
             pytest.param([fell(), rose(0.005)], REGRESSED, id="a rise below the floor"),
             pytest.param([fell(), rose(p_better=0.3, p_better_adjusted=0.06)], REGRESSED, id="an uncertain rise"),
+            pytest.param([fell(), rose(stratum="negation")], REGRESSED, id="one phenomenon rose"),
             pytest.param([fell(p_worse=0.03, p_worse_adjusted=0.2, p_not_safe=0.01), rose()], PASSED, id="drop unsure"),
             pytest.param([fell(-0.009, p_not_safe=0.01), rose()], PASSED, id="a drop below the floor"),
         ],
@@ -149,7 +185,7 @@ class TestNames:
     def test_a_trade_off_of_the_whole_axes_needs_no_correction(self):
         """Both must be shown, so each may use its raw p-value; of other measures or strata it may not."""
         policy = Policy(gating={BROAD: ("recall@10", "mrr@10"), COMPOSITIONAL: ("pair_accuracy",)})
-        drop = fell(p_worse=0.009, p_worse_adjusted=0.06)
+        drop = fell(p_worse=0.009, p_worse_adjusted=0.06, p_not_safe=0.3)
         rise = rose(p_better=0.009, p_better_adjusted=0.06)
         assert name_of(drop, rise, policy=policy) is TRADE_OFF
         for weaker in (
@@ -238,9 +274,9 @@ class TestSafety:
 
     def test_a_significant_drop_below_the_floor_passes_with_a_note(self):
         """Half a point for sure, and for sure within the margin: passed, and the drop is told."""
-        judgement = judge([evidence(), fell(-0.005, stratum="law", p_not_safe=0.001)], Policy())
+        judgement = judged(evidence(), fell(-0.005, stratum="law", p_not_safe=0.001))
         assert judgement.name is PASSED
-        assert "broad law recall@10 (-0.5 points, significant)" in judgement.summary
+        assert "the largest drop is broad law recall@10, 0.5 points, significant" in judgement.summary
 
     def test_a_significant_drop_beyond_the_floor_pages_though_it_is_within_the_margin(self):
         """Three points of eighty: sure, more than the floors, less than five per cent. The floors decide."""
@@ -248,19 +284,47 @@ class TestSafety:
 
     def test_a_significant_drop_below_the_floor_is_not_called_insignificant(self):
         """Sure, below the floor, and not shown to be within the margin: the reason is not that it is uncertain."""
-        judgement = judge([fell(-0.009, p_not_safe=0.3)], Policy())
+        judgement = judged(fell(-0.009, p_not_safe=0.3))
         assert judgement.name is INCONCLUSIVE
-        assert "No significant drop" not in judgement.summary
+        assert judgement.summary.startswith("No drop beyond the floors")
+
+    def test_a_likely_drop_that_is_not_sure_enough_to_page_is_watched(self):
+        """Between the level of a page and that of a warning, beyond the floors: never a page, never passed."""
+        judgement = judged(fell(p_worse_adjusted=0.03, p_not_safe=0.001))
+        assert (judgement.name, judgement.advice) == (INCONCLUSIVE, "watch")
+        assert judgement.summary.startswith("Watch broad recall@10: it fell 10.0 points (adjusted p = 0.03)")
+
+
+class TestSwap:
+    """At a swap, the baseline and the run before are both compared with, each at half the level."""
+
+    @pytest.mark.parametrize(
+        ("against_baseline", "against_run_before", "name"),
+        [
+            pytest.param(fell(), fell(), REGRESSED, id="both"),
+            pytest.param(fell(), fell(p_worse_adjusted=0.2), REGRESSED, id="baseline significant, step the same way"),
+            pytest.param(fell(p_worse_adjusted=0.2), fell(), REGRESSED, id="step significant, baseline the same way"),
+            pytest.param(fell(-0.03), evidence(), INCONCLUSIVE, id="the step did not lose anything"),
+            pytest.param(evidence(), fell(), PASSED, id="better than the baseline still"),
+            pytest.param(fell(p_worse_adjusted=0.006), fell(p_worse_adjusted=0.006), INCONCLUSIVE, id="half the level"),
+            pytest.param(fell(-0.1), evidence(-0.001), REGRESSED, id="small steps that add up beyond the margin"),
+        ],
+    )
+    def test_one_is_significant_and_the_other_agrees(
+        self, against_baseline: Evidence, against_run_before: Evidence, name: VerdictName
+    ):
+        """Churn blurs the comparison with the baseline, and a slow decline hides from the comparison with one step."""
+        assert name_of(against_baseline, step=[against_run_before]) is name
 
     def test_what_could_not_be_tested_is_named_and_is_no_reason_to_pass(self):
         """A stratum with too few clusters neither passes nor blocks; if there is no other, nothing is decided."""
         untested = fell(-0.4, stratum="law", p_worse=math.nan, p_worse_adjusted=math.nan, p_not_safe=0.001)
-        alone = judge([untested], Policy())
+        alone = judged(untested)
         assert alone.name is INCONCLUSIVE
-        assert alone.summary == "Nothing could be tested. Not tested, for want of 12 clusters: broad law."
-        beside = judge([untested, fell(-0.001, p_worse=0.4, p_worse_adjusted=0.9, p_not_safe=0.001)], Policy())
+        assert alone.summary == "Nothing could be tested. Not tested (fewer than 12 clusters): broad law."
+        beside = judged(untested, fell(-0.001, p_worse=0.4, p_worse_adjusted=0.9, p_not_safe=0.001))
         assert beside.name is PASSED
-        assert beside.summary.endswith("Not tested, for want of 12 clusters: broad law.")
+        assert beside.summary.endswith("Not tested (fewer than 12 clusters): broad law.")
 
     @pytest.mark.parametrize("few", [1, 3, 5])
     def test_identical_runs_pass_however_small_a_stratum_is(self, few: int):
@@ -270,8 +334,8 @@ class TestSafety:
             *(a_query(f"many{number}", stratum="many") for number in range(40)),
         )
         run = a_measured(suite, {query.query_id: ["d1"] for query in suite.queries})
-        found = compare([(run, run)], Policy(), rng=np.random.default_rng(1))
-        assert judge(found, Policy()).name is PASSED
+        found = compare(pair_all([(run, run)], Policy()), Policy(), rng=np.random.default_rng(1))
+        assert judged(*found).name is PASSED
 
 
 class TestSentences:
@@ -279,56 +343,72 @@ class TestSentences:
 
     def test_of_a_regression(self):
         """What fell, from where to where, how sure, on how much."""
-        judgement = judge([fell(-0.1), fell(-0.3, stratum="law"), evidence()], Policy())
+        judgement = judged(fell(-0.1), fell(-0.3, stratum="law"), evidence())
         assert judgement.summary == (
             "broad recall@10 fell 10.0 points, 0.800 → 0.700 (95 % interval 8.0 to 12.0, adjusted p = 0.002, "
-            "300 queries in 120 clusters), and 1 other measure with it."
+            "300 queries in 120 clusters), and 1 other measure fell too."
         )
         assert judgement.advice == "roll back"
 
     def test_of_a_regression_of_one_stratum_alone(self):
         """The stratum is named where the whole did not fall."""
-        judgement = judge([fell(-0.3, stratum="law"), fell(-0.2, stratum="art")], Policy())
+        judgement = judged(fell(-0.3, stratum="law"), fell(-0.2, stratum="art"))
         assert judgement.summary.startswith("broad law recall@10 fell 30.0 points, 0.800 → 0.500 (95 %")
 
     def test_of_a_trade_off(self):
         """The drop comes first, then the largest rise."""
-        judgement = judge([fell(), rose(0.1, stratum="role swap"), rose(0.2, stratum="negation")], Policy())
+        found = [fell(), rose(0.2), rose(0.001, stratum="binding", lower=-0.02, upper=0.02)]
+        judgement = judged(*found)
         assert judgement.summary.startswith("broad recall@10 fell 10.0 points")
-        assert " Meanwhile compositional negation pair_accuracy rose 20.0 points" in judgement.summary
+        assert judgement.summary.endswith(
+            "Meanwhile compositional pair_accuracy rose 20.0 points; binding did not move."
+        )
+        assert judged(*found, model_changed=True).summary.endswith("this is the trade-off of training for structure.")
         assert judgement.advice == "roll back"
 
-    def test_a_rise_with_which_a_control_fell_is_called_hollow(self):
+    def test_a_rise_with_which_a_control_fell_is_not_called_real(self):
         """A model that confuses paraphrases has not learnt structure; a control that held says nothing."""
-        control = fell(-0.1, suite="pairs", axis=COMPOSITIONAL, measure="pair_accuracy", gating=False, stratum="entity")
+        control = fell(
+            -0.1,
+            suite="pairs",
+            axis=COMPOSITIONAL,
+            measure="pair_accuracy",
+            gating=False,
+            stratum="entity",
+            is_control=True,
+        )
         held = replace(control, p_worse=0.5)
-        assert "hollow" in judge([fell(), rose(), control], Policy()).summary
-        assert "hollow" not in judge([fell(), rose(), held], Policy()).summary
+        assert (
+            "the gain is not real: a control stratum fell too (entity −10.0 points)"
+            in judged(fell(), rose(), control).summary
+        )
+        assert "not real" not in judged(fell(), rose(), held).summary
 
     def test_of_a_passed_verdict(self):
         """The margin that was kept, and the lowest measure."""
-        judgement = judge([evidence(0.01), evidence(-0.004, stratum="law")], Policy())
+        judgement = judged(evidence(0.01), evidence(-0.004, stratum="law"))
         assert judgement.summary == (
-            "Every gating measure kept at least 95% of its baseline; the lowest is broad law recall@10 (-0.4 points)."
+            "Every gating measure kept at least 95% of its baseline; the largest drop is broad law recall@10, 0.4 points."
         )
         assert judgement.advice == "keep"
 
     def test_of_nothing_changed(self):
         """Plainly."""
-        judgement = judge([evidence(0.0, lower=0.0, upper=0.0)], Policy())
-        assert judgement.summary == "Every result is what it was: nothing has changed."
+        judgement = judged(evidence(0.0, lower=0.0, upper=0.0))
+        assert judgement.summary == "Every result equals the baseline's."
 
     def test_of_an_inconclusive_verdict(self):
         """How many are not shown to be safe, which is the lowest, and how small a drop could have been seen."""
-        judgement = judge([evidence(), unsure(), unsure(stratum="law", n_queries=40, mde=math.inf)], Policy())
-        assert judgement.summary.startswith("No significant drop, but 2 of 3 gating measures are not shown")
-        assert "5%" in judgement.summary
-        assert "broad recall@10 (-2.0 points, 300 queries, detectable from 3.0)" in judgement.summary
+        judgement = judged(evidence(measure="mrr@10"), unsure(mde_page=0.045), unsure(stratum="law", n_queries=40))
+        assert judgement.summary == (
+            "No significant drop, but 1 of 2 gating measures are not shown to be within their margin; the least certain "
+            "is broad recall@10 on overall (a page detects drops from 4.5 points)."
+        )
         assert judgement.advice == "watch"
 
     def test_of_nothing_that_gates(self):
         """The policy is what has to be looked at."""
-        assert judge([evidence(gating=False)], Policy()) == Judgement(
+        assert judged(evidence(gating=False)) == Judgement(
             INCONCLUSIVE, "No measure that the policy gates on was computed.", "check the policy"
         )
 
@@ -358,7 +438,7 @@ class TestCoverage:
         assert judgement == Judgement(
             INVALID,
             "Coverage of broad is 90.0%, below the floor of 98% (10 of 100 probes failed: 7 rate_limited, 3 timeout).",
-            "mend the target or the connection to it; no quality was judged",
+            "fix the target or its connection; quality was not evaluated",
         )
 
     def test_failures_of_the_baseline_are_told_apart(self):

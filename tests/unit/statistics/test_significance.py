@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from monitor.decision.comparison import compare
+from monitor.decision.comparison import compare, pair_all
 from monitor.model.measurements import Floats, Measured
 from monitor.model.policies import Policy
 from monitor.model.suites import Axis, Suite
@@ -409,7 +409,7 @@ RECALL_ONLY = Policy(gating={Axis.BROAD: ("recall@10",)})
 
 def compared(suite: Suite, before: str, after: str, policy: Policy = RECALL_ONLY, seed: int = 1) -> list[Evidence]:
     """Evidence on one suite."""
-    return compare([(found(suite, before), found(suite, after))], policy, rng=np.random.default_rng(seed))
+    return compare(pair_all([(found(suite, before), found(suite, after))], policy), policy, rng=np.random.default_rng(seed))
 
 
 class TestCompare:
@@ -452,7 +452,7 @@ class TestCompare:
         one = a_suite(*(a_query(f"q{number:02}") for number in range(15)), name="one")
         other = a_suite(*(a_query(f"q{number:02}") for number in range(15)), name="other")
         runs = [(found(suite, "+" * 15), found(suite, "-" * 4 + "+" * 11)) for suite in (one, other)]
-        evidence = compare(runs, RECALL_ONLY, rng=np.random.default_rng(1))
+        evidence = compare(pair_all(runs, RECALL_ONLY), RECALL_ONLY, rng=np.random.default_rng(1))
         adjusted = [each.p_worse_adjusted for each in evidence if each.gating]
         assert adjusted == pytest.approx([1 - (1 - 1 / 16) ** 2] * 2, abs=0.012)
 
