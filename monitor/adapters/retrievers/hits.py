@@ -38,7 +38,14 @@ def to_ranking(
             Reason.MALFORMED,
             f"{len(doc_ids)} of {k} requested hits; if this is expected, set short_rankings: accept",
         )
-    return Ranking(doc_ids=doc_ids, scores=_scores(hits.scores), deployment=deployment, sources=_sources(hits), texts=_texts(hits.texts), corpus=corpus)
+    return Ranking(
+        doc_ids=doc_ids,
+        scores=_scores(hits.scores),
+        deployment=deployment,
+        sources=_sources(hits),
+        texts=_texts(hits.texts),
+        corpus=corpus,
+    )
 
 
 def _sources(hits: Hits) -> Sources | None:
