@@ -81,8 +81,12 @@ class Store(Protocol):
         """The last finished run of a target and suite, without its outcomes."""
         ...
 
-    async def list_runs(self, limit: int = 50, status: RunStatus | None = None) -> list[Run]:
+    async def list_runs(self, limit: int = 50, status: RunStatus | None = None, target: str | None = None) -> list[Run]:
         """Runs without their outcomes, newest first."""
+        ...
+
+    async def find_run_ids(self, prefix: str, limit: int = 10) -> list[str]:
+        """The ids of runs that begin with ``prefix``, newest first."""
         ...
 
     async def promote(self, baseline: Baseline) -> None:
@@ -159,6 +163,18 @@ class Store(Protocol):
 
     async def save_decision(self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert]) -> bool:
         """Keep a verdict, and what it changed of an incident as `save_incident` does, in one transaction."""
+        ...
+
+    async def load_verdict(self, verdict_id: str) -> Verdict:
+        """One verdict. Raises StoreError naming the id if there is none."""
+        ...
+
+    async def list_verdicts(self, limit: int = 50, target: str | None = None) -> list[Verdict]:
+        """Verdicts, newest first."""
+        ...
+
+    async def find_verdict_ids(self, prefix: str = "", limit: int | None = None) -> list[str]:
+        """The ids of verdicts that begin with ``prefix``, newest first; without a limit all of them."""
         ...
 
     async def latest_verdict(self, target: str) -> Verdict | None:

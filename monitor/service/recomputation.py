@@ -1,0 +1,117 @@
+"""Stored verdicts decided again from the database: the same runs, policy and seed must give the same verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from monitor.decision.judgement import digest_of
+from monitor.decision.verdict import RUN_BEFORE, decide, with_run_before
+from monitor.errors import StoreError
+from monitor.evaluation.scoring import measure
+from monitor.model.measurements import Measured
+from monitor.model.policies import Policy
+from monitor.model.verdicts import Evidence, Look, Verdict
+from monitor.plan import Plan
+from monitor.ports.store import Store
+from monitor.reports.terminal import finite
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputation:
+    """A stored verdict, and its first difference from the recomputed one."""
+
+    stored: Verdict
+    first_difference: str
+    """Empty if name, evidence and seed are identical."""
+
+    @property
+    def is_identical(self) -> bool:
+        """Whether name, evidence (every float exactly) and seed are the same."""
+        return not self.first_difference
+
+
+async def recompute(stored: Verdict, store: Store) -> Recomputation:
+    """Decide a verdict again.
+
+    1. Load its runs and baseline runs with the suites that they were replayed from, and measure them.
+    2. Decide with the stored policy, as a look if it was one.
+    3. Where the verdict also compares with the run before a swap, decide that comparison too.
+    4. Compare name, evidence and seed.
+
+    A run or suite that is no longer stored counts as a difference.
+    """
+    try:
+        recomputed = await _decide_again(stored, store)
+    except StoreError as error:
+        return Recomputation(stored, f"cannot be recomputed: {error}")
+    return Recomputation(stored, next(differences(stored, recomputed), ""))
+
+
+def differences(stored: Verdict, recomputed: Verdict) -> Iterator[str]:
+    """One sentence for each difference in name, seed, evidence and the comparison with the run before a swap."""
+    if stored.name != recomputed.name:
+        yield f"name: stored {stored.name}, recomputed {recomputed.name}"
+    if stored.seed != recomputed.seed:
+        yield f"seed: stored {stored.seed}, recomputed {recomputed.seed}"
+    before, after = _by_place(stored), _by_place(recomputed)
+    for place in (*before, *(place for place in after if place not in before)):
+        if place not in before or place not in after:
+            yield f"evidence of {' '.join(place)}: only {'stored' if place in before else 'recomputed'}"
+            continue
+        for field, value in before[place].items():
+            if value != after[place][field]:
+                yield f"{field} of {' '.join(place)}: stored {value!r}, recomputed {after[place][field]!r}"
+    steps = [verdict.insights.get(RUN_BEFORE, {}).get("verdict") for verdict in (stored, recomputed)]
+    if steps[0] != steps[1]:
+        yield f"verdict against the run before the swap: stored {steps[0]}, recomputed {steps[1]}"
+
+
+def _by_place(verdict: Verdict) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Evidence by suite, stratum and measure; None for an infinity or NaN, which a database stores as null."""
+    return {_place(row): {name: finite(value) for name, value in asdict(row).items()} for row in verdict.evidence}
+
+
+def _place(evidence: Evidence) -> tuple[str, ...]:
+    return evidence.suite, evidence.stratum, evidence.measure
+
+
+async def _decide_again(stored: Verdict, store: Store) -> Verdict:
+    measures = Plan(stored.target, (), stored.policy).measures
+    measured = [await _load(run_id, measures, store) for run_id in stored.run_ids]
+    baselines = [await _load(run_id, measures, store) for run_id in stored.baseline_run_ids]
+    by_suite = {baseline.suite.name: baseline for baseline in baselines}
+    plan = Plan(stored.target, tuple(each.suite for each in measured), stored.policy)
+    # The stored policy already holds the error level of the look.
+    look = Look(stored.look, stored.look_reason, stored.policy.alpha_page) if stored.look_reason else None
+    verdict = decide(
+        plan,
+        measured,
+        [by_suite.get(each.suite.name) for each in measured],
+        look,
+        cycle_id=stored.cycle_id,
+        at=stored.decided_at,
+    )
+    if RUN_BEFORE not in stored.insights:
+        return verdict
+    runs: Mapping[str, tuple[str, str]] = stored.insights[RUN_BEFORE]["runs"]
+    before = [
+        (await _load(runs[each.suite.name][0], measures, store, like=each), each)
+        for each in measured
+        if each.suite.name in runs
+    ]
+    return with_run_before(verdict, before, _policy_before_look(stored))
+
+
+def _policy_before_look(stored: Verdict) -> Policy:
+    """The policy of the configuration. A look may lower its page level; the digest of the original is stored."""
+    levels = (stored.policy.alpha_page, Policy().alpha_page)
+    candidates = [replace(stored.policy, alpha_page=level) for level in levels]
+    return next((policy for policy in candidates if digest_of(policy) == stored.policy_digest), stored.policy)
+
+
+async def _load(run_id: str, measures: tuple[str, ...], store: Store, *, like: Measured | None = None) -> Measured:
+    """A run with its measurements, by its own suite or by the suite of another run."""
+    run = await store.load_run(run_id)
+    return measure(run, like.suite if like else await store.load_suite(run.suite_digest), measures)
