@@ -39,7 +39,7 @@ async def look_for_change(
         return tuple(noticed), Look(0, "asked for", plan.policy.alpha_page)
     look = monitor.look_at([each for _, each in kept], plan.policy, incident_is_open=incident_is_open, now=world.now())
     for now, each in kept:
-        state = replace(each.state, looks=look.taken if look else each.state.looks)
+        state = replace(each.state, looks=look.times if look else each.state.looks)
         await world.store.save_detector_state(plan.target, now.suite.name, state)
     return tuple(noticed), look
 

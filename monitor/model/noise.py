@@ -1,4 +1,4 @@
-"""The nouns of level 1: what is remembered of a target between two cycles, to tell a change from noise."""
+"""Noise floor and detector state: the memory of change detection between two cycles of a target."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """What replaying one deployment again and again showed: its noise floor."""
+    """The noise floor of one deployment, estimated from repeated replays."""
 
     replays: int = 0
     queries: int = 0
@@ -21,23 +21,23 @@ class Noise:
     """Mean over the replays, by series; only where they replayed the whole suite."""
     deployment: str = ""
     answer_replays: int = 0
-    """How often answers were replayed; 0 where none is asked for."""
+    """Number of replays with answers; 0 without answers."""
     answers_changed: float = 0.0
     """Largest share of answers in which a replay differed from the first one."""
 
     @property
     def answers_repeat(self) -> bool:
-        """Whether every replay brought the very same answers, word for word."""
+        """Whether the answers of all replays are identical, word for word."""
         return self.answer_replays > 0 and self.answers_changed == 0.0
 
     @property
     def is_quiet(self) -> bool:
-        """Whether whatever differs from before is a change, in rankings and in answers."""
+        """Whether every difference in rankings or answers is a change, because the target has no noise."""
         return (not self.replays or self.is_deterministic) and (not self.answer_replays or self.answers_repeat)
 
     @property
     def is_deterministic(self) -> bool:
-        """Whether every replay brought the very same rankings."""
+        """Whether the rankings of all replays are identical."""
         return self.replays > 0 and self.share_changed == 0.0
 
 
@@ -50,7 +50,7 @@ class Series:
     seen: tuple[float, ...] = ()
     """The latest standardised drops, oldest first."""
     reference: float | None = None
-    """The level that level 2 has looked at without paging; None while that is the baseline's own."""
+    """The level that a full comparison accepted without a page; None while it is the level of the baseline."""
 
     @property
     def evidence(self) -> float:
@@ -60,12 +60,12 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorState:
-    """What level 1 remembers about one target and suite between two cycles."""
+    """The memory of change detection about one target and suite between two cycles."""
 
     baseline_run_id: str
     noise: Noise = Noise()
     series: Mapping[str, Series] = field(default_factory=dict)
     judged: str = ""
-    """Identity of the results that level 2 last looked at."""
+    """Fingerprint of the results of the last full comparison."""
     looks: tuple[datetime, ...] = ()
-    """When level 2 looked, over the last year: the error budget that was spent."""
+    """Times of the full comparisons of the last year; each of them spent a part of the error budget."""
