@@ -127,10 +127,9 @@ def fill(connection: sa.Connection) -> None:
 def read(connection: sa.Connection) -> dict[str, list[Any]]:
     """Every row of every table as JSON, by the table's name today."""
     tables = [name for name in sa.inspect(connection).get_table_names() if name != "alembic_version"]
+    as_json = sa.select(sa.func.to_jsonb(sa.text("t")))
     return {
-        FORMER_NAMES.get(name, name): list(
-            connection.scalars(sa.select(sa.func.to_jsonb(sa.text(name))).select_from(sa.table(name)))
-        )
+        FORMER_NAMES.get(name, name): list(connection.scalars(as_json.select_from(sa.table(name).alias("t"))))
         for name in tables
     }
 
