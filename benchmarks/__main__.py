@@ -1,4 +1,4 @@
-"""Run the benchmarks and show how they compare: ``python -m benchmarks [--json] [--write] [subject …]``."""
+"""Run the benchmarks and print their results: ``python -m benchmarks [--json] [--write] [subject …]``."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
 
 def run(subject: str) -> list[Result]:
-    """The results of one subject, from a process of its own: none inherits another's memory or threads."""
-    done = subprocess.run(
+    """The results of one subject. It runs in a new process, so that memory and threads are not shared."""
+    process = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{subject}"], stdout=subprocess.PIPE, text=True, check=True
     )
-    return load(done.stdout)
+    return load(process.stdout)
 
 
 def main() -> None:
-    """Parse the command line, run, show."""
+    """Parse the command line, run the benchmarks, print the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios against peers, from one run.")
-    parser.add_argument("subject", nargs="*", help=f"any of {', '.join(SUBJECTS)}; all of them if none is named")
+    parser.add_argument("subject", nargs="*", help=f"any of {', '.join(SUBJECTS)}; default: all")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--write", action="store_true", help=f"also write docs/{PAGE.name}; needs all subjects")
-    stated = parser.parse_args()
-    if unknown := set(stated.subject) - set(SUBJECTS):
-        parser.error(f"no subject is called {', '.join(sorted(unknown))}; there are: {', '.join(SUBJECTS)}")
-    if stated.write and stated.subject:
+    options = parser.parse_args()
+    if unknown := set(options.subject) - set(SUBJECTS):
+        parser.error(f"unknown subject {', '.join(sorted(unknown))}; known subjects: {', '.join(SUBJECTS)}")
+    if options.write and options.subject:
         parser.error("--write needs all subjects: a page of numbers from several runs would mislead")
-    results = [result for subject in stated.subject or SUBJECTS for result in run(subject)]
-    if stated.write:
+    results = [result for subject in options.subject or SUBJECTS for result in run(subject)]
+    if options.write:
         PAGE.write_text(page(results), encoding="utf-8")
-    if stated.json:
+    if options.json:
         print(dump(results))
     else:
         Console(width=None if sys.stdout.isatty() else 170).print(table(results))

@@ -1,4 +1,4 @@
-"""Other clients asking the questions of `benchmarks.probing`, as their own pages say; they only parse the answers."""
+"""Other HTTP clients for `benchmarks.probing`, used as their documentation recommends; they only parse the answers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import orjson
 from pyreqwest.client import ClientBuilder
 
 Post: TypeAlias = Callable[[dict[str, Any]], Awaitable[object]]
-"""Posts one question and returns the answer, parsed."""
+"""Posts one question and returns the parsed answer."""
 
 
 @asynccontextmanager
 async def clients(url: str, concurrency: int) -> AsyncIterator[dict[str, Post]]:
-    """Each client, by its name and version."""
+    """Each client by name and version."""
     limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
     connector = aiohttp.TCPConnector(limit=concurrency)
     builder = ClientBuilder().max_connections(concurrency).error_for_status(enable=True)
@@ -47,7 +47,7 @@ async def clients(url: str, concurrency: int) -> AsyncIterator[dict[str, Post]]:
 
 
 async def ask_all(post: Post, questions: Iterable[dict[str, Any]], concurrency: int) -> None:
-    """Ask every question, so many at a time."""
+    """Send all questions with limited concurrency."""
     waiting = iter(questions)
 
     async def work() -> None:

@@ -1,4 +1,4 @@
-"""A whole cycle against probing alone, and the memory it takes.
+"""Duration of a whole cycle relative to probing alone, and its memory.
 
 In a process of its own, because its peak memory is measured.
 """
@@ -31,24 +31,35 @@ GOAL_RATIO, GOAL_MEMORY_MB = 1.5, 400.0
 
 
 def plan() -> Plan:
-    """One suite of 5,000 questions in five strata; ``recall@100`` is what makes probes ask for 100 hits."""
+    """One suite of 5,000 questions in five strata; ``recall@100`` makes probes request 100 hits."""
     policy = Policy(gating={Axis.BROAD: ("ndcg@10", "mrr@10", "recall@10", f"recall@{DEPTH}")})
-    return Plan("target", (Suite("questions", "1", Axis.BROAD, questions(), digest="1"),), policy)
+    return Plan(
+        "target", (Suite(name="questions", version="1", axis=Axis.BROAD, queries=questions(), digest="1"),), policy
+    )
 
 
 async def promote_first(whole: Plan, store: PostgresStore, address: str) -> None:
-    """One cycle against ``/before``, made the baseline."""
+    """Run one cycle against ``/before`` and promote it to baseline."""
     retriever = open_retriever(f"{address}/before")
     try:
         report = await run_cycle(whole, World(store, retriever, OnCall(), utc_now, this_process()))
     finally:
         await retriever.close()
     run = report.measured[0].run
-    await store.promote(Baseline(run.target, run.suite_name, run.run_id, "benchmark", "first", utc_now()))
+    await store.promote(
+        Baseline(
+            target=run.target,
+            suite_name=run.suite_name,
+            run_id=run.run_id,
+            promoted_by="benchmark",
+            reason="first",
+            promoted_at=utc_now(),
+        )
+    )
 
 
 async def compare() -> list[Result]:
-    """The whole cycle, its comparison included, over probing alone."""
+    """Duration of the whole cycle with its comparison, divided by probing alone."""
     with serving() as address, tempfile.TemporaryDirectory(prefix="recallwatch-") as folder:
         store = PostgresStore(EmbeddedPostgres(Path(folder)))
         retriever = open_retriever(f"{address}/now")
@@ -61,7 +72,7 @@ async def compare() -> list[Result]:
 
 
 async def measure(store: PostgresStore, retriever: object, address: str) -> list[Result]:
-    """Seconds of both, and the peak of this process."""
+    """Seconds of both, and the peak memory of this process."""
     whole = plan()
     say(f"cycle: {N_OURS:,} probes in {N_STRATA} strata, kept and compared with a baseline")
     await promote_first(whole, store, address)

@@ -1,4 +1,4 @@
-"""Deciding: the joint resampling, a single p-value against SciPy's, and a verdict over many suites.
+"""Decisions: the joint resampling, a single p-value against SciPy's, and a verdict over many suites.
 
 In a process of its own, because its peak memory is measured.
 """
@@ -42,7 +42,7 @@ def family(rng: np.random.Generator) -> Floats:
 
 
 def resample(sums: Floats) -> None:
-    """Both tails of the whole family from one resampling."""
+    """Adjusted p-values of both tails of the family from one resampling."""
     observed, null = sign_flips(sums, resamples=RESAMPLES, rng=np.random.default_rng(1))
     step_down(-observed, -null)
     step_down(observed, null)
@@ -63,7 +63,7 @@ def suites(rng: np.random.Generator) -> list[tuple[Measured, Measured]]:
 
 
 async def compare_all() -> list[Result]:
-    """All of them."""
+    """Compare and judge all suites."""
     rng = np.random.default_rng(1)
     sums, runs, policy = family(rng), suites(rng), Policy(gating={Axis.BROAD: GATING})
     say(f"deciding: {N_STRATA} strata × {MEASURES} measures, {RESAMPLES:,} flips of {N_CLUSTERS:,} clusters")
@@ -89,7 +89,7 @@ async def compare_all() -> list[Result]:
 
 
 async def single_p_values(rng: np.random.Generator) -> list[Result]:
-    """One p-value of 10,000 queries, of recall (a lattice) and of nDCG (none), by both."""
+    """One p-value of 10,000 queries, of recall (on a lattice) and of nDCG (not on one), by both implementations."""
     say(f"deciding: one p-value of {N_SINGLE:,} queries, by SciPy with {SINGLE_RESAMPLES:,} flips")
     changed = rng.random(N_SINGLE) < 0.3
     kinds = {
@@ -109,7 +109,7 @@ async def single_p_values(rng: np.random.Generator) -> list[Result]:
 
 def theirs(differences: Floats) -> float:
     """SciPy's sign-flip test: for one sample, permuting is flipping signs."""
-    found = stats.permutation_test(
+    test = stats.permutation_test(
         (differences,),
         np.sum,
         permutation_type="samples",
@@ -119,7 +119,7 @@ def theirs(differences: Floats) -> float:
         rng=np.random.default_rng(1),
         vectorized=True,
     )
-    return float(found.pvalue)
+    return float(test.pvalue)
 
 
 def _same(ours: float, their: float, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Draining 10,000 queued alerts to a webhook that answers in 5 ms, and how soon a new one arrives."""
+"""Draining 10,000 queued alerts to a webhook that answers in 5 ms, and the delay of a new one."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Hook(asyncio.Protocol):
     arrived = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to answer."""
+        """Store the transport for answers."""
         self.transport = transport
         self.received = b""
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that has come in whole."""
+        """Answer every complete request."""
         self.received += data
         while (head := self.received.find(b"\r\n\r\n")) >= 0:
             length = _LENGTH.search(self.received, 0, head)
@@ -59,7 +59,7 @@ class Hook(asyncio.Protocol):
 
 
 async def queue(store: PostgresStore, start: int, count: int) -> None:
-    """Alerts of as many incidents, each committed as the daemon commits them."""
+    """Queue alerts, each of another incident, committed as the daemon commits them."""
     for number in range(start, start + count):
         fault = operational.no_data(
             f"schedule-{number}", "target", suites=["suite"], axes=["broad"], silent_s=60, last_at=None, problem=""
@@ -70,7 +70,7 @@ async def queue(store: PostgresStore, start: int, count: int) -> None:
 
 
 async def received(count: int) -> None:
-    """Wait until the webhook has had so many."""
+    """Wait until the webhook has received so many alerts."""
     while Hook.n_received < count:
         Hook.arrived.clear()
         await Hook.arrived.wait()
@@ -78,7 +78,7 @@ async def received(count: int) -> None:
 
 @asynccontextmanager
 async def delivering(courier: OutboxWorker) -> AsyncIterator[None]:
-    """The courier at work."""
+    """Run an outbox worker in the background."""
     loop = asyncio.create_task(courier.deliver_forever())
     try:
         yield

@@ -1,7 +1,7 @@
-"""What looking at the canaries adds to a cycle: LanceDB with an index, queries embedded over HTTP by the same process.
+"""Overhead of fingerprinting canaries in a cycle: LanceDB with an index, and queries embedded over HTTP.
 
-The embedder answers at once, which leaves the exact searches of the canaries the dearest part; a real one makes every
-probe dearer, and the share falls.
+The embedder runs in the same process and answers at once, so that the exact searches of the canaries dominate; a real
+embedder makes every probe slower and the overhead smaller.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ GOAL = 0.03
 
 
 class Closed:
-    """The same retriever, its vectors out of reach."""
+    """The same retriever without access to its vectors."""
 
     def __init__(self, inside: LanceDbRetriever) -> None:
         self.concurrency, self._inside = inside.concurrency, inside
 
     async def retrieve(self, query: str, k: int) -> Ranking:
-        """What the retriever finds."""
+        """Search with the retriever."""
         return await self._inside.retrieve(query, k)
 
     async def close(self) -> None:
-        """The retriever is closed by whoever opened it."""
+        """Do nothing: the owner of the retriever closes it."""
 
 
 def vectors(count: int) -> np.ndarray:
@@ -60,7 +60,7 @@ def vectors(count: int) -> np.ndarray:
 
 @asynccontextmanager
 async def embedder() -> AsyncIterator[str]:
-    """The address of an embedder that answers at once; as in `benchmarks.server`, with as little of HTTP as can be."""
+    """The address of an embedder that answers at once; as in `benchmarks.server`, with minimal HTTP."""
     bodies = [json.dumps({"embedding": vector.tolist()}).encode() for vector in vectors(N_VECTORS)]
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
     Answering.answers = tuple(head % (len(bodies[n % N_VECTORS]), bodies[n % N_VECTORS]) for n in range(1_021))
@@ -80,12 +80,15 @@ def fill_index(folder: Path) -> None:
 
 def suite() -> Suite:
     """Questions with one relevant document each."""
-    queries = (Query(f"q{n}", f"question {n}", f"domain-{n % 5}", f"c{n}", {f"d{n}": 1}) for n in range(N_QUERIES))
-    return Suite("questions", "1", Axis.BROAD, tuple(queries), digest="1")
+    queries = (
+        Query(query_id=f"q{n}", text=f"question {n}", stratum=f"domain-{n % 5}", cluster=f"c{n}", grades={f"d{n}": 1})
+        for n in range(N_QUERIES)
+    )
+    return Suite(name="questions", version="1", axis=Axis.BROAD, queries=tuple(queries), digest="1")
 
 
 async def compare() -> list[Result]:
-    """Seconds of looking at the canaries and keeping what they show, over the seconds of a cycle without."""
+    """Seconds to fingerprint the canaries and store the result, divided by the seconds of a cycle without."""
     say(f"fingerprinting: the canaries of {N_QUERIES:,} queries over {N_DOCUMENTS:,} documents")
     with tempfile.TemporaryDirectory(prefix="recallwatch-") as folder:
         fill_index(Path(folder) / "index")
@@ -111,10 +114,10 @@ async def measure(store: PostgresStore, retriever: LanceDbRetriever) -> list[Res
 
     async def look() -> None:
         await store.snapshot(run.target, run.suite_name)
-        looked = await canaries.look_into(retriever, plan.suites[0], run)
-        if looked is None or looked.stored is None or not looked.exact:
-            raise ValueError("the canaries showed nothing")
-        await store.save_snapshot(run, looked)
+        snapshot = await canaries.look_into(retriever, plan.suites[0], run)
+        if snapshot is None or snapshot.stored is None or not snapshot.exact:
+            raise ValueError("the canaries have no result")
+        await store.save_snapshot(run, snapshot)
 
     looking_s, cycle_s = await median_seconds(look, lambda: run_cycle(plan, world))
     subject = f"looking at {len(canaries.chosen(plan.suites[0]))} canaries"

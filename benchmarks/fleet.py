@@ -1,4 +1,4 @@
-"""Two hundred targets probed side by side, five of them stuck: how late cycles begin.
+"""Two hundred targets probed side by side, five of them stuck: how late cycles start.
 
 Every target has its own schedule, retriever and pace, as the daemon gives them; all results go to one PostgreSQL.
 """
@@ -51,14 +51,14 @@ GOAL_S = 2.0
 
 @dataclass(slots=True)
 class WatchedSchedule(Scheduler):
-    """A timetable that notes when each cycle was due and when it began; first results become the baseline."""
+    """A scheduler that records due and start times of each cycle; first results become the baseline."""
 
     lags_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     waiting: dict[str, datetime] = field(default_factory=dict)
     """When the next cycle of a schedule was first due."""
 
     def start(self) -> AsyncIOScheduler:
-        """Start, and listen to what the scheduler calls due."""
+        """Start, and record the due times of the scheduler."""
         scheduler = Scheduler.start(self)
         scheduler.add_listener(self._note, EVENT_JOB_SUBMITTED | EVENT_JOB_MAX_INSTANCES)
         return scheduler
@@ -72,7 +72,14 @@ class WatchedSchedule(Scheduler):
         if is_first:
             run = report.measured[0].run
             await self.plans[name][2].store.promote(
-                Baseline(name, run.suite_name, run.run_id, "benchmark", "first", utc_now())
+                Baseline(
+                    target=name,
+                    suite_name=run.suite_name,
+                    run_id=run.run_id,
+                    promoted_by="benchmark",
+                    reason="first",
+                    promoted_at=utc_now(),
+                )
             )
         return report
 
@@ -82,7 +89,7 @@ class WatchedSchedule(Scheduler):
 
 @asynccontextmanager
 async def stuck() -> AsyncIterator[str]:
-    """The address of a server that takes every question and never answers."""
+    """The address of a server that accepts every request and never answers."""
     held: list[asyncio.StreamWriter] = []
 
     def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -98,8 +105,8 @@ async def stuck() -> AsyncIterator[str]:
 
 
 def fleet(address: str, stuck_address: str, store: Store) -> WatchedSchedule:
-    """A timetable of all targets; the stuck ones are spread among the others."""
-    suite = Suite("questions", "1", Axis.BROAD, questions(N_QUERIES), digest="1")
+    """A scheduler of all targets; the stuck ones are spread among the others."""
+    suite = Suite(name="questions", version="1", axis=Axis.BROAD, queries=questions(N_QUERIES), digest="1")
     plans = {}
     for number in range(N_TARGETS):
         name = f"target-{number:03d}"
@@ -113,7 +120,7 @@ def fleet(address: str, stuck_address: str, store: Store) -> WatchedSchedule:
 
 
 async def compare() -> list[Result]:
-    """The lag of every cycle that was due within the time."""
+    """The lag of every cycle that was due in the measured period."""
     say(f"fleet: {N_TARGETS} targets every {EVERY_S:g} s, {N_STUCK} of them stuck, for {LASTS_S:g} s")
     with serving() as address, tempfile.TemporaryDirectory(prefix="recallwatch-") as folder:
         store = PostgresStore(EmbeddedPostgres(Path(folder)))
@@ -131,7 +138,7 @@ async def compare() -> list[Result]:
 
 
 def results(table: WatchedSchedule) -> list[Result]:
-    """Median, p99 and worst lag of the targets that are well; what never began is as late as it is by now."""
+    """Median, p99 and worst lag of healthy targets; a cycle that never started counts with its lag so far."""
     now = utc_now()
     well = [name for name in table.plans if name.startswith("well")]
     lags_s = [lag for name in well for lag in table.lags_s[name]]

@@ -24,13 +24,13 @@ from monitor.suites.reading import read_corpus, read_suite
 N_QUERIES, N_DOCUMENTS, N_STRATA = 100_000, 1_000_000, 20
 QUERY_WORDS, DOCUMENT_WORDS, VOCABULARY = 10, 50, 60_000
 PLANTED = 1_000
-"""Near-copies of relevant documents, near-duplicate and leaked queries: if they are missed, speed is worth nothing."""
+"""Near-copies of relevant documents, near-duplicate and leaked queries: the benchmark fails if lint misses them."""
 GOAL_S, GOAL_MB = 60.0, 1_000.0
 _AT_ONCE = 10_000
 
 
 def write(folder: Path) -> None:
-    """A suite with planted mistakes; words are as frequent as Zipf has them."""
+    """A suite with planted mistakes; word frequencies follow Zipf's law."""
     rng = np.random.default_rng(1)
     words = np.array([f"w{number:x}" for number in range(VOCABULARY)], dtype=object)
     weights = 1.0 / np.arange(10, VOCABULARY + 10)
@@ -52,21 +52,21 @@ def write(folder: Path) -> None:
                 text = [*first[number - N_DOCUMENTS + PLANTED][:-1], "other"]
             corpus.write(f'{{"_id": "d{number:07d}", "title": "", "text": "{" ".join(text)}"}}\n')
     with (folder / "queries.jsonl").open("w") as queries, (folder / "qrels" / "test.tsv").open("w") as qrels:
-        asked: list[list[str]] = []
+        originals: list[list[str]] = []
         for number, text in enumerate(texts(N_QUERIES, QUERY_WORDS)):
             if number < PLANTED:
                 text = first[number][:QUERY_WORDS]
             elif number < 2 * PLANTED:
-                asked.append(text)
+                originals.append(text)
             elif number < 3 * PLANTED:
-                text = [*asked[number - 2 * PLANTED][:-1], "other"]
+                text = [*originals[number - 2 * PLANTED][:-1], "other"]
             metadata = f'{{"stratum": "s{number % N_STRATA}"}}'
             queries.write(f'{{"_id": "q{number:06d}", "text": "{" ".join(text)}", "metadata": {metadata}}}\n')
             qrels.write(f"q{number:06d}\td{number:07d}\t1\n")
 
 
-def found(folder: Path) -> Counter[str]:
-    """How often each rule found something."""
+def counts_by_rule(folder: Path) -> Counter[str]:
+    """The number of findings of each rule."""
     suite = read_suite(folder)
     return Counter(finding.rule for finding in lint(suite, lambda: read_corpus(folder)))
 
@@ -81,8 +81,8 @@ async def compare() -> list[Result]:
         writer.join()
         say("linting: reading and linting them")
         counts: Counter[str] = Counter()
-        # Once: it takes long, and nothing is compiled or kept from one time to the next.
-        taken_s = await seconds(lambda: counts.update(found(folder)))
+        # A single round, because it is slow and has no warm-up effects.
+        taken_s = await seconds(lambda: counts.update(counts_by_rule(folder)))
     _refuse_misses(counts)
     subject = f"loading and linting {N_QUERIES:,} queries and {N_DOCUMENTS:,} documents"
     return [

@@ -27,17 +27,17 @@ RANX_NAMES = ["recall@5", "recall@10", "mrr@10", "ndcg@10", "hit_rate@5"]
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What our side and the peers are given."""
+    """Inputs of recallwatch and its peers."""
 
     rankings: list[tuple[tuple[str, ...], dict[str, int]]]
     run: dict[str, dict[str, float]]
     qrels: dict[str, dict[str, int]]
     building_s: float
-    """Seconds in which the dictionaries that the peers want were built."""
+    """Seconds to build the dictionaries for the peers."""
 
 
 def prepare() -> Inputs:
-    """Rankings with one to three relevant documents, of which every fourth was not retrieved.
+    """Rankings with one to three relevant documents, of which every fourth is not retrieved.
 
     Every id is a string of its own, as it is when it comes out of an answer or a database.
     """
@@ -65,18 +65,18 @@ def ours(inputs: Inputs) -> dict[str, float]:
 
 
 def refuse_disagreement(inputs: Inputs, evaluator: pytrec_eval.RelevanceEvaluator) -> None:
-    """Raise unless our means are trec_eval's: a fast wrong number is worth nothing."""
-    found = list(evaluator.evaluate(inputs.run).values())
-    theirs = {name: np.mean([each[trec] for each in found]) for name, trec in TREC_NAMES.items()}
+    """Raise ValueError unless our means equal those of trec_eval."""
+    per_query = list(evaluator.evaluate(inputs.run).values())
+    theirs = {name: np.mean([each[trec] for each in per_query]) for name, trec in TREC_NAMES.items()}
     # trec_eval has no cutoff for the reciprocal rank; beyond rank 10 it is below a tenth.
-    theirs["mrr@10"] = np.mean([each["recip_rank"] if each["recip_rank"] >= 0.1 else 0.0 for each in found])
+    theirs["mrr@10"] = np.mean([each["recip_rank"] if each["recip_rank"] >= 0.1 else 0.0 for each in per_query])
     for name, mean in ours(inputs).items():
         if abs(mean - theirs[name]) > 1e-12:
             raise ValueError(f"{name}: {mean} here, {theirs[name]} by pytrec_eval")
 
 
 def build_ranx(inputs: Inputs) -> tuple[ranx.Qrels, ranx.Run, float]:
-    """The inputs as ranx wants them, and the seconds that took."""
+    """The inputs for ranx, and the seconds to build them."""
     # Once with little, so that compiling is not counted.
     ranx.Run({"q": {"d": 1.0}}), ranx.Qrels({"q": {"d": 1}})
     started = time.perf_counter()
@@ -85,7 +85,7 @@ def build_ranx(inputs: Inputs) -> tuple[ranx.Qrels, ranx.Run, float]:
 
 
 async def compare() -> list[Result]:
-    """Ours against both peers."""
+    """Compare recallwatch with both peers."""
     say(f"measures: preparing {N_QUERIES:,} rankings of {DEPTH}")
     inputs = prepare()
     evaluator = pytrec_eval.RelevanceEvaluator(inputs.qrels, TREC_MEASURES)

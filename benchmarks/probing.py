@@ -1,4 +1,4 @@
-"""Asking 5,000 questions at 64 at a time, against plain httpx and against the fastest client there is."""
+"""Sending 5,000 probes, 64 at a time, compared with plain httpx and with the fastest client."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def questions(count: int = N_OURS) -> tuple[Query, ...]:
     """Questions with one relevant document each, somewhere among the first twenty hits of ``/before``."""
     return tuple(
         Query(
-            f"q{number}",
-            f"question {number}",
-            f"domain-{number % N_STRATA}",
-            f"source-{number}",
-            {ranking(answer_of(number, now=False))[number % 20]: 1},
+            query_id=f"q{number}",
+            text=f"question {number}",
+            stratum=f"domain-{number % N_STRATA}",
+            cluster=f"source-{number}",
+            grades={ranking(answer_of(number, now=False))[number % 20]: 1},
         )
         for number in range(count)
     )
 
 
 def open_retriever(url: str) -> HttpRetriever:
-    """Our retriever with its defaults, but for the concurrency."""
+    """Our retriever with default settings except for concurrency."""
     return HttpRetriever(HttpOptions(url=url, concurrency=CONCURRENCY))
 
 
 async def probe_all(queries: Sequence[Query], retriever: HttpRetriever) -> None:
-    """Replay without keeping anything; every probe must bring a ranking."""
+    """Replay without storing results; every probe must return a ranking."""
 
     async def keep(outcomes: Sequence[Outcome]) -> None:
         pass
@@ -52,7 +52,7 @@ async def probe_all(queries: Sequence[Query], retriever: HttpRetriever) -> None:
 
 
 def counting(work: Callable[[], Awaitable[None]], spent_s: list[float]) -> Callable[[], Awaitable[None]]:
-    """The work, its processor time added to a list each time it is done."""
+    """The work, with its processor time appended to a list after each round."""
 
     async def counted() -> None:
         started = time.process_time()
@@ -63,7 +63,7 @@ def counting(work: Callable[[], Awaitable[None]], spent_s: list[float]) -> Calla
 
 
 async def compare() -> list[Result]:
-    """Ours against the other clients, on the same event loop and the same server."""
+    """Compare recallwatch with the other clients, on the same event loop and server."""
     with serving() as address:
         say(f"probing: {N_OURS:,} probes, and {N_THEIRS:,} requests of each other client")
         url, queries = f"{address}/before", questions()
@@ -86,7 +86,7 @@ async def compare() -> list[Result]:
 
 
 def results(peers: Sequence[str], rates: Sequence[float], cpu_ms: Sequence[float]) -> list[Result]:
-    """Probes a second against httpx and against the fastest; what a probe costs against what a request costs each."""
+    """Probes per second compared with httpx and the fastest client, and processor time per probe and per request."""
     mine, theirs = rates[0], dict(zip(peers, rates[1:], strict=True))
     fastest, plain = max(theirs, key=theirs.__getitem__), peers[0]
     subject, goals = f"probing, {DEPTH} hits, {CONCURRENCY} at a time", {plain: GOAL, fastest: GOAL_OF_FASTEST}

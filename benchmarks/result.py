@@ -1,4 +1,4 @@
-"""What a benchmark found: our number, the peer's, their ratio, and whether the goal was met."""
+"""Results of a benchmark: our number, the number of a peer, their ratio, and whether the goal was met."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Result:
     unit: str
     ours: float
     peer: str = ""
-    """Who is measured against, with version."""
+    """Name and version of the peer."""
     theirs: float | None = None
     ratio: float | None = None
     goal: float | None = None
@@ -23,23 +23,23 @@ class Result:
     """Whether the goal is an upper bound; otherwise it is a lower one."""
     unit_of_goal: str = "×"
     building_s: float | None = None
-    """Seconds in which the peer's own inputs were built; no part of the ratio."""
+    """Seconds to build the inputs of the peer; not part of the ratio."""
 
     @property
     def reached(self) -> float:
-        """The number that the goal is about: the ratio where there is one."""
+        """The number to compare with the goal: the ratio if there is one."""
         return self.ours if self.ratio is None else self.ratio
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal was met; None where there is none."""
+        """Whether the goal was met; None without a goal."""
         if self.goal is None:
             return None
         return self.reached <= self.goal if self.at_most else self.reached >= self.goal
 
     @property
     def goal_text(self) -> str:
-        """The goal as a reader would write it."""
+        """The goal as text."""
         return "" if self.goal is None else f"{'≤' if self.at_most else '≥'} {self.goal:g} {self.unit_of_goal}"
 
 

@@ -1,4 +1,4 @@
-"""A retriever that answers at once, so that what is measured is the asking: ``python -m benchmarks.server``.
+"""A retriever that answers at once, so that benchmarks measure the client: ``python -m benchmarks.server``.
 
 ``/before`` and ``/now`` are two deployments: every second question is answered differently.
 """
@@ -27,29 +27,29 @@ def ranking(number: int) -> list[str]:
 
 
 def answer_of(question: int, *, now: bool) -> int:
-    """Which of the prepared answers a question gets."""
+    """The number of the prepared answer to a question."""
     return (question + (now and question % 2 == 0)) % N_ANSWERS
 
 
 def rendered(number: int) -> bytes:
-    """One prepared answer as it goes over the wire."""
+    """One prepared answer as bytes of an HTTP response."""
     hits = [{"id": doc_id, "score": 1.0 - rank / 200} for rank, doc_id in enumerate(ranking(number))]
     body = json.dumps({"hits": hits}).encode()
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 class Answering(asyncio.Protocol):
-    """As little of HTTP as the benchmark needs: a framework here would be what is measured."""
+    """Minimal HTTP: a web framework would dominate the measurement."""
 
     answers: tuple[bytes, ...] = ()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to answer."""
+        """Store the transport for answers."""
         self.transport = transport
         self.received = b""
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that has come in whole."""
+        """Answer every complete request."""
         self.received += data
         while (head := self.received.find(b"\r\n\r\n")) >= 0:
             length = _LENGTH.search(self.received, 0, head)
@@ -64,7 +64,7 @@ class Answering(asyncio.Protocol):
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """The address of a server in a process of its own."""
+    """The address of a server in another process."""
     with subprocess.Popen([sys.executable, "-m", "benchmarks.server"], stdout=subprocess.PIPE, text=True) as process:
         try:
             yield f"http://127.0.0.1:{int(process.stdout.readline())}"
@@ -73,7 +73,7 @@ def serving() -> Iterator[str]:
 
 
 async def main() -> None:
-    """Serve until terminated; the port is told on standard output."""
+    """Serve until terminated; the port is printed on standard output."""
     Answering.answers = tuple(map(rendered, range(N_ANSWERS)))
     server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0, backlog=1_024)
     print(server.sockets[0].getsockname()[1], flush=True)

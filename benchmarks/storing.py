@@ -1,4 +1,4 @@
-"""Keeping outcomes: binary COPY through the store, against SQLAlchemy Core's executemany."""
+"""Storing outcomes: binary COPY through the store, against SQLAlchemy Core's executemany."""
 
 from __future__ import annotations
 
@@ -32,30 +32,33 @@ def prepare() -> list[list[Outcome]]:
     rng = random.Random(1)  # noqa: S311 - the same inputs every time, not a secret
     rankings = [
         Ranking(
-            tuple(f"doc-{number:07d}" for number in rng.sample(range(1_000_000), DEPTH)),
-            tuple(sorted((rng.random() for _ in range(DEPTH)), reverse=True)),
+            doc_ids=tuple(f"doc-{number:07d}" for number in rng.sample(range(1_000_000), DEPTH)),
+            scores=tuple(sorted((rng.random() for _ in range(DEPTH)), reverse=True)),
         )
         for _ in range(BATCH)
     ]
     return [
-        [Outcome(f"query-{start + i:07d}", ranking, duration_s=0.025) for i, ranking in enumerate(rankings)]
+        [
+            Outcome(query_id=f"query-{start + i:07d}", ranking=ranking, duration_s=0.025)
+            for i, ranking in enumerate(rankings)
+        ]
         for start in range(0, N_OURS, BATCH)
     ]
 
 
 def as_dicts(batch: Sequence[Outcome]) -> list[dict[str, object]]:
-    """What executemany is given."""
+    """Rows for executemany."""
     return [dict(zip(rows.OUTCOME_COLUMNS, rows.outcome_to_row(RUN_ID, each), strict=True)) for each in batch]
 
 
 def forget(engine: Engine) -> None:
-    """Empty the table, so that every work meets the same one."""
+    """Empty the table before each round."""
     with engine.begin() as connection:
         connection.execute(text("TRUNCATE outcome"))
 
 
 async def compare() -> list[Result]:
-    """Ours against executemany, on one table of one server."""
+    """Compare recallwatch with executemany, on the same table."""
     with tempfile.TemporaryDirectory(prefix="recallwatch-") as folder:
         server = EmbeddedPostgres(Path(folder))
         url = await server.__aenter__()
@@ -71,10 +74,29 @@ async def compare() -> list[Result]:
 
 
 async def measure(store: PostgresStore, engine: Engine) -> list[Result]:
-    """Rows a second of both."""
+    """Rows per second of both."""
     now = utc_now()
-    await store.save_suite(Suite("suite", "1", Axis.BROAD, (Query("query", "?", "all", "all"),), digest="suite"))
-    await store.start_run(Run(RUN_ID, "cycle", "target", "suite", "suite", Axis.BROAD, DEPTH, now))
+    await store.save_suite(
+        Suite(
+            name="suite",
+            version="1",
+            axis=Axis.BROAD,
+            queries=(Query(query_id="query", text="?", stratum="all", cluster="all"),),
+            digest="suite",
+        )
+    )
+    await store.start_run(
+        Run(
+            run_id=RUN_ID,
+            cycle_id="cycle",
+            target="target",
+            suite_name="suite",
+            suite_digest="suite",
+            axis=Axis.BROAD,
+            depth=DEPTH,
+            started_at=now,
+        )
+    )
     batches = prepare()
     dicts = [as_dicts(batch) for batch in batches[: N_THEIRS // BATCH]]
     say(f"storing: {N_OURS:,} outcomes, {N_THEIRS:,} of them by executemany")

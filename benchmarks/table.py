@@ -1,4 +1,4 @@
-"""Results for people: a table on the terminal, a page for the documentation."""
+"""Print results as a terminal table, or as a page of the documentation."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ def cells(result: Result) -> tuple[str, ...]:
 
 def table(results: Sequence[Result]) -> Table:
     """The results for a terminal."""
-    shown = Table(title="recallwatch against its peers")
+    terminal_table = Table(title="recallwatch against its peers")
     for heading in HEADINGS:
-        shown.add_column(heading, justify="right" if heading in _RIGHT else "left")
+        terminal_table.add_column(heading, justify="right" if heading in _RIGHT else "left")
     for result in results:
-        shown.add_row(*cells(result), style="red" if result.met is False else None)
-    return shown
+        terminal_table.add_row(*cells(result), style="red" if result.met is False else None)
+    return terminal_table
 
 
 def page(results: Sequence[Result]) -> str:

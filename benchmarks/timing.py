@@ -1,4 +1,4 @@
-"""Timing that a busy machine disturbs as little as possible."""
+"""Timing that is robust on a busy machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROUNDS = 3
 async def median_seconds(*works: Work) -> list[float]:
     """Seconds that each work takes: the median of three, after a warm-up.
 
-    Each round goes through all works, so that a neighbour who comes and goes meets all of them alike.
+    Rounds alternate between the works, so that other load on the machine affects all of them alike.
     """
     for work in works:
         await seconds(work)
@@ -36,5 +36,5 @@ async def seconds(work: Work) -> float:
 
 
 def say(message: str) -> None:
-    """Tell on standard error what is under way, for standard output carries the results."""
+    """Print progress on standard error; standard output carries the results."""
     print(message, file=sys.stderr, flush=True)

@@ -1,18 +1,18 @@
-"""Every error recallwatch raises, and the closed list of reasons a system outside can fail for.
+"""Every error that recallwatch raises, and the closed list of reasons why an external system fails.
 
     MonitorError
     ├── ConfigError       a key of the configuration is missing, unknown or wrong
     ├── SuiteError        a file of a suite is broken
-    ├── ComparisonError   two runs that cannot be compared, and why
-    ├── BudgetError       a cycle that would ask more of a target than it may
-    ├── StoreError        the store is out of reach or refuses
-    └── AdapterError      a system outside failed, with a `Reason`
+    ├── ComparisonError   two runs cannot be compared
+    ├── BudgetError       a cycle exceeds the budget of a target
+    ├── StoreError        the store is unreachable or rejects a request
+    └── AdapterError      an external system failed, with a `Reason`
         ├── RetrieverError
         ├── AnswererError
         ├── JudgeError
         └── NotifierError
 
-Each message names where the trouble is and what to do about it.
+Each message names the place of the problem and what to do about it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a system outside failed; also the value of the Prometheus label ``reason``."""
+    """Why an external system failed; also the value of the Prometheus label ``reason``."""
 
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
@@ -34,15 +34,15 @@ class Reason(StrEnum):
 
     @property
     def is_worth_retrying(self) -> bool:
-        """Whether the same request may succeed later without anybody changing anything."""
-        return self in _PASSING
+        """Whether the same request may succeed later without any change."""
+        return self in _TRANSIENT
 
 
-_PASSING = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE, Reason.RATE_LIMITED, Reason.BROKEN})
+_TRANSIENT = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE, Reason.RATE_LIMITED, Reason.BROKEN})
 
 
 class MonitorError(Exception):
-    """Anything recallwatch refuses or could not do."""
+    """The root of all errors of recallwatch."""
 
 
 class _LocatedError(MonitorError):
@@ -63,19 +63,19 @@ class SuiteError(_LocatedError):
 
 
 class ComparisonError(MonitorError):
-    """Two runs that must not be compared: the ruler moved between them."""
+    """Two runs that cannot be compared: suites, cutoffs or corpora differ."""
 
 
 class BudgetError(MonitorError):
-    """A cycle that would send more probes than a target may get."""
+    """A cycle that would exceed the probe budget of a target."""
 
 
 class StoreError(MonitorError):
-    """The store is out of reach, full or refuses."""
+    """The store is unreachable, full or rejects a request."""
 
 
 class AdapterError(MonitorError):
-    """A system outside failed."""
+    """An external system failed."""
 
     def __init__(self, reason: Reason, detail: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -85,16 +85,16 @@ class AdapterError(MonitorError):
 
 
 class RetrieverError(AdapterError):
-    """A retriever brought nothing usable back."""
+    """A retriever returned no usable response."""
 
 
 class AnswererError(AdapterError):
-    """An answerer brought no usable answer back."""
+    """An answerer returned no usable answer."""
 
 
 class JudgeError(AdapterError):
-    """A judge gave no usable grade."""
+    """A judge returned no usable grade."""
 
 
 class NotifierError(AdapterError):
-    """An alert could not be delivered this time."""
+    """The delivery of an alert failed."""

@@ -1,4 +1,4 @@
-"""YAML files that people write: a mapping, no key twice, every mistake told in one line with file and line."""
+"""Strict reading of YAML files: a mapping without duplicate keys, and one-line errors with file and line."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from monitor.errors import ConfigError, SuiteError
 
 
 class StrictLoader(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice instead of keeping the last."""
+    """A safe loader that rejects duplicate keys instead of using the last one."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """The value; what its own tag does not allow, such as the date 2026-13-01, is refused with its place."""
+        """The value. Raises an error with its place if its tag does not allow it, such as the date 2026-13-01."""
         try:
             return super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError) as error:
             raise _refusal(f"not a value: {error}", node) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """The mapping, once its keys are known to differ."""
-        seen: set[Any] = set()
+        """The mapping. Raises an error with its place for a key that is duplicated or not hashable."""
+        keys: set[Any] = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable):
-                raise _refusal("a key must be a text", key_node)
-            if key in seen:
-                raise _refusal(f"{key} is given twice", key_node)
-            seen.add(key)
+                raise _refusal("a key must be text", key_node)
+            if key in keys:
+                raise _refusal(f"duplicate key {key!r}", key_node)
+            keys.add(key)
         return super().construct_mapping(node, deep)
 
 
 class TextLoader(StrictLoader):
-    """A strict loader that takes every value as it is written: version 1.10 is not 1.1."""
+    """A strict loader that reads every value as text: version 1.10 is not 1.1."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # the stubs say it is of the instance
 
@@ -45,10 +45,10 @@ class TextLoader(StrictLoader):
 def read_yaml(
     path: Path, error: type[ConfigError] | type[SuiteError], loader: type[StrictLoader] = StrictLoader
 ) -> dict[Any, Any]:
-    """The mapping in a file. Raises the given error naming file and line, or OSError."""
+    """The mapping in a file. Raises ``error`` with file and line, or OSError."""
     text = _decode(path, error)
     try:
-        stated = yaml.load(text, Loader=loader)  # noqa: S506 - a SafeLoader
+        content = yaml.load(text, Loader=loader)  # noqa: S506 - a SafeLoader
     except yaml.reader.ReaderError as unreadable:
         line = text.count("\n", 0, unreadable.position) + 1
         raise error(f"{path}:{line}", f"not YAML: {unreadable.reason}") from unreadable
@@ -57,9 +57,9 @@ def read_yaml(
         raise error(f"{path}:{line}", f"not YAML: {mistake.problem}") from mistake
     except RecursionError:
         raise error(str(path), "is nested too deeply") from None
-    if not isinstance(stated, dict):
+    if not isinstance(content, dict):
         raise error(str(path), "must be a mapping of keys to values")
-    return stated
+    return content
 
 
 def _decode(path: Path, error: type[ConfigError] | type[SuiteError]) -> str:

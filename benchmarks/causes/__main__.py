@@ -29,14 +29,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few trials: too few to rely on")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.parent.name}/{PAGE.name}")
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder for vectors that are computed once")
-    chosen = parser.parse_args()
-    bench, quick = Bench(load(chosen.cache)), int(chosen.quick)
+    options = parser.parse_args()
+    bench, quick = Bench(load(options.cache)), int(options.quick)
     started = time.perf_counter()
     trials = [trial(bench, cause, SEED + seed) for cause in CHANGES for seed in _counted(range(TRIALS[quick]), cause)]
     nulls = [null_cycle(bench, SEED + seed) for seed in _counted(range(NULLS[quick]), "null cycles")]
     print(f"{len(trials) + len(nulls)} trials in {time.perf_counter() - started:.0f} s", file=sys.stderr)
-    text = page(trials, nulls, paragraphs(bench), seed=SEED, quick=chosen.quick)
-    if chosen.write:
+    text = page(trials, nulls, paragraphs(bench), seed=SEED, quick=options.quick)
+    if options.write:
         PAGE.write_text(text, encoding="utf-8")
     print(text)
     raise SystemExit(bool(_raised(nulls)))

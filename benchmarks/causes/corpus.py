@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.validity.evaluation_sets import Encode
 from benchmarks.validity.models import int8_twin, static, untouched
-from benchmarks.validity.rulers import Encode
 from monitor.demo.near_misses import near_misses
 from monitor.demo.tuning import Vectors, apply, tune
 from monitor.evaluation.bm25 import WordIndex
@@ -89,12 +89,12 @@ def _halves(texts: Sequence[str]) -> list[str]:
 def _adapters(encode: Encode, folder: Path) -> list[tuple[str, Vectors]]:
     """Adapters tuned on structural near-misses, by name; kept in the folder."""
     sentences, misses = zip(*near_misses(2_500, seed=0), strict=True)
-    found = []
+    adapters = []
     for steps in STEPS:
         for seed in ADAPTER_SEEDS:
             key = hashlib.sha256(f"{steps} {seed}".encode()).hexdigest()[:16]
             path = folder / f"adapter-{key}.npy"
             if not path.exists():
                 np.save(path, tune(encode(sentences), encode(misses), steps=steps, seed=seed).matrix)
-            found.append((f"adapter {steps}/{seed}", np.load(path)))
-    return found
+            adapters.append((f"adapter {steps}/{seed}", np.load(path)))
+    return adapters

@@ -64,9 +64,9 @@ class Service:
         return [self._ranking(row, found) for row, found in zip(scores, places, strict=True)]
 
     def _ranking(self, scores: NDArray[Any], places: NDArray[np.intp]) -> Ranking:
-        kept = (places >= 0) & (scores >= self.bar)
-        ids = tuple(self.doc_ids[place] for place in places[kept])
-        return Ranking(ids, tuple(map(float, scores[kept])))
+        is_kept = (places >= 0) & (scores >= self.bar)
+        ids = tuple(self.doc_ids[place] for place in places[is_kept])
+        return Ranking(doc_ids=ids, scores=tuple(map(float, scores[is_kept])))
 
     def _exact(self, vectors: Vectors, texts: Sequence[str], allowed: NDArray[np.bool_]) -> tuple[Any, Any]:
         scores = (vectors @ self.stored.T).astype(np.float64)
@@ -102,10 +102,10 @@ class Service:
         asked = [row for row in canaries.documents if corpus.doc_ids[row] in place]
         own = [corpus.doc_ids[row] for row in asked]
         return Snapshot(
-            _named(ids, self.search(vectors, texts, rng)),
-            DEPTH,
-            _named(ids[again], self.search(vectors[again], texts[again], rng)),
-            self._echoes(canaries.echoes, rng),
+            rankings=_named(ids, self.search(vectors, texts, rng)),
+            depth=DEPTH,
+            replayed=_named(ids[again], self.search(vectors[again], texts[again], rng)),
+            echoes=self._echoes(canaries.echoes, rng),
             queries=Embedded(tuple(ids), vectors),
             stored=Embedded(tuple(own), self.stored[[place[doc_id] for doc_id in own]]),
             encoded=Embedded(tuple(own), self.model.documents[asked]),
@@ -122,7 +122,7 @@ class Service:
     def _exhaustive(self, vectors: Vectors) -> list[Ranking]:
         scores = np.where(self.present, vectors @ self.stored.T, -np.inf)
         places = np.argsort(-scores, axis=1)[:, :DEPTH]
-        return [Ranking(tuple(self.doc_ids[place] for place in row)) for row in places]
+        return [Ranking(doc_ids=tuple(self.doc_ids[place] for place in row)) for row in places]
 
 
 def known_words(corpus: Corpus, rows: NDArray[np.intp], *looks: Snapshot) -> dict[str, dict[str, float]]:

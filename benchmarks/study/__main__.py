@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.public_data import public_data
-from benchmarks.study.real_swaps import SETS
 from benchmarks.study.table import Table, markdown
 from benchmarks.study.tables import FIRST, TABLES, compute
 from monitor.errors import ConfigError
@@ -72,6 +71,8 @@ def main() -> None:
         parser.error("--write needs all tables")
     names = options.table or list(TABLES)
     if PUBLIC in names and TABLES[PUBLIC][options.quick]:
+        from benchmarks.study.real_swaps import SETS
+
         try:
             public_data(SETS)
         except ConfigError as error:

@@ -28,14 +28,14 @@ def spending(repetitions: int, seed: int) -> Table:
         ]
     )
     dropped = swap((repetitions, N_QUERIES), rng, measure=MRR, drop=0.2).differences
-    found = np.array([sign_flip_p(-each) for each in dropped])
+    p_values = np.array([sign_flip_p(-each) for each in dropped])
     rows = []
     for count in SWAPS:
         row = [f"{count}", f"{100 * POLICIES['spent look by look'](count):.4g} %"]
         for alpha in POLICIES.values():
             levels = np.array([alpha(look) for look in range(1, count + 1)])
             row.append(percent(float((p_values[:, :count] <= levels).any(axis=1).mean())))
-        row.append(percent(float((found <= POLICIES["spent look by look"](count)).mean())))
+        row.append(percent(float((p_values <= POLICIES["spent look by look"](count)).mean())))
         rows.append(row)
     return Table(
         "Several swaps a year (§3.7)",

@@ -27,8 +27,8 @@ def families(repetitions: int, seed: int) -> Table:
     rows = []
     for name, drop, elsewhere, theirs in SCENARIOS:
         rng = np.random.default_rng(seed)
-        found = np.mean([_found(drop, elsewhere, rng) for _ in range(repetitions)], axis=0)
-        rows.append([name, *(percent(float(share)) for share in found), theirs])
+        rates = np.mean([_detected(drop, elsewhere, rng) for _ in range(repetitions)], axis=0)
+        rows.append([name, *(percent(float(share)) for share in rates), theirs])
     return Table(
         "Twenty strata at once (§3.1)",
         f"{N_STRATA} strata of {IN_EACH} queries and the whole, recall@10, one-sided at 5 % over the family, "
@@ -42,7 +42,7 @@ def families(repetitions: int, seed: int) -> Table:
     )
 
 
-def _found(drop: float, elsewhere: float, rng: np.random.Generator) -> list[bool]:
+def _detected(drop: float, elsewhere: float, rng: np.random.Generator) -> list[bool]:
     """Whether uncorrected tests, Holm, max-T and gatekeeping reject; the stratum that fell, where one did."""
     fallen = swap((1, IN_EACH), rng, drop=drop)
     others = swap((N_STRATA - 1, IN_EACH), rng, drop=elsewhere)

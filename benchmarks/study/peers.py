@@ -65,7 +65,7 @@ def peers(repetitions: int, seed: int) -> Table:
 
 
 def _after(absent: list[str]) -> str:
-    told = (
+    command = (
         "retrieval-eval-gate and trulens test at 5 % two-sided and then look at the sign, which is 2.5 % one-sided: "
         "fewer false alarms for less power. retrieval-observatory asks whether a two-sided percentile interval lies "
         "below zero. The thresholds know no sample size. apache-otava looks for a change in a series, here of "
@@ -75,7 +75,7 @@ def _after(absent: list[str]) -> str:
         "'recallwatch[peers]'`). trulens 2.16 needs rich below 14 and apache-otava 0.8 NumPy 2.2, so neither does: "
         "each was run by an interpreter of its own, named by `STUDY_PYTHON_TRULENS` and `STUDY_PYTHON_APACHE_OTAVA`."
     )
-    return told if not absent else f"{told}\n\nNot installed when this was written: {', '.join(absent)}."
+    return command if not absent else f"{command}\n\nNot installed when this was written: {', '.join(absent)}."
 
 
 def _recallwatch(pairs: Swap, name: str) -> list[bool]:
@@ -94,16 +94,16 @@ def _threshold(pairs: Swap, share: float) -> Floats:
 
 def _asked(name: str, pairs: Swap) -> list[bool] | None:
     """The peer's decisions; None if it is not installed."""
-    given = io.BytesIO()
-    np.savez(given, before=pairs.baseline, after=pairs.candidate)
+    buffer = io.BytesIO()
+    np.savez(buffer, before=pairs.baseline, after=pairs.candidate)
     python = os.environ.get(PYTHONS.format(name.upper().replace("-", "_")), sys.executable)
     script = Path(__file__).with_name("peer.py")
-    done = subprocess.run([python, str(script), name], input=given.getvalue(), capture_output=True, check=False)
-    if done.returncode:
-        if b"ModuleNotFoundError" not in done.stderr:
-            raise RuntimeError(f"{name}: {done.stderr.decode()}")
+    process = subprocess.run([python, str(script), name], input=buffer.getvalue(), capture_output=True, check=False)
+    if process.returncode:
+        if b"ModuleNotFoundError" not in process.stderr:
+            raise RuntimeError(f"{name}: {process.stderr.decode()}")
         return None
-    return [bool(each) for each in json.loads(done.stdout)]
+    return [bool(each) for each in json.loads(process.stdout)]
 
 
 def _share(decisions: list[bool] | Floats) -> str:

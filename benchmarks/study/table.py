@@ -41,10 +41,10 @@ def markdown(table: Table) -> str:
 def percent(share: float, repetitions: int = 0) -> str:
     """A share in per cent, with two standard errors where the number of repetitions is told."""
     digits = 1 if share < 0.0995 or share > 0.9905 else 0
-    shown = f"{100 * share:.{digits}f} %"
+    text = f"{100 * share:.{digits}f} %"
     if not repetitions:
-        return shown
-    return f"{shown} ± {200 * max(math.sqrt(share * (1 - share) / repetitions), 0.5 / repetitions):.1f}"
+        return text
+    return f"{text} ± {200 * max(math.sqrt(share * (1 - share) / repetitions), 0.5 / repetitions):.1f}"
 
 
 def worst_error(repetitions: int) -> float:

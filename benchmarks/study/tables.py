@@ -38,5 +38,5 @@ FIRST = ("real_swaps.real_swaps", "peers.peers", "year.false_alarms")
 def compute(name: str, repetitions: int) -> list[Table]:
     """The table, or tables, of that name."""
     module, function = name.split(".")
-    found = getattr(import_module(f"benchmarks.study.{module}"), function)(repetitions, SEED)
-    return [found] if isinstance(found, Table) else list(found)
+    tables = getattr(import_module(f"benchmarks.study.{module}"), function)(repetitions, SEED)
+    return [tables] if isinstance(tables, Table) else list(tables)

@@ -1,1 +1,1 @@
-"""A validity study: whether the built-in suites tell of a model swap what public data tell of it."""
+"""A validity study: agreement of the built-in suites with public data on model swaps."""

@@ -12,12 +12,12 @@ from pathlib import Path
 from benchmarks.public_data import public_data
 from benchmarks.timing import say
 from benchmarks.validity.compression import compressed, pruned, wrongly_pooled
+from benchmarks.validity.evaluation_sets import Encode
 from benchmarks.validity.finetuning import Recipe
 from benchmarks.validity.models import Model, adapter_texts, adapters, fine_tuned, int8_twin, static, untouched
 from benchmarks.validity.page import page, text
-from benchmarks.validity.rulers import Encode
 from benchmarks.validity.scatter import scatter
-from benchmarks.validity.scores import read_rulers
+from benchmarks.validity.scores import read_evaluation_sets
 from benchmarks.validity.study import refuse_leaks, study
 from monitor.errors import ConfigError
 
@@ -47,9 +47,7 @@ def models(base: Encode, folder: Path, *, threads: int, quick: bool) -> Iterator
 
 def main() -> None:
     """Parse the command line, run the study and print it."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.validity", description="Built-in suites against public data."
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.validity", description="Suites against public data.")
     parser.add_argument("--quick", action="store_true", help="few swaps, an eighth of the triplets")
     parser.add_argument("--write", action="store_true", help=f"also write docs/{PAGE.name} and docs/{PICTURE.name}")
     parser.add_argument("--threads", type=int, default=1, help="more threads than idle processors make it slower")
@@ -68,10 +66,10 @@ def main() -> None:
     folder = Path(tempfile.gettempdir()) / "recallwatch-validity"
     folder.mkdir(exist_ok=True)
     say(f"vectors and weights are cached in {folder}")
-    rulers = read_rulers(ROOT / "probes", data, every_triplet=8 if options.quick else 1)
-    refuse_leaks(rulers, itertools.chain(adapter_texts(SEEDS), *(recipe.texts for recipe in RECIPES)))
+    evaluation_sets = read_evaluation_sets(ROOT / "probes", data, every_triplet=8 if options.quick else 1)
+    refuse_leaks(evaluation_sets, itertools.chain(adapter_texts(SEEDS), *(recipe.texts for recipe in RECIPES)))
     base = untouched(folder)
-    findings = study(rulers, base, models(base, folder, threads=options.threads, quick=options.quick))
+    findings = study(evaluation_sets, base, models(base, folder, threads=options.threads, quick=options.quick))
     say(f"done in {time.perf_counter() - started:.0f} s")
     if options.write:
         PAGE.write_text(page(findings), encoding="utf-8")

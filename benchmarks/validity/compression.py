@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.validity.evaluation_sets import Encode, Vectors
 from benchmarks.validity.models import Cached, Model, identity_of, transformer, untouched_weights
-from benchmarks.validity.rulers import Encode, Vectors
 from monitor.adapters.retrievers.local import BUNDLED_MODEL, load_model
 
 DIMENSIONS = (128, 64, 32)
@@ -21,7 +21,7 @@ LAYERS = (4, 3)
 
 
 def compressed(base: Encode, static: Model) -> Iterator[Model]:
-    """Vectors cut to their first dimensions or to one bit for each: no text is embedded anew."""
+    """Vectors cut to their first dimensions or to one bit for each: no text is embedded again."""
     for count in DIMENSIONS:
         yield Model(f"first {count} dimensions", "compressed", _first(base, count))
     yield Model("one bit per dimension", "compressed", lambda texts: bits(base(texts)))
@@ -35,19 +35,19 @@ def pruned(folder: Path) -> Iterator[Model]:
 
 
 def wrongly_pooled(folder: Path) -> Model:
-    """The untouched model, the first token's vector taken for the mean that it was trained with."""
+    """The untouched model, with the vector of the first token instead of the mean that it was trained with."""
     return Model("CLS pooling", "pooling", _variant("cls pooling", folder, pooling="cls"))
 
 
 def bits(vectors: Vectors) -> Vectors:
-    """The signs of the vectors, of unit length: cosine then counts the bits that agree."""
+    """The signs of the vectors with unit length: the cosine then counts equal bits."""
     return np.asarray(np.where(vectors > 0, 1, -1) / np.sqrt(vectors.shape[1]), dtype=np.float32)
 
 
 def first_dimensions(vectors: Vectors, count: int) -> Vectors:
     """The vectors without their last dimensions, of unit length again."""
-    kept = vectors[:, :count]
-    return np.asarray(kept / np.linalg.norm(kept, axis=1, keepdims=True), dtype=np.float32)
+    shortened = vectors[:, :count]
+    return np.asarray(shortened / np.linalg.norm(shortened, axis=1, keepdims=True), dtype=np.float32)
 
 
 def _first(encode: Encode, count: int) -> Encode:

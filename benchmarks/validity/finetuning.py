@@ -1,4 +1,4 @@
-"""Fine-tuning the whole model for structure, the way that was published: identity triplets among question pairs.
+"""Fine-tuning the whole model for structure, by the published method: identity triplets among question pairs.
 
 Half of each batch are sentences with themselves as positive and a near-miss as negative, half are questions with their
 passages. In-batch softmax, AdamW. Redis, arXiv 2604.16351.
@@ -24,10 +24,10 @@ Triplet = tuple[str, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides which weights come out."""
+    """All parameters that determine the weights."""
 
     steps: tuple[int, ...] = (20, 60)
-    """After how many steps the weights are kept."""
+    """The steps after which the weights are saved."""
     batch_size: int = 32
     learning_rate: float = 1e-4
     scale: float = 10.0
@@ -35,7 +35,7 @@ class Recipe:
 
     @property
     def batches(self) -> list[list[Triplet]]:
-        """What each step is trained on."""
+        """The batch of each step."""
         half = self.batch_size // 2
         count = half * self.steps[-1]
         triplets: list[Triplet] = [(text, text, miss) for text, miss in near_misses(count, seed=self.seed)]
@@ -44,7 +44,7 @@ class Recipe:
 
     @property
     def texts(self) -> set[str]:
-        """All that is trained on."""
+        """All training texts."""
         return {text for batch in self.batches for triplet in batch for text in triplet if text is not None}
 
     @property
@@ -92,8 +92,8 @@ def _contrast(torch: Any, model: Any, batch: Sequence[Triplet], scale: float) ->
     half = len(batch) // 2
 
     def embed(texts: Iterable[str | None]) -> Any:
-        found = model(model.preprocess(list(filter(None, texts))))["sentence_embedding"]
-        return torch.nn.functional.normalize(found, dim=1)
+        output = model(model.preprocess(list(filter(None, texts))))["sentence_embedding"]
+        return torch.nn.functional.normalize(output, dim=1)
 
     # Sentences and passages apart: together, most of the work would go into padding.
     candidates = torch.cat(list(map(embed, (positives[:half], positives[half:], negatives))))

@@ -10,21 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.validity.evaluation_sets import Encode, Vectors
 from benchmarks.validity.finetuning import Recipe, checkpoints, restore
-from benchmarks.validity.rulers import Encode, Vectors
 from monitor.adapters.retrievers.local import BUNDLED_MODEL, load_model
 from monitor.demo.near_misses import near_misses
 from monitor.demo.tuning import apply, tune
 
 BATCH = 64
 LONGEST = 256
-"""Tokens of a text that MiniLM looks at."""
+"""Tokens of a text that MiniLM reads."""
 ADAPTER_PAIRS = 2_500
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What takes the place of the untouched model."""
+    """A model that replaces the untouched one."""
 
     name: str
     kind: str
@@ -33,7 +33,7 @@ class Model:
 
 @dataclass(slots=True)
 class Cached:
-    """A model loaded when it is first needed, whose vectors are kept in a folder under its identity and the texts'."""
+    """A model loaded when it is first needed, whose vectors are cached in a folder by model and texts."""
 
     identity: str
     folder: Path
@@ -81,13 +81,13 @@ def adapters(base: Encode, steps: Sequence[int], seeds: Sequence[int]) -> Iterat
 
 
 def fine_tuned(recipe: Recipe, folder: Path) -> Iterator[Model]:
-    """The model trained for structure, as it was after each of the recipe's steps."""
+    """The model trained for structure, after each of the steps of the recipe."""
     for step, path in checkpoints(recipe, folder).items():
         yield Model(f"fine-tuned, {step} steps", "fine-tuned", Cached(identity_of(path), folder, _restored(path)))
 
 
 def static(folder: Path) -> Model:
-    """A weak model: mean of token embeddings that know no context."""
+    """A weak model: the mean of token embeddings without context."""
     import wordllama
 
     package = Path(wordllama.__file__).parent
@@ -96,7 +96,7 @@ def static(folder: Path) -> Model:
 
 
 def adapter_texts(seeds: Sequence[int]) -> set[str]:
-    """All that the adapters are trained on."""
+    """All training texts of the adapters."""
     return {text for seed in seeds for pair in near_misses(ADAPTER_PAIRS, seed=seed) for text in pair}
 
 
@@ -114,7 +114,7 @@ def identity_of(weights: Path) -> str:
 
 
 def transformer(model: Any) -> Encode:
-    """What a model of sentence-transformers makes of texts."""
+    """Embed texts with a model of sentence-transformers."""
 
     def encode(texts: Sequence[str]) -> Vectors:
         vectors = model.encode(list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)

@@ -1,4 +1,4 @@
-"""The study as a page of the documentation, and as text for a terminal."""
+"""Format the study as a page of the documentation, and as text for a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.validity.agreement import (
     COUNTERPARTS,
     RHO_GOAL,
-    TOLD,
+    SIGN_THRESHOLD,
     Agreement,
     agreement,
     correlation_interval,
@@ -45,7 +45,7 @@ def page(study: Study) -> str:
         agreements=_markdown(_agreements(study)),
         n_swaps=len(study.swaps),
         rho_goal=RHO_GOAL,
-        told=100 * TOLD,
+        threshold=100 * SIGN_THRESHOLD,
         reading=READING,
         domains=_markdown(_parts(study, BROAD)),
         phenomena=_markdown(_parts(study, SIMILARITY, controls=("paraphrase", "entity-substitution"))),
@@ -70,12 +70,12 @@ def text(study: Study) -> str:
 
 
 def goals(study: Study) -> list[str]:
-    """One line for each goal: met or missed, and by what."""
+    """One line for each goal: met or missed, with the numbers."""
     lines = []
     for ours, theirs in COMPARISONS:
-        found = agreement(ours, theirs, study.changes)
-        told = f"{'met' if found.met else '**missed**'}: rank correlation {found.rho:.2f}, {_signs(found)}"
-        lines.append(f"{ours} and {theirs}: {told}.")
+        result = agreement(ours, theirs, study.changes)
+        goal = "met" if result.met else "**missed**"
+        lines.append(f"{ours} and {theirs}: {goal}: rank correlation {result.rho:.2f}, {_signs(result)}.")
     for swap in study.swaps:
         if swap.kind == "null":
             alarm = "**alarm on the null swap**" if swap.judgement.name.pages else "met: no alarm on the null swap"
@@ -83,12 +83,13 @@ def goals(study: Study) -> list[str]:
     return lines
 
 
-def _signs(found: Agreement) -> str:
-    if not found.contradicted:
-        told = "the one swap" if found.n_told == 1 else f"all {found.n_told} swaps"
-        return f"the same sign on {told} that the public data tell of"
-    named = "; ".join(found.contradicted)
-    return f"another sign on {len(found.contradicted)} of {found.n_told} swaps that the public data tell of ({named})"
+def _signs(result: Agreement) -> str:
+    if not result.contradicted:
+        swaps = "the only swap" if result.n_beyond == 1 else f"all {result.n_beyond} swaps"
+        return f"the same sign on {swaps} with a clear change on public data"
+    names = "; ".join(result.contradicted)
+    n_swaps = f"{len(result.contradicted)} of {result.n_beyond} swaps"
+    return f"another sign on {n_swaps} with a clear change on public data ({names})"
 
 
 def _changes(study: Study) -> list[list[str]]:
@@ -101,12 +102,12 @@ def _changes(study: Study) -> list[list[str]]:
 
 
 def _standard_error(study: Study, series: str) -> float:
-    """Of a change in this series: median over the swaps."""
+    """Standard error of a change in a series: median over the swaps."""
     return float(np.median(study.resampled[series].std(axis=1)))
 
 
 def _agreements(study: Study) -> list[list[str]]:
-    found = [agreement(ours, theirs, study.changes) for ours, theirs in EVERY_COMPARISON]
+    results = [agreement(ours, theirs, study.changes) for ours, theirs in EVERY_COMPARISON]
     return [
         ["ours", "public", "rank correlation", "90 % interval", "ours, itself", "public, itself", "same sign", "goal"],
         *(
@@ -118,10 +119,10 @@ def _agreements(study: Study) -> list[list[str]]:
                     *correlation_interval(study.resampled[each.ours], study.resampled[each.theirs])
                 ),
                 *(f"{_with_itself(study, series):.2f}" for series in (each.ours, each.theirs)),
-                f"{each.n_told - len(each.contradicted)} of {each.n_told}",
+                f"{each.n_beyond - len(each.contradicted)} of {each.n_beyond}",
                 ("met" if each.met else "missed") if (each.ours, each.theirs) in COMPARISONS else "",
             ]
-            for each in found
+            for each in results
         ),
     ]
 
@@ -137,7 +138,7 @@ def _moved(study: Study, series: str) -> int:
 
 
 def _parts(study: Study, series: str, *, controls: Sequence[str] = ()) -> list[list[str]]:
-    """A line for each swap, a column for each part."""
+    """One row for each swap, one column for each part."""
     parts = dict(_parts_of(study, series))
     return [
         ["swap", *(part + ("*" if part in controls else "") for part in parts)],

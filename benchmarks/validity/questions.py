@@ -1,4 +1,4 @@
-"""Passages and questions about them, made by rules: the harmless half of what the fine-tuned model is trained on."""
+"""Rule-made passages and questions about them: the half of the fine-tuning data that is not about structure."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _FATES = ("is kept in the town museum", "was sold at auction", "was lost at sea"
 
 
 def questions(count: int, *, seed: int) -> Iterator[tuple[str, str]]:
-    """Pairs of a question and the passage of four sentences that answers it; no passage comes twice."""
+    """Pairs of a question and the passage of four sentences that answers it; no passage is repeated."""
     rng = random.Random(seed)  # noqa: S311 - sentences, not secrets
-    seen: set[str] = set()
-    while len(seen) < count:
+    passages_seen: set[str] = set()
+    while len(passages_seen) < count:
         question, passage = _asked(rng)
-        if passage not in seen:
-            seen.add(passage)
+        if passage not in passages_seen:
+            passages_seen.add(passage)
             yield question, passage
 
 
@@ -44,7 +44,7 @@ def _asked(rng: random.Random) -> tuple[str, str]:
         f"In {year} the {role} {name} of {town} was asked by {patron} for {work}. The fee was {crowns} crowns, half of "
         f"it in advance. It took {months} months, because {cause}. Today the piece {fate}."
     )
-    asked = (
+    question = (
         f"Who made {work} for {patron}?",
         f"When did {name} the {role} begin work on {work}?",
         f"How much was {name} of {town} paid for {work}?",
@@ -52,4 +52,4 @@ def _asked(rng: random.Random) -> tuple[str, str]:
         f"What became of {work} from {town}?",
         f"Which patron wanted {work} from the {role} in {town}?",
     )
-    return rng.choice(asked), passage
+    return rng.choice(question), passage

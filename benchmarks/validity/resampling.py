@@ -1,4 +1,4 @@
-"""How far the changes of a series could have come out otherwise: its clusters drawn again and again."""
+"""Cluster bootstrap of the changes of a series."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DRAWS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the mean of a series is taken of: a value for each query, in clusters, in groups that count the same."""
+    """The values behind the mean of a series: one for each query, in clusters, in groups of equal weight."""
 
     groups: NDArray[Any]
     clusters: NDArray[Any]
@@ -34,7 +34,7 @@ def resampled_changes(before: Sample, after: Sequence[Sample], rng: np.random.Ge
     for group in np.unique(before.groups):
         of = before.groups == group
         clusters, cluster = np.unique(before.clusters[of], return_inverse=True)
-        drawn = rng.multinomial(len(clusters), np.full(len(clusters), 1 / len(clusters)), size=DRAWS)
-        weights = drawn[:, cluster]
+        weights = rng.multinomial(len(clusters), np.full(len(clusters), 1 / len(clusters)), size=DRAWS)
+        weights = weights[:, cluster]
         means.append(differences[:, of] @ weights.T / weights.sum(axis=1))
     return np.asarray(np.mean(means, axis=0))

@@ -1,4 +1,4 @@
-"""The study as a picture: change on our side against change on the public side, a panel for each comparison."""
+"""Plot the study: change on our side against change on the public side, one panel for each comparison."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLOURS = {
 
 
 def scatter(study: Study) -> str:
-    """The picture as SVG; both axes of a panel have one scale, and the line is where both sides change alike."""
+    """The plot as SVG; both axes of a panel have the same scale, and the line marks equal changes."""
     width = 2 * MARGIN + len(COMPARISONS) * PANEL + (len(COMPARISONS) - 1) * GAP
     height = TOP + PANEL + 90
     parts = [part for at in range(len(COMPARISONS)) for part in _panel(study, at)]

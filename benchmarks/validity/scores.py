@@ -1,4 +1,4 @@
-"""What one model scores on every ruler."""
+"""The scores of one model on every evaluation set."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.validity.agreement import COUNTERPARTS, mean_of_groups, shares
-from benchmarks.validity.resampling import Sample, sample
-from benchmarks.validity.rulers import (
+from benchmarks.validity.evaluation_sets import (
     Encode,
-    Ruler,
+    EvaluationSet,
     Triplets,
     pairs_by_similarity,
-    read_ruler,
+    read_evaluation_set,
     read_triplets,
     replay,
     triplets_by_similarity,
 )
+from benchmarks.validity.resampling import Sample, sample
 from monitor.evaluation.scoring import stratum_means
 from monitor.model.measurements import Measured
 from monitor.model.suites import Suite
@@ -31,28 +31,27 @@ EVERY_COMPARISON = (*COMPARISONS, (RANK, TRIPLETS))
 
 
 @dataclass(frozen=True, slots=True)
-class Rulers:
-    """All rulers of the study."""
+class EvaluationSets:
+    """All evaluation sets of the study."""
 
-    broad: Ruler
-    compositional: Ruler
-    xquad: Ruler
-    pubmedqa: Ruler
+    broad: EvaluationSet
+    compositional: EvaluationSet
+    xquad: EvaluationSet
+    pubmedqa: EvaluationSet
     triplets: Triplets
 
     @property
     def texts(self) -> set[str]:
-        """Everything that must not be trained on."""
+        """All texts that must not be used for training."""
         suites = (self.broad, self.compositional, self.xquad, self.pubmedqa)
         triplets = self.triplets
-        return {text for ruler in suites for text in (*ruler.documents, *ruler.questions)} | {
-            *triplets.texts, *triplets.paraphrases, *triplets.near_misses
-        }  # fmt: skip
+        in_suites = {text for suite in suites for text in (*suite.documents, *suite.questions)}
+        return in_suites | {*triplets.texts, *triplets.paraphrases, *triplets.near_misses}
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Means by series, what those of whole rulers are means of, and the measured runs of the built-in suites.
+    """Means by series, the samples behind the means of whole sets, and the measured runs of the built-in suites.
 
     A series is a ruler (“broad”) or a part of it (“broad/finance”).
     """
@@ -62,25 +61,28 @@ class Scores:
     runs: tuple[Measured, Measured]
 
 
-def read_rulers(probes: Path, data: Path, *, every_triplet: int = 1) -> Rulers:
+def read_evaluation_sets(probes: Path, data: Path, *, every_triplet: int = 1) -> EvaluationSets:
     """The built-in suites and the public data."""
-    return Rulers(
-        broad=read_ruler(probes / "broad"),
-        compositional=read_ruler(probes / "compositional"),
-        xquad=read_ruler(data / XQUAD),
-        pubmedqa=read_ruler(data / PUBMEDQA),
+    return EvaluationSets(
+        broad=read_evaluation_set(probes / "broad"),
+        compositional=read_evaluation_set(probes / "compositional"),
+        xquad=read_evaluation_set(data / XQUAD),
+        pubmedqa=read_evaluation_set(data / PUBMEDQA),
         triplets=read_triplets(data / TRIPLETS / "triplets.jsonl", every=every_triplet),
     )
 
 
-def score(rulers: Rulers, encode: Encode) -> Scores:
-    """Everything that is measured of one model."""
-    broad, compositional = replay(rulers.broad, encode), replay(rulers.compositional, encode)
-    public = {name: replay(ruler, encode) for name, ruler in ((XQUAD, rulers.xquad), (PUBMEDQA, rulers.pubmedqa))}
+def score(evaluation_sets: EvaluationSets, encode: Encode) -> Scores:
+    """Measure one model on all evaluation sets."""
+    broad, compositional = replay(evaluation_sets.broad, encode), replay(evaluation_sets.compositional, encode)
+    public = {
+        name: replay(evaluation_set, encode)
+        for name, evaluation_set in ((XQUAD, evaluation_sets.xquad), (PUBMEDQA, evaluation_sets.pubmedqa))
+    }
     domains = _means(broad, "ndcg@10")
     by_rank = _means(compositional, "pair_accuracy")
-    pairs = list(pairs_by_similarity(rulers.compositional, encode))
-    triplets = list(triplets_by_similarity(rulers.triplets, encode))
+    pairs = list(pairs_by_similarity(evaluation_sets.compositional, encode))
+    triplets = list(triplets_by_similarity(evaluation_sets.triplets, encode))
     by_similarity, categories = shares(pairs), shares(triplets)
     matched = COUNTERPARTS.values()
     means = {
@@ -94,7 +96,9 @@ def score(rulers: Rulers, encode: Encode) -> Scores:
     for series, parts in ((BROAD, domains), (SIMILARITY, by_similarity), (RANK, by_rank), (TRIPLETS, categories)):
         means |= {f"{series}/{part}": mean for part, mean in parts.items()}
     by_query = zip(
-        (pair.query_id for pair in rulers.compositional.suite.pairs), (right for _, right in pairs), strict=True
+        (pair.query_id for pair in evaluation_sets.compositional.suite.pairs),
+        (right for _, right in pairs),
+        strict=True,
     )
     samples = {
         **{each.suite.name: _sample(each.suite, _by_query(each, "ndcg@10")) for each in (broad, *public.values())},
@@ -106,9 +110,9 @@ def score(rulers: Rulers, encode: Encode) -> Scores:
 
 
 def _sample(suite: Suite, by_query: Iterable[tuple[str, float]], *, strata: Collection[str] = ()) -> Sample:
-    """The values of queries; of certain strata, where they are named, each of them a group."""
-    asked = {query.query_id: query for query in suite.queries}
-    values = ((asked[query_id], value) for query_id, value in by_query)
+    """The values of queries; if strata are given, only of these, one group for each."""
+    queries = {query.query_id: query for query in suite.queries}
+    values = ((queries[query_id], value) for query_id, value in by_query)
     return sample(
         (query.stratum if strata else "", query.cluster, value)
         for query, value in values
@@ -117,8 +121,8 @@ def _sample(suite: Suite, by_query: Iterable[tuple[str, float]], *, strata: Coll
 
 
 def _by_query(measured: Measured, measure: str) -> Iterator[tuple[str, float]]:
-    found = measured.measurements[measure]
-    return zip(found.query_ids, found.values.tolist(), strict=True)
+    measurements = measured.measurements[measure]
+    return zip(measurements.query_ids, measurements.values.tolist(), strict=True)
 
 
 def _means(measured: Measured, measure: str) -> dict[str, float]:

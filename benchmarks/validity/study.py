@@ -1,4 +1,4 @@
-"""Every swap measured by every ruler, and judged by the default policy."""
+"""Measure every swap on every evaluation set, and judge it by the default policy."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import say
+from benchmarks.validity.evaluation_sets import Encode
 from benchmarks.validity.models import Model
 from benchmarks.validity.resampling import resampled_changes
-from benchmarks.validity.rulers import Encode
-from benchmarks.validity.scores import Rulers, Scores, score
+from benchmarks.validity.scores import EvaluationSets, Scores, score
 from monitor.decision.comparison import compare, pair_all
 from monitor.decision.judgement import Judgement, judge
 from monitor.model.policies import Policy
 
 SEED = 20_261_121
-"""Of the sign flips behind each verdict, and of the clusters that are drawn again."""
+"""Seed of the sign flips behind each verdict, and of the cluster bootstrap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """What one swap changed, and what recallwatch says to it."""
+    """The changes caused by one swap, and the verdict."""
 
     name: str
     kind: str
@@ -35,12 +35,12 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """All that was found, and what it was measured from."""
+    """All results of the study, with the baseline."""
 
     baseline: Mapping[str, float]
     swaps: Sequence[Swap]
     sizes: Mapping[str, int]
-    """Ruler to its number of queries, pairs or triplets."""
+    """Evaluation set to its number of queries, pairs or triplets."""
     resampled: Mapping[str, NDArray[np.float64]]
     """Series to its changes in other samples; shape (swaps, draws)."""
 
@@ -50,16 +50,16 @@ class Study:
         return {swap.name: swap.changes for swap in self.swaps}
 
 
-def refuse_leaks(rulers: Rulers, trained_on: Iterable[str]) -> None:
-    """Stop if a text that a model is trained on is also measured by."""
-    if leaked := rulers.texts.intersection(trained_on):
+def refuse_leaks(evaluation_sets: EvaluationSets, trained_on: Iterable[str]) -> None:
+    """Raise if a training text is also in an evaluation set."""
+    if leaked := evaluation_sets.texts.intersection(trained_on):
         raise SystemExit(f"{len(leaked)} texts are both trained on and measured by, such as: {min(leaked)}")
 
 
-def study(rulers: Rulers, base: Encode, models: Iterable[Model]) -> Study:
-    """The untouched model and everything that takes its place."""
-    before = _timed("untouched model", rulers, base)
-    scored = [(model, _timed(model.name, rulers, model.encode)) for model in models]
+def study(evaluation_sets: EvaluationSets, base: Encode, models: Iterable[Model]) -> Study:
+    """Measure the untouched model and all swaps."""
+    before = _timed("untouched model", evaluation_sets, base)
+    scored = [(model, _timed(model.name, evaluation_sets, model.encode)) for model in models]
     swaps = tuple(_swap(model, before, after) for model, after in scored)
     resampled = {
         series: resampled_changes(
@@ -67,9 +67,9 @@ def study(rulers: Rulers, base: Encode, models: Iterable[Model]) -> Study:
         )
         for place, series in enumerate(before.samples)
     }
-    suites = (rulers.broad, rulers.compositional, rulers.xquad, rulers.pubmedqa)
-    sizes = {ruler.suite.name: len(ruler.suite.queries) for ruler in suites}
-    return Study(before.means, swaps, sizes | {"triplets": len(rulers.triplets.texts)}, resampled)
+    suites = (evaluation_sets.broad, evaluation_sets.compositional, evaluation_sets.xquad, evaluation_sets.pubmedqa)
+    sizes = {evaluation_set.suite.name: len(evaluation_set.suite.queries) for evaluation_set in suites}
+    return Study(before.means, swaps, sizes | {"triplets": len(evaluation_sets.triplets.texts)}, resampled)
 
 
 def _swap(model: Model, before: Scores, after: Scores) -> Swap:
@@ -84,8 +84,8 @@ def _judge(before: Scores, after: Scores) -> Judgement:
     return judge(evidence, policy)
 
 
-def _timed(name: str, rulers: Rulers, encode: Encode) -> Scores:
+def _timed(name: str, evaluation_sets: EvaluationSets, encode: Encode) -> Scores:
     started = time.perf_counter()
-    found = score(rulers, encode)
+    scores = score(evaluation_sets, encode)
     say(f"{name}: {time.perf_counter() - started:.0f} s")
-    return found
+    return scores

@@ -112,7 +112,7 @@ def _next_state(detection: Detection, look: Look | None) -> DetectorState:
     state = replace(detection.state, revision=detection.state.revision + 1)
     if look is None:
         return state
-    state = replace(state, looks=look.taken)
+    state = replace(state, looks=look.times)
     if not detection.reason:
         return state
     return monitor.remember(

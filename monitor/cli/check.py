@@ -1,75 +1,87 @@
-"""Trying a configuration out: every suite read, every target asked once."""
+"""`recallwatch check`: check the configuration and the suites, and probe each target once."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import RenderableType
+from monitor.cli.result import NOT_MEASURED, PASSED, Result
+from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, perform
 
-from monitor.cli.result import NOT_MEASURED, Result
-from monitor.config.config import Config
-from monitor.model.answers import Reply
-from monitor.model.runs import Outcome
-from monitor.model.suites import Query, Suite
-from monitor.probing.replay import ask, probe
-from monitor.service import wiring
-from monitor.service.triggers import trigger_of
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from monitor.config.config import Config
+    from monitor.model.answers import Reply
+    from monitor.model.runs import Outcome
+    from monitor.model.suites import Query, Suite
+    from monitor.service import wiring
 
 
-async def check(path: Path) -> Result:
-    """Check the configuration and the suites, and ask each target once."""
-    parts = wiring.load(path)
-    for name, schedule in parts.config.schedules.items():
+def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Check the configuration and the suites, and probe each target once."""
+    finish(perform(check_all(config)), as_json)
+
+
+async def check_all(path: Path) -> Result:
+    """Check the configuration and the suites, and send each target one probe."""
+    from monitor.service import wiring
+    from monitor.service.triggers import trigger_of
+
+    checked = wiring.load(path)
+    for name, schedule in checked.config.schedules.items():
         trigger_of(schedule, where=f"schedules.{name}")
-    suites = {name: wiring.load_suite(parts.config, name) for name in parts.config.suites}
-    shown: list[RenderableType] = [f"[green]✓[/] {path}: the configuration is right"]
-    shown += [
+    suites = {name: wiring.load_suite(checked.config, name) for name in checked.config.suites}
+    output: list[RenderableType] = [f"[green]✓[/] {path}: the configuration is valid"]
+    output += [
         f"[green]✓[/] suite {name}: {len(suite.queries)} queries in {len(suite.strata)} strata ({suite.axis})"
         for name, suite in suites.items()
     ]
-    found: dict[str, Any] = {}
-    for name in parts.retrievers:
-        found[name], lines = await _check_target(parts, name, list(suites.values()))
-        shown += lines
-    shown += _slow(parts.config, found)
-    failed = any("failure" in each or "failure" in each.get("answer", {}) for each in found.values())
-    data = {"suites": {name: len(suite.queries) for name, suite in suites.items()}, "targets": found}
-    return Result(shown, data, NOT_MEASURED if failed else 0)
+    targets: dict[str, Any] = {}
+    for name in checked.retrievers:
+        targets[name], lines = await _check_target(checked, name, list(suites.values()))
+        output += lines
+    output += _slow_targets(checked.config, targets)
+    has_failed = any("failure" in target or "failure" in target.get("answer", {}) for target in targets.values())
+    data = {"suites": {name: len(suite.queries) for name, suite in suites.items()}, "targets": targets}
+    return Result(output, data, NOT_MEASURED if has_failed else PASSED)
 
 
 async def _check_target(
-    parts: wiring.CheckedConfig, name: str, suites: list[Suite]
+    checked: wiring.CheckedConfig, name: str, suites: list[Suite]
 ) -> tuple[dict[str, Any], list[str]]:
+    from monitor.probing.replay import ask, probe
+    from monitor.service import wiring
+
     queries = [query for suite in suites for query in suite.queries if query.is_judged and not query.follows]
     if not queries:
-        return {"skipped": "no suite has a judged query"}, [
-            f"[yellow]?[/] target {name}: not probed, no suite has a judged query"
-        ]
-    live = wiring.connect(parts, name)
+        sentence = f"[yellow]?[/] target {name}: not probed, no suite has a judged query"
+        return {"skipped": "no suite has a judged query"}, [sentence]
+    clients = wiring.connect(checked, name)
     try:
-        outcome = await probe(queries[0], live.retriever, depth=10, attempts=1)
-        told, lines = _ranking_told(outcome), [_ranking_line(name, outcome)]
-        if recognised := getattr(parts.retrievers[name].options, "recognised", ""):
-            told["recognised"] = recognised
+        outcome = await probe(queries[0], clients.retriever, depth=10, attempts=1)
+        data, lines = _ranking_to_dict(outcome), [_ranking_line(name, outcome)]
+        if recognised := getattr(checked.retrievers[name].options, "inferred_fields", ""):
+            data["recognised"] = recognised
             lines.append(f"    recognised: {recognised}")
         query = next((query for query in queries if query.answers), None)
-        if live.answerer is not None and query is not None:
-            reply = await ask(query.text, live.answerer, attempts=1)
-            told["answer"] = _answer_told(query, reply)
+        if clients.answerer is not None and query is not None:
+            reply = await ask(query.text, clients.answerer, attempts=1)
+            data["answer"] = _answer_to_dict(query, reply)
             lines.append(_answer_line(name, reply))
     finally:
-        await live.close()
-    return told, lines
+        await clients.close()
+    return data, lines
 
 
-def _ranking_told(outcome: Outcome) -> dict[str, Any]:
+def _ranking_to_dict(outcome: Outcome) -> dict[str, Any]:
     if outcome.failure:
         return {"failure": outcome.failure.reason, "detail": outcome.failure.detail}
     ranking = outcome.ranking
     hits = ranking.hits if ranking else ()
-    told: dict[str, Any] = {"hits": len(hits), "first": hits[0].doc_id if hits else None, "seconds": outcome.duration_s}
-    return told | ({"deployment": ranking.deployment} if ranking and ranking.deployment else {})
+    data: dict[str, Any] = {"hits": len(hits), "first": hits[0].doc_id if hits else None, "seconds": outcome.duration_s}
+    return data | ({"deployment": ranking.deployment} if ranking and ranking.deployment else {})
 
 
 def _ranking_line(name: str, outcome: Outcome) -> str:
@@ -78,11 +90,11 @@ def _ranking_line(name: str, outcome: Outcome) -> str:
     ranking = outcome.ranking
     hits = ranking.hits if ranking else ()
     scores = "with scores" if hits and hits[0].score is not None else "without scores"
-    served = f", serving {ranking.deployment}" if ranking and ranking.deployment else ""
-    return f"[green]✓[/] target {name}: {len(hits)} hits {scores} in {1000 * outcome.duration_s:.0f} ms{served}"
+    deployment = f", serving {ranking.deployment}" if ranking and ranking.deployment else ""
+    return f"[green]✓[/] target {name}: {len(hits)} hits {scores} in {1000 * outcome.duration_s:.0f} ms{deployment}"
 
 
-def _answer_told(query: Query, reply: Reply) -> dict[str, Any]:
+def _answer_to_dict(query: Query, reply: Reply) -> dict[str, Any]:
     if reply.answer is None:
         return {"failure": reply.reason, "detail": reply.detail}
     answer = reply.answer
@@ -100,16 +112,16 @@ def _answer_line(name: str, reply: Reply) -> str:
     if reply.answer is None:
         return f"[red]✗[/] answers of {name}: {reply.reason}: {reply.detail}"
     answer = reply.answer
-    told = [f"{len(answer.text)} characters in {1000 * reply.duration_s:.0f} ms"]
-    told += [f"from {len(answer.doc_ids)} documents"] if answer.doc_ids is not None else ["sources not told"]
-    told += [f"by {answer.model}"] if answer.model else []
-    return f"[green]✓[/] answers of {name}: {', '.join(told)}"
+    facts = [f"{len(answer.text)} characters in {1000 * reply.duration_s:.0f} ms"]
+    facts += [f"from {len(answer.doc_ids)} documents"] if answer.doc_ids is not None else ["no sources"]
+    facts += [f"by {answer.model}"] if answer.model else []
+    return f"[green]✓[/] answers of {name}: {', '.join(facts)}"
 
 
-def _slow(config: Config, found: dict[str, Any]) -> list[str]:
-    """Targets whose one probe took longer than the time between two cycles."""
+def _slow_targets(config: Config, targets: dict[str, Any]) -> list[str]:
+    """A warning for each schedule whose target needs longer for one probe than the schedule's interval."""
     return [
         f"[yellow]![/] schedule {name}: one probe of {schedule.target} took longer than its {schedule.every:g} s"
         for name, schedule in config.schedules.items()
-        if schedule.every is not None and found[schedule.target].get("seconds", 0.0) > schedule.every
+        if schedule.every is not None and targets[schedule.target].get("seconds", 0.0) > schedule.every
     ]

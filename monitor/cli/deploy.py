@@ -1,46 +1,69 @@
-"""Declaring what a target serves from now on, for people and pipelines that reach the database."""
+"""`recallwatch deploy`: declare which deployment a target serves from now on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.table import Table
+import typer
 
 from monitor.cli.result import Result
+from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, By, ConfigPath, finish, perform
 from monitor.errors import ConfigError
-from monitor.model.deployments import Deployment
-from monitor.reports import terminal
-from monitor.service import wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rich.table import Table
+
+    from monitor.model.deployments import Deployment
 
 
-async def deploy(path: Path, target: str, name: str, by: str, details: Sequence[str]) -> Result:
-    """Keep that a target serves something else from now on; a running daemon probes it within seconds."""
-    parts = wiring.load(path)
-    if target not in parts.retrievers:
-        listed = ", ".join(parts.retrievers) or "none"
-        raise ConfigError("targets", f"no target is called {target}; there are: {listed}")
-    deployment = Deployment(target, name, by, wiring.utc_now(), _details(details))
-    async with wiring.open_store(parts.config) as store:
+def deploy(
+    name: Annotated[str, typer.Argument(help="The deployment that the target serves now, such as a model version.")],
+    target: Annotated[str, typer.Option(help="A target of the configuration.")],
+    by: By,
+    detail: Annotated[list[str] | None, typer.Option(help="A detail to record, as KEY=VALUE. Repeatable.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Declare which deployment a target serves from now on; a running daemon probes it at once."""
+    finish(perform(declare(config, target, name, by, detail or [])), as_json)
+
+
+async def declare(path: Path, target: str, name: str, by: str, details: Sequence[str]) -> Result:
+    """Record the new deployment of a target; a running daemon probes it within seconds."""
+    from monitor.model.deployments import Deployment
+    from monitor.reports import terminal
+    from monitor.service import wiring
+
+    checked = wiring.load(path)
+    wiring.require_target(checked, target)
+    deployment = Deployment(
+        target=target, name=name, declared_by=by, declared_at=wiring.utc_now(), detail=_details(details)
+    )
+    async with wiring.open_store(checked.config) as store:
         await store.save_deployment(deployment)
-        known = await store.deployments(target, limit=10)
-    shown = f"[green]✓[/] {target} serves {name} from now on; a running daemon probes it at once"
-    return Result([shown, _table(known)], {"declared": terminal.plain(deployment)})
+        deployments = await store.deployments(target, limit=10)
+    sentence = f"[green]✓[/] {target} serves {name} from now on; a running daemon probes it at once"
+    return Result([sentence, _table(deployments)], {"declared": terminal.plain(deployment)})
 
 
-def _details(stated: Sequence[str]) -> dict[str, str]:
+def _details(texts: Sequence[str]) -> dict[str, str]:
     details = {}
-    for each in stated:
-        key, equals, value = each.partition("=")
+    for text in texts:
+        key, equals, value = text.partition("=")
         if not equals or not key:
-            raise ConfigError("--detail", f"{each!r} must be KEY=VALUE, such as commit=4f2c1d")
+            raise ConfigError("--detail", f"{text!r} must be KEY=VALUE, such as commit=4f2c1d")
         details[key] = value
     return details
 
 
 def _table(deployments: Sequence[Deployment]) -> Table:
+    from rich.table import Table
+
     table = Table("deployment", "since", "by", "detail", title="Declared deployments", title_justify="left")
-    for each in deployments:
-        detail = ", ".join(f"{key}={value}" for key, value in each.detail.items())
-        table.add_row(each.name, f"{each.declared_at:%Y-%m-%d %H:%M:%S}", each.declared_by, detail)
+    for deployment in deployments:
+        detail = ", ".join(f"{key}={value}" for key, value in deployment.detail.items())
+        table.add_row(deployment.name, f"{deployment.declared_at:%Y-%m-%d %H:%M:%S}", deployment.declared_by, detail)
     return table

@@ -1,4 +1,4 @@
-"""The process that a command runs in: its event loop, its signals, its log."""
+"""The process of a command: event loop, signals, log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def run_until_done(work: Coroutine[Any, Any, T]) -> T:
-    """Run on the fast event loop where there is one; SIGTERM breaks off as tidily as Ctrl-C."""
+    """Run on uvloop where it is installed; SIGTERM stops the work as cleanly as Ctrl-C."""
     try:
         import uvloop
     except ImportError:
@@ -21,10 +21,10 @@ def run_until_done(work: Coroutine[Any, Any, T]) -> T:
     else:
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(_break_off_on_sigterm(work))
+        return runner.run(_cancel_on_sigterm(work))
 
 
-async def _break_off_on_sigterm(work: Coroutine[Any, Any, T]) -> T:
+async def _cancel_on_sigterm(work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     if task is not None:
@@ -36,7 +36,7 @@ async def _break_off_on_sigterm(work: Coroutine[Any, Any, T]) -> T:
 
 
 def configure_logging(level: int = logging.WARNING) -> None:
-    """One JSON object a line on standard error, where a log collector expects it; standard output is for answers."""
+    """Log one JSON object per line to standard error, for a log collector; results go to standard output."""
     import structlog
 
     structlog.configure(

@@ -1,4 +1,4 @@
-"""How every command reads its configuration, runs, and shows what it found."""
+"""Options that commands share, and how a command runs and prints its result."""
 
 from __future__ import annotations
 
@@ -10,30 +10,43 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The configuration.", envvar="RECALLWATCH_CONFIG")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+from monitor.cli.result import Result
+from monitor.config.init_template import DEFAULT_CONFIG as DEFAULT_CONFIG
+
+ConfigPath = Annotated[
+    Path, typer.Option("--config", "-c", help="The configuration file.", envvar="RECALLWATCH_CONFIG")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+By = Annotated[str, typer.Option(help="Your name, for the record.", envvar="USER")]
+PolicyName = Annotated[str, typer.Option(help="A policy of the configuration.")]
+Limit = Annotated[int, typer.Option(min=1, help="The largest number of rows to print.")]
+IncidentId = Annotated[str, typer.Argument(help="The id of the incident.")]
+SuiteFolders = Annotated[list[str], typer.Argument(metavar="SUITE...", help="Folders, or builtin: suites.")]
+
+WIDTH_OF_FILES = 160
+"""Columns of a table when the output is no terminal."""
 
 T = TypeVar("T")
 
 
 def perform(work: Coroutine[Any, Any, T], log_level: int = logging.WARNING) -> T:
-    """Run what a command does, with its log on standard error."""
+    """Run the work of a command; its log goes to standard error."""
     from monitor.cli.process import configure_logging, run_until_done
 
     configure_logging(log_level)
     return run_until_done(work)
 
 
-def finish(answer: Any, as_json: bool) -> None:
-    """Print what a command found, for people or for programs, and leave with its exit code."""
+def finish(result: Result, as_json: bool) -> None:
+    """Print the result of a command and exit with its code."""
     if as_json:
         import json
 
-        typer.echo(json.dumps(answer.data, indent=2, default=str))
+        typer.echo(json.dumps(result.data, indent=2, default=str))
     else:
         from rich.console import Console
 
-        console = Console(width=None if sys.stdout.isatty() else 160)
-        for part in answer.shown:
+        console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+        for part in result.output:
             console.print(part)
-    raise typer.Exit(answer.exit_code)
+    raise typer.Exit(result.exit_code)

@@ -27,7 +27,7 @@ from monitor.incidents.routing import Links, OnCall
 from monitor.model.policies import Policy
 from monitor.strict_yaml import read_yaml
 
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 class Storage(Section):
@@ -199,10 +199,10 @@ def _fill(value: Any, environment: Mapping[str, str], where: str) -> Any:
         return [_fill(each, environment, f"{where}.{index}") for index, each in enumerate(value)]
     if not isinstance(value, str):
         return value
-    for name in _VARIABLE.findall(value):
+    for name in VARIABLE.findall(value):
         if name not in environment:
             raise ConfigError(where, f"environment variable {name} is not set")
-    return _VARIABLE.sub(lambda match: environment[match[1]], value)
+    return VARIABLE.sub(lambda match: environment[match[1]], value)
 
 
 def _check_references(config: Config) -> None:

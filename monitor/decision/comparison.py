@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from monitor.decision.safety import non_inferiority_of, range_of
 from monitor.model.measurements import Floats, Measured
-from monitor.model.policies import Policy, Tolerated
+from monitor.model.policies import Policy, ToleratedDrop
 from monitor.model.verdicts import Evidence
 from monitor.statistics.exact_p_values import sign_flip_p
 from monitor.statistics.pairing import Paired, pair
@@ -114,7 +114,7 @@ def _describe(paired: Paired, policy: Policy) -> Evidence:
     )
 
 
-def _p_not_safe(paired: Paired, tolerated: Tolerated, policy: Policy) -> float:
+def _p_not_safe(paired: Paired, tolerated: ToleratedDrop, policy: Policy) -> float:
     """p-value against the null hypothesis that this stratum lost its margin or more; NaN if it was not tested."""
     test = non_inferiority_of(paired, tolerated, min_clusters=policy.min_clusters)
     return test.p_value if test else math.nan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from monitor.model.policies import Policy, Tolerated
+from monitor.model.policies import Policy, ToleratedDrop
 from monitor.model.suites import Axis
 from monitor.model.verdicts import AxisSafety
 from monitor.statistics.non_inferiority import (
@@ -34,7 +34,7 @@ def axis_safety(everything: Sequence[Paired], policy: Policy) -> list[AxisSafety
     return [_safety(family, policy) for family in families.values()]
 
 
-def non_inferiority_of(paired: Paired, tolerated: Tolerated, *, min_clusters: int) -> NonInferiority | None:
+def non_inferiority_of(paired: Paired, tolerated: ToleratedDrop, *, min_clusters: int) -> NonInferiority | None:
     """The non-inferiority test that fits the measure: relative to the baseline mean, or absolute for separation."""
     if paired.measure == SEPARATION:
         return absolute_non_inferiority(

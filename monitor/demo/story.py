@@ -1,4 +1,4 @@
-"""The story of a model swap that nobody announced, told with real parts. Nothing in it is hard-coded."""
+"""The demo: an unannounced model swap, detected and rolled back with real components. No result is hard-coded."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from monitor.suites import locating
 TARGET, SCHEDULE = "docs-search", "demo"
 SUITES = ("broad", "compositional")
 EVERY_S = 2.0
-PATIENCE_S, MAX_CYCLES = 150.0, 20
+TIMEOUT_S, MAX_CYCLES = 150.0, 20
 """A step fails after so long without a probe, or after so many cycles; a slow machine alone is no failure."""
 
 
 @dataclass(slots=True)
-class Telling:
-    """What is shown and what is measured while the story runs."""
+class Narrator:
+    """Prints the steps of the demo and measures how long each takes."""
 
     console: Console
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def step(self, name: str, title: str) -> Iterator[None]:
-        """Show a step, and keep how long it took."""
+        """Print a step, and record its duration."""
         self.console.print(f"[bold cyan]▸[/] {title}")
         started = time.perf_counter()
         yield
@@ -52,7 +52,7 @@ class Telling:
         self.console.print(f"  [dim]{self.seconds[name]:.1f} s[/]")
 
     def show(self, *parts: RenderableType) -> None:
-        """Show something on the way."""
+        """Print results of a step."""
         for part in parts:
             self.console.print(part)
 
@@ -75,7 +75,7 @@ class Patience:
         report = self.daemon.scheduler.reports.get(SCHEDULE)
         if report is not self.report:
             self.report, self.cycles = report, self.cycles + 1
-        return self.cycles <= MAX_CYCLES and time.monotonic() - self.progress_at < PATIENCE_S
+        return self.cycles <= MAX_CYCLES and time.monotonic() - self.progress_at < TIMEOUT_S
 
 
 def _n_answered(daemon: Daemon) -> float:
@@ -84,91 +84,93 @@ def _n_answered(daemon: Daemon) -> float:
     return sum(sample.value for sample in samples if sample.name.endswith("_count"))
 
 
-async def tell(*, keep: bool, as_json: bool) -> int:
-    """Run the story; 0 only if the drop was measured, alerted and resolved."""
-    telling = Telling(Console(stderr=as_json, width=None if sys.stdout.isatty() else 130))
+async def run_demo(*, keep: bool, as_json: bool) -> int:
+    """Run the demo; 0 only if the drop was measured, alerted and resolved."""
+    narrator = Narrator(Console(stderr=as_json, width=None if sys.stdout.isatty() else 130))
     with tempfile.TemporaryDirectory(prefix="recallwatch-demo-") as folder:
-        outcome = await _tell(Path(folder), telling, keep=keep)
+        outcome = await _run(Path(folder), narrator, keep=keep)
     if as_json:
         sys.stdout.write(json.dumps(outcome, indent=2) + "\n")
     return 0 if outcome["detected"] and outcome["alert_delivered"] and outcome["resolved"] else 1
 
 
-async def _tell(folder: Path, telling: Telling, *, keep: bool) -> dict[str, Any]:
+async def _run(folder: Path, narrator: Narrator, *, keep: bool) -> dict[str, Any]:
     receiver = Receiver()
     with listen("127.0.0.1", 0) as socket_:
         async with running(receiver.create_app(), socket_) as hook, httpx.AsyncClient(timeout=120) as client:
-            with telling.step(
+            with narrator.step(
                 "service",
-                "A service starts that retrieves and answers: all-MiniLM-L6-v2, FAISS, an extractive reader, HTTP",
+                "A retrieval and answering service starts: all-MiniLM-L6-v2, FAISS, an extractive reader, HTTP",
             ):
                 service = await _start_service()
             async with service as url:
-                parts = wiring.assemble(_config(folder, url, hook, receiver.secret))
-                with telling.step("daemon", "The daemon starts: embedded PostgreSQL, schedule, /metrics"):
-                    serving_ = serving(parts)
+                checked = wiring.assemble(_config(folder, url, hook, receiver.secret))
+                with narrator.step("daemon", "The daemon starts: embedded PostgreSQL, schedule, /metrics"):
+                    serving_ = serving(checked)
                     daemon = await serving_.__aenter__()
                 try:
-                    outcome = await _swap_and_roll_back(daemon, receiver, client, url, telling)
+                    outcome = await _swap_and_roll_back(daemon, receiver, client, url, narrator)
                     if keep:
-                        await _keep_running(daemon, url, telling)
+                        await _keep_running(daemon, url, narrator)
                 finally:
                     await serving_.__aexit__(None, None, None)
     return outcome
 
 
 async def _swap_and_roll_back(
-    daemon: Daemon, receiver: Receiver, client: httpx.AsyncClient, url: str, telling: Telling
+    daemon: Daemon, receiver: Receiver, client: httpx.AsyncClient, url: str, narrator: Narrator
 ) -> dict[str, Any]:
-    with telling.step("baseline", "The daemon probes both axes; what it finds is promoted to baseline"):
+    with narrator.step("baseline", "The daemon probes both axes; the first runs become the baseline"):
         first = await _next_report(daemon, after=None)
         await _promote(daemon, first)
-    telling.show(*(table for each in first.measured for table in terminal.run_tables(each)))
+    narrator.show(*(table for each in first.measured for table in terminal.run_tables(each)))
 
-    with telling.step("swap", "An adapter is tuned on structural near-misses and swapped in; nobody tells the daemon"):
+    with narrator.step(
+        "swap", "An adapter is tuned on structural near-misses and swapped in; the daemon is not notified"
+    ):
         tuned = (await client.post(f"{url}/adapter", json={"steps": 100, "seed": 7})).raise_for_status().json()
-    telling.show(
+    narrator.show(
         f"  cosine to near-misses {tuned['cosine_before']:.3f} → {tuned['cosine_after']:.3f}: "
-        "on its own metric the tuning looks like a success"
+        "by its own metric the tuning looks like a success"
     )
 
-    with telling.step("detection", "The next cycles notice the change and judge it"):
+    with narrator.step("detection", "The next cycles detect the change and compare it with the baseline"):
         firing = await _next_message(daemon, receiver, "firing")
-    judged = daemon.scheduler.reports[SCHEDULE]
-    telling.show(*(f"  {swap.suite_name}: {swap.cause}" for swap in judged.swaps if swap.cause))
-    telling.show(terminal.verdict_text(judged.verdict))
+    report = daemon.scheduler.reports[SCHEDULE]
+    narrator.show(*(f"  {swap.suite_name}: {swap.cause}" for swap in report.swaps if swap.cause))
+    narrator.show(terminal.verdict_text(report.verdict))
     if firing:
-        telling.show(Panel(json.dumps(_short(firing), indent=2), title="Webhook, signature verified", expand=False))
+        narrator.show(Panel(json.dumps(_short(firing), indent=2), title="Webhook, signature verified", expand=False))
 
-    with telling.step("recovery", "The service rolls back; the alert resolves"):
+    with narrator.step("recovery", "The service rolls back; the alert resolves"):
         (await client.delete(f"{url}/adapter")).raise_for_status()
         resolved = await _next_message(daemon, receiver, "resolved") if firing else None
     if resolved:
-        telling.show(Panel(json.dumps(_short(resolved), indent=2), title="Webhook, signature verified", expand=False))
+        narrator.show(Panel(json.dumps(_short(resolved), indent=2), title="Webhook, signature verified", expand=False))
     return {
-        "detected": judged.verdict.name.pages and bool(judged.swaps or firing),
-        "verdict": str(judged.verdict.name),
-        "summary": judged.verdict.summary,
-        "advice": judged.verdict.advice,
-        "answers": judged.verdict.insights,
-        "causes": [{"suite": swap.suite_name, "cause": swap.cause, "evidence": swap.evidence} for swap in judged.swaps],
-        "differences": [_difference(each) for each in terminal.verdict_to_dict(judged.verdict)["evidence"]],
+        "detected": report.verdict.name.pages and bool(report.swaps or firing),
+        "verdict": str(report.verdict.name),
+        "summary": report.verdict.summary,
+        "advice": report.verdict.advice,
+        "answers": report.verdict.insights,
+        "causes": [{"suite": swap.suite_name, "cause": swap.cause, "evidence": swap.evidence} for swap in report.swaps],
+        "differences": [_difference(each) for each in terminal.verdict_to_dict(report.verdict)["evidence"]],
         "cosine_to_near_misses": tuned,
         "alert_delivered": firing is not None,
         "resolved": resolved is not None,
-        "seconds": telling.seconds,
+        "seconds": narrator.seconds,
     }
 
 
 async def _next_report(daemon: Daemon, *, after: Report | None) -> Report:
-    """The first report of the daemon's schedule that is not ``after``."""
+    """The first report of the demo's schedule other than ``after``."""
     patience = Patience(daemon)
     while patience.remains():
         current = daemon.scheduler.reports.get(SCHEDULE)
         if current is not None and current is not after:
             return current
         await asyncio.sleep(0.05)
-    raise MonitorError(f"the daemon probed nothing for {PATIENCE_S:.0f} s")
+    raise MonitorError(f"the daemon probed nothing for {TIMEOUT_S:.0f} s")
 
 
 async def _next_message(daemon: Daemon, receiver: Receiver, state: str) -> dict[str, Any] | None:
@@ -180,8 +182,8 @@ async def _next_message(daemon: Daemon, receiver: Receiver, state: str) -> dict[
     return None
 
 
-async def _promote(daemon: Daemon, found: Report) -> None:
-    for measured in found.measured:
+async def _promote(daemon: Daemon, report: Report) -> None:
+    for measured in report.measured:
         await daemon.store.promote(
             Baseline(
                 target=TARGET,
@@ -205,7 +207,7 @@ async def _started(process: asyncio.subprocess.Process, url: str) -> AsyncIterat
 
 
 async def _start_service() -> Any:
-    """Start the service as a process of its own; its URL is known when it is ready."""
+    """Start the service as a separate process, and wait until it prints its URL."""
     folders = [str(locating.built_in_probes() / name) for name in SUITES]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "monitor.demo.service", *folders,
@@ -213,8 +215,8 @@ async def _start_service() -> Any:
     )  # fmt: skip
     line = await process.stdout.readline() if process.stdout else b""
     if not line:
-        said = (await process.stderr.read()).decode("utf-8", "replace") if process.stderr else ""
-        last = (said.strip().splitlines() or ["it said nothing"])[-1]
+        errors = (await process.stderr.read()).decode("utf-8", "replace") if process.stderr else ""
+        last = (errors.strip().splitlines() or ["it printed no error"])[-1]
         raise MonitorError(f"the demo's retriever did not start: {last}")
     return _started(process, json.loads(line)["url"])
 
@@ -222,18 +224,18 @@ async def _start_service() -> Any:
 def _config(folder: Path, url: str, hook: str, secret: str) -> Config:
     retriever = {"kind": "http", "url": f"{url}/search", "timeout": "60s", "concurrency": 32}
     answerer = {"kind": "http", "url": f"{url}/answer", "timeout": "60s", "concurrency": 32}
-    stated = {
+    options = {
         "storage": {"data_dir": str(folder / "data")},
         "targets": {TARGET: {"retriever": retriever, "answerer": answerer}},
         "schedules": {SCHEDULE: {"target": TARGET, "suites": SUITES, "every": EVERY_S}},
         "notifiers": {"on-call": {"kind": "webhook", "url": hook, "secret": secret}},
         "server": {"port": 0},
     }
-    return validate(Config, stated, where="")
+    return validate(Config, options, where="")
 
 
-async def _keep_running(daemon: Daemon, url: str, telling: Telling) -> None:
-    telling.show(
+async def _keep_running(daemon: Daemon, url: str, narrator: Narrator) -> None:
+    narrator.show(
         f"Left running. Status {daemon.url}/  ·  metrics {daemon.url}/metrics  ·  retriever {url}/search\n"
         f'Swap the model again: curl -X POST {url}/adapter -d \'{{"steps": 30, "seed": 1}}\'\n'
         "Ctrl-C stops everything."
@@ -241,17 +243,17 @@ async def _keep_running(daemon: Daemon, url: str, telling: Telling) -> None:
     await asyncio.Event().wait()
 
 
-_SHOWN = ("state", "severity", "verdict", "summary", "advice", "target", "opened_at", "duration_s")
+_FIELDS = ("state", "severity", "verdict", "summary", "advice", "target", "opened_at", "duration_s")
 
 
 def _short(message: dict[str, Any]) -> dict[str, Any]:
-    """What on-call would read first, for the screen; the whole message is as long as an incident is wide."""
-    data = {key: message["data"][key] for key in _SHOWN if message["data"].get(key) is not None}
+    """The first fields that on-call reads; a whole message may be too long for the screen."""
+    data = {key: message["data"][key] for key in _FIELDS if message["data"].get(key) is not None}
     lost = [each["query"] for each in message["data"]["lost_queries"][:3]]
     return {"type": message["type"], **data, "fallen": len(message["data"]["fallen"]), "lost_most": lost}
 
 
 def _difference(evidence: dict[str, Any]) -> dict[str, Any]:
-    kept = ("suite", "axis", "stratum", "measure", "baseline_mean", "candidate_mean", "difference", "lower", "upper",
+    fields = ("suite", "axis", "stratum", "measure", "baseline_mean", "candidate_mean", "difference", "lower", "upper",
             "p_worse_adjusted", "n_queries")  # fmt: skip
-    return {key: evidence[key] for key in kept}
+    return {key: evidence[key] for key in fields}

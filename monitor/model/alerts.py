@@ -19,7 +19,7 @@ class AlertState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One message about an incident. ``alert_id`` stays the same however often it is sent."""
+    """One message about an incident. ``alert_id`` is the same for every delivery attempt."""
 
     alert_id: str
     incident_id: str
@@ -28,16 +28,16 @@ class Alert:
     payload: Mapping[str, Any]
     created_at: datetime
     notifiers: tuple[str, ...] = ()
-    """Who is told that it fires; what follows goes to whoever was told."""
+    """Notifiers of the firing alert. Later alerts go to the notifiers that received that one."""
     silenced_until: datetime | None = None
-    """Held back until then, and sent only if the incident still lasts."""
+    """The alert is held back until then, and sent only if the incident is still active."""
     silence: str = ""
-    """Why it is held back."""
+    """The reason of the silence that holds it back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One alert on its way to one notifier, leased to whoever sends it."""
+    """One alert for one notifier, leased to the process that sends it."""
 
     delivery_id: int
     notifier: str

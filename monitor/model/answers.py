@@ -1,4 +1,4 @@
-"""The nouns of answering: what a live RAG said, from what, and how a judge graded it."""
+"""Answers of a live RAG, their sources and the grades of a judge."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from monitor.errors import Reason
 
 @dataclass(frozen=True, slots=True)
 class Grades:
-    """What a judge said of one answer, once for each time it was asked."""
+    """The grades of one answer, one for each repeat of the judge."""
 
     judge: str
-    """Fingerprint of the judge: its model, its rubric and its settings."""
+    """Fingerprint of the judge: model, rubric and settings."""
     scores: tuple[float, ...]
-    """One score in [0, 1] for each repeat, in the order of asking."""
+    """One score in [0, 1] for each repeat, in the order of the requests."""
 
     @property
     def mean(self) -> float:
@@ -25,51 +25,51 @@ class Grades:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a live RAG said to one query."""
+    """The answer of a live RAG to one query."""
 
     text: str
     doc_ids: tuple[str, ...] | None = None
-    """Documents that it says it answered from, in its order; None where it does not say."""
+    """Ids of the contexts, in the order of the answerer; None if the answerer does not report them."""
     citations: tuple[str, ...] | None = None
-    """Documents that it cites; None where it does not cite."""
+    """Ids of the cited documents; None if the answerer does not report citations."""
     model: str | None = None
-    """The model that it says wrote the answer."""
+    """The model that wrote the answer, if the answerer reports it."""
     deployment: str | None = None
-    """What it says it is serving."""
+    """The deployment that the answerer reports."""
     tokens: Mapping[str, int] = field(default_factory=dict)
-    """``prompt`` and ``completion`` tokens, where it tells."""
+    """Number of ``prompt`` and ``completion`` tokens, if the answerer reports them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What asking for one answer brought: an answer or the reason why there is none, never both."""
+    """The result of one request for an answer: an answer or the reason of its failure, never both."""
 
     answer: Answer | None = None
     reason: Reason | None = None
     detail: str = ""
     duration_s: float = 0.0
     grades: Grades | None = None
-    """None where no judge is asked, or it gave no usable grade; the count of those is kept with the run."""
+    """None without a judge, or if its grade was unusable; the run counts the latter as ungraded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replies:
-    """Where each answer of a run went: asked = scored + failed + unreferenced."""
+    """Counts of the answers of a run: queries = scored + failed + unreferenced."""
 
     scored: int = 0
     failed: int = 0
     unreferenced: int = 0
-    """Queries without a reference answer: asked by nobody."""
+    """Queries without a reference answer; no answer is requested for them."""
     abstained: int = 0
-    """Of those scored: it said that it does not know."""
+    """Number of scored answers that state that they do not know."""
     empty: int = 0
-    """Of those scored: it said nothing at all."""
+    """Number of scored answers without any content."""
     ungraded: int = 0
-    """Of those scored: the judge was asked and gave no usable grade, or its budget was spent."""
+    """Number of scored answers without a usable grade, or beyond the budget of the judge."""
     reasons: Mapping[Reason, int] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float:
-        """Scored over scored plus failed, in [0, 1]; 1 where no answer was asked for."""
-        asked = self.scored + self.failed
-        return self.scored / asked if asked else 1.0
+        """Scored over scored plus failed, in [0, 1]; 1 if no answers were requested."""
+        requested = self.scored + self.failed
+        return self.scored / requested if requested else 1.0

@@ -1,4 +1,4 @@
-"""The nouns of why a target answers otherwise than before."""
+"""Causes of a change in the results of a target."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class CauseName(StrEnum):
-    """Why a target answers as it does."""
+    """The cause of a change, or of no change."""
 
     UNCHANGED = "unchanged"
     NOISY = "noisy"
@@ -21,12 +21,12 @@ class CauseName(StrEnum):
 
     @property
     def is_swap(self) -> bool:
-        """Whether something was changed, rather than nothing or the last digits."""
+        """Whether a component changed, as opposed to nothing or numerical noise."""
         return self not in (CauseName.UNCHANGED, CauseName.NOISY)
 
     @property
     def label(self) -> str:
-        """What people read."""
+        """The cause as alerts and reports print it."""
         return _LABELS[self]
 
 
@@ -44,19 +44,19 @@ _LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """The likeliest cause of a change, with what speaks for it."""
+    """The most likely cause of a change, with its evidence."""
 
     name: CauseName
     evidence: tuple[str, ...]
     or_else: tuple[CauseName, ...] = ()
-    """Causes that this access cannot tell from it, likeliest first."""
+    """Causes that this access cannot distinguish from it, most likely first."""
     also: tuple[CauseName, ...] = ()
-    """Causes that were found besides it."""
+    """Further causes of the same change."""
     numbers: Mapping[str, float] = field(default_factory=dict)
-    """What was measured."""
+    """Measured values by name."""
 
     @property
-    def told(self) -> str:
-        """The cause in words, with those that cannot be told from it and those found besides."""
+    def description(self) -> str:
+        """The cause in words, with the causes that cannot be distinguished from it and further causes."""
         words = " or ".join(each.label for each in (self.name, *self.or_else))
         return "; also ".join((words, *(each.label for each in self.also)))

@@ -21,32 +21,32 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What somebody, or some pipeline, says that a target serves from now on."""
+    """A declaration, by a person or a pipeline, of the deployment that a target serves from now on."""
 
     target: str
     name: str
     declared_by: str
     declared_at: datetime
     detail: Mapping[str, str] = field(default_factory=dict)
-    """What else is known of it: the model, the index, the commit."""
+    """Further details: model, index, commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swap:
-    """What a target serves has changed since the run before."""
+    """A change of the deployment of a target since the previous run."""
 
     target: str
     suite_name: str
     run_id: str
     previous_run_id: str
     declared: bool
-    """Whether the target said so itself; otherwise it was noticed in the rankings."""
+    """Whether the target declared the change; otherwise it was detected in the rankings."""
     share_changed: float
     """Share of queries whose ranking differs, in [0, 1]."""
     detected_at: datetime
     answers_changed: float = 0.0
-    """Share of queries whose answer differs, in [0, 1]; 0 where none is asked for."""
+    """Share of queries whose answer differs, in [0, 1]; 0 without answers."""
     cause: str = ""
-    """What most likely changed, of the causes that can be told apart; empty if nothing could be told."""
+    """The most likely cause; empty if the causes could not be distinguished."""
     evidence: str = ""
-    """What speaks for that cause, in words."""
+    """The evidence for that cause, in words."""

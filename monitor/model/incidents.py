@@ -1,4 +1,4 @@
-"""The nouns of what lasts: an incident from the first suspicion to its end."""
+"""Incidents, from the first suspicion to the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How soon somebody must look."""
+    """How urgent an incident is."""
 
     WARNING = "warning"
     CRITICAL = "critical"
@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
 
 class IncidentKind(StrEnum):
-    """What is wrong: the quality of what is served, or the watching itself."""
+    """The problem: a drop in quality, or a failure of the monitoring itself."""
 
     REGRESSION = "regression"
     NO_DATA = "no_data"
@@ -29,7 +29,7 @@ class IncidentKind(StrEnum):
 
 
 class IncidentStatus(StrEnum):
-    """Where an incident is between the first suspicion and its end."""
+    """The state of an incident between the first suspicion and its end."""
 
     SUSPECTED = "suspected"
     OPEN = "open"
@@ -41,10 +41,10 @@ class IncidentStatus(StrEnum):
     @property
     def is_active(self) -> bool:
         """Whether it is not over."""
-        return self in _LASTING
+        return self in _ACTIVE
 
 
-_LASTING = frozenset({IncidentStatus.SUSPECTED, IncidentStatus.OPEN, IncidentStatus.ACKNOWLEDGED})
+_ACTIVE = frozenset({IncidentStatus.SUSPECTED, IncidentStatus.OPEN, IncidentStatus.ACKNOWLEDGED})
 
 
 class Resolution(StrEnum):
@@ -59,22 +59,22 @@ class Resolution(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What was trusted, what is served now, and since when."""
+    """The trusted deployment, the deployment that is served now, and the time of the change."""
 
     baseline: str = ""
     candidate: str = ""
     since: datetime | None = None
     declared: bool | None = None
-    """Whether the target named the change itself; None where no change was seen."""
+    """Whether the target declared the change; None if no change was detected."""
     runs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Suite to the runs that were compared: baseline and candidate."""
     cause: str = ""
-    """What most likely changed, with what speaks for it."""
+    """The most likely cause, with its evidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """Something that lasts and that on-call must know. Every change of it makes a new revision."""
+    """A problem that on-call must know about until it is over. Every change of it is a new revision."""
 
     incident_id: str
     dedup_key: str
@@ -82,7 +82,7 @@ class Incident:
     opened_at: datetime
     kind: IncidentKind = IncidentKind.REGRESSION
     subject: str = ""
-    """The target, schedule or notifier of which one incident of this kind can last at a time."""
+    """The target, schedule or notifier. It has at most one active incident of this kind."""
     status: IncidentStatus = IncidentStatus.SUSPECTED
     severity: Severity = Severity.WARNING
     verdict_name: str = ""
@@ -91,7 +91,7 @@ class Incident:
     n_paging: int = 0
     """Paging verdicts in a row while it is suspected."""
     recovering: Mapping[str, int] = field(default_factory=dict)
-    """The suites it is about, each with its passed verdicts in a row."""
+    """The suites that regressed, each with its number of passed verdicts in a row."""
     axes: tuple[str, ...] = ()
     baseline_run_ids: tuple[str, ...] = ()
     reopened: int = 0
@@ -101,7 +101,7 @@ class Incident:
     resolved_at: datetime | None = None
     resolution: Resolution = Resolution.NONE
     reason: str = ""
-    """Why it was dismissed, and by whom."""
+    """Why it was dismissed, and the person who dismissed it."""
     revision: int = 1
 
     @property
@@ -111,29 +111,29 @@ class Incident:
 
     @property
     def is_open(self) -> bool:
-        """Whether on-call was told and it is not over."""
+        """Whether on-call was notified and it is not over."""
         return self.is_active and self.status is not IncidentStatus.SUSPECTED
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether somebody took it on, or rolled back for it."""
+        """Whether a person acknowledged it, or the deployment was rolled back."""
         is_dismissed = self.status is IncidentStatus.DISMISSED
         return not is_dismissed and (self.acknowledged_at is not None or self.resolution is Resolution.ROLLED_BACK)
 
     @property
     def has_fired(self) -> bool:
-        """Whether on-call was told."""
+        """Whether on-call was notified."""
         return self.fired_at is not None
 
     @property
     def suites(self) -> tuple[str, ...]:
-        """Names of the suites it is about."""
+        """Names of the suites that regressed."""
         return tuple(sorted(self.recovering))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """How often a policy's incidents of one target fired, were confirmed, and were dismissed as false alarms."""
+    """Number of incidents of one target and policy that fired, were confirmed and were dismissed as false alarms."""
 
     target: str
     policy: str

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """Per-query values of one measure, for the queries that were scored."""
+    """Values of one measure on the scored queries; ``values`` has shape (n_queries,)."""
 
     measure: str
     query_ids: tuple[str, ...]
@@ -26,13 +26,13 @@ class Measurements:
 
     @property
     def mean(self) -> float:
-        """Mean over the scored queries."""
+        """Mean over the scored queries; NaN without any."""
         return float(self.values.mean()) if len(self.values) else float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A run with its measurements and with the suite it was measured by."""
+    """A run with its measurements and its suite."""
 
     run: Run
     suite: Suite
@@ -41,13 +41,13 @@ class Measured:
     judged_share: float = float("nan")
     """Share of returned documents that carry a judgement."""
     labels: Mapping[LabelState, int] = field(default_factory=dict)
-    """States of the judgements that the hits reveal, where passages are judged or sources are told."""
+    """Number of judgements in each state, for suites that judge passages or targets that report sources."""
     replies: Replies | None = None
-    """Where each answer went; None where no answer was asked for."""
+    """Counts of the answers; None if no answers were requested."""
 
     @property
     def label_validity(self) -> float:
-        """Share of the revealed judgements that still say what they said, in [0, 1]; 1 where none is revealed."""
-        revealed = sum(self.labels.values())
+        """Share of the judgements with a known state that are still valid, in [0, 1]; 1 if no state is known."""
+        n_labels = sum(self.labels.values())
         usable = sum(count for state, count in self.labels.items() if state.is_usable)
-        return usable / revealed if revealed else 1.0
+        return usable / n_labels if n_labels else 1.0

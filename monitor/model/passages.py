@@ -1,4 +1,4 @@
-"""The nouns of judging by passage: a piece of a source document, wherever the chunks of a retriever cut it."""
+"""Judged passages: parts of source documents, independent of the chunks of a retriever."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 
 class LabelState(StrEnum):
-    """What became of a judgement in the index of a target."""
+    """The state of a judgement in the index of a target."""
 
     VALID = "valid"
     RE_ANCHORABLE = "re_anchorable"
-    """Not where it was said to be, but its words are found elsewhere."""
+    """Not at its recorded place, but its words are elsewhere."""
     MERGED = "merged"
-    """One chunk covers it together with another judged passage of the query."""
+    """One chunk covers it and another judged passage of the query."""
     SPLIT = "split"
     """The border of a chunk cuts it."""
     ORPHANED = "orphaned"
@@ -22,7 +22,7 @@ class LabelState(StrEnum):
 
     @property
     def is_usable(self) -> bool:
-        """Whether the judgement still says what it said."""
+        """Whether the judgement is still valid."""
         return self not in (LabelState.RE_ANCHORABLE, LabelState.ORPHANED)
 
 
@@ -37,7 +37,7 @@ class Manner(StrEnum):
 
 
 class Passage(NamedTuple):
-    """A judged piece of a source document, by its place, by its words, or by both."""
+    """A judged part of a source document, given by its place, its words, or both."""
 
     grade: int
     doc_id: str | None = None
@@ -48,13 +48,13 @@ class Passage(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Where it stands, for people; a quote without a place is not repeated."""
+        """The place, for messages; the text of a quote without a place is left out."""
         place = f"[{self.start}:{self.end}]" if self.start is not None else ""
         return f"{self.doc_id}{place}" if self.doc_id else "a quoted passage"
 
 
 class Quoted(NamedTuple):
-    """A part of a judged quote that stands in the text of a hit."""
+    """A part of a judged quote that the text of a hit contains."""
 
     hit: int
     """Index of the hit in the ranking."""
@@ -76,4 +76,4 @@ class Sources:
     starts: tuple[int, ...] | None = None
     ends: tuple[int, ...] | None = None
     quoted: tuple[Quoted, ...] | None = None
-    """What the texts of the hits quote of the judged passages; None where no text was told."""
+    """Parts of the judged quotes in the texts of the hits; None if the target returns no texts."""

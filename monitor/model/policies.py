@@ -14,7 +14,7 @@ QueryText = Literal["show", "hash", "withhold"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """How much may be lost, for what it matches: an axis, a suite, a stratum, a measure, or any mix of them."""
+    """Margin and floors for a part of the measurements: an axis, a suite, a stratum, a measure or a combination."""
 
     margin: float | None = None
     floor_absolute: float | None = None
@@ -25,13 +25,13 @@ class Tolerance:
     measure: str | None = None
 
     def matches(self, axis: Axis, suite: str, stratum: str, measure: str) -> bool:
-        """Whether everything that is stated is so."""
-        stated = ((self.axis, axis), (self.suite, suite), (self.stratum, stratum), (self.measure, measure))
-        return all(wanted is None or wanted == found for wanted, found in stated)
+        """Whether every field that is set equals the value given."""
+        conditions = ((self.axis, axis), (self.suite, suite), (self.stratum, stratum), (self.measure, measure))
+        return all(required is None or required == value for required, value in conditions)
 
 
-class Tolerated(NamedTuple):
-    """What a policy tolerates of one measure of one stratum. Ratios are in [0, 1]."""
+class ToleratedDrop(NamedTuple):
+    """Margin and floors for one measure of one stratum. Ratios are in [0, 1]."""
 
     margin: float
     floor_absolute: float
@@ -52,22 +52,22 @@ class Policy:
     """Tolerated drop of one stratum, wider than that of a whole axis, whose mean is known better."""
     coverage_floor: float = 0.98
     label_floor: float = 0.98
-    """Share of the baseline's label validity below which the ruler has moved."""
+    """Share of the label validity of the baseline below which runs cannot be compared."""
     min_clusters: int = 12
     resamples: int = 9_999
     replays: int = 24
     replayed_queries: int = 500
     gating: Mapping[Axis, tuple[str, ...]] = field(default_factory=default_gating)
     tolerances: tuple[Tolerance, ...] = ()
-    """Exceptions from margin and floors; of those that match, the last one that states a value counts."""
+    """Exceptions from margin and floors; the last one that matches and sets a value counts."""
 
-    def tolerance_of(self, axis: Axis, suite: str, stratum: str, measure: str) -> Tolerated:
+    def tolerance_of(self, axis: Axis, suite: str, stratum: str, measure: str) -> ToleratedDrop:
         """Margin and floors that hold for one measure of one stratum."""
-        values = Tolerated(self.margin, self.floor_absolute, self.floor_relative)
-        for each in self.tolerances:
-            if each.matches(axis, suite, stratum, measure):
-                stated = {name: getattr(each, name) for name in Tolerated._fields}
-                values = values._replace(**{name: value for name, value in stated.items() if value is not None})
+        values = ToleratedDrop(self.margin, self.floor_absolute, self.floor_relative)
+        for tolerance in self.tolerances:
+            if tolerance.matches(axis, suite, stratum, measure):
+                fields = {name: getattr(tolerance, name) for name in ToleratedDrop._fields}
+                values = values._replace(**{name: value for name, value in fields.items() if value is not None})
         return values
 
     def stratum_margin_of(self, axis: Axis, suite: str, stratum: str, measure: str) -> float:
@@ -88,4 +88,4 @@ class Policy:
     critical_relative: float = 0.10
     query_text: QueryText = "show"
     context_window: int = 5
-    """Contexts that an answerer reads, where it does not say."""
+    """Number of contexts that an answerer reads, if it does not report them."""

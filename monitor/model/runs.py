@@ -1,4 +1,4 @@
-"""Runs and what their probes brought."""
+"""Runs and the outcomes of their probes."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Ranking:
     doc_ids: tuple[str, ...]
     scores: tuple[float, ...] | None = None
     deployment: str | None = None
-    """What the retriever says it is serving, when it says so."""
+    """The deployment that the retriever reports, if any."""
     sources: Sources | None = None
-    """Where the texts of the hits come from, where the retriever says so."""
+    """Sources of the texts of the hits, if the retriever reports them."""
     texts: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
-    """The texts of the hits, until the judged quotes have been looked for in them; never kept."""
+    """The texts of the hits, until they are searched for judged quotes; never stored."""
     corpus: str | None = field(default=None, compare=False)
-    """What the retriever says it searches, when it says so; kept with the run."""
+    """The corpus that the retriever reports, if any; stored with the run."""
 
     @property
     def hits(self) -> tuple[Hit, ...]:
@@ -52,7 +52,7 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A probe that brought nothing usable back."""
+    """A probe without a usable response."""
 
     reason: Reason
     detail: str
@@ -60,15 +60,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one probe brought: exactly one of a ranking, a failure, or neither (skipped: no judgement)."""
+    """The result of one probe: a ranking, a failure, or neither (skipped, because nothing is judged)."""
 
     query_id: str
     ranking: Ranking | None = None
     failure: Failure | None = None
     duration_s: float = 0.0
-    """From the request leaving to the response complete; waiting in recallwatch's own queue not counted."""
+    """From the start of the request to the end of the response, without the time in the queue of recallwatch."""
     reply: Reply | None = None
-    """What asking for an answer brought, where the target answers and the query has a reference answer."""
+    """The reply, if the target has an answerer and the query has a reference answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,32 +82,32 @@ class Run:
     suite_digest: str
     axis: Axis
     depth: int
-    """How many hits each probe asked for."""
+    """Number of hits that each probe requests."""
     started_at: datetime
     finished_at: datetime | None = None
     status: RunStatus = RunStatus.RUNNING
     owner: str = ""
-    """Host and process that replays it, so that a run left behind by a crash can be told."""
+    """Host and process that replays it, to recognise a run that a crash left unfinished."""
     outcomes: tuple[Outcome, ...] = ()
     fingerprint: str = ""
-    """SHA-256 over every ranking: equal fingerprints mean that nothing a user could see has changed."""
+    """SHA-256 over every ranking; equal if no ranking has changed."""
     deployment: str = ""
-    """What the target declared it was serving, else the fingerprint."""
+    """The deployment that the target declared, else the fingerprint."""
     corpus: str = ""
-    """What the target declared it searches, else the digest of the suite's own documents, else empty."""
+    """The corpus that the target declared, else the digest of the documents of the suite, else empty."""
     answers: str = ""
-    """SHA-256 over every answer; empty where none was asked for."""
+    """SHA-256 over every answer; empty if no answers were requested."""
     answerer: str = ""
-    """What wrote the answers, as far as the target says so."""
+    """The answerer, as far as the target reports it."""
     judge: str = ""
     """Fingerprint of the judge that graded the answers; empty without one."""
     anchors: tuple[tuple[float, float], ...] = ()
-    """Grades of frozen answers of the baseline, as given then and again in this run: what moved is the judge."""
+    """Grades of frozen answers of the baseline, then and in this run; a difference is a drift of the judge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Where each query of a run went: attempted = scored + failed + skipped."""
+    """Counts of the queries of a run: attempted = scored + failed + skipped."""
 
     scored: int
     failed: int

@@ -1,7 +1,7 @@
-"""The nouns of telling why a target answers otherwise than before: what its canaries showed at one moment.
+"""Snapshots of the canaries of a target, from which the cause of a change is diagnosed.
 
-A canary is a query or a document that is looked at in every cycle. Of most targets only rankings and scores can be
-seen; where vectors can be reached, they are kept as well, and more can be told apart.
+A canary is a query or a document that every cycle probes. Most targets return only rankings and scores; if vectors are
+available, they are stored as well and distinguish more causes.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Embedded:
     """Shape (n_ids, n_dimensions); any floating type."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no table of vectors, one row for each id."""
+        """Raise ValueError unless there is one row of finite numbers for each id."""
         if self.vectors.ndim != 2 or len(self.ids) != len(self.vectors):
             raise ValueError(f"{len(self.ids)} ids with vectors of shape {self.vectors.shape}, not one row for each id")
         if not np.isfinite(self.vectors).all():
             raise ValueError("a vector has a component that is not a finite number")
 
     def of(self, ids: Sequence[str]) -> Floats:
-        """The vectors of these ids, in their order, brought to unit length; a zero vector stays zero."""
+        """The vectors of these ids, in their order, scaled to unit length; a zero vector stays zero."""
         place = {each: row for row, each in enumerate(self.ids)}
         rows = self.vectors[[place[each] for each in ids]].astype(np.float64)
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -44,46 +44,46 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
-    """What the canaries of one target showed at one moment. Whatever could not be had is empty or None."""
+    """The results of the canaries of one target at one time. Data that is not available is empty or None."""
 
     rankings: Rankings
-    """Canary query to its ranking. A query that failed is left out: a failure shows nothing of the index."""
+    """Canary query to its ranking. Failed queries are left out: a failure is no evidence about the index."""
     depth: int
-    """How many hits were asked for."""
+    """Number of hits that each probe requests."""
     replayed: Rankings = field(default_factory=dict)
-    """Some of the same queries asked again at once: what differs is the noise of an unchanged target."""
+    """Immediate replays of some of the queries; a difference is the noise of an unchanged target."""
     echoes: Rankings = field(default_factory=dict)
-    """Document to the ranking of its own text asked as a query."""
+    """Document to the ranking for its own text as the query."""
     word_matches: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Canary query to document to how well their words match, where the texts are known."""
+    """Canary query to document to the match of their words, where the texts are known."""
     queries: Embedded | None = None
     """Canary queries, embedded by the query encoder."""
     stored: Embedded | None = None
-    """Canary documents as the index holds them; one that is asked for and not held is left out."""
+    """Canary documents as the index stores them; documents that it does not store are left out."""
     encoded: Embedded | None = None
     """The texts of the same documents, embedded now by the model that embeds the queries."""
     exact: Rankings = field(default_factory=dict)
-    """Canary query to what an exact search of the index returns, filters left out."""
+    """Canary query to the ranking of an exact search without filters."""
     groups: Mapping[str, str] = field(default_factory=dict)
-    """Document to the group that a filter might leave out, such as its domain, where that is known."""
+    """Document to the group that a filter might exclude, such as its domain, where it is known."""
     answerer: str = ""
     judge: str = ""
     deployment: str = ""
-    """What the target declares it is serving; empty where it declares nothing."""
+    """The deployment that the target declares; empty if it declares none."""
 
     @property
     def has_vectors(self) -> bool:
-        """Whether the vectors of queries and of stored documents could be had."""
+        """Whether the vectors of queries and of stored documents are available."""
         return self.queries is not None and self.stored is not None
 
 
 def from_run(run: Run, query_ids: Iterable[str] | None = None, *, replayed: Rankings | None = None) -> Snapshot:
-    """What a stored run shows of these canary queries, or of all its queries: rankings, scores and names."""
-    chosen = None if query_ids is None else set(query_ids)
+    """The snapshot of a stored run, for these canary queries or for all its queries: rankings, scores and names."""
+    selected_ids = None if query_ids is None else set(query_ids)
     rankings = {
         outcome.query_id: outcome.ranking
         for outcome in run.outcomes
-        if outcome.ranking is not None and (chosen is None or outcome.query_id in chosen)
+        if outcome.ranking is not None and (selected_ids is None or outcome.query_id in selected_ids)
     }
     declared = run.deployment if run.deployment != run.fingerprint else ""
     return Snapshot(
@@ -97,8 +97,8 @@ def from_run(run: Run, query_ids: Iterable[str] | None = None, *, replayed: Rank
 
 
 def from_runs(before: Run, after: Run, query_ids: Iterable[str] | None = None) -> tuple[Snapshot, Snapshot]:
-    """The snapshots of two stored runs, of the queries that both ranked."""
+    """The snapshots of two stored runs, for the queries that both ranked."""
     shared = {each.query_id for each in before.outcomes if each.ranking}
     shared &= {each.query_id for each in after.outcomes if each.ranking}
-    chosen = shared if query_ids is None else shared & set(query_ids)
-    return from_run(before, chosen), from_run(after, chosen)
+    selected_ids = shared if query_ids is None else shared & set(query_ids)
+    return from_run(before, selected_ids), from_run(after, selected_ids)

@@ -27,7 +27,7 @@ class Qrel(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A question with everything needed to judge what comes back."""
+    """A question with the judgements of its results."""
 
     query_id: str
     text: str
@@ -36,10 +36,10 @@ class Query:
     grades: Mapping[str, int] = field(default_factory=dict)
     """Document id to grade."""
     answers: tuple[str, ...] = ()
-    """Reference answers, each of them right."""
+    """Reference answers; each of them is correct."""
     passages: tuple[Passage, ...] = ()
     follows: str = ""
-    """The query of the hop before, in a chain: its answer takes the place of ``{answer}`` in the text."""
+    """The query of the previous hop in a chain: its answer replaces ``{answer}`` in the text."""
 
     @property
     def is_judged(self) -> bool:
@@ -48,7 +48,7 @@ class Query:
 
     @property
     def qrels(self) -> tuple[Qrel, ...]:
-        """The judgements as TREC writes them."""
+        """The judgements in the form of TREC."""
         return tuple(Qrel(self.query_id, doc_id, grade) for doc_id, grade in self.grades.items())
 
 
@@ -60,7 +60,7 @@ class Pair:
     satisfying_id: str
     violating_id: str
     mirror_id: str | None = None
-    """The query that the violating document satisfies, where there is one."""
+    """The query that the violating document satisfies, if there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +73,13 @@ class Suite:
     queries: tuple[Query, ...]
     pairs: tuple[Pair, ...] = ()
     controls: frozenset[str] = frozenset()
-    """Strata that must not move when a model gets better at structure (paraphrase, entity)."""
+    """Strata that must not change when a model improves at structure (paraphrase, entity)."""
     digest: str = ""
-    """SHA-256 over queries, judgements and pairs: the ruler's identity."""
+    """SHA-256 over queries, judgements and pairs: the identity of the suite version."""
     corpus: str = field(default="", compare=False)
-    """SHA-256 over the suite's own documents, where it brings them; kept with each run."""
+    """SHA-256 over the documents of the suite, if it has any; stored with each run."""
     depth: int = field(default=0, compare=False)
-    """Hits to ask for at least, where the hits are chunks and ten of them are little text; kept with each run."""
+    """Minimum number of hits to request, for chunked corpora where ten hits are little text; stored with each run."""
 
     @property
     def strata(self) -> tuple[str, ...]:

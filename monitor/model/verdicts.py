@@ -14,7 +14,7 @@ from monitor.model.suites import Axis
 
 
 class VerdictName(StrEnum):
-    """What was decided."""
+    """The names of the verdicts."""
 
     PASSED = "passed"
     REGRESSED = "regressed"
@@ -24,7 +24,7 @@ class VerdictName(StrEnum):
 
     @property
     def pages(self) -> bool:
-        """Whether on-call is told."""
+        """Whether it pages on-call."""
         return self in (VerdictName.REGRESSED, VerdictName.TRADE_OFF)
 
 
@@ -100,13 +100,13 @@ class Look:
     why: str
     alpha: float
     """The error level of this look."""
-    taken: tuple[datetime, ...] = ()
-    """The silent looks of the last year, this one included if it spent from the budget."""
+    times: tuple[datetime, ...] = ()
+    """Times of the silent looks of the last year, including this one if it spent from the budget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What was decided about one cycle, with everything needed to decide it again."""
+    """The verdict about one cycle, with everything needed to recompute it."""
 
     verdict_id: str
     cycle_id: str
@@ -123,10 +123,10 @@ class Verdict:
     method: str
     decided_at: datetime
     look: int = 0
-    """Which look of the year it is; 0 where level 1 saw no change, or a person asked."""
+    """The number of the look in the year; 0 if no change was detected or a person requested the comparison."""
     look_reason: str = ""
     lost_queries: tuple[Mapping[str, Any], ...] = ()
-    """The queries that lost most, worst first, with what was expected and what came back."""
+    """The queries with the largest losses, worst first, with the expected and the actual results."""
     insights: Mapping[str, Any] = field(default_factory=dict)
     """What explains the evidence: attribution of an answer drop, headroom, safety of each axis, the last step."""
 

@@ -1,4 +1,4 @@
-"""What recallwatch needs from the outside, as protocols. Adapters fulfil them, one file each."""
+"""Protocols of the external systems, which adapters implement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from monitor.model.deployments import Swap
 from monitor.model.runs import Ranking
 
 Vectors: TypeAlias = NDArray[np.float32]
-"""One vector a row."""
+"""One vector in each row."""
 
 
 @runtime_checkable
@@ -28,45 +28,45 @@ class Retriever(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give back connections and memory."""
+        """Release connections and memory."""
         ...
 
 
 @runtime_checkable
 class Seedable(Retriever, Protocol):
-    """A retriever that can take documents into a namespace of its own. Raises ConfigError where it is not told how."""
+    """A retriever that can index documents in a separate namespace. Raises ConfigError if that is not configured."""
 
     async def seed(self, documents: Sequence[Mapping[str, str]]) -> None:
         """Write documents, each with ``id``, ``title`` and ``text``, into the namespace that the target searches."""
         ...
 
     async def unseed(self) -> None:
-        """Remove the namespace with all that is in it."""
+        """Remove the namespace with its documents."""
         ...
 
 
 class Embedder(Protocol):
-    """What turns texts into vectors, as queries are turned. Raises `RetrieverError` and nothing else."""
+    """An embedding model for queries. Raises `RetrieverError` and nothing else."""
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """One row for each text, shape (n, d)."""
         ...
 
     async def close(self) -> None:
-        """Give back connections and memory."""
+        """Release connections and memory."""
         ...
 
 
 @runtime_checkable
 class VectorAccess(Retriever, Protocol):
-    """A retriever whose vectors can be looked at. Raises `RetrieverError` and nothing else."""
+    """A retriever with access to its vectors. Raises `RetrieverError` and nothing else."""
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """The vectors that it would search with, shape (n, d)."""
+        """The query vectors of these texts, shape (n, d)."""
         ...
 
     async def stored_vectors(self, doc_ids: Sequence[str]) -> Mapping[str, Vectors]:
-        """The vectors in the index, each of shape (d,); a document that is not there is left out."""
+        """The vectors in the index, each of shape (d,); documents that are not in the index are left out."""
         ...
 
 
@@ -75,23 +75,23 @@ class ExactSearch(VectorAccess, Protocol):
     """A retriever that can also search without its approximate index. Raises `RetrieverError` and nothing else."""
 
     async def search_exact(self, vector: Vectors, k: int) -> Ranking:
-        """The ``k`` nearest documents of all, best first."""
+        """The exact ``k`` nearest documents, best first."""
         ...
 
 
 class Answerer(Protocol):
-    """A live RAG that answers. Raises `AnswererError` and nothing else."""
+    """The answering side of a live RAG. Raises `AnswererError` and nothing else."""
 
     concurrency: int
     takes_contexts: bool
-    """Whether it can be given the contexts to answer from, so that retrieval and generation can be told apart."""
+    """Whether `answer` accepts contexts, which separates the effects of retrieval and generation."""
 
     async def answer(self, query: str, contexts: Sequence[str] | None = None) -> Answer:
-        """The answer to a query, from these texts alone where they are given."""
+        """The answer to a query, from ``contexts`` only if they are given."""
         ...
 
     async def close(self) -> None:
-        """Give back connections."""
+        """Close connections."""
         ...
 
 
@@ -99,11 +99,11 @@ class Judge(Protocol):
     """A language model that grades answers. Raises `JudgeError` and nothing else."""
 
     fingerprint: str
-    """What identifies the ruler: model, rubric, settings. Grades of different rulers are never compared."""
+    """Identity of the judge: model, rubric, settings. Grades of different judges are never compared."""
     repeats: int
-    """How often each answer is graded."""
+    """Number of grades of each answer."""
     budget: int
-    """Requests that may be made in a day."""
+    """Maximum number of requests in a day."""
     concurrency: int
 
     async def grade(self, query: str, references: Sequence[str], answer: str) -> float:
@@ -111,7 +111,7 @@ class Judge(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give back connections."""
+        """Close connections."""
         ...
 
 
@@ -119,18 +119,18 @@ class Notifier(Protocol):
     """A way to reach on-call. Raises `NotifierError` and nothing else."""
 
     async def notify(self, alert: Alert) -> None:
-        """Deliver one alert; returning means it was accepted."""
+        """Deliver one alert; a return means that it was accepted."""
         ...
 
     async def close(self) -> None:
-        """Give back connections."""
+        """Close connections."""
         ...
 
 
 @runtime_checkable
 class ChangeListener(Protocol):
-    """A notifier that can show a change on its timeline without paging anybody. Raises `NotifierError` only."""
+    """A notifier that can show a change on a timeline without a page. Raises `NotifierError` only."""
 
     async def announce(self, swap: Swap) -> None:
-        """Show that what a target serves has changed."""
+        """Show a change of the deployment of a target."""
         ...

@@ -68,7 +68,7 @@ def explain(swap: Swap, previous: Run, run: Run, suite: Suite, before: Snapshot 
         old, new = _with_vectors(old, before), _with_vectors(new, after)
     cause = name_cause(old, new)
     told = (*cause.evidence, describe(compare_spaces(old, new, _pairs(suite))))
-    return replace(swap, cause=cause.told, evidence=" ".join(filter(None, told)))
+    return replace(swap, cause=cause.description, evidence=" ".join(filter(None, told)))
 
 
 def with_index_recall(verdict: Verdict, results: Sequence[SuiteResult]) -> Verdict:

@@ -1,4 +1,4 @@
-"""What a person reads: a run as a table, a verdict as a sentence, either as JSON."""
+"""Runs, verdicts and baselines as tables and sentences for a terminal, and as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run_table(measured: Measured) -> Table:
         caption=f"{counts.attempted} queries: {counts.scored} scored, {counts.failed} failed"
         + (f" ({failed})" if failed else "")
         + f", {counts.skipped} skipped · run {measured.run.run_id}\n"
-        + f"after … how high it could be if the unjudged were relevant{_labels(measured)}",
+        + f"after … the upper bound if all unjudged documents were relevant{_labels(measured)}",
         title_justify="left",
         caption_justify="left",
     )
@@ -65,7 +65,7 @@ def answers_table(measured: Measured, replies: Replies) -> Table:
         caption=f"{replies.scored} scored, {replies.failed} failed"
         + (f" ({failed})" if failed else "")
         + f", {replies.unreferenced} without a reference answer; of those scored {replies.abstained} abstained, "
-        + f"{replies.empty} were empty, {replies.ungraded} went ungraded",
+        + f"{replies.empty} were empty, {replies.ungraded} were not graded",
         title_justify="left",
         caption_justify="left",
     )
@@ -81,7 +81,7 @@ def answers_table(measured: Measured, replies: Replies) -> Table:
 
 
 def run_tables(measured: Measured) -> list[Table]:
-    """What a run brought: its rankings, and its answers where there are any."""
+    """The measures of a run: one table of rankings, and one of answers if it has answers."""
     return [run_table(measured), *([answers_table(measured, measured.replies)] if measured.replies else [])]
 
 
@@ -92,73 +92,88 @@ def _cell(values: Mapping[str, float], upper: Mapping[str, float], name: str) ->
 
 
 def _labels(measured: Measured) -> str:
-    """The states of the judgements that the hits revealed, and how often a quote was found only roughly."""
-    told = ", ".join(f"{count} {state}" for state, count in measured.labels.items())
+    """The states of the judgements that the hits revealed, and the hits that match a quote only approximately."""
+    states = ", ".join(f"{count} {state}" for state, count in measured.labels.items())
     rough = f", {fuzzy} hits by fuzzy quote" if (fuzzy := count_fuzzy(measured)) else ""
-    return f"\njudgements seen: {told}{rough}" if told else ""
+    return f"\njudgements revealed: {states}{rough}" if states else ""
 
 
 def verdict_text(verdict: Verdict) -> RenderableType:
-    """The verdict as a sentence, and what moved as a table."""
+    """The verdict as a sentence, and the changed measures as a table."""
     head = Text.assemble((str(verdict.name).upper(), _COLOURS[verdict.name]), "  ", verdict.summary)
     advice = Text(f"Advice: {verdict.advice}.", style="bold")
-    moved = [each for each in verdict.evidence if each.gating and each.difference != 0]
-    return Group(head, advice, *([evidence_table(moved)] if moved else []))
+    changed = [row for row in verdict.evidence if row.gating and row.difference != 0]
+    return Group(head, advice, *([evidence_table(changed)] if changed else []))
 
 
 def evidence_table(evidence: Iterable[Evidence]) -> Table:
     """Differences with their intervals, worst first."""
-    table = Table(title="What moved (points)", title_justify="left")
+    table = Table(title="Changed measures (points)", title_justify="left")
     for name, justify in (("axis", "left"), ("stratum", "left"), ("measure", "left"), ("baseline", "right"),
                           ("now", "right"), ("difference", "right"), ("95 % interval", "right"),
                           ("adjusted p", "right"), ("queries", "right"), ("detectable", "right")):  # fmt: skip
         table.add_column(name, justify=justify)  # type: ignore[arg-type]  # literals, kept in a table
-    for each in sorted(evidence, key=lambda each: each.difference):
+    for row in sorted(evidence, key=lambda row: row.difference):
         table.add_row(
-            each.axis,
-            each.stratum,
-            each.measure,
-            f"{each.baseline_mean:.3f}",
-            f"{each.candidate_mean:.3f}",
-            f"{100 * each.difference:+.1f}",
-            f"{100 * each.lower:+.1f} … {100 * each.upper:+.1f}",
-            f"{each.p_worse_adjusted:.2g}",
-            str(each.n_queries),
-            f"{100 * each.mde:.1f}",
+            row.axis,
+            row.stratum,
+            row.measure,
+            f"{row.baseline_mean:.3f}",
+            f"{row.candidate_mean:.3f}",
+            f"{100 * row.difference:+.1f}",
+            f"{100 * row.lower:+.1f} … {100 * row.upper:+.1f}",
+            f"{row.p_worse_adjusted:.2g}",
+            str(row.n_queries),
+            f"{100 * row.mde:.1f}",
         )
     return table
 
 
 def baseline_table(baselines: Iterable[Baseline]) -> Table:
-    """Which run is trusted, since when, by whom and why."""
+    """The current baselines: run, date, author and reason."""
     table = Table("target", "suite", "run", "promoted", "by", "reason", title="Baselines", title_justify="left")
-    for each in baselines:
-        when = f"{each.promoted_at:%Y-%m-%d %H:%M}"
-        table.add_row(each.target, each.suite_name, each.run_id, when, each.promoted_by, each.reason)
+    for baseline in baselines:
+        date = f"{baseline.promoted_at:%Y-%m-%d %H:%M}"
+        table.add_row(
+            baseline.target, baseline.suite_name, baseline.run_id, date, baseline.promoted_by, baseline.reason
+        )
     return table
 
 
 def runs_table(runs: Iterable[Run], baselines: Iterable[Baseline]) -> Table:
     """The latest runs; a star marks a baseline."""
-    trusted = {each.run_id for each in baselines}
+    trusted = {baseline.run_id for baseline in baselines}
     table = Table("run", "target", "suite", "status", "started", title="Latest runs", title_justify="left")
-    for each in runs:
-        star = "* " if each.run_id in trusted else ""
+    for run in runs:
+        star = "* " if run.run_id in trusted else ""
+        table.add_row(star + run.run_id, run.target, run.suite_name, run.status, f"{run.started_at:%Y-%m-%d %H:%M}")
+    return table
+
+
+def verdicts_table(verdicts: Iterable[Verdict]) -> Table:
+    """The latest verdicts, with the first sentence of each summary."""
+    table = Table("verdict", "decided", "target", "name", "summary", title="Latest verdicts", title_justify="left")
+    for verdict in verdicts:
+        first_sentence = verdict.summary.partition(". ")[0]
         table.add_row(
-            star + each.run_id, each.target, each.suite_name, each.status, f"{each.started_at:%Y-%m-%d %H:%M}"
+            verdict.verdict_id,
+            f"{verdict.decided_at:%Y-%m-%d %H:%M}",
+            verdict.target,
+            Text(verdict.name, style=_COLOURS[verdict.name]),
+            Text(first_sentence),
         )
     return table
 
 
 def plain(noun: Any, *, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A noun of the model as plain values."""
+    """The fields of a dataclass of the model as plain values."""
     return {each.name: finite(getattr(noun, each.name)) for each in fields(noun) if each.name not in leave_out}
 
 
 def by_stratum(
     measured: Measured, measurements: Mapping[str, Measurements] | None = None
 ) -> dict[str, dict[str, float]]:
-    """Stratum to measure to mean, of the run's own measurements or of others on its queries; “overall” first."""
+    """Stratum → measure → mean, of the run's own measurements or of others on its queries; ``overall`` first."""
     means: dict[str, dict[str, float]] = {}
     for stratum, measure, value in stratum_means(measured, measurements):
         means.setdefault(stratum, {})[measure] = value
@@ -166,13 +181,13 @@ def by_stratum(
 
 
 def judged_by_stratum(measured: Measured) -> dict[str, float]:
-    """Stratum to the share of what was returned that carries a judgement, mean over queries."""
+    """Stratum → share of the returned documents that are judged, mean over queries."""
     shares = by_stratum(measured, {"judged_share": judged_shares(measured)})
     return {stratum: values["judged_share"] for stratum, values in shares.items()}
 
 
 def count_fuzzy(measured: Measured) -> int:
-    """Hits in which a judged quote was found only roughly."""
+    """Hits that match a judged quote only approximately."""
     sources = (each.ranking.sources for each in measured.run.outcomes if each.ranking and each.ranking.sources)
     return sum(quoted.manner is Manner.FUZZY for each in sources for quoted in each.quoted or ())
 
@@ -223,10 +238,10 @@ def run_to_dict(measured: Measured) -> dict[str, Any]:
 
 def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
     """A verdict as plain values, unrounded; null where a number does not exist."""
-    stated = asdict(verdict) | {"name": str(verdict.name), "decided_at": verdict.decided_at.isoformat()}
-    stated["verdict"] = stated.pop("name")
-    stated["evidence"] = [{key: finite(value) for key, value in asdict(each).items()} for each in verdict.evidence]
-    return stated
+    data = asdict(verdict) | {"name": str(verdict.name), "decided_at": verdict.decided_at.isoformat()}
+    data["verdict"] = data.pop("name")
+    data["evidence"] = [{key: finite(value) for key, value in asdict(each).items()} for each in verdict.evidence]
+    return data
 
 
 def finite(value: Any) -> Any:

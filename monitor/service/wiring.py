@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor.adapters import registry
-from monitor.adapters.registry import Part
+from monitor.adapters.registry import AdapterSpec
 from monitor.config.config import Config, read_config
 from monitor.errors import ConfigError
 from monitor.model.suites import Suite
@@ -17,8 +17,10 @@ from monitor.plan import Plan
 from monitor.ports.store import Store
 from monitor.ports.targets import Answerer, Judge, Retriever
 from monitor.probing.rate_limit import RateLimitedRetriever
+from monitor.service.abandoned_runs import this_process
 from monitor.suites.locating import suite_folder
 from monitor.suites.reading import has_corpus, read_corpus, read_suite, suite_name
+from monitor.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,10 @@ class CheckedConfig:
     """A configuration whose every key was checked; nothing has been opened yet."""
 
     config: Config
-    retrievers: Mapping[str, Part]
-    notifiers: Mapping[str, Part]
-    answerers: Mapping[str, Part] = field(default_factory=dict)
-    judges: Mapping[str, Part] = field(default_factory=dict)
+    retrievers: Mapping[str, AdapterSpec]
+    notifiers: Mapping[str, AdapterSpec]
+    answerers: Mapping[str, AdapterSpec] = field(default_factory=dict)
+    judges: Mapping[str, AdapterSpec] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def assemble(config: Config) -> CheckedConfig:
     )
 
 
-def _of_targets(config: Config, port: str) -> dict[str, Part]:
+def _of_targets(config: Config, port: str) -> dict[str, AdapterSpec]:
     stated = {name: getattr(target, port) for name, target in config.targets.items()}
     return {
         name: registry.resolve(port, options, where=f"targets.{name}.{port}")
@@ -96,9 +98,7 @@ def connect(parts: CheckedConfig, target: str) -> TargetClients:
 
 def plan_for(parts: CheckedConfig, target: str, suites: tuple[str, ...], policy: str = "default") -> Plan:
     """What one cycle does. Suites are names of the configuration, folders, or ``builtin:`` names."""
-    if target not in parts.retrievers:
-        listed = ", ".join(parts.retrievers) or "none"
-        raise ConfigError("targets", f"no target is called {target}; there are: {listed}")
+    require_target(parts, target)
     loaded = tuple(load_suite(parts.config, name) for name in suites)
     _refuse_one_suite_twice(zip(suites, (suite.name for suite in loaded), strict=True))
     for suite in loaded:
@@ -111,6 +111,27 @@ def plan_for(parts: CheckedConfig, target: str, suites: tuple[str, ...], policy:
         parts.config.policy(policy),
         policy_name=policy,
         probes_per_day=parts.config.targets[target].limits.probes_per_day,
+    )
+
+
+def require_target(checked: CheckedConfig, target: str) -> None:
+    """Raise ConfigError unless the configuration has a target of this name."""
+    if target not in checked.retrievers:
+        known = ", ".join(checked.retrievers) or "none"
+        raise ConfigError("targets", f'unknown target "{target}"; known targets: {known}')
+
+
+def world_of(checked: CheckedConfig, clients: TargetClients, store: Store) -> World:
+    """The world of one cycle that a command runs."""
+    return World(
+        store=store,
+        retriever=clients.retriever,
+        on_call=checked.config.on_call,
+        now=utc_now,
+        owner=this_process(),
+        answerer=clients.answerer,
+        judge=clients.judge,
+        raw_retriever=clients.raw_retriever,
     )
 
 

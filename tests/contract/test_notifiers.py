@@ -14,7 +14,7 @@ import pytest
 from monitor.adapters import registry
 from monitor.errors import ConfigError, NotifierError, Reason
 from monitor.model.alerts import Alert, AlertState
-from tests.contract.alerts import FIRING, RESOLVED, a_large_alert, an_alert
+from monitor.testing.alerts import FIRING, RESOLVED, a_large_alert, an_alert
 from tests.contract.fakes import REASONS, SERVICES, Fake, Fault, Service
 from tests.contract.local_server import raw, serving, unused_port
 from tests.contract.test_retrievers import LIBRARY_ERRORS, an_instance_of

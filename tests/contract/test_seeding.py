@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from monitor.cli.suite_seed import seed_suite
 from typer.testing import CliRunner
 
 from monitor.adapters import registry
 from monitor.cli.main import app
 from monitor.cli.result import Result
+from monitor.cli.suite_seed import seed_suite
 from monitor.errors import ConfigError, Reason, RetrieverError, SuiteError
 from monitor.ports.targets import Retriever, Seedable
 from tests.conftest import started

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from monitor.testing.alerts import AT, FIRING, RESOLVED, a_lost_query, an_alert
 
 from monitor.adapters import registry
 from monitor.adapters.http import transport
@@ -18,6 +17,7 @@ from monitor.adapters.stores.memory.store import MemoryStore
 from monitor.alerting.outbox import OutboxWorker
 from monitor.errors import ConfigError, NotifierError, Reason
 from monitor.model.deployments import Swap
+from monitor.testing.alerts import AT, FIRING, RESOLVED, a_lost_query, an_alert
 from tests.contract.fakes import ROUTING_KEY, SERVICES, SIGNING, Fault, MailService, schema
 from tests.contract.local_server import Answer, LocalServer, reply, serving, unused_port
 from tests.contract.test_notifiers import build, delivered, options_of, refusal, send

@@ -9,9 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from monitor.testing import stores
-from monitor.testing.runs import NOW, a_run, a_suite, outcomes_of
-from monitor.testing.stores import save_finished_run
 
 from monitor.adapters.stores.memory.store import MemoryStore
 from monitor.adapters.stores.postgres.store import PostgresStore
@@ -32,6 +29,9 @@ from monitor.model.verdicts import Look, Verdict, VerdictName
 from monitor.plan import Plan
 from monitor.ports.store import Store
 from monitor.reports.terminal import verdict_to_dict
+from monitor.testing import stores
+from monitor.testing.runs import NOW, a_run, a_suite, outcomes_of
+from monitor.testing.stores import save_finished_run
 
 pytestmark = pytest.mark.slow
 BOTH = ("pager", "chat")

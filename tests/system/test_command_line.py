@@ -124,7 +124,7 @@ def test_a_deployment_is_declared_from_the_command_line(project: Path) -> None:
     found = json.loads(command("run", "--target", "docs", "--suite", "xquad", "--json", cwd=project).stdout)
     assert found["runs"][0]["deployment"] == "model-7"
     assert (
-        "no target is called nowhere"
+        'unknown target "nowhere"'
         in command("deploy", "x", "--target", "nowhere", "--by", "ada", cwd=project, check=2).stderr
     )
 
@@ -167,7 +167,7 @@ def test_init_writes_a_configuration_that_is_right_and_never_overwrites(tmp_path
     """What `init` writes passes the checks of the configuration; an existing file is left alone."""
     command("init", cwd=tmp_path)
     done = command("check", cwd=tmp_path, check=3)
-    assert "the configuration is right" in done.stdout
+    assert "the configuration is valid" in done.stdout
     again = command("init", cwd=tmp_path, check=2)
     assert again.stderr == "recallwatch: recallwatch.yaml: exists already; nothing was written\n"
 

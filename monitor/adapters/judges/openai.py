@@ -54,7 +54,7 @@ class OpenAIOptions(ChatOptions):
     rubric_file: Path | None = None
     """File with a rubric that replaces the built-in one; grades are whole numbers from 1 to 5."""
     structured: bool = True
-    """Whether to request JSON with a fixed schema; if false, the first JSON object in the reply is read."""
+    """Whether to request JSON with a fixed schema; if false, the JSON object is read from the reply text."""
     repeats: int = Field(default=1, ge=1, le=20)
     """How often each answer is graded; the mean is used and every grade is stored."""
     budget: int = Field(default=5_000, ge=1)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from monitor.adapters.notifiers.message import clip, fit, one_line, plain_text, render
-from tests.contract.alerts import AT, FIRING, RESOLVED, a_fall, a_large_alert, a_lost_query, an_alert
+from monitor.testing.alerts import AT, FIRING, RESOLVED, a_fall, a_large_alert, a_lost_query, an_alert
 
 
 def lines(title: str, **data: object) -> tuple[str, ...]:

@@ -17,12 +17,12 @@ from benchmarks.validity.agreement import (
     shares,
 )
 from benchmarks.validity.compression import bits, compressed
+from benchmarks.validity.evaluation_sets import Vectors, forced_choice
 from benchmarks.validity.finetuning import Recipe
 from benchmarks.validity.models import Model
 from benchmarks.validity.page import goals, page
 from benchmarks.validity.questions import questions
 from benchmarks.validity.resampling import resampled_changes, sample
-from benchmarks.validity.rulers import Vectors, forced_choice
 from benchmarks.validity.scatter import COLOURS, scatter
 from benchmarks.validity.scores import BROAD, COMPARISONS, PUBMEDQA, RANK, SIMILARITY, TRIPLETS, XQUAD
 from benchmarks.validity.study import Study, Swap
@@ -61,7 +61,7 @@ def test_only_public_changes_beyond_two_points_are_asked_for_their_sign():
         "theirs",
         follows(same=(-0.01, -0.03), other=(0.01, -0.03), none=(0.0, 0.03), small=(0.01, -0.02), tiny=(1.0, -0.001)),
     )
-    assert found.n_told == 3
+    assert found.n_beyond == 3
     assert found.contradicted == ("other", "none")
 
 
@@ -186,7 +186,7 @@ def test_a_missed_goal_is_said_to_be_missed():
     assert not any("missed" in line for line in goals(study()))
     told = "\n".join(goals(study(name=VerdictName.REGRESSED, broad=0.05)))
     assert f"{BROAD} and {XQUAD}: **missed**" in told
-    assert "another sign on 2 of 2 swaps that the public data tell of (weak; strong)" in told
+    assert "another sign on 2 of 2 swaps with a clear change on public data (weak; strong)" in told
     assert "**alarm on the null swap**" in told
 
 
@@ -198,7 +198,7 @@ def test_the_page_has_every_swap_in_points():
 
 def test_the_page_counts_the_swaps_that_chance_does_not_explain():
     """A null swap never changes; the other two change by many times their error."""
-    assert "standard errors of their own: 2 of 3." in page(study())
+    assert "more than two standard errors: 2 of 3." in page(study())
 
 
 def test_the_picture_has_a_mark_for_every_swap_and_comparison():

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from benchmarks.difficulty_file import write_difficulties
 from monitor.adapters.stores.memory.store import MemoryStore
-from monitor.cli import power
-from monitor.cli.power import Wanted
 from monitor.cli.result import Result
+from monitor.cli.suite_power import estimate_power
+from monitor.cli.variance_sources import VarianceOptions
 from monitor.errors import ConfigError, StoreError, SuiteError
 from monitor.evaluation.scoring import measure
 from monitor.model.measurements import Measured
@@ -33,7 +34,7 @@ from monitor.statistics.power import (
     spread_of_values,
 )
 from monitor.statistics.significance import standard_error
-from monitor.suites.difficulty import Difficulties, Difficulty, read_difficulties, write_difficulties
+from monitor.suites.difficulty import Difficulties, Difficulty, read_difficulties
 from monitor.suites.reading import read_suite
 from tests.builders import a_run
 
@@ -150,7 +151,7 @@ def detectable(answer: Result) -> dict[tuple[str, str], dict[str, object]]:
 
 def ask(folder: Path, **wanted: object) -> Result:
     """What is told without a configuration."""
-    return asyncio.run(power.power(Path("recallwatch.yaml"), [str(folder)], Wanted(**wanted)))
+    return asyncio.run(estimate_power(Path("recallwatch.yaml"), [str(folder)], VarianceOptions(**wanted)))
 
 
 def test_with_nothing_known_the_assumptions_are_stated(folder, tmp_path, monkeypatch):
@@ -196,7 +197,7 @@ def test_what_was_measured_is_what_is_told(folder, tmp_path, monkeypatch):
     answer = ask(folder)
     told = answer.data["suites"][0]["variance_from"]
     assert "all-MiniLM-L6-v2, an adapter" in told
-    assert "of another version" in told
+    assert "on another version" in told
     assert "ndcg@10 of s0" in told
     found = detectable(answer)
     assert set(found) == {(OVERALL, "ndcg@10")}
@@ -285,7 +286,7 @@ def test_one_run_gives_a_deviation_by_correlation(folder, tmp_path, monkeypatch)
     monkeypatch.setattr(wiring, "open_store", OneStore(store))
     for wanted in ({"target": "production"}, {"run_id": "a"}):
         answer = ask(folder, **wanted)
-        assert "correlation of 0.57 between runs assumed" in answer.data["suites"][0]["variance_from"]
+        assert "assumed correlation of 0.57 between runs" in answer.data["suites"][0]["variance_from"]
         assert detectable(answer)[OVERALL, "ndcg@10"]["mde"] > 0
 
 
@@ -313,6 +314,6 @@ def test_people_see_whole_names_of_strata(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     console = Console(width=160)
     with console.capture() as shown:
-        for part in ask(folder).shown:
+        for part in ask(folder).output:
             console.print(part)
     assert "public-administration" in shown.get()

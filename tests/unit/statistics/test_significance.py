@@ -409,7 +409,9 @@ RECALL_ONLY = Policy(gating={Axis.BROAD: ("recall@10",)})
 
 def compared(suite: Suite, before: str, after: str, policy: Policy = RECALL_ONLY, seed: int = 1) -> list[Evidence]:
     """Evidence on one suite."""
-    return compare(pair_all([(found(suite, before), found(suite, after))], policy), policy, rng=np.random.default_rng(seed))
+    return compare(
+        pair_all([(found(suite, before), found(suite, after))], policy), policy, rng=np.random.default_rng(seed)
+    )
 
 
 class TestCompare:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from monitor.cli.suite_export import export_run, export_suite
-from monitor.cli.suite_import import SuiteHead, import_suite
 
 from monitor.adapters.stores.postgres.store import PostgresStore
+from monitor.cli.suite_export import export_run, export_suite
+from monitor.cli.suite_import import SuiteHead, import_suite
 from monitor.errors import Reason, SuiteError
 from monitor.model.runs import Failure, Outcome, Ranking, RunStatus
 from monitor.model.suites import Qrel

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from monitor.adapters.openai.question_writer import QuestionWriter
 from monitor.cli.suite_generate import GenerationOptions, QuestionModel, generate_suite
 from monitor.cli.suite_lint import lint_suites
 from monitor.cli.suite_review import review_suite
-
-from monitor.adapters.openai.question_writer import QuestionWriter
 from monitor.errors import AdapterError, ConfigError, SuiteError
 from monitor.evaluation.passages.quotes import normalise
 from monitor.suites.generation import review

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from monitor.cli.suite_lint import lint_suites
 
+from monitor.cli.suite_lint import lint_suites
 from monitor.evaluation.passages.quotes import normalise
 from monitor.model.passages import Passage
 from monitor.model.suites import Axis, Pair, Query, Suite

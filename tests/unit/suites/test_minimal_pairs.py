@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from spacy.language import Language
+
 from monitor.cli.suite_generate import GenerationOptions, generate_suite
 from monitor.cli.suite_lint import lint_suites
 from monitor.cli.suite_review import review_suite
-from spacy.language import Language
-
 from monitor.errors import SuiteError
 from monitor.suites.generation import parse, review
 from monitor.suites.generation.draft import Refusal

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from monitor.cli.suite_sample_log import sample_log
 
+from monitor.cli.suite_sample_log import sample_log
 from monitor.errors import SuiteError
 from monitor.suites.generation.log_sampling import Sketch
 from monitor.suites.generation.personal_data import KINDS, scrubbed

@@ -124,7 +124,7 @@ def to_search(retriever: Any) -> Search:
 
 def _langchain(retriever: Any) -> Search:
     async def search(query: str, k: int) -> Any:
-        # Retrievers on vector stores take k as an argument; others may reject it.
+        # Retrievers on vector stores take k as an argument; others ignore it.
         return await retriever.ainvoke(query, **({"k": k} if hasattr(retriever, "search_kwargs") else {}))
 
     return search

@@ -108,7 +108,7 @@ class MemoryStore(MemoryIncidents):
     async def load_run(self, run_id: str) -> Run:
         """One run with its outcomes."""
         if run_id not in self.runs:
-            raise StoreError(f"no run {run_id}; `recallwatch baseline show` lists those there are")
+            raise StoreError(f"no run {run_id}; `recallwatch runs list` prints the latest")
         return replace(self.runs[run_id], outcomes=tuple(self.outcomes[run_id].values()))
 
     async def latest_run(self, target: str, suite_name: str, *, before: datetime | None = None) -> Run | None:
@@ -120,10 +120,15 @@ class MemoryStore(MemoryIncidents):
         ]
         return found[0] if found else None
 
-    async def list_runs(self, limit: int = 50, status: RunStatus | None = None) -> list[Run]:
+    async def list_runs(self, limit: int = 50, status: RunStatus | None = None, target: str | None = None) -> list[Run]:
         """Runs without their outcomes, newest first."""
-        found = [run for run in self.runs.values() if status in (None, run.status)]
-        return sorted(found, key=lambda run: run.started_at, reverse=True)[:limit]
+        runs = [run for run in self.runs.values() if status in (None, run.status) and target in (None, run.target)]
+        return sorted(runs, key=lambda run: run.started_at, reverse=True)[:limit]
+
+    async def find_run_ids(self, prefix: str, limit: int = 10) -> list[str]:
+        """The ids of runs that begin with ``prefix``, newest first."""
+        runs = await self.list_runs(limit=len(self.runs))
+        return [run.run_id for run in runs if run.run_id.startswith(prefix)][:limit]
 
     async def promote(self, baseline: Baseline) -> None:
         """Make a finished run the baseline; the one before stays on record."""
@@ -179,6 +184,23 @@ class MemoryStore(MemoryIncidents):
             self.snapshots[run.target, run.suite_name] = replace(snapshot, rankings={}, exact={})
         self.verdicts.append(decision.verdict)
         return True
+
+    async def load_verdict(self, verdict_id: str) -> Verdict:
+        """One verdict."""
+        verdict = next((verdict for verdict in self.verdicts if verdict.verdict_id == verdict_id), None)
+        if verdict is None:
+            raise StoreError(f"no verdict {verdict_id}; `recallwatch verdicts list` prints the latest")
+        return verdict
+
+    async def list_verdicts(self, limit: int = 50, target: str | None = None) -> list[Verdict]:
+        """Verdicts, newest first."""
+        verdicts = [verdict for verdict in self.verdicts if target in (None, verdict.target)]
+        return sorted(verdicts, key=lambda verdict: verdict.decided_at, reverse=True)[:limit]
+
+    async def find_verdict_ids(self, prefix: str = "", limit: int | None = None) -> list[str]:
+        """The ids of verdicts that begin with ``prefix``, newest first; without a limit all of them."""
+        verdicts = await self.list_verdicts(limit=len(self.verdicts))
+        return [verdict.verdict_id for verdict in verdicts if verdict.verdict_id.startswith(prefix)][:limit]
 
     async def latest_verdict(self, target: str) -> Verdict | None:
         """The last verdict about a target."""

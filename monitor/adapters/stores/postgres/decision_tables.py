@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from monitor.adapters.stores.postgres import rows, schema
 from monitor.adapters.stores.postgres.incident_tables import IncidentTables, OvertakenError, keep_incident
 from monitor.adapters.stores.postgres.vector_rows import snapshot_from_json, snapshot_to_json
+from monitor.errors import StoreError
 from monitor.model.decisions import Decision
 from monitor.model.deployments import Baseline, Deployment, Swap
 from monitor.model.noise import DetectorState
@@ -99,6 +100,27 @@ class DecisionTables(IncidentTables):
         except OvertakenError:
             return False
         return True
+
+    async def load_verdict(self, verdict_id: str) -> Verdict:
+        """One verdict."""
+        row = await self._first(select(schema.verdict).where(schema.verdict.c.verdict_id == verdict_id))
+        if row is None:
+            raise StoreError(f"no verdict {verdict_id}; `recallwatch verdicts list` prints the latest")
+        return rows.verdict_from_row(row)
+
+    async def list_verdicts(self, limit: int = 50, target: str | None = None) -> list[Verdict]:
+        """Verdicts, newest first."""
+        query = select(schema.verdict).order_by(schema.verdict.c.decided_at.desc()).limit(limit)
+        if target is not None:
+            query = query.where(schema.verdict.c.target == target)
+        return [rows.verdict_from_row(row) for row in await self._all(query)]
+
+    async def find_verdict_ids(self, prefix: str = "", limit: int | None = None) -> list[str]:
+        """The ids of verdicts that begin with ``prefix``, newest first; without a limit all of them."""
+        verdict = schema.verdict
+        query = select(verdict.c.verdict_id).where(verdict.c.verdict_id.startswith(prefix, autoescape=True))
+        matches = await self._all(query.order_by(verdict.c.decided_at.desc()).limit(limit))
+        return [row["verdict_id"] for row in matches]
 
     async def latest_verdict(self, target: str) -> Verdict | None:
         """The last verdict about a target."""

@@ -107,7 +107,7 @@ class RunTables(AnswerTables):
         """One run with its outcomes."""
         row = await self._first(select(schema.run).where(schema.run.c.run_id == run_id))
         if row is None:
-            raise StoreError(f"no run {run_id}; `recallwatch baseline show` lists those there are")
+            raise StoreError(f"no run {run_id}; `recallwatch runs list` prints the latest")
         query = select(schema.outcome).where(schema.outcome.c.run_id == run_id)
         replies = await self._load_replies(run_id, row["judge"]) if row["answers"] else {}
         return rows.run_from_row(row, await self._all(query), replies)
@@ -131,12 +131,21 @@ class RunTables(AnswerTables):
         row = await self._first(counted)
         return int(row["probes"]) if row else 0
 
-    async def list_runs(self, limit: int = 50, status: RunStatus | None = None) -> list[Run]:
+    async def list_runs(self, limit: int = 50, status: RunStatus | None = None, target: str | None = None) -> list[Run]:
         """Runs without their outcomes, newest first."""
         query = select(schema.run).order_by(schema.run.c.started_at.desc()).limit(limit)
         if status is not None:
             query = query.where(schema.run.c.status == status)
+        if target is not None:
+            query = query.where(schema.run.c.target == target)
         return [rows.run_from_row(row) for row in await self._all(query)]
+
+    async def find_run_ids(self, prefix: str, limit: int = 10) -> list[str]:
+        """The ids of runs that begin with ``prefix``, newest first."""
+        run = schema.run
+        query = select(run.c.run_id).where(run.c.run_id.startswith(prefix, autoescape=True))
+        matches = await self._all(query.order_by(run.c.started_at.desc()).limit(limit))
+        return [row["run_id"] for row in matches]
 
 
 def _row(run_id: str, outcome: Outcome) -> tuple[Any, ...]:

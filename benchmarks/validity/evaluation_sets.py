@@ -1,4 +1,4 @@
-"""What the swaps are measured by: suites with their own corpus as index, and public triplets."""
+"""Evaluation sets of the study: suites with their own corpus as index, and public triplets."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Encode = Callable[[Sequence[str]], Vectors]
 
 DEPTH = depth_of(REPORTED)
 ROUNDING = 1e-6
-"""Cosines that differ by less are a tie: what lies between them is the order in which numbers were added up."""
+"""Cosines that differ by less are a tie: such differences come from the order of summation."""
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Ruler:
-    """A suite and the documents it is asked of."""
+class EvaluationSet:
+    """A suite and the documents of its index."""
 
     suite: Suite
     doc_ids: tuple[str, ...]
@@ -38,13 +38,13 @@ class Ruler:
 
     @property
     def questions(self) -> tuple[str, ...]:
-        """The texts of the queries, in their order."""
+        """The texts of the queries in order."""
         return tuple(query.text for query in self.suite.queries)
 
 
 @dataclass(frozen=True, slots=True)
 class Triplets:
-    """Texts, each with a paraphrase and with a near-miss: almost its words, another meaning."""
+    """Texts, each with a paraphrase and with a near-miss: almost the same words with another meaning."""
 
     categories: tuple[str, ...]
     texts: tuple[str, ...]
@@ -52,10 +52,10 @@ class Triplets:
     near_misses: tuple[str, ...]
 
 
-def read_ruler(folder: Path) -> Ruler:
+def read_evaluation_set(folder: Path) -> EvaluationSet:
     """The suite in a folder, with its corpus."""
     documents = list(read_corpus(folder))
-    return Ruler(
+    return EvaluationSet(
         read_suite(folder), tuple(each.doc_id for each in documents), tuple(each.full_text for each in documents)
     )
 
@@ -67,28 +67,44 @@ def read_triplets(path: Path, *, every: int = 1) -> Triplets:
     return Triplets(*columns)
 
 
-def replay(ruler: Ruler, encode: Encode) -> Measured:
+def replay(evaluation_set: EvaluationSet, encode: Encode) -> Measured:
     """A measured run of the suite: exact cosine search over its own corpus."""
-    index = build_index(encode(ruler.documents))
-    scores, places = index.search(encode(ruler.questions), DEPTH)
+    index = build_index(encode(evaluation_set.documents))
+    scores, places = index.search(encode(evaluation_set.questions), DEPTH)
     outcomes = tuple(
-        Outcome(query.query_id, Ranking(tuple(ruler.doc_ids[place] for place in found), tuple(map(float, told))))
-        for query, found, told in zip(ruler.suite.queries, places, scores, strict=True)
+        Outcome(
+            query_id=query.query_id,
+            ranking=Ranking(
+                doc_ids=tuple(evaluation_set.doc_ids[place] for place in rows), scores=tuple(map(float, cosines))
+            ),
+        )
+        for query, rows, cosines in zip(evaluation_set.suite.queries, places, scores, strict=True)
     )
-    suite = ruler.suite
+    suite = evaluation_set.suite
     run = Run(
-        "run", "cycle", "model", suite.name, suite.digest, suite.axis, DEPTH, _AT, _AT, RunStatus.FINISHED,
+        run_id="run",
+        cycle_id="cycle",
+        target="model",
+        suite_name=suite.name,
+        suite_digest=suite.digest,
+        axis=suite.axis,
+        depth=DEPTH,
+        started_at=_AT,
+        finished_at=_AT,
+        status=RunStatus.FINISHED,
         outcomes=outcomes,
-    )  # fmt: skip
+    )
     return measure(run, suite)
 
 
-def pairs_by_similarity(ruler: Ruler, encode: Encode) -> Iterator[tuple[str, float]]:
+def pairs_by_similarity(evaluation_set: EvaluationSet, encode: Encode) -> Iterator[tuple[str, float]]:
     """Stratum of each pair, and whether its query is closer to the satisfying than to the violating document."""
-    documents = dict(zip(ruler.doc_ids, encode(ruler.documents), strict=True))
-    queries = dict(zip((query.query_id for query in ruler.suite.queries), encode(ruler.questions), strict=True))
-    stratum_of = {query.query_id: query.stratum for query in ruler.suite.queries}
-    for pair in ruler.suite.pairs:
+    documents = dict(zip(evaluation_set.doc_ids, encode(evaluation_set.documents), strict=True))
+    queries = dict(
+        zip((query.query_id for query in evaluation_set.suite.queries), encode(evaluation_set.questions), strict=True)
+    )
+    stratum_of = {query.query_id: query.stratum for query in evaluation_set.suite.queries}
+    for pair in evaluation_set.suite.pairs:
         closer = documents[pair.satisfying_id] - documents[pair.violating_id]
         yield stratum_of[pair.query_id], forced_choice(float(queries[pair.query_id] @ closer))
 
@@ -101,7 +117,7 @@ def triplets_by_similarity(triplets: Triplets, encode: Encode) -> Iterator[tuple
 
 
 def forced_choice(margin: float) -> float:
-    """Chance of being right, from the cosine by which the right one is closer: 1, 0, or one half for a tie."""
+    """Probability of a correct choice, from the cosine margin of the correct text: 1, 0, or one half for a tie."""
     if abs(margin) < ROUNDING:
         return 0.5
     return float(margin > 0)

@@ -1,9 +1,11 @@
 """Alerts to deliver: complete ones, and the largest possible."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from __future__ import annotations
 
-from monitor.model.alerts import Alert
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from monitor.model.alerts import Alert, AlertState
 
 AT = datetime(2026, 1, 1, 3, 4, tzinfo=UTC)
 
@@ -50,7 +52,14 @@ def an_alert(state: str = "firing", *, at: datetime = AT, **changes: Any) -> Ale
     }  # fmt: skip
     payload = {"type": f"incident.{state}", "timestamp": at.isoformat(), "data": data}
     # Notifiers must accept any text as a state.
-    return Alert(f"{state}_0123456789abcdef", "incident_1", "recallwatch/production", state, payload, at)  # type: ignore[arg-type]
+    return Alert(
+        alert_id=f"{state}_0123456789abcdef",
+        incident_id="incident_1",
+        dedup_key="recallwatch/production",
+        state=cast("AlertState", state),
+        payload=payload,
+        created_at=at,
+    )
 
 
 FIRING, RESOLVED = an_alert("firing"), an_alert("resolved")

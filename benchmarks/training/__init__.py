@@ -1,0 +1,1 @@
+"""Natural minimal pairs for training, separate from the built-in suites."""

@@ -1,0 +1,76 @@
+"""`recallwatch baseline promote`: make a run the baseline of its target and suite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli.result import Result
+from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, By, ConfigPath, finish, perform
+from monitor.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from monitor.model.runs import Run
+    from monitor.ports.store import Store
+
+
+def baseline_promote(
+    reason: Annotated[str, typer.Option(help="Why this run is trusted.")],
+    by: By,
+    run_id: Annotated[
+        str | None, typer.Argument(help="The run, by its id or the beginning of it; or give --target.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Promote the latest run of each suite of this target.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Make a run the baseline of its target and suite."""
+    if (run_id is None) == (target is None):
+        raise ConfigError("baseline promote", "give either a run id or --target")
+    finish(perform(promote(config, run_id, target, by, reason)), as_json)
+
+
+async def promote(path: Path, run_id: str | None, target: str | None, by: str, reason: str) -> Result:
+    """Make a run, or the latest run of each suite of a target, the baseline."""
+    from monitor.cli.url_targets import load_with_targets
+    from monitor.model.deployments import Baseline
+    from monitor.reports import terminal
+    from monitor.service import wiring
+
+    async with wiring.open_store(load_with_targets(path).config) as store:
+        runs = await _runs_to_promote(store, run_id, target)
+        promoted = [
+            Baseline(
+                target=run.target,
+                suite_name=run.suite_name,
+                run_id=run.run_id,
+                promoted_by=by,
+                reason=reason,
+                promoted_at=wiring.utc_now(),
+            )
+            for run in runs
+        ]
+        for baseline in promoted:
+            await store.promote(baseline)
+    data = {"promoted": [terminal.plain(baseline) for baseline in promoted]}
+    return Result([terminal.baseline_table(promoted)], data)
+
+
+async def _runs_to_promote(store: Store, run_id: str | None, target: str | None) -> list[Run]:
+    from monitor.cli.identifiers import load_run
+    from monitor.model.runs import RunStatus
+
+    if run_id is None:
+        finished = await store.list_runs(500, RunStatus.FINISHED, target)
+        runs = list({run.suite_name: run for run in reversed(finished)}.values())
+    else:
+        runs = [await load_run(store, run_id)]
+    if not runs:
+        raise StoreError(f"target {target} has no finished run to promote; `recallwatch run` makes one")
+    for run in runs:
+        if run.status is not RunStatus.FINISHED:
+            raise StoreError(f"run {run.run_id} is {run.status}, not finished: it cannot be a baseline")
+    return runs

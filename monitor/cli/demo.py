@@ -1,0 +1,19 @@
+"""`recallwatch demo`: a model swap from end to end on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from monitor.cli.terminal import AsJson, perform
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running and print the URLs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a model swap end to end on this machine: swap, measured drop, alert, rollback."""
+    from monitor.demo.story import run_demo
+
+    raise typer.Exit(perform(run_demo(keep=keep, as_json=as_json)))

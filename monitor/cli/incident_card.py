@@ -1,0 +1,54 @@
+"""One incident as a card, as plain values, and through one step of its life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from monitor.cli.queued_alerts import deliver_queued
+from monitor.cli.result import Result
+from monitor.errors import StoreError
+from monitor.incidents.lifecycle import Step
+from monitor.incidents.payload import duration_s
+from monitor.incidents.routing import OnCall
+from monitor.model.incidents import Incident
+from monitor.reports.terminal import plain
+from monitor.service import wiring
+
+
+def incident_card(incident: Incident) -> Table:
+    """Every field of an incident that has a value."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in incident_to_dict(incident).items():
+        if value not in (None, "", [], {}):
+            table.add_row(name.replace("_", " "), Text(str(value)))
+    return table
+
+
+def incident_to_dict(incident: Incident) -> dict[str, Any]:
+    """An incident as plain values."""
+    return {
+        **plain(incident, leave_out=("recovering", "n_paging", "revision")),
+        "suites": list(incident.suites),
+        "passed_in_a_row": dict(incident.recovering),
+        "duration_s": duration_s(incident),
+    }
+
+
+async def change_incident(path: Path, incident_id: str, step: Callable[[Incident, OnCall], Step], done: str) -> Result:
+    """Take one step in the life of an incident, and deliver its alerts. ``done`` names the new status."""
+    checked = wiring.load(path)
+    async with wiring.open_store(checked.config) as store:
+        while True:
+            incident = await store.load_incident(incident_id)
+            changed, alerts = step(incident, checked.config.on_call)
+            if changed is None or changed is incident:
+                raise StoreError(f"incident {incident_id} is {incident.status}: it cannot be {done}")
+            if await store.save_incident(changed, alerts):  # False: another process was first, so load it again
+                break
+        await deliver_queued(checked, store)
+    return Result([f"[green]✓[/] {incident_id} is {done}", incident_card(changed)], incident_to_dict(changed))

@@ -1,0 +1,40 @@
+"""`recallwatch runs show`: one run with its measures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli.result import Result
+from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, PolicyName, finish, perform
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def runs_show(
+    run: Annotated[str, typer.Argument(help="The id of the run, or the beginning of it.")],
+    policy: PolicyName = "default",
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Show one run: counts, coverage, and its measures by stratum."""
+    finish(perform(show_run(config, run, policy)), as_json)
+
+
+async def show_run(path: Path, prefix: str, policy: str) -> Result:
+    """One run, measured from its stored outcomes."""
+    from monitor.cli.identifiers import load_run
+    from monitor.cli.url_targets import load_with_targets
+    from monitor.evaluation.scoring import measure
+    from monitor.plan import Plan
+    from monitor.reports import terminal
+    from monitor.service import wiring
+
+    checked = load_with_targets(path)
+    async with wiring.open_store(checked.config) as store:
+        run = await load_run(store, prefix)
+        suite = await store.load_suite(run.suite_digest)
+    measured = measure(run, suite, Plan(run.target, (suite,), checked.config.policy(policy)).measures)
+    return Result([*terminal.run_tables(measured)], terminal.run_to_dict(measured) | {"status": str(run.status)})

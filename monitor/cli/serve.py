@@ -1,0 +1,15 @@
+"""`recallwatch serve`: run the daemon."""
+
+from __future__ import annotations
+
+import logging
+
+from monitor.cli.terminal import DEFAULT_CONFIG, ConfigPath, perform
+
+
+def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Run the daemon: schedules, alerts, metrics."""
+    from monitor.service import wiring
+    from monitor.service.daemon import serve_forever
+
+    perform(serve_forever(lambda: wiring.load(config)), log_level=logging.INFO)

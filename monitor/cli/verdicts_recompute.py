@@ -1,0 +1,93 @@
+"""`recallwatch verdicts recompute`: decide stored verdicts again from the database, and compare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.result import PASSED, REGRESSED, Result
+from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, perform
+from monitor.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from monitor.ports.store import Store
+    from monitor.service.recomputation import Recomputation
+
+
+def verdicts_recompute(
+    verdict: Annotated[str | None, typer.Argument(help="The id of the verdict, or the beginning of it.")] = None,
+    all_verdicts: Annotated[bool, typer.Option("--all", help="Recompute every stored verdict.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Decide a verdict again from its stored runs, policy and seed. Exit code 1 if the result differs."""
+    if (verdict is None) != all_verdicts:
+        raise ConfigError("verdicts recompute", "give either a verdict id or --all")
+    finish(perform(recompute_verdicts(config, verdict)), as_json)
+
+
+async def recompute_verdicts(path: Path, prefix: str | None) -> Result:
+    """Recompute one verdict, or all of them if ``prefix`` is None."""
+    from monitor.cli.identifiers import load_verdict
+    from monitor.cli.url_targets import load_with_targets
+    from monitor.service import wiring
+    from monitor.service.recomputation import recompute
+
+    async with wiring.open_store(load_with_targets(path).config) as store:
+        if prefix is None:
+            results = await _recompute_all(store)
+        else:
+            results = [await recompute(await load_verdict(store, prefix), store)]
+    n_different = sum(not result.is_identical for result in results)
+    output: list[RenderableType] = [_line(result) for result in results]
+    if prefix is None:
+        output.append(f"{len(results)} verdicts recomputed: {len(results) - n_different} identical, {n_different} not.")
+    data = {"identical": len(results) - n_different, "different": n_different, "verdicts": _to_dicts(results)}
+    return Result(output, data, REGRESSED if n_different else PASSED)
+
+
+async def _recompute_all(store: Store) -> list[Recomputation]:
+    """Recompute every verdict, oldest first."""
+    from monitor.cli.progress import progress_bar
+    from monitor.service.recomputation import recompute
+
+    verdict_ids = await store.find_verdict_ids()
+    results = []
+    with progress_bar("recomputing verdicts", len(verdict_ids)) as advance:
+        for verdict_id in reversed(verdict_ids):
+            results.append(await recompute(await store.load_verdict(verdict_id), store))
+            n_different = sum(not result.is_identical for result in results)
+            advance(f"{n_different} not identical" if n_different else "")
+    return results
+
+
+def _line(result: Recomputation) -> RenderableType:
+    from rich.text import Text
+
+    stored = result.stored
+    label = f"{stored.verdict_id}  {stored.name} on {stored.target}, {stored.decided_at:%Y-%m-%d %H:%M:%S} UTC: "
+    if result.is_identical:
+        return Text(f"✓ {label}name, {len(stored.evidence)} rows of evidence and seed are identical")
+    return Text(f"✗ {label}{result.first_difference}")
+
+
+def _to_dicts(results: Iterable[Recomputation]) -> list[dict[str, Any]]:
+    return [
+        {
+            "verdict_id": result.stored.verdict_id,
+            "target": result.stored.target,
+            "verdict": str(result.stored.name),
+            "identical": result.is_identical,
+            "first_difference": result.first_difference or None,
+            "evidence": len(result.stored.evidence),
+            "seed": result.stored.seed,
+            "method": result.stored.method,
+        }
+        for result in results
+    ]

@@ -1,0 +1,113 @@
+"""Stored verdicts decided again from the database: the same runs, policy and seed must give the same verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from monitor.decision.verdict import CAUSES, REPLICAS, RUN_BEFORE, decide
+from monitor.errors import StoreError
+from monitor.evaluation.scoring import measure
+from monitor.model.measurements import Measured
+from monitor.model.results import SuiteResult
+from monitor.model.verdicts import Evidence, Look, Verdict
+from monitor.plan import Plan
+from monitor.ports.store import Store
+from monitor.reports.terminal import finite
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputation:
+    """A stored verdict, and its first difference from the recomputed one."""
+
+    stored: Verdict
+    first_difference: str
+    """Empty if name, evidence and seed are identical."""
+
+    @property
+    def is_identical(self) -> bool:
+        """Whether name, evidence (every float exactly) and seed are the same."""
+        return not self.first_difference
+
+
+async def recompute(stored: Verdict, store: Store) -> Recomputation:
+    """Decide a verdict again.
+
+    1. Load its runs and baseline runs with the suites that they were replayed from, and measure them.
+    2. Decide with the stored policy, as a look if it was one, and with the run before a swap where there was one.
+    3. Compare method, name, evidence and seed.
+
+    A run or suite that is no longer stored counts as a difference.
+    """
+    try:
+        recomputed = await _decide_again(stored, store)
+    except StoreError as error:
+        return Recomputation(stored, f"cannot be recomputed: {error}")
+    return Recomputation(stored, next(differences(stored, recomputed), ""))
+
+
+def differences(stored: Verdict, recomputed: Verdict) -> Iterator[str]:
+    """One sentence for each difference in method, name, seed, evidence and the comparison with the run before a swap."""
+    if stored.method != recomputed.method:
+        yield f"method: stored {stored.method}, this version decides by {recomputed.method}"
+    if stored.name != recomputed.name:
+        yield f"name: stored {stored.name}, recomputed {recomputed.name}"
+    if stored.seed != recomputed.seed:
+        yield f"seed: stored {stored.seed}, recomputed {recomputed.seed}"
+    before, after = _by_place(stored), _by_place(recomputed)
+    for place in (*before, *(place for place in after if place not in before)):
+        if place not in before or place not in after:
+            yield f"evidence of {' '.join(place)}: only {'stored' if place in before else 'recomputed'}"
+            continue
+        for field, value in before[place].items():
+            if value != after[place][field]:
+                yield f"{field} of {' '.join(place)}: stored {value!r}, recomputed {after[place][field]!r}"
+    steps = [verdict.insights.get(RUN_BEFORE, {}).get("verdict") for verdict in (stored, recomputed)]
+    if steps[0] != steps[1]:
+        yield f"verdict against the run before the swap: stored {steps[0]}, recomputed {steps[1]}"
+
+
+def _by_place(verdict: Verdict) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Evidence by suite, stratum and measure; None for an infinity or NaN, which a database stores as null."""
+    return {_place(row): {name: finite(value) for name, value in asdict(row).items()} for row in verdict.evidence}
+
+
+def _place(evidence: Evidence) -> tuple[str, ...]:
+    return evidence.suite, evidence.stratum, evidence.measure
+
+
+async def _decide_again(stored: Verdict, store: Store) -> Verdict:
+    measures = Plan(stored.target, (), stored.policy).measures
+    measured = [await _load(run_id, measures, store) for run_id in stored.run_ids]
+    baselines = [await _load(run_id, measures, store) for run_id in stored.baseline_run_ids]
+    by_suite = {baseline.suite.name: baseline for baseline in baselines}
+    steps: Mapping[str, tuple[str, str]] = stored.insights.get(RUN_BEFORE, {}).get("runs", {})
+    results = [
+        SuiteResult(
+            measured=each,
+            baseline=by_suite.get(each.suite.name),
+            previous=await _load(steps[each.suite.name][0], measures, store, like=each)
+            if each.suite.name in steps
+            else None,
+        )
+        for each in measured
+    ]
+    plan = Plan(stored.target, tuple(each.suite for each in measured), stored.policy)
+    # The stored policy already holds the error level of the look.
+    look = Look(stored.look, stored.look_reason, stored.policy.alpha_page) if stored.look_reason else None
+    return decide(
+        plan,
+        results,
+        look,
+        cycle_id=stored.cycle_id,
+        at=stored.decided_at,
+        causes=stored.insights.get(CAUSES, {}),
+        replicas=stored.insights.get(REPLICAS, 0),
+    )
+
+
+async def _load(run_id: str, measures: tuple[str, ...], store: Store, *, like: Measured | None = None) -> Measured:
+    """A run with its measurements, by its own suite or by the suite of another run."""
+    run = await store.load_run(run_id)
+    return measure(run, like.suite if like else await store.load_suite(run.suite_digest), measures)
