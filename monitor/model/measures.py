@@ -59,7 +59,7 @@ class Measure:
     needs: Needs = Needs.RANKINGS
     citation: str
     function: str
-    """``module:function`` below `monitor.evaluation`; what it receives depends on `needs`."""
+    """``module:function`` below `monitor.evaluation`; its parameters depend on `needs`."""
     upper_bound: str = ""
     """Upper bound over all judgements of the unjudged hits, as ``module:function``; empty where there is none."""
     family: Family

@@ -66,6 +66,6 @@ class DetectorState:
     noise: Noise = Noise()
     series: Mapping[str, Series] = field(default_factory=dict)
     judged: str = ""
-    """Fingerprint of the results of the last full comparison."""
+    """Fingerprint of the results of the latest full comparison."""
     looks: tuple[datetime, ...] = ()
-    """Times of the full comparisons of the last year; each of them spent a part of the error budget."""
+    """Times of the full comparisons of the past year; each of them spent a part of the error budget."""

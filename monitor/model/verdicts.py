@@ -69,7 +69,7 @@ class Look:
     alpha: float
     """The error level of this look."""
     times: tuple[datetime, ...] = ()
-    """Times of all looks of the last year, including this one."""
+    """Times of all looks of the past year, including this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
