@@ -124,7 +124,7 @@ async def a_decision(store: Store) -> tuple[Measured, Measured]:
     )
     plan = Plan("target", (suite,), Policy(resamples=999))
     verdict = decide(plan, [after], [before], LOOK, cycle_id="cycle-1", at=NOW)
-    incident, alerts = advance(None, verdict, OnCall(BOTH))
+    incident, alerts = advance(None, verdict, OnCall(notifiers=BOTH))
     assert await store.save_decision(verdict, incident, alerts)
     assert verdict.name is VerdictName.REGRESSED
     return before, after
@@ -206,7 +206,7 @@ def test_the_resolved_alert_waits_for_the_firing_one(check: Callable[[Check], No
         recovered = await save_finished_run(store, before.suite, "recovered", minutes=2)
         plan = Plan("target", (before.suite,), Policy(resamples=999))
         verdict = decide(plan, [recovered], [before], LOOK, cycle_id="cycle-2", at=NOW + timedelta(minutes=2))
-        incident, alerts = advance(await lasting(store), verdict, OnCall(BOTH))
+        incident, alerts = advance(await lasting(store), verdict, OnCall(notifiers=BOTH))
         assert await store.save_decision(verdict, incident, alerts)
         assert verdict.name is VerdictName.PASSED
         assert await lasting(store) is None
@@ -332,7 +332,7 @@ def test_verdicts_of_two_schedules_in_the_same_moment_are_one_incident(check: Ca
             )
             for n in range(8)
         ]
-        on_call = OnCall(BOTH)
+        on_call = OnCall(notifiers=BOTH)
         await asyncio.gather(*(page(each, Change(), store, on_call, policy="default") for each in verdicts))
         incident = await store.find_incident(IncidentKind.REGRESSION, "twin")
         assert incident is not None

@@ -10,7 +10,7 @@ from sqlalchemy import Select, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from monitor.adapters.stores.postgres import rows, schema
-from monitor.adapters.stores.postgres.incident_tables import IncidentTables, OvertakenError, keep_incident
+from monitor.adapters.stores.postgres.incident_tables import IncidentTables, OvertakenError, write_incident
 from monitor.adapters.stores.postgres.vector_rows import snapshot_from_json, snapshot_to_json
 from monitor.errors import StoreError
 from monitor.model.alerts import Alert
@@ -23,10 +23,10 @@ from monitor.model.verdicts import Verdict
 
 
 class DecisionTables(IncidentTables):
-    """What is trusted and what was decided."""
+    """Statements for baselines, deployments, swaps and verdicts."""
 
     async def promote(self, baseline: Baseline) -> None:
-        """Make a finished run the baseline; the one before stays on record."""
+        """Make a finished run the baseline; earlier baselines stay on record."""
         table = schema.baseline
         async with self._transaction() as connection:
             await connection.execute(
@@ -41,56 +41,56 @@ class DecisionTables(IncidentTables):
             await connection.execute(insert(table).values(asdict(baseline)))
 
     async def baseline(self, target: str, suite_name: str) -> Baseline | None:
-        """The baseline that holds now."""
+        """The current baseline."""
         table = schema.baseline
         row = await self._first(_current_baselines().where(table.c.target == target, table.c.suite_name == suite_name))
         return rows.baseline_from_row(row) if row else None
 
     async def baselines(self) -> list[Baseline]:
-        """Every baseline that holds now."""
+        """Every current baseline."""
         return [rows.baseline_from_row(row) for row in await self._all(_current_baselines())]
 
     async def detector_state(self, target: str, suite_name: str) -> DetectorState | None:
-        """What level 1 remembers about a target and suite."""
+        """The state of change detection for a target and suite."""
         table = schema.detector_state
         row = await self._first(select(table).where(table.c.target == target, table.c.suite_name == suite_name))
-        return rows.vigil_from_row(row) if row else None
+        return rows.detector_state_from_row(row) if row else None
 
     async def save_detector_state(self, target: str, suite_name: str, state: DetectorState) -> None:
-        """Remember it until the next cycle."""
+        """Store the state of change detection until the next cycle."""
         state = rows.detector_state_to_json(state)
         added = upsert(schema.detector_state).values(target=target, suite_name=suite_name, state=state)
         await self._execute(added.on_conflict_do_update(index_elements=["target", "suite_name"], set_={"state": state}))
 
     async def save_deployment(self, deployment: Deployment) -> None:
-        """Keep what a target is said to serve from now on."""
+        """Store the declaration of a deployment."""
         await self._execute(insert(schema.deployment).values(asdict(deployment)))
 
     async def deployments(self, target: str | None = None, limit: int = 50) -> list[Deployment]:
-        """What targets were said to serve, newest first."""
+        """Declared deployments, newest first."""
         table = schema.deployment
         query = select(table).order_by(table.c.declared_at.desc(), table.c.deployment_id.desc()).limit(limit)
-        found = await self._all(query if target is None else query.where(table.c.target == target))
-        return [Deployment(**{each.name: row[each.name] for each in fields(Deployment)}) for row in found]
+        stored = await self._all(query if target is None else query.where(table.c.target == target))
+        return [Deployment(**{each.name: row[each.name] for each in fields(Deployment)}) for row in stored]
 
     async def save_snapshot(self, run: Run, snapshot: Snapshot) -> None:
-        """Keep the vectors that a run's canaries showed, in place of those before."""
-        kept = {"run_id": run.run_id, "state": snapshot_to_json(snapshot)}
-        added = upsert(schema.snapshot).values(target=run.target, suite_name=run.suite_name, **kept)
-        await self._execute(added.on_conflict_do_update(index_elements=["target", "suite_name"], set_=kept))
+        """Store the vectors of the canaries of a run; they replace the earlier ones."""
+        values = {"run_id": run.run_id, "state": snapshot_to_json(snapshot)}
+        added = upsert(schema.snapshot).values(target=run.target, suite_name=run.suite_name, **values)
+        await self._execute(added.on_conflict_do_update(index_elements=["target", "suite_name"], set_=values))
 
     async def snapshot(self, target: str, suite_name: str) -> Snapshot | None:
-        """The vectors that the canaries last showed."""
+        """The latest vectors of the canaries, without rankings, which are stored with the run."""
         table = schema.snapshot
         row = await self._first(select(table).where(table.c.target == target, table.c.suite_name == suite_name))
         return snapshot_from_json(row["state"]) if row else None
 
     async def save_swap(self, swap: Swap) -> None:
-        """Keep that what a target serves has changed."""
+        """Store a change of the deployment of a target."""
         await self._execute(upsert(schema.swap).values(asdict(swap)).on_conflict_do_nothing())
 
     async def latest_swap(self, target: str, suite_names: Sequence[str]) -> Swap | None:
-        """The last change of what a target serves that was seen in one of these suites."""
+        """The latest change of the deployment of a target that was detected in one of these suites."""
         table = schema.swap
         row = await self._first(
             select(table)
@@ -101,18 +101,18 @@ class DecisionTables(IncidentTables):
         return rows.swap_from_row(row) if row else None
 
     async def save_decision(self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert]) -> bool:
-        """Keep a verdict, what it changed of an incident, and its alerts, in one transaction; False if overtaken."""
+        """Store a verdict, and its incident and alerts as `save_incident` does, in one transaction."""
         try:
             async with self._transaction() as connection:
                 await connection.execute(insert(schema.verdict).values(rows.verdict_to_row(verdict)))
                 if incident is not None:
-                    await keep_incident(connection, incident, alerts)
+                    await write_incident(connection, incident, alerts)
         except OvertakenError:
             return False
         return True
 
     async def load_verdict(self, verdict_id: str) -> Verdict:
-        """One verdict."""
+        """One verdict. Raises StoreError naming the id if there is none."""
         row = await self._first(select(schema.verdict).where(schema.verdict.c.verdict_id == verdict_id))
         if row is None:
             raise StoreError(f"no verdict {verdict_id}; `recallwatch verdicts list` prints the latest")
@@ -133,7 +133,7 @@ class DecisionTables(IncidentTables):
         return [row["verdict_id"] for row in matches]
 
     async def latest_verdict(self, target: str) -> Verdict | None:
-        """The last verdict about a target."""
+        """The latest verdict about a target."""
         table = schema.verdict
         row = await self._first(
             select(table).where(table.c.target == target).order_by(table.c.decided_at.desc()).limit(1)
