@@ -159,7 +159,7 @@ class Metrics:
         return b"".join(self.chunks())
 
     def families(self) -> list[Metric]:
-        """Every exported family, for the documentation."""
+        """Every exported family; documents its help text."""
         return [*empty(), *self.registry.collect()]
 
     def shows(self, target: str, suite: str) -> bool:

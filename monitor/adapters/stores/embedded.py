@@ -1,9 +1,9 @@
 """An embedded PostgreSQL server: binaries from a wheel, data in a folder of the project.
 
-The wheel's own starter is not used, because as root it creates a system user and opens the permissions of every parent
+The starter of the wheel is not used: run by root, it creates a system user and opens the permissions of every parent
 folder. This module changes only the data folder.
 
-Several processes can use one data folder. Each holds a shared lock on ``users.lock``; the last one to leave gets the
+Several processes can use one data folder. Each holds a shared lock on ``users.lock``; the final one to leave gets the
 lock exclusively and stops the server. The kernel releases the locks of a killed process, so the next process adopts a
 server that a crash left running.
 """

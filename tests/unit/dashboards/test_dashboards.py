@@ -125,7 +125,7 @@ def test_queried_variables_follow_the_time_range(page: Page) -> None:
 
 
 def test_every_series_is_selected_by_job_and_instance(page: Page) -> None:
-    """template-job-rule, template-instance-rule, target-job-rule, target-instance-rule: series of two daemons are not mixed."""
+    """template-job, template-instance, target-job and target-instance-rule: series of two daemons are not mixed."""
     for expression in expressions(page):
         selectors = re.findall(r"\b(?:recallwatch|scrape|up)\w*\b(?!\s*\()(\{[^}]*\})?", expression)
         assert selectors, expression

@@ -114,12 +114,12 @@ class MemoryStore(MemoryIncidents):
 
     async def latest_run(self, target: str, suite_name: str, *, before: datetime | None = None) -> Run | None:
         """The latest finished run of a target and suite, without its outcomes."""
-        found = [
+        runs = [
             run
             for run in await self.list_runs(status=RunStatus.FINISHED, limit=len(self.runs))
             if (run.target, run.suite_name) == (target, suite_name) and (before is None or run.started_at < before)
         ]
-        return found[0] if found else None
+        return runs[0] if runs else None
 
     async def list_runs(self, limit: int = 50, status: RunStatus | None = None, target: str | None = None) -> list[Run]:
         """Runs without their outcomes, newest first."""
@@ -157,8 +157,8 @@ class MemoryStore(MemoryIncidents):
 
     async def deployments(self, target: str | None = None, limit: int = 50) -> list[Deployment]:
         """Declared deployments, newest first."""
-        found = [each for each in reversed(self.declared) if target in (None, each.target)]
-        return sorted(found, key=lambda each: each.declared_at, reverse=True)[:limit]
+        deployments = [each for each in reversed(self.declared) if target in (None, each.target)]
+        return sorted(deployments, key=lambda each: each.declared_at, reverse=True)[:limit]
 
     async def count_probes(self, target: str, since: datetime) -> int:
         """Number of probes sent to a target since then, by runs of any status."""
@@ -179,8 +179,8 @@ class MemoryStore(MemoryIncidents):
 
     async def latest_swap(self, target: str, suite_names: Sequence[str]) -> Swap | None:
         """The latest change of the deployment of a target that was detected in one of these suites."""
-        found = [swap for swap in self.swaps if swap.target == target and swap.suite_name in suite_names]
-        return max(found, key=lambda swap: swap.detected_at, default=None)
+        swaps = [swap for swap in self.swaps if swap.target == target and swap.suite_name in suite_names]
+        return max(swaps, key=lambda swap: swap.detected_at, default=None)
 
     async def save_decision(self, verdict: Verdict, incident: Incident | None, alerts: Sequence[Alert]) -> bool:
         """Store a verdict, and its incident and alerts as `save_incident` does, in one transaction."""

@@ -167,14 +167,14 @@ def verdict_to_row(verdict: Verdict) -> dict[str, Any]:
 
 def verdict_from_row(row: Row) -> Verdict:
     """The verdict, as it was saved."""
-    known = {field.name: row[field.name] for field in fields(Verdict)}
+    values = {field.name: row[field.name] for field in fields(Verdict)}
     policy = dict(row["policy"])
     policy["tolerances"] = tuple(
         Tolerance(**each | {"axis": Axis(each["axis"]) if each["axis"] else None})
         for each in policy.get("tolerances", ())
     )
     policy["gating"] = {Axis(axis): tuple(measures) for axis, measures in policy["gating"].items()}
-    known |= {
+    values |= {
         "name": VerdictName(row["name"]),
         "evidence": tuple(_evidence(each) for each in row["evidence"]),
         "policy": Policy(**policy),
@@ -182,7 +182,7 @@ def verdict_from_row(row: Row) -> Verdict:
         "baseline_run_ids": tuple(row["baseline_run_ids"]),
         "lost_queries": tuple(row["lost_queries"]),
     }
-    return Verdict(**known)
+    return Verdict(**values)
 
 
 _DETECTOR_STATE = TypeAdapter(DetectorState)
