@@ -150,6 +150,37 @@ def _told(verdict: Verdict) -> str:
     return json.dumps(verdict_to_dict(verdict), sort_keys=True, default=str)
 
 
+def test_runs_and_verdicts_are_found_by_target_and_by_the_beginning_of_their_ids(
+    check: Callable[[Check], None],
+) -> None:
+    """Newest first; a prefix matches literally, so that a wildcard of SQL matches no id."""
+
+    async def body(store: Store) -> None:
+        before, after = await a_decision(store)
+        verdict = await store.latest_verdict("target")
+        assert verdict is not None
+        later = replace(verdict, verdict_id="other", target="another", decided_at=NOW + timedelta(minutes=1))
+        assert await store.save_decision(later, None, ())
+        assert [each.verdict_id for each in await store.list_verdicts()] == ["other", verdict.verdict_id]
+        assert [each.verdict_id for each in await store.list_verdicts(target="target")] == [verdict.verdict_id]
+        assert len(await store.list_verdicts(limit=1)) == 1
+        assert await store.find_verdict_ids() == ["other", verdict.verdict_id]
+        assert await store.find_verdict_ids(verdict.verdict_id[:8]) == [verdict.verdict_id]
+        assert await store.find_verdict_ids("%") == []
+        assert (await store.load_verdict("other")).target == "another"
+        with pytest.raises(StoreError, match="no verdict lost"):
+            await store.load_verdict("lost")
+        run_ids = {before.run.run_id, after.run.run_id}
+        assert set(await store.find_run_ids("")) == run_ids
+        assert len(await store.find_run_ids("", 1)) == 1
+        assert await store.find_run_ids(after.run.run_id) == [after.run.run_id]
+        assert await store.find_run_ids("_") == []
+        assert {run.run_id for run in await store.list_runs(target="target")} == run_ids
+        assert await store.list_runs(target="another") == []
+
+    check(body)
+
+
 def test_incident_and_alerts_are_queued_with_the_verdict(check: Callable[[Check], None]) -> None:
     """A verdict that pages leaves one open incident and one delivery for each notifier."""
 
