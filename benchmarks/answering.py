@@ -9,7 +9,7 @@ from benchmarks.result import Result, dump
 from benchmarks.timing import median_seconds, say
 from monitor.evaluation.answers.abstention import is_abstention, is_empty
 from monitor.evaluation.answers.measurements import SCORERS
-from monitor.evaluation.answers.tokens import N_KEPT
+from monitor.evaluation.answers.tokens import N_CACHED
 
 N_ANSWERS, N_REFERENCES, GOAL = 4_000, 3, 2_000
 FIGURES = ("12", "1,250 km", "3.5 %", "twenty-one", "2024-03-01", "14 May 1998", "$2.5 million", "90 °F")
@@ -51,7 +51,7 @@ async def compare() -> list[Result]:
     """Answers per second."""
     say(f"answering: scoring {N_ANSWERS:,} answers of 20 to 60 words, {N_REFERENCES} references each")
     answers = prepare()
-    if len({text for answer, references in answers for text in (answer, *references)}) < 2 * N_KEPT:
+    if len({text for answer, references in answers for text in (answer, *references)}) < 2 * N_CACHED:
         raise ValueError("too few texts: caches would keep them from one round to the next")
     if score_all(answers) < 4 * N_ANSWERS:
         raise ValueError("four of the scorers apply to every answer")

@@ -76,7 +76,7 @@ async def measure(store: PostgresStore, retriever: object, address: str) -> list
     whole = plan()
     say(f"cycle: {N_OURS:,} probes in {N_STRATA} strata, kept and compared with a baseline")
     await promote_first(whole, store, address)
-    world = World(store, retriever, OnCall(("on-call",)), utc_now, this_process())
+    world = World(store, retriever, OnCall(notifiers=("on-call",)), utc_now, this_process())
     reports: list[Report] = []
 
     async def cycle() -> None:

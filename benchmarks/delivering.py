@@ -25,7 +25,7 @@ from monitor.service.wiring import utc_now
 
 N_ALERTS, N_SINGLE, ANSWER_S = 10_000, 50, 0.005
 GOAL_RATE, GOAL_DELAY_S = 500.0, 2.0
-ON_CALL = OnCall(("on-call",))
+ON_CALL = OnCall(notifiers=("on-call",))
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 

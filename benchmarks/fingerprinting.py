@@ -11,7 +11,9 @@ import json
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import lancedb
 import numpy as np
@@ -26,6 +28,7 @@ from monitor.adapters.stores.postgres.store import PostgresStore
 from monitor.cli.process import run_until_done
 from monitor.cycle import run_cycle
 from monitor.incidents.routing import OnCall
+from monitor.model.decisions import Decision
 from monitor.model.policies import Policy
 from monitor.model.runs import Ranking
 from monitor.model.suites import Axis, Query, Suite
@@ -110,14 +113,16 @@ async def measure(store: PostgresStore, retriever: LanceDbRetriever) -> list[Res
     """Both, one after the other."""
     plan = Plan("target", (suite(),), Policy())
     world = World(store, Closed(retriever), OnCall(), utc_now, this_process())
-    run = (await run_cycle(plan, world)).measured[0].run
+    report = await run_cycle(plan, world)
+    run, verdict = report.measured[0].run, report.verdict
 
     async def look() -> None:
         await store.snapshot(run.target, run.suite_name)
         snapshot = await canaries.look_into(retriever, plan.suites[0], run)
         if snapshot is None or snapshot.stored is None or not snapshot.exact:
             raise ValueError("the canaries have no result")
-        await store.save_snapshot(run, snapshot)
+        again = replace(verdict, verdict_id=uuid4().hex)
+        await store.save_decision(Decision(verdict=again, snapshots=((run, snapshot),)))
 
     looking_s, cycle_s = await median_seconds(look, lambda: run_cycle(plan, world))
     subject = f"looking at {len(canaries.chosen(plan.suites[0]))} canaries"

@@ -113,7 +113,7 @@ def fleet(address: str, stuck_address: str, store: Store) -> WatchedSchedule:
         is_stuck = number % (N_TARGETS // N_STUCK) == 0
         url = stuck_address if is_stuck else f"{address}/before"
         retriever = RateLimitedRetriever(HttpRetriever(HttpOptions(url=url, timeout=TIMEOUT_S)), Limits())
-        world = World(store, retriever, OnCall(("on-call",)), utc_now, this_process())
+        world = World(store, retriever, OnCall(notifiers=("on-call",)), utc_now, this_process())
         schedule = Schedule(target=name, suites=("questions",), every=EVERY_S)
         plans[f"{'stuck' if is_stuck else 'well'}-{name}"] = (schedule, Plan(name, (suite,), Policy()), world)
     return WatchedSchedule(Metrics(), plans)

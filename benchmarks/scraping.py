@@ -26,6 +26,7 @@ from monitor.model.suites import Axis, Query, Suite
 from monitor.model.verdicts import Evidence, Verdict, VerdictName
 from monitor.service.api.app import create_app
 from monitor.service.api.server import listen, running
+from monitor.service.readiness import Readiness
 from monitor.service.wiring import utc_now
 
 N_TARGETS, N_STRATA, SCRAPES = 200, 30, 9
@@ -83,7 +84,9 @@ def cycle(target: str, suite: Suite) -> CycleResult:
         method="",
         decided_at=utc_now(),
     )
-    return CycleResult(verdict, (measured,), False, utc_now(), schedule=target)
+    return CycleResult(
+        verdict=verdict, measured=(measured,), incident_open=False, finished_at=utc_now(), schedule=target
+    )
 
 
 def evidence(suite: Suite, stratum: str, measure: str, rng: np.random.Generator) -> Evidence:
@@ -98,7 +101,7 @@ async def serve() -> None:
     idle = _kilobytes(os.getpid(), "VmRSS")
     metrics = fleet()
     with listen("127.0.0.1", 0) as listener:
-        async with running(create_app(metrics, lambda: True), listener) as url:
+        async with running(create_app(metrics, Readiness()), listener) as url:
             print(url, idle, flush=True)
             await asyncio.Event().wait()
 

@@ -1,1 +1,1 @@
-"""Grafana dashboards as code, Prometheus rules, an Alertmanager example."""
+"""Grafana dashboards as code, Prometheus rules, and an Alertmanager example."""

@@ -1,4 +1,4 @@
-"""What users get to read: answer scores, who is to blame when they fall, and how close recall is to its edge."""
+"""Answer scores, the attribution of their drops, and recall headroom."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ OF_SUITE = 'SELF, target=~"$target", suite=~"$suite"'
 NOW = [
     stat(
         "Answers scored",
-        "Answers of the last run that came back and have a reference.",
+        "Answers of the latest run that did not fail and have a reference.",
         query(f'sum(recallwatch_run_answers{{{OF_SUITE}, outcome="scored"}})'),
     ),
     stat(
-        "Answers that did not come back",
-        "Counted, shown, and never a zero in any score.",
+        "Failed answers",
+        "Failures are counted and never scored as zero.",
         query(f'sum(recallwatch_run_answers{{{OF_SUITE}, outcome="failed"}})'),
     ),
     stat(
         "Abstained or empty",
-        "Answers that said “I do not know” or nothing at all; they are among those scored.",
+        "Answers such as “I do not know”, and empty ones; both are included in the scored answers.",
         query(f'sum(recallwatch_run_answers{{{OF_SUITE}, outcome=~"abstained|empty"}})'),
     ),
     stat(
         "Evidence within reach",
-        "Share of queries whose last needed evidence is within the contexts that the answerer reads.",
+        "Share of queries whose last needed evidence is within the answerer's contexts.",
         query(f'min(recallwatch_headroom_ratio{{{OF_SUITE}, zone="inside"}})'),
         unit="percentunit",
         decimals=1,
@@ -36,7 +36,7 @@ NOW = [
 SCORES = [
     lines(
         "Answer scores",
-        "Mean over the queries with a reference answer, now and in the baseline (dashed).",
+        "Mean over the queries with a reference answer, for the candidate and the baseline (dashed).",
         query(
             f'recallwatch_answer_score_ratio{{{OF_SUITE}, stratum="overall"}}',
             "{{target}} {{suite}} {{scorer}} {{role}}",
@@ -65,26 +65,25 @@ SCORES = [
         steps=LOSS,
     ),
 ]
-BLAME = [
+ATTRIBUTION = [
     lines(
-        "Who is to blame",
-        "The change of the answers, shared out over what retrieval found and what generation made of it; the parts "
-        "add up to the change.",
+        "Attribution of changes",
+        "The shares of retrieval and generation in the change of the answer scores; the shares add up to the change.",
         query(f"recallwatch_answer_attribution_ratio{{{OF_SUITE}}}", "{{target}} {{suite}} {{scorer}} {{component}}"),
         unit="percentunit",
         steps=LOSS,
     ),
     lines(
         "Recall headroom",
-        "Where the last needed evidence lies: inside the contexts that are read, just outside, far, or not retrieved. "
-        "What slides outside is lost to the answers before recall shows it.",
+        "Position of the last needed evidence: inside the answerer's contexts, just outside, far, or not retrieved. "
+        "Evidence that moves outside is lost to the answers before recall shows it.",
         query(f"recallwatch_headroom_ratio{{{OF_SUITE}}}", "{{target}} {{suite}} {{zone}}"),
         unit="percentunit",
         min=0,
         max=1,
     ),
     lines(
-        "Where the answers went",
+        "Answers by outcome",
         "Scored, failed, abstained, empty and ungraded answers of each run.",
         query(f"recallwatch_run_answers{{{OF_SUITE}}}", "{{target}} {{suite}} {{outcome}}"),
         min=0,
@@ -93,17 +92,17 @@ BLAME = [
 
 
 def dashboard() -> Json:
-    """Answers, blame and headroom."""
+    """The dashboard of answers, attribution and headroom."""
     return page(
         "recallwatch-answers",
         "recallwatch / Answers",
-        "Answer scores, attribution of their changes, and how close recall is to its edge.",
+        "Answer scores, attribution of their changes, and recall headroom.",
         PROMETHEUS,
         [
             *SCRAPED,
             variable("target", "Target", TARGETS, multi=True),
             variable("suite", "Suite", 'label_values(recallwatch_run_answers{target=~"$target"}, suite)', multi=True),
         ],
-        [("Now", NOW), ("Scores", SCORES), ("Why", BLAME)],
+        [("Now", NOW), ("Scores", SCORES), ("Attribution", ATTRIBUTION)],
         [SWAPS],
     )

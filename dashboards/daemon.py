@@ -1,4 +1,4 @@
-"""How recallwatch itself is."""
+"""Health of recallwatch itself."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from dashboards.series import ALARM, BAD, GOOD, SCRAPED, WATCH
 NOW = [
     stat(
         "Scraped",
-        "Whether Prometheus reaches the daemon.",
+        "Whether Prometheus can scrape the daemon.",
         query("min(up{SELF})"),
         mappings=[mapping(no=(0, BAD), yes=(1, GOOD))],
     ),
     stat(
         "Version",
-        "What runs.",
+        "The running version.",
         query("recallwatch_build_info{SELF}", "{{version}}"),
         unit="string",
         options={"textMode": "name"},
     ),
     stat(
-        "Up for",
+        "Uptime",
         "Time since the daemon started.",
         query("time() - max(recallwatch_start_timestamp_seconds{SELF})"),
         unit="s",
     ),
     stat(
         "Configuration",
-        "Whether the configuration in force is the last that was read. After a bad reload the old one stays.",
+        "Whether the latest configuration is active. After a rejected reload the previous one stays active.",
         query("min(recallwatch_config_last_reload_successful{SELF})"),
-        mappings=[mapping(refused=(0, BAD), in_force=(1, GOOD))],
+        mappings=[mapping(rejected=(0, BAD), active=(1, GOOD))],
     ),
     stat(
-        "Alerts that wait",
-        "In the outbox, for a notifier that has not accepted them.",
+        "Pending alerts",
+        "Alerts in the outbox that no notifier has accepted yet.",
         query('sum(recallwatch_outbox_deliveries{SELF, state="pending"})'),
         steps=((None, GOOD), (1, WATCH), (50, BAD)),
     ),
     stat(
         "Dead letters",
-        "Alerts that were given up, ever.",
+        "Undeliverable alerts since the database was created.",
         query('sum(recallwatch_outbox_deliveries{SELF, state="dead"})'),
         steps=ALARM,
     ),
@@ -47,7 +47,7 @@ NOW = [
 CYCLES = [
     lines(
         "Cycle lag",
-        "How late the next cycle of each schedule is. It grows when a cycle does not end.",
+        "Delay of the next cycle of each schedule. It grows while a cycle does not finish.",
         query("clamp_min(time() - recallwatch_cycle_due_timestamp_seconds{SELF}, 0)", "{{target}} {{schedule}}"),
         unit="s",
         min=0,
@@ -55,21 +55,21 @@ CYCLES = [
     ),
     lines(
         "Cycle duration",
-        "How long the last cycle of each schedule took.",
+        "Duration of the latest cycle of each schedule.",
         query("recallwatch_cycle_duration_seconds{SELF}", "{{target}} {{schedule}}"),
         unit="s",
         min=0,
     ),
     lines(
-        "Cycles that ended in an error",
-        "In each second, by target. The log says why (cycle_failed).",
+        "Failed cycles",
+        "Failures per second, by target. The log has the reason (cycle_failed).",
         query("sum by (target) (rate(recallwatch_cycle_failures_total{SELF}[$__rate_interval]))", "{{target}}"),
         unit="ops",
         min=0,
     ),
     lines(
         "Probes answered",
-        "In each second, by target.",
+        "Answered probes per second, by target.",
         query("sum by (target) (rate(recallwatch_probe_duration_seconds_count{SELF}[$__rate_interval]))", "{{target}}"),
         unit="reqps",
         min=0,
@@ -78,14 +78,14 @@ CYCLES = [
 DELIVERY = [
     lines(
         "Outbox",
-        "Alerts that wait and alerts that were given up.",
+        "Pending and undeliverable alerts.",
         query("sum by (state) (recallwatch_outbox_deliveries{SELF})", "{{state}}"),
         unit="short",
         min=0,
     ),
     lines(
-        "The alert that waits longest",
-        "Its age; zero while none waits.",
+        "Oldest pending alert",
+        "Its age; zero without pending alerts.",
         query(
             "(time() - recallwatch_outbox_oldest_timestamp_seconds{SELF})"
             ' or on (job, instance) recallwatch_outbox_deliveries{SELF, state="pending"} * 0',
@@ -96,8 +96,8 @@ DELIVERY = [
         steps=((None, "transparent"), (600, BAD)),
     ),
     lines(
-        "Alerts delivered",
-        "In each second, by notifier and state.",
+        "Delivered alerts",
+        "Alerts per second, by notifier and state.",
         query(
             "sum by (notifier, state) (rate(recallwatch_alerts_total{SELF}[$__rate_interval]))",
             "{{notifier}} {{state}}",
@@ -106,8 +106,8 @@ DELIVERY = [
         min=0,
     ),
     lines(
-        "Noise ledger",
-        "Regressions that fired in each second, and those that were confirmed or dismissed as false alarms, by policy.",
+        "False-alarm ledger",
+        "Regressions per second that fired, were confirmed, or were dismissed as false alarms, by policy.",
         query(
             "sum by (policy, outcome) (rate(recallwatch_incidents_total{SELF}[$__rate_interval]))",
             "{{policy}} {{outcome}}",
@@ -117,15 +117,15 @@ DELIVERY = [
     ),
     lines(
         "Schedules without data",
-        "1 while a schedule has brought no data for longer than it may; the daemon pages about it itself.",
+        "1 while a schedule has produced no data for too long; the daemon pages about it.",
         query("recallwatch_no_data{SELF}", "{{target}} {{schedule}}"),
         steps=ALARM,
         min=0,
         max=1,
     ),
     lines(
-        "Deliveries refused",
-        "In each second, by notifier and reason. What is worth it is tried again.",
+        "Failed deliveries",
+        "Failed attempts per second, by notifier and reason. Temporary failures are retried.",
         query(
             "sum by (notifier, reason) (rate(recallwatch_notifications_failed_total{SELF}[$__rate_interval]))",
             "{{notifier}} {{reason}}",
@@ -137,7 +137,7 @@ DELIVERY = [
 HEALTH = [
     lines(
         "Database errors",
-        "Transactions in each second that the database did not take.",
+        "Failed transactions per second.",
         query("sum(rate(recallwatch_database_errors_total{SELF}[$__rate_interval]))", "errors"),
         unit="ops",
         min=0,
@@ -145,7 +145,7 @@ HEALTH = [
     ),
     lines(
         "Scrape duration",
-        "How long Prometheus waits for the metrics. The objective is half a second.",
+        "Duration of a scrape. The objective is half a second.",
         query("scrape_duration_seconds{SELF}", "{{instance}}"),
         unit="s",
         min=0,
@@ -154,7 +154,7 @@ HEALTH = [
     ),
     lines(
         "Series",
-        "Samples in a scrape: targets × strata × measures, and a few more.",
+        "Samples per scrape: targets × strata × measures, plus a few more.",
         query("scrape_samples_scraped{SELF}", "{{instance}}"),
         unit="short",
         min=0,
@@ -164,11 +164,11 @@ HEALTH = [
 
 
 def dashboard() -> Json:
-    """How recallwatch itself is."""
+    """The dashboard of the daemon."""
     return page(
         "recallwatch-daemon",
         "recallwatch / recallwatch itself",
-        "The watcher watched: cycles, outbox, database, configuration, scrapes.",
+        "Health of the daemon: cycles, outbox, database, configuration, scrapes.",
         PROMETHEUS,
         SCRAPED,
         [("Now", NOW), ("Cycles", CYCLES), ("Delivery", DELIVERY), ("Database and scrapes", HEALTH)],

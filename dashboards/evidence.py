@@ -1,4 +1,4 @@
-"""What a verdict rests on, and two runs query by query, from PostgreSQL."""
+"""The evidence of a verdict, and a comparison of two runs query by query, from PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dashboards.panels import POSTGRES, Json, page, sql, table, variable
 VERDICT = [
     table(
         "Verdicts",
-        "What was decided about the target in the chosen time.",
+        "Verdicts about the target in the selected time range.",
         sql(
             """SELECT decided_at AS time, verdict, summary, advice, verdict_id FROM dashboard.verdict
             WHERE target = ${target:sqlstring} AND $__timeFilter(decided_at) ORDER BY decided_at DESC LIMIT 100"""
         ),
     ),
     table(
-        "Evidence of the chosen verdict",
+        "Evidence of the selected verdict",
         "Every measure of every stratum, worst first: means, difference, 95 % interval, p-value after correction, "
-        "queries, clusters, and the smallest drop that would have been found with 80 % power.",
+        "queries, clusters, and the smallest drop that is detected with 80 % power.",
         sql(
             """SELECT suite, axis, stratum, measure, gating, baseline_mean, candidate_mean, difference, lower,
             upper, p_worse_adjusted, n_queries, n_clusters, mde FROM dashboard.evidence
@@ -26,8 +26,8 @@ VERDICT = [
         decimals=4,
     ),
     table(
-        "Lost queries of the chosen verdict",
-        "The queries that lost most, with what was expected and what came back before and now.",
+        "Lost queries of the selected verdict",
+        "The most affected queries, with expected and retrieved documents, before and now.",
         sql(
             """SELECT suite, stratum, query_id, query, measure, difference, expected, retrieved_before,
             retrieved_now FROM dashboard.lost_query WHERE verdict_id = ${verdict:sqlstring} ORDER BY difference"""
@@ -37,7 +37,7 @@ VERDICT = [
 RUNS = [
     table(
         "The two runs",
-        "What is compared below. Runs of different versions of a suite have no query in common.",
+        "The runs that are compared below. Runs of different suite versions have no queries in common.",
         sql(
             """SELECT run_id, target, suite, axis, deployment, status, started_at, finished_at, attempted, failed
             FROM dashboard.run WHERE run_id IN (${baseline:sqlstring}, ${candidate:sqlstring})
@@ -47,7 +47,7 @@ RUNS = [
     ),
     table(
         "Mean of each stratum",
-        "For the chosen measure, over the queries that both runs scored.",
+        "For the selected measure, over the queries that both runs scored.",
         sql(
             """SELECT stratum, count(*) AS queries, avg(value_before) AS before, avg(value_now) AS now,
             avg(value_now - value_before) AS difference,
@@ -74,7 +74,7 @@ RUNS = [
 HISTORY = [
     table(
         "Swaps",
-        "When what the target serves changed, whether it said so itself, and for which share of queries hits differ.",
+        "Changes of the target's deployment, whether they were declared, and the share of queries with other hits.",
         sql(
             """SELECT detected_at AS time, suite, declared, share_changed, previous_run_id, run_id
             FROM dashboard.swap WHERE target = ${target:sqlstring} AND $__timeFilter(detected_at)
@@ -84,7 +84,7 @@ HISTORY = [
     ),
     table(
         "Baselines",
-        "What is trusted, since when, by whom and why. A baseline moves only when somebody promotes a run.",
+        "Trusted runs, with date, author and reason. A baseline changes only when a run is promoted.",
         sql(
             """SELECT promoted_at AS time, suite, run_id, promoted_by, reason, retired_at FROM dashboard.baseline
             WHERE target = ${target:sqlstring} ORDER BY promoted_at DESC"""
@@ -92,7 +92,7 @@ HISTORY = [
         width=12,
     ),
 ]
-NAMES = """SELECT started_at || ' ' || suite || ' ' || left(deployment, 12) AS __text, run_id AS __value
+RUN_NAMES = """SELECT started_at || ' ' || suite || ' ' || left(deployment, 12) AS __text, run_id AS __value
     FROM dashboard.run WHERE target = ${target:sqlstring} AND status = 'finished' AND """
 TRUSTED = "run_id IN (SELECT run_id FROM dashboard.baseline) ORDER BY started_at DESC LIMIT 200"
 SAME_SUITE = """suite = (SELECT suite FROM dashboard.run WHERE run_id = ${baseline:sqlstring})
@@ -106,8 +106,8 @@ CHOICES = (
         WHERE target = ${target:sqlstring}
         ORDER BY verdict IN ('regressed', 'trade_off') DESC, decided_at DESC LIMIT 200""",
     ),
-    ("baseline", "Run before", NAMES + TRUSTED),
-    ("candidate", "Run now", NAMES + SAME_SUITE),
+    ("baseline", "Run before", RUN_NAMES + TRUSTED),
+    ("candidate", "Run now", RUN_NAMES + SAME_SUITE),
     (
         "measure",
         "Measure",
@@ -118,11 +118,11 @@ CHOICES = (
 
 
 def dashboard() -> Json:
-    """What a verdict rests on, and two runs query by query, from PostgreSQL."""
+    """The dashboard of evidence and runs."""
     return page(
         "recallwatch-evidence",
         "recallwatch / Run and evidence",
-        "What a verdict rests on, and two runs query by query. Needs PostgreSQL and dashboards/read-only.sql.",
+        "The evidence of a verdict, and two runs query by query. Needs PostgreSQL and dashboards/read-only.sql.",
         POSTGRES,
         [variable(name, label, " ".join(text.split()), POSTGRES) for name, label, text in CHOICES],
         [("Verdict", VERDICT), ("Two runs, query by query", RUNS), ("History", HISTORY)],

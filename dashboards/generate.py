@@ -18,7 +18,7 @@ DASHBOARDS = {
 
 
 def text_of(name: str) -> str:
-    """A dashboard as it is written to its file."""
+    """The text of a dashboard's file."""
     return json.dumps(DASHBOARDS[name](), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -8,8 +8,8 @@ from dashboards.series import (
     AGE_IN_INTERVALS,
     ALARM,
     BAD,
+    CURRENT_VERDICT,
     GOOD,
-    IN_FORCE,
     LOSS,
     ODD,
     SCRAPED,
@@ -26,25 +26,25 @@ NOW = [
     ),
     stat(
         "Open incidents",
-        "Regressions that on-call was told of and that last.",
+        "Open incidents about regressions.",
         query('sum(recallwatch_incident_open{SELF, target=~"$target"})'),
         steps=ALARM,
     ),
     stat(
         "Regressed or trade-off",
-        "Targets whose last verdict pages.",
+        "Targets whose latest verdict pages.",
         query('sum(recallwatch_verdict{SELF, target=~"$target", verdict=~"regressed|trade_off"})'),
         steps=ALARM,
     ),
     stat(
-        "Not judged",
-        "Targets whose last verdict is invalid: the ruler moved, or too few probes brought something back.",
+        "Not evaluated",
+        "Targets whose latest verdict is invalid: the runs are not comparable, or too many probes failed.",
         query('sum(recallwatch_verdict{SELF, target=~"$target", verdict="invalid"})'),
         steps=((None, GOOD), (1, ODD)),
     ),
     stat(
-        "Coverage over its floor",
-        "The target and suite closest to the floor of its policy; below zero nothing is judged.",
+        "Coverage above its minimum",
+        "Of the target and suite closest to the minimum of its policy; below zero, quality is not evaluated.",
         query(
             'min(recallwatch_coverage_ratio{SELF, target=~"$target"}'
             ' - recallwatch_coverage_floor_ratio{SELF, target=~"$target"})'
@@ -55,7 +55,7 @@ NOW = [
     ),
     stat(
         "Oldest measurement",
-        "Age of the oldest good run, in intervals of its schedule; two are missing from 2 on.",
+        "The largest age of a latest successful run, in intervals of its schedule; at 2, two runs are missing.",
         query(f"max({AGE_IN_INTERVALS})"),
         steps=AGE,
         decimals=1,
@@ -65,8 +65,8 @@ VERDICTS = [
     panel(
         "state-timeline",
         "Verdict of each target",
-        "What held when. Only regressed and trade off page.",
-        query(f"max by (target) ({IN_FORCE})", "{{target}}"),
+        "Verdicts over time. Only regressed and trade off page.",
+        query(f"max by (target) ({CURRENT_VERDICT})", "{{target}}"),
         width=24,
         mappings=[VERDICT_NAMES],
         links=[
@@ -87,23 +87,23 @@ TRENDS = [
     ),
     lines(
         "Coverage",
-        "Share of probes that brought something back. Failures are not zeros: below the floor nothing is judged.",
+        "Share of probes that did not fail. Below the minimum, quality is not evaluated.",
         query('recallwatch_coverage_ratio{SELF, target=~"$target"}', "{{target}} {{suite}}"),
-        query('min(recallwatch_coverage_floor_ratio{SELF, target=~"$target"})', "floor"),
+        query('min(recallwatch_coverage_floor_ratio{SELF, target=~"$target"})', "minimum"),
         unit="percentunit",
         max=1,
-        overrides=[override("byName", "floor", color={"mode": "fixed", "fixedColor": BAD}, custom__lineWidth=1)],
+        overrides=[override("byName", "minimum", color={"mode": "fixed", "fixedColor": BAD}, custom__lineWidth=1)],
     ),
     lines(
         "Freshness",
-        "Age of the last good run in intervals of its schedule: a saw-tooth below 1 while all is well.",
+        "Age of the latest successful run, in intervals of its schedule: normally a saw-tooth below 1.",
         query(AGE_IN_INTERVALS, "{{target}} {{suite}}"),
         steps=AGE,
         min=0,
     ),
     lines(
         "Incidents over time",
-        "1 while an incident of the target lasts.",
+        "1 while an incident of the target is open.",
         query('recallwatch_incident_open{SELF, target=~"$target"}', "{{target}}"),
         steps=ALARM,
         min=0,

@@ -1,4 +1,4 @@
-"""The grammar of the dashboards: panels, variables and pages as the dictionaries that Grafana 11 reads."""
+"""Building blocks of dashboards: panels, variables and pages as dictionaries for Grafana 11."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 Json = dict[str, Any]
 Steps = Sequence[tuple[float | None, str]]
-"""From which value on which colour; the first one from None, which is everything below."""
+"""Lower bounds and their colours; the first bound is None."""
 
 PROMETHEUS, POSTGRES = "prometheus", "grafana-postgresql-datasource"
 TAG = "recallwatch"
@@ -17,7 +17,7 @@ CELL = 1
 
 
 def query(expression: str, legend: str = "", *, instant: bool = False, ref: str = "A") -> Json:
-    """A PromQL query. ``SELF`` in its selectors stands for the scrape job and instance that were chosen."""
+    """A PromQL query. ``SELF`` in its selectors stands for the selected scrape job and instance."""
     return {
         "refId": ref,
         "datasource": source(PROMETHEUS),
@@ -30,12 +30,12 @@ def query(expression: str, legend: str = "", *, instant: bool = False, ref: str 
 
 
 def selected(expression: str) -> str:
-    """The expression for the scrape job and instance that were chosen."""
+    """The expression for the selected scrape job and instance."""
     return expression.replace("SELF", 'job=~"$job", instance=~"$instance"')
 
 
 def sql(statement: str) -> Json:
-    """A query of PostgreSQL, as the read-only role."""
+    """A PostgreSQL query of the read-only role."""
     text = " ".join(statement.split())
     return {
         "refId": "A",
@@ -48,7 +48,7 @@ def sql(statement: str) -> Json:
 
 
 def source(kind: str) -> Json:
-    """The data source that the reader of the dashboard chose."""
+    """The selected data source."""
     return {"type": kind, "uid": "${datasource}"}
 
 
@@ -67,7 +67,7 @@ def panel(
     options: Json | None = None,
     **field: Any,
 ) -> Json:
-    """A panel of any kind. What else is given goes to the defaults of its fields."""
+    """A panel of any kind. Further keywords become defaults of its fields."""
     custom = field.pop("custom", {})
     defaults = {
         "unit": unit,
@@ -91,14 +91,14 @@ def panel(
 
 def lines(title: str, description: str, *targets: Json, **look: Any) -> Json:
     """Lines over time; steps above the first are drawn as areas."""
-    shown = "dashed+area" if len(look.get("steps", CALM)) > 1 else "off"
+    threshold_style = "dashed+area" if len(look.get("steps", CALM)) > 1 else "off"
     custom = {
         "drawStyle": "line",
         "lineWidth": 2,
         "fillOpacity": 0,
         "showPoints": "auto",
         "spanNulls": True,
-        "thresholdsStyle": {"mode": shown},
+        "thresholdsStyle": {"mode": threshold_style},
         **look.pop("custom", {}),
     }
     return panel("timeseries", title, description, *targets, custom=custom, **look)
@@ -118,7 +118,7 @@ def table(title: str, description: str, *targets: Json, **look: Any) -> Json:
 
 
 def hidden_columns() -> Json:
-    """What every Prometheus series carries and nobody needs to read."""
+    """Hide the columns that every Prometheus series has and no reader needs."""
     return {
         "id": "organize",
         "options": {"excludeByName": dict.fromkeys(("Time", "__name__", "job", "instance"), True)},
@@ -126,7 +126,7 @@ def hidden_columns() -> Json:
 
 
 def override(matcher: str, pattern: str, **properties: Any) -> Json:
-    """Another look for the fields whose name matches; ``custom__lineStyle`` is ``custom.lineStyle``."""
+    """Other properties for the fields whose name matches; ``custom__lineStyle`` means ``custom.lineStyle``."""
     return {
         "matcher": {"id": matcher, "options": pattern},
         "properties": [{"id": name.replace("__", "."), "value": value} for name, value in properties.items()],
@@ -134,7 +134,7 @@ def override(matcher: str, pattern: str, **properties: Any) -> Json:
 
 
 def mapping(**names: tuple[int, str]) -> Json:
-    """Words and colours for numbers."""
+    """Labels and colours for numbers."""
     return {
         "type": "value",
         "options": {
@@ -145,21 +145,23 @@ def mapping(**names: tuple[int, str]) -> Json:
 
 
 def variable(name: str, label: str, text: str, kind: str = PROMETHEUS, *, multi: bool = False) -> Json:
-    """A choice that a query offers, read anew when the time range changes."""
-    asked = text if kind == POSTGRES else {"query": text, "refId": "variable", "qryType": 1}
-    chosen = {"includeAll": True, "allValue": ".+", "current": {"text": ["All"], "value": ["$__all"]}} if multi else {}
+    """A variable whose options come from a query that runs again when the time range changes."""
+    definition = text if kind == POSTGRES else {"query": text, "refId": "variable", "qryType": 1}
+    selection = (
+        {"includeAll": True, "allValue": ".+", "current": {"text": ["All"], "value": ["$__all"]}} if multi else {}
+    )
     return {
         "type": "query",
         "name": name,
         "label": label,
         "datasource": source(kind),
-        "query": asked,
+        "query": definition,
         "definition": text,
         "refresh": 2,
         "sort": 0 if kind == POSTGRES else 1,
         "multi": multi,
         "hide": 0,
-        **chosen,
+        **selection,
     }
 
 
@@ -172,7 +174,7 @@ def page(
     rows: Sequence[tuple[str, Sequence[Json]]],
     annotations: Sequence[Json] = (),
 ) -> Json:
-    """A dashboard: rows of panels, laid out from left to right."""
+    """A dashboard with rows of panels, placed from left to right."""
     return {
         "uid": uid,
         "title": title,
@@ -201,11 +203,11 @@ def _laid_out(rows: Sequence[tuple[str, Sequence[Json]]]) -> list[Json]:
         )
         top += CELL
         left = tallest = 0
-        for each in panels:
-            width, height = each["gridPos"]["w"], each["gridPos"]["h"]
+        for item in panels:
+            width, height = item["gridPos"]["w"], item["gridPos"]["h"]
             if left + width > 24:
                 left, top, tallest = 0, top + tallest, 0
-            placed.append({**each, "gridPos": _at(left, top, width, height)})
+            placed.append({**item, "gridPos": _at(left, top, width, height)})
             left, tallest = left + width, max(tallest, height)
         top += tallest
     return [{"id": number, **each} for number, each in enumerate(placed, 1)]

@@ -1,4 +1,4 @@
-"""What several dashboards show alike: colours, variables, annotations, expressions."""
+"""Colours, variables, annotations and expressions that several dashboards share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AGE = ((None, GOOD), (1.2, WATCH), (2, BAD))
 VERDICT_NAMES = mapping(
     passed=(1, GOOD), inconclusive=(2, WATCH), invalid=(3, ODD), trade_off=(4, BAD), regressed=(5, BAD)
 )
-IN_FORCE = " or ".join(
+CURRENT_VERDICT = " or ".join(
     f'({code} * (recallwatch_verdict{{SELF, target=~"$target", verdict="{name}"}} == 1))'
     for code, name in enumerate(("passed", "inconclusive", "invalid", "trade_off", "regressed"), 1)
 )
@@ -25,10 +25,10 @@ SWAPS: Json = {
     "enable": True,
     "iconColor": "purple",
     "datasource": source(PROMETHEUS),
-    # The series is the instant of the swap: the annotation stands there, wherever it is first seen.
+    # The value of the series is the time of the swap, at which the annotation is shown.
     "expr": selected('recallwatch_swap_last_detected_timestamp_seconds{SELF, target=~"$target"} * 1000'),
     "useValueForTime": True,
-    "titleFormat": "What {{target}} serves has changed",
+    "titleFormat": "The deployment of {{target}} changed",
     "step": "60s",
 }
 SCRAPED = (

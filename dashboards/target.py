@@ -7,9 +7,9 @@ from dashboards.series import (
     AGE,
     AGE_IN_INTERVALS,
     BAD,
+    CURRENT_VERDICT,
     DASHED,
     GOOD,
-    IN_FORCE,
     LOSS,
     SCRAPED,
     SWAPS,
@@ -24,20 +24,20 @@ OF_STRATUM = f'{OF_SUITE}, stratum=~"$stratum"'
 NOW = [
     stat(
         "Verdict",
-        "The verdict that holds.",
-        query(f"max({IN_FORCE})"),
+        "The current verdict.",
+        query(f"max({CURRENT_VERDICT})"),
         mappings=[VERDICT_NAMES],
         width=6,
     ),
     stat(
         "Incident",
-        "Whether on-call has been told of a regression that lasts.",
+        "Whether an incident about a regression is open.",
         query('max(recallwatch_incident_open{SELF, target=~"$target"})'),
         mappings=[mapping(none=(0, GOOD), open=(1, BAD))],
         width=6,
     ),
     stat(
-        "Last good run",
+        "Latest successful run",
         "Its age, in intervals of the schedule.",
         query(f"max({AGE_IN_INTERVALS})"),
         steps=AGE,
@@ -45,8 +45,8 @@ NOW = [
         width=6,
     ),
     stat(
-        "Last swap",
-        "When what the target serves last changed, declared or not.",
+        "Latest swap",
+        "Time of the latest change of the deployment, declared or not.",
         query('max(recallwatch_swap_last_detected_timestamp_seconds{SELF, target=~"$target"}) * 1000'),
         unit="dateTimeFromNow",
         width=6,
@@ -55,8 +55,8 @@ NOW = [
 TRADE_OFF = [
     lines(
         "Trade-off: compositional against broad",
-        "Whole suites, candidate minus baseline with the 95 % interval. Compositional above zero while broad is "
-        "below: the model was tuned for structure and forgets the domains; roll back.",
+        "Whole suites, candidate minus baseline with the 95 % interval. If compositional is above zero and broad is "
+        "below, the model was tuned for structure and lost general domains: roll back.",
         *(
             query(
                 f'recallwatch_difference_{bound}ratio{{{OF_SUITE}, axis="{axis}", stratum="overall",'
@@ -79,7 +79,7 @@ TRADE_OFF = [
 AXES = [
     lines(
         "Broad axis by domain: nDCG@10",
-        "Mean over the queries of a stratum; dashed is the baseline.",
+        "Mean over the queries of a stratum. The dashed line is the baseline.",
         query(f'recallwatch_ndcg_ratio{{{OF_STRATUM}, axis="broad", k="10"}}', "{{suite}} {{stratum}} {{role}}"),
         unit="percentunit",
         min=0,
@@ -89,8 +89,8 @@ AXES = [
     ),
     lines(
         "Compositional axis by phenomenon: pair accuracy",
-        "Share of pairs whose satisfying document ranks above the violating one; dashed is the baseline. Guessing "
-        "gives one half.",
+        "Share of pairs whose satisfying document ranks above the violating one. The dashed line is the baseline. "
+        "Chance is one half.",
         query(
             f'recallwatch_pair_accuracy_ratio{{{OF_STRATUM}, axis="compositional"}}',
             "{{suite}} {{stratum}} {{role}}",
@@ -104,7 +104,7 @@ AXES = [
     ),
     lines(
         "Difference by stratum: $measure",
-        "Candidate minus baseline for the chosen measure; negative is worse.",
+        "Candidate minus baseline for the selected measure; negative is worse.",
         query(
             f'recallwatch_difference_ratio{{{OF_STRATUM}, measure=~"$measure"}}',
             "{{suite}} {{stratum}} {{measure}}",
@@ -123,8 +123,8 @@ AXES = [
     ),
     table(
         "Evidence now: $measure",
-        "Difference, its 95 % interval, and the smallest drop that would have been found with 80 % power. An "
-        "interval that spans zero proves nothing; a large smallest drop means that more queries are needed.",
+        "Difference, its 95 % interval, and the smallest drop that is detected with 80 % power. An interval that "
+        "includes zero proves nothing; if the smallest detectable drop is large, more queries are needed.",
         *(
             query(f'recallwatch_{name}_ratio{{{OF_STRATUM}, measure=~"$measure"}}', instant=True)
             for name in ("difference", "difference_lower", "difference_upper", "mde")
@@ -133,14 +133,14 @@ AXES = [
         height=10,
         overrides=[
             override("byName", f"Value #{letter}", displayName=name)
-            for letter, name in zip("ABCD", ("difference", "lower", "upper", "smallest drop found"), strict=True)
+            for letter, name in zip("ABCD", ("difference", "lower", "upper", "smallest detectable drop"), strict=True)
         ],
     ),
 ]
 PROBING = [
     lines(
-        "Where the queries of a run went",
-        "Attempted is scored, failed and skipped. A failure is never a zero.",
+        "Queries by outcome",
+        "Attempted queries are scored, failed or skipped. A failure is never scored as zero.",
         query(f"recallwatch_run_queries{{{OF_SUITE}}}", "{{suite}} {{outcome}}"),
         custom={"stacking": {"mode": "normal", "group": "A"}, "fillOpacity": 40, "lineWidth": 1},
         unit="short",
@@ -148,15 +148,15 @@ PROBING = [
     ),
     lines(
         "Judged share",
-        "Share of retrieved documents that carry a judgement. A fall after a swap means that the new model finds "
-        "documents nobody has judged: some of them may be right.",
+        "Share of retrieved documents with a judgement. A drop after a swap means that the new model retrieves "
+        "documents without a judgement, some of which may be relevant.",
         query(f"recallwatch_judged_ratio{{{OF_SUITE}}}", "{{suite}}"),
         unit="percentunit",
         min=0,
     ),
     lines(
         "Failed probes",
-        "By reason, in each second. Probes come in bursts, when a cycle runs.",
+        "Failures per second, by reason. Probes come in bursts, when a cycle runs.",
         query(
             'sum by (reason) (rate(recallwatch_probe_failures_total{SELF, target=~"$target"}[$__rate_interval]))',
             "{{reason}}",
@@ -166,8 +166,8 @@ PROBING = [
     ),
     lines(
         "Latency of the target",
-        "From the request leaving to the answer complete; waiting in recallwatch is not counted. The objective is "
-        "a second for 99 % of answers.",
+        "From sending the request to the complete response, without waiting in recallwatch. The objective is one "
+        "second for 99 % of responses.",
         *(
             query(
                 f"histogram_quantile({share}, sum by (le) (rate(recallwatch_probe_duration_seconds_bucket"
@@ -181,8 +181,8 @@ PROBING = [
         steps=((None, "transparent"), (1, BAD)),
     ),
     table(
-        "What is served",
-        "The deployment of the last run: what the target declared, else a fingerprint of its rankings.",
+        "Current deployment",
+        "The deployment of the latest run: the declared name, or a fingerprint of the rankings.",
         query(f"recallwatch_deployment_info{{{OF_SUITE}}}", instant=True),
         height=5,
     ),

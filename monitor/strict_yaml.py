@@ -12,7 +12,7 @@ from monitor.errors import ConfigError, SuiteError
 
 
 class StrictLoader(yaml.SafeLoader):
-    """A safe loader that rejects duplicate keys instead of using the last one."""
+    """A safe loader that rejects duplicate keys instead of using the final one."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """The value. Raises an error with its place if its tag does not allow it, such as the date 2026-13-01."""

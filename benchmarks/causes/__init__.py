@@ -1,1 +1,1 @@
-"""Whether the cause of a change is named right: real vectors, real indexes, eight causes, many seeded trials."""
+"""A study of whether causes of changes are named correctly: real vectors and indexes, eight causes, seeded trials."""

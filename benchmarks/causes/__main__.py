@@ -1,4 +1,4 @@
-"""Try whether causes are named right, and show the tables: ``python -m benchmarks.causes [--quick] [--write]``."""
+"""Test whether causes are named correctly: ``python -m benchmarks.causes [--quick] [--write]``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRIALS, NULLS = (100, 10), (1_000, 50)
 
 
 def main() -> None:
-    """Parse the command line, try, show."""
+    """Parse the command line, run the trials, print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.causes", description="Whether causes are named right.")
     parser.add_argument("--quick", action="store_true", help="few trials: too few to rely on")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.parent.name}/{PAGE.name}")
@@ -48,7 +48,7 @@ def _counted(seeds: Sequence[int], what: str) -> Iterable[int]:
 
 
 def _raised(nulls: Sequence[Trial]) -> int:
-    return sum(each.name.is_swap for null in nulls for each in null.named)
+    return sum(each.name.is_swap for null in nulls for each in null.causes)
 
 
 if __name__ == "__main__":

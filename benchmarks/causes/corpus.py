@@ -1,4 +1,4 @@
-"""What the reference services serve: the built-in suites and their documents, embedded once by each model."""
+"""The corpus of the reference services: the built-in suites and their documents, embedded once by each model."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Model:
 
     documents: Vectors
     pieces: Vectors
-    """Two for each document: its first and its second half."""
+    """Two vectors for each document: for its first and its second half."""
     queries: Vectors
 
     def adapted(self, matrix: Vectors) -> Model:
-        """The same under a linear adapter."""
+        """The vectors after a linear adapter."""
         return Model(*(apply(matrix, each) for each in (self.documents, self.pieces, self.queries)))
 
 
@@ -48,13 +48,13 @@ class Corpus:
     texts: tuple[str, ...]
     questions: tuple[str, ...]
     served_words: WordIndex
-    """How the services match words: BM25 with the settings that Lucene has."""
+    """Word matching of the services: BM25 with the settings of Lucene."""
     known_words: WordIndex
-    """How recallwatch does, who does not know theirs: other settings."""
+    """Word matching of recallwatch, which does not know their settings: BM25 with other settings."""
 
 
 def load(folder: Path) -> Corpus:
-    """The corpus with its vectors; those of transformers are computed once and kept in the folder."""
+    """The corpus with its vectors; those of transformers are cached in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     documents = [document for name in SUITES for document in read_corpus(PROBES / name)]
     queries = [query for name in SUITES for query in read_suite(PROBES / name).queries]
@@ -87,7 +87,7 @@ def _halves(texts: Sequence[str]) -> list[str]:
 
 
 def _adapters(encode: Encode, folder: Path) -> list[tuple[str, Vectors]]:
-    """Adapters tuned on structural near-misses, by name; kept in the folder."""
+    """Adapters tuned on structural near-misses, by name; cached in the folder."""
     sentences, misses = zip(*near_misses(2_500, seed=0), strict=True)
     adapters = []
     for steps in STEPS:

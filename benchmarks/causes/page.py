@@ -73,15 +73,15 @@ def _right(trials: Sequence[Trial]) -> Iterator[str]:
 
 
 def _hits(trials: Sequence[Trial], access: int) -> str:
-    first = sum(each.named[access].name is each.cause for each in trials)
-    listed = sum(each.cause in (each.named[access].name, *each.named[access].or_else) for each in trials)
+    first = sum(each.causes[access].name is each.cause for each in trials)
+    listed = sum(each.cause in (each.causes[access].name, *each.causes[access].or_else) for each in trials)
     return f"{first}" if first == listed else f"{first} ({listed})"
 
 
 def _confusions(trials: Sequence[Trial]) -> Iterator[str]:
     for access, title in enumerate(ACCESS):
         yield f"## What was named: {title}\n"
-        counts = Counter((each.cause, each.named[access].name) for each in trials)
+        counts = Counter((each.cause, each.causes[access].name) for each in trials)
         rows = [[cause.label, *(f"{counts[cause, name] or ''}" for name in CauseName)] for cause in CHANGES]
         yield _grid(("what was done", *(f"`{name.value}`" for name in CauseName)), rows)
 
@@ -100,7 +100,7 @@ def _kinds(trials: Sequence[Trial]) -> Iterator[str]:
 def _null(nulls: Sequence[Trial]) -> str:
     rows = []
     for access, title in enumerate(ACCESS):
-        names = Counter(each.named[access].name for each in nulls)
+        names = Counter(each.causes[access].name for each in nulls)
         raised = sum(count for name, count in names.items() if name.is_swap)
         rows.append([title, f"{names[CauseName.UNCHANGED]}", f"{names[CauseName.NOISY]}", f"{raised}"])
     intro = (

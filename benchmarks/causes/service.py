@@ -1,4 +1,4 @@
-"""A reference retriever held in process: exact or HNSW search, words mixed in, a filter, a bar for scores."""
+"""A reference retriever held in process: exact or HNSW search, words mixed in, a filter, a score threshold."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEPTH = 10
 
 @dataclass(frozen=True, slots=True)
 class Canaries:
-    """Rows of the corpus that are looked at in every cycle."""
+    """Rows of the corpus that every cycle fingerprints."""
 
     queries: NDArray[np.intp]
     echoes: NDArray[np.intp]
@@ -28,23 +28,23 @@ class Canaries:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is served. Replacing a field is a change of the deployment."""
+    """The served deployment. Replacing a field changes the deployment."""
 
     corpus: Corpus
     model: Model
-    """What encodes queries, and what the index was built with unless told otherwise."""
+    """The model that encodes queries, and by default also built the index."""
     stored: Vectors
     doc_ids: tuple[str, ...]
     present: NDArray[np.bool_]
-    """Which rows the index holds."""
+    """The rows in the index."""
     graphs: tuple[Any, ...] = ()
-    """Replicas, one of which answers a query, by chance; exact search without any."""
+    """Replicas, of which a random one answers each query; exact search if there are none."""
     breadth: int = 64
     k: int = DEPTH
     hidden: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
-    """Rows that a filter leaves out."""
+    """Rows that a filter excludes."""
     by_vectors: float = 1.0
-    """Weight of vectors; words have the rest."""
+    """Weight of vectors; words have the remaining weight."""
     bar: float = -np.inf
     jitter: float = 0.0
     answerer: str = ""
@@ -79,28 +79,28 @@ class Service:
     def _approximate(self, vectors: Vectors, allowed: NDArray[np.intp], rng: np.random.Generator) -> tuple[Any, Any]:
         import faiss
 
-        chosen = rng.integers(len(self.graphs), size=len(vectors))
+        graph_numbers = rng.integers(len(self.graphs), size=len(vectors))
         scores = np.empty((len(vectors), self.k))
         places = np.empty((len(vectors), self.k), np.intp)
         settings: dict[str, Any] = {"efSearch": self.breadth}
         if len(allowed) < len(self.present):
             settings["sel"] = faiss.IDSelectorBatch(allowed)
         for number, graph in enumerate(self.graphs):
-            rows = chosen == number
+            rows = graph_numbers == number
             if rows.any():
-                found = graph.search(vectors[rows], self.k, params=faiss.SearchParametersHNSW(**settings))
-                scores[rows], places[rows] = found
+                parameters = faiss.SearchParametersHNSW(**settings)
+                scores[rows], places[rows] = graph.search(vectors[rows], self.k, params=parameters)
         return scores, places
 
     def look(self, canaries: Canaries, rng: np.random.Generator, *, replays: int) -> Snapshot:
-        """All that the canaries show; the first ``replays`` of the queries are asked again at once."""
+        """All that the canaries show; the first ``replays`` of the queries are sent again at once."""
         corpus, rows = self.corpus, canaries.queries
         texts, vectors = [corpus.questions[row] for row in rows], self.model.queries[rows]
         ids = [corpus.query_ids[row] for row in rows]
         again = slice(0, replays)
         place = {doc_id: row for row, doc_id in enumerate(self.doc_ids) if self.present[row]}
-        asked = [row for row in canaries.documents if corpus.doc_ids[row] in place]
-        own = [corpus.doc_ids[row] for row in asked]
+        document_rows = [row for row in canaries.documents if corpus.doc_ids[row] in place]
+        own = [corpus.doc_ids[row] for row in document_rows]
         return Snapshot(
             rankings=_named(ids, self.search(vectors, texts, rng)),
             depth=DEPTH,
@@ -108,7 +108,7 @@ class Service:
             echoes=self._echoes(canaries.echoes, rng),
             queries=Embedded(tuple(ids), vectors),
             stored=Embedded(tuple(own), self.stored[[place[doc_id] for doc_id in own]]),
-            encoded=Embedded(tuple(own), self.model.documents[asked]),
+            encoded=Embedded(tuple(own), self.model.documents[document_rows]),
             exact=_named(ids, self._exhaustive(vectors)),
             groups=corpus.groups,
             answerer=self.answerer,
@@ -126,14 +126,14 @@ class Service:
 
 
 def known_words(corpus: Corpus, rows: NDArray[np.intp], *looks: Snapshot) -> dict[str, dict[str, float]]:
-    """How well the words of the canary queries match those of documents that came back, as recallwatch knows it."""
+    """Word similarity of the canary queries to the retrieved documents, as recallwatch computes it."""
     place = {doc_id: row for row, doc_id in enumerate(corpus.doc_ids)}
     matches = corpus.known_words.match([corpus.questions[row] for row in rows])
-    found: dict[str, dict[str, float]] = {}
+    similarities: dict[str, dict[str, float]] = {}
     for row, query_id in enumerate(corpus.query_ids[each] for each in rows):
         ids = {doc_id for look in looks for doc_id in look.rankings[query_id].doc_ids} & place.keys()
-        found[query_id] = {doc_id: float(matches[row, place[doc_id]]) for doc_id in ids}
-    return found
+        similarities[query_id] = {doc_id: float(matches[row, place[doc_id]]) for doc_id in ids}
+    return similarities
 
 
 def _named(ids: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, Ranking]:

@@ -23,32 +23,32 @@ N_QUERIES, N_REPLAYED, N_ECHOES, N_DOCUMENTS = 300, 60, 50, 200
 echoes these are 110 probes, 2.9 % of the 3,759 of both suites."""
 ADAPTERS = tuple(f"adapter {steps}/{seed}" for steps in STEPS for seed in ADAPTER_SEEDS)
 ACCESS = ("two runs", "and echoes and words", "and vectors")
-"""What is looked at: rankings and scores alone; also documents asked for by their own text; also vectors."""
+"""Levels of access: rankings and scores only; also documents queried by their own text; also vectors."""
 
 Change = tuple[Service, Service, str]
-"""The service before and after, and what was done to it."""
+"""The service before and after a change, and the kind of change."""
 
 
 @dataclass(slots=True)
 class Bench:
-    """The corpus, and the graphs that were built over it."""
+    """The corpus and the graphs over it."""
 
     corpus: Corpus
     _graphs: dict[tuple[str, int], Any] = field(default_factory=dict)
 
     def service(self, rng: np.random.Generator, model: str = "minilm", *, graphs: int | None = None) -> Service:
         """A service of that model: exact or, half of the time, one or two replicas of a graph."""
-        corpus, found = self.corpus, self.corpus.models[model]
+        corpus, vectors = self.corpus, self.corpus.models[model]
         count = int(rng.choice([0, 0, 1, 2])) if graphs is None else graphs
         return Service(
-            corpus, found, found.documents, corpus.doc_ids, np.ones(len(corpus.doc_ids), bool),
+            corpus, vectors, vectors.documents, corpus.doc_ids, np.ones(len(corpus.doc_ids), bool),
             tuple(self.graph(model, number) for number in range(count)),
             breadth=int(rng.integers(32, 129)), jitter=float(rng.choice([0.0, 1e-6, 1e-5])),
             answerer="writer-1", judge="grader-1",
         )  # fmt: skip
 
     def graph(self, model: str, number: int) -> Any:
-        """A replica of the model's graph, built in an order of its own."""
+        """A replica of the model's graph, built in its own insertion order."""
         key = model, number
         if key not in self._graphs:
             self._graphs[key] = build_graph(self.corpus.models[model].documents, seed=number)
@@ -73,7 +73,7 @@ def build_graph(vectors: Vectors, *, seed: int) -> Any:
 
 
 def cut_links(index: Any, share: float, rng: np.random.Generator) -> Any:
-    """The same graph after a share of its links was lost."""
+    """The same graph without a share of its links."""
     import faiss
 
     copy = faiss.clone_index(index)
@@ -85,19 +85,19 @@ def cut_links(index: Any, share: float, rng: np.random.Generator) -> Any:
 
 
 def unchanged(bench: Bench, rng: np.random.Generator) -> Change:
-    """Nothing was done."""
+    """No change."""
     service = bench.service(rng)
     return service, service, "nothing"
 
 
 def jittering(bench: Bench, rng: np.random.Generator) -> Change:
-    """Nothing was done to two replicas whose graphs differ, with scores that differ in their last digits."""
+    """No change, with two replicas of different graphs and scores that differ in their last digits."""
     service = replace(bench.service(rng, graphs=2), jitter=float(rng.choice([1e-6, 1e-5, 1e-4])))
     return service, service, "nothing"
 
 
 def noisy(bench: Bench, rng: np.random.Generator) -> Change:
-    """The same model, computed otherwise."""
+    """The same model with other arithmetic."""
     service, models = bench.service(rng, graphs=0), bench.corpus.models
     kind = str(rng.choice(["int8 twin", "int8 twin of the query encoder", "index in 8 bits", "index in bfloat16"]))
     if kind == "int8 twin":
@@ -109,7 +109,7 @@ def noisy(bench: Bench, rng: np.random.Generator) -> Change:
 
 
 def model(bench: Bench, rng: np.random.Generator) -> Change:
-    """Another model, and the index built anew with it; or back."""
+    """Another model with an index rebuilt by it, or the reverse."""
     other = str(rng.choice([*ADAPTERS, "wordllama", "wordllama"]))
     graphs = int(rng.integers(0, 2))
     pair = [bench.service(rng, name, graphs=graphs) for name in ("minilm", other)]
@@ -118,7 +118,7 @@ def model(bench: Bench, rng: np.random.Generator) -> Change:
 
 
 def index(bench: Bench, rng: np.random.Generator) -> Change:
-    """A graph that is searched less broadly, or more, or has lost links."""
+    """A graph with a narrower or broader search, or with lost links."""
     service = bench.service(rng, graphs=1)
     kind = str(rng.choice(["narrower search", "broader search", "lost links"]))
     if kind == "lost links":
@@ -129,28 +129,30 @@ def index(bench: Bench, rng: np.random.Generator) -> Change:
 
 
 def corpus(bench: Bench, rng: np.random.Generator) -> Change:
-    """Documents deleted, added, cut otherwise or edited."""
+    """Documents deleted, added, re-chunked or edited."""
     service, kind = bench.service(rng), str(rng.choice(["deleted", "added", "cut in two", "edited"]))
     n_documents = len(service.doc_ids)
     share = float(np.exp(rng.uniform(np.log(0.01), np.log(0.3))))
-    chosen = rng.random(n_documents) < (rng.uniform(0.1, 1.0) if kind == "cut in two" else share)
+    is_changed = rng.random(n_documents) < (rng.uniform(0.1, 1.0) if kind == "cut in two" else share)
     if kind in ("deleted", "added"):
-        fewer = replace(service, present=~chosen)
+        fewer = replace(service, present=~is_changed)
         return (service, fewer, kind) if kind == "deleted" else (fewer, service, kind)
     service = replace(service, graphs=())
     pieces = service.model.pieces
     if kind == "edited":
-        stored = np.where(chosen[:, None], pieces[::2], service.stored)
+        stored = np.where(is_changed[:, None], pieces[::2], service.stored)
         return service, replace(service, stored=stored), kind
-    ids = [doc_id for doc_id, cut in zip(service.doc_ids, chosen, strict=True) if not cut]
-    ids += [f"{service.doc_ids[row]}#{piece}" for row in np.flatnonzero(chosen) for piece in (0, 1)]
-    stored = np.concatenate([service.stored[~chosen], pieces.reshape(n_documents, 2, -1)[chosen].reshape(-1, 384)])
+    ids = [doc_id for doc_id, cut in zip(service.doc_ids, is_changed, strict=True) if not cut]
+    ids += [f"{service.doc_ids[row]}#{piece}" for row in np.flatnonzero(is_changed) for piece in (0, 1)]
+    stored = np.concatenate(
+        [service.stored[~is_changed], pieces.reshape(n_documents, 2, -1)[is_changed].reshape(-1, 384)]
+    )
     cut = replace(service, doc_ids=tuple(ids), stored=stored, present=np.ones(len(ids), bool))
     return service, cut, kind
 
 
 def configuration(bench: Bench, rng: np.random.Generator) -> Change:
-    """Another k, a filter, a bar for scores, other weights of words and vectors."""
+    """Another k, a filter, a score threshold, or other weights of words and vectors."""
     kind = str(rng.choice(["k", "filter of groups", "filter of documents", "bar for scores", "hybrid weights"]))
     service = bench.service(rng, graphs=0 if kind == "hybrid weights" else None)
     if kind == "k":
@@ -165,21 +167,21 @@ def configuration(bench: Bench, rng: np.random.Generator) -> Change:
         return (*(pair if rng.random() < 0.5 else pair[::-1]), kind)  # type: ignore[return-value]
     groups = np.array([bench.corpus.groups[doc_id] for doc_id in service.doc_ids])
     if kind == "filter of groups":
-        chosen = np.isin(groups, rng.choice(np.unique(groups), int(rng.integers(1, 4)), replace=False))
+        is_hidden = np.isin(groups, rng.choice(np.unique(groups), int(rng.integers(1, 4)), replace=False))
     else:
-        chosen = rng.random(len(groups)) < rng.uniform(0.03, 0.3)
-    hiding = replace(service, hidden=np.flatnonzero(chosen))
+        is_hidden = rng.random(len(groups)) < rng.uniform(0.03, 0.3)
+    hiding = replace(service, hidden=np.flatnonzero(is_hidden))
     return (service, hiding, kind) if rng.random() < 0.7 else (hiding, service, f"{kind} lifted")
 
 
 def answerer(bench: Bench, rng: np.random.Generator) -> Change:
-    """Another name of what answers, or of what grades."""
+    """Another answerer or judge."""
     service, role = bench.service(rng), str(rng.choice(["answerer", "judge"]))
     return service, replace(service, **{role: "another"}), role
 
 
 def encoders(bench: Bench, rng: np.random.Generator) -> Change:
-    """A query encoder swapped alone, or an index built by another model than encodes the queries."""
+    """A query encoder swapped alone, or an index built by another model than the query encoder."""
     service, models = bench.service(rng), bench.corpus.models
     other = str(rng.choice([*ADAPTERS, "unrelated space", "unrelated space"]))
     if other == "unrelated space":
@@ -206,22 +208,22 @@ CHANGES: dict[CauseName, Callable[[Bench, np.random.Generator], Change]] = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What was done and what was named, at each access."""
+    """The true cause and the named cause at each level of access."""
 
     cause: CauseName
     kind: str
-    named: tuple[Cause, ...]
+    causes: tuple[Cause, ...]
     naming_s: float
 
 
 def trial(bench: Bench, cause: CauseName, seed: int) -> Trial:
-    """One seeded change, and what it was taken for."""
+    """One seeded change and its named causes."""
     rng = np.random.default_rng([seed, list(CHANGES).index(cause)])
     return _try(bench, cause, CHANGES[cause](bench, rng), rng)
 
 
 def null_cycle(bench: Bench, seed: int) -> Trial:
-    """One cycle of an unchanged, jittering service, and what it was taken for."""
+    """One cycle of an unchanged, jittering service and its named causes."""
     rng = np.random.default_rng([seed, len(CHANGES)])
     return _try(bench, CauseName.UNCHANGED, jittering(bench, rng), rng)
 
@@ -231,22 +233,22 @@ def _try(bench: Bench, cause: CauseName, change: Change, rng: np.random.Generato
     canaries = bench.canaries(rng)
     looks = before.look(canaries, rng, replays=N_QUERIES), after.look(canaries, rng, replays=N_REPLAYED)
     words = known_words(bench.corpus, canaries.queries, *looks)
-    seen = [[level(look, words) for look in looks] for level in (_two_runs, _with_echoes, _with_vectors)]
-    named, seconds = [], 0.0
-    for old, new in seen:
+    views = [[level(look, words) for look in looks] for level in (_two_runs, _with_echoes, _with_vectors)]
+    causes, seconds = [], 0.0
+    for old, new in views:
         started = time.perf_counter()
-        named.append(name_cause(old, new))
+        causes.append(name_cause(old, new))
         seconds = time.perf_counter() - started
-    return Trial(cause, kind, tuple(named), seconds)
+    return Trial(cause, kind, tuple(causes), seconds)
 
 
 def paragraphs(bench: Bench) -> dict[str, str]:
-    """What is said of the geometry after some swaps, by the model that was swapped in."""
+    """Descriptions of the geometry after some swaps, by new model."""
     suite = read_suite(PROBES / "compositional")
     stratum_of = {query.query_id: query.stratum for query in suite.queries}
     pairs = [Labelled(pair, stratum_of[pair.query_id]) for pair in suite.pairs]
-    asked = [row for row, query_id in enumerate(bench.corpus.query_ids) if query_id in stratum_of]
-    canaries = Canaries(np.array(asked), np.empty(0, np.intp), np.arange(len(bench.corpus.doc_ids)))
+    rows = [row for row, query_id in enumerate(bench.corpus.query_ids) if query_id in stratum_of]
+    canaries = Canaries(np.array(rows), np.empty(0, np.intp), np.arange(len(bench.corpus.doc_ids)))
     rng = np.random.default_rng(0)
     looks = {
         name: bench.service(rng, name, graphs=0).look(canaries, rng, replays=0)

@@ -42,9 +42,9 @@ def compute_all(names: Sequence[str], *, quick: bool) -> Iterator[tuple[str, lis
         waiting: dict[Future[list[Table]], str] = {
             pool.submit(compute, name, repetitions): name for name, repetitions in planned.items()
         }
-        for done, future in enumerate(as_completed(waiting), start=1):
+        for n_done, future in enumerate(as_completed(waiting), start=1):
             seconds = time.monotonic() - started
-            print(f"{done}/{len(waiting)} {waiting[future]} ({seconds:.0f} s)", file=sys.stderr, flush=True)
+            print(f"{n_done}/{len(waiting)} {waiting[future]} ({seconds:.0f} s)", file=sys.stderr, flush=True)
             yield waiting[future], future.result()
 
 

@@ -54,9 +54,9 @@ def answers(repetitions: int, seed: int) -> Table:
     }
     rows = []
     for name, differences in cases.items():
-        drawn = paired(Swap(np.ones((1, len(differences))), 1.0 + differences[None]))
-        lower, upper = interval(drawn)
-        safe = non_inferiority(drawn, margin=0.05)
+        sample = paired(Swap(np.ones((1, len(differences))), 1.0 + differences[None]))
+        lower, upper = interval(sample)
+        safe = non_inferiority(sample, margin=0.05)
         rows.append([name, f"{sign_flip_p(-differences):.4g}", f"{lower:.3f} to {upper:.3f}", f"{safe:.3g}"])
     rows.append(["a NaN among them", _refusal(np.array([0.1, float("nan")])), "–", "–"])
     return Table(

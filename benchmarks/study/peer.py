@@ -56,8 +56,8 @@ def evalsig() -> Decide:
         return RunFrame(name, name, "retrieval", "recall", items)
 
     def decide(before: Any, after: Any) -> bool:
-        found = compare(frame("after", after), frame("before", before), one_sided=True, n_resamples=RESAMPLES)
-        return bool(found.significant)
+        result = compare(frame("after", after), frame("before", before), one_sided=True, n_resamples=RESAMPLES)
+        return bool(result.significant)
 
     return decide
 
@@ -83,8 +83,10 @@ def apache_otava() -> Decide:
     def decide(before: Any, after: Any) -> bool:
         means = np.repeat([before.mean(), after.mean()], [RUNS_BEFORE, RUNS_AFTER])
         series = (means + rng.normal(0.0, RUN_NOISE, len(means))).tolist()
-        found = Series("recall", None, list(range(len(series))), {"recall": Metric()}, {"recall": series}, {}).analyze()
-        return any(point.mean_after() < point.mean_before() for point in found.change_points["recall"])
+        result = Series(
+            "recall", None, list(range(len(series))), {"recall": Metric()}, {"recall": series}, {}
+        ).analyze()
+        return any(point.mean_after() < point.mean_before() for point in result.change_points["recall"])
 
     return decide
 

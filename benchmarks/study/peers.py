@@ -34,7 +34,7 @@ PYTHONS = "STUDY_PYTHON_{}"
 
 def peers(repetitions: int, seed: int) -> Table:
     """All of them, and two thresholds, and Student's t."""
-    drawn = {
+    samples = {
         name: swap((repetitions, size), np.random.default_rng(seed), drop=drop, **kind)
         for name, (size, drop, kind) in SCENARIOS.items()
     }
@@ -44,14 +44,14 @@ def peers(repetitions: int, seed: int) -> Table:
         "threshold 2 %": lambda pairs, _: _threshold(pairs, 0.02),
         "threshold 5 %": lambda pairs, _: _threshold(pairs, 0.05),
     }
-    rows = [[name, *(_share(decide(drawn[each], each)) for each in SCENARIOS)] for name, decide in ours.items()]
+    rows = [[name, *(_share(decide(samples[each], each)) for each in SCENARIOS)] for name, decide in ours.items()]
     absent = []
     for name in PEERS:
-        found = [_asked(name, drawn[each]) for each in SCENARIOS]
-        if any(each is None for each in found):
+        verdicts = [_asked(name, samples[each]) for each in SCENARIOS]
+        if any(each is None for each in verdicts):
             absent.append(name)
         else:
-            rows.append([name, *(_share(each) for each in found if each is not None)])
+            rows.append([name, *(_share(each) for each in verdicts if each is not None)])
     return Table(
         "Peers on the same pairs (§5)",
         "recall@10. Share of the pairs that each calls a regression; one-sided at 5 % where it can be told, else as it "

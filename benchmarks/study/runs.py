@@ -44,8 +44,8 @@ def measured(of: Suite, values: Mapping[str, Floats], *, run_id: str) -> Measure
         outcomes=outcomes,
         fingerprint=run_id,
     )
-    found = {name: Measurements(name, query_ids, column) for name, column in values.items()}
-    return Measured(run=run, suite=of, counts=Counts(len(query_ids), 0, 0), measurements=found)
+    measurements = {name: Measurements(name, query_ids, column) for name, column in values.items()}
+    return Measured(run=run, suite=of, counts=Counts(len(query_ids), 0, 0), measurements=measurements)
 
 
 def _outcomes(query_ids: Sequence[str]) -> tuple[Outcome, ...]:

@@ -36,12 +36,12 @@ def stopping(repetitions: int, seed: int) -> Table:
 
 def _stops(drop: float, size: int, shared: float, repetitions: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    found = []
+    results = []
     for _ in range(repetitions):
-        drawn = paired(swap((1, N_QUERIES), rng, drop=drop, cluster_size=size, shared=shared), cluster_size=size)
-        stopped_at = stop_early(drawn, alpha=ALPHA, rng=rng).stopped_at
-        found.append(np.inf if stopped_at is None else (stopped_at + 1) * size)
-    return np.array(found)
+        sample = paired(swap((1, N_QUERIES), rng, drop=drop, cluster_size=size, shared=shared), cluster_size=size)
+        stopped_at = stop_early(sample, alpha=ALPHA, rng=rng).stopped_at
+        results.append(np.inf if stopped_at is None else (stopped_at + 1) * size)
+    return np.array(results)
 
 
 def _median(stops: np.ndarray) -> str:

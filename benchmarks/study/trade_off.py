@@ -57,14 +57,14 @@ def trade_off(repetitions: int, seed: int) -> Table:
 def _verdict(
     drop: float, rise: float, n_pairs: int, n_queries: int, policy: Policy, rng: np.random.Generator
 ) -> VerdictName:
-    drawn = swap((1, n_queries), rng, drop=drop)
+    sample = swap((1, n_queries), rng, drop=drop)
     broad, pairs = suite(Axis.BROAD, n_queries), suite(Axis.COMPOSITIONAL, n_pairs)
     before, after = _pairs(n_pairs, rise, rng)
     evidence = compare(
         [
             (
-                measured(broad, {RECALL: drawn.baseline[0]}, run_id="a"),
-                measured(broad, {RECALL: drawn.candidate[0]}, run_id="b"),
+                measured(broad, {RECALL: sample.baseline[0]}, run_id="a"),
+                measured(broad, {RECALL: sample.candidate[0]}, run_id="b"),
             ),
             (measured(pairs, {PAIRS: before}, run_id="c"), measured(pairs, {PAIRS: after}, run_id="d")),
         ],
@@ -76,7 +76,7 @@ def _verdict(
 
 def _pairs(count: int, rise: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Pairs told apart before and after: 27 % change, more for the better the larger the rise."""
-    drawn = rng.random(count)
-    gained, lost = drawn < 0.135 + rise / 2, drawn >= 1 - (0.135 - rise / 2)
+    sample = rng.random(count)
+    gained, lost = sample < 0.135 + rise / 2, sample >= 1 - (0.135 - rise / 2)
     before = np.where(gained, 0.0, np.where(lost, 1.0, (rng.random(count) < 0.6).astype(np.float64)))
     return before, np.where(gained, 1.0, np.where(lost, 0.0, before))

@@ -104,14 +104,14 @@ def delays(repetitions: int, seed: int) -> Table:
     rows = []
     for level in (AVERAGED, ONE_RUN):
         for kind, theirs in zip(KINDS, ("4/2/1", "5/2/1", "11/4/1"), strict=True):
-            seen, paged = [], []
+            detected, paged = [], []
             for drop in DROPS:
                 rng = np.random.default_rng(seed)
                 looks = [_delay(kind, level, drop, rng) for _ in range(repetitions)]
                 median = np.median([first for first, _ in looks])
-                seen.append(f"{median:.0f}" if median <= LATEST else "–")
+                detected.append(f"{median:.0f}" if median <= LATEST else "–")
                 paged.append(percent(float(np.mean([page for _, page in looks]))))
-            rows.append([f"{kind}, {level}", "/".join(seen), theirs, " / ".join(paged)])
+            rows.append([f"{kind}, {level}", "/".join(detected), theirs, " / ".join(paged)])
     return Table(
         "Delay of a drop on a noisy target (§0)",
         f"{N_PROBES} probes; a swap that the target does not tell of loses 5, 8 or 20 %. Median number of looks until "
@@ -133,10 +133,10 @@ def benign(repetitions: int, seed: int) -> Table:
     counts = {"with the floors": POLICY, "without floors": bare}
     pages = dict.fromkeys(counts, 0)
     for _ in range(repetitions):
-        drawn = swap((12, N_PROBES), rng)
+        sample = swap((12, N_PROBES), rng)
         for name, policy in counts.items():
             pages[name] += any(
-                _pages(_run(drawn.baseline[row], "a"), _run(drawn.candidate[row], "b"), policy, row + 1, rng)
+                _pages(_run(sample.baseline[row], "a"), _run(sample.candidate[row], "b"), policy, row + 1, rng)
                 for row in range(12)
             )
     return Table(
@@ -163,9 +163,9 @@ def _watched_years(level: str, repetitions: int, seed: int) -> tuple[list[str], 
     looks, pages = [], []
     for kind, their in zip(KINDS, ("0", "0", "2 %, .02"), strict=True):
         rng = np.random.default_rng(seed)
-        found = [_watch(target(kind, rng), level, rng) for _ in range(repetitions)]
-        looks.append(_told([each for each, _ in found]))
-        pages.append(f"{_told([each for _, each in found])} ({their})")
+        results = [_watch(target(kind, rng), level, rng) for _ in range(repetitions)]
+        looks.append(_told([each for each, _ in results]))
+        pages.append(f"{_told([each for _, each in results])} ({their})")
     return looks, pages
 
 

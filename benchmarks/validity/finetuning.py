@@ -39,8 +39,10 @@ class Recipe:
         half = self.batch_size // 2
         count = half * self.steps[-1]
         triplets: list[Triplet] = [(text, text, miss) for text, miss in near_misses(count, seed=self.seed)]
-        asked: list[Triplet] = [(question, passage, None) for question, passage in questions(count, seed=self.seed)]
-        return [triplets[at : at + half] + asked[at : at + half] for at in range(0, count, half)]
+        question_pairs: list[Triplet] = [
+            (question, passage, None) for question, passage in questions(count, seed=self.seed)
+        ]
+        return [triplets[at : at + half] + question_pairs[at : at + half] for at in range(0, count, half)]
 
     @property
     def texts(self) -> set[str]:

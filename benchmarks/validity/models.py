@@ -136,18 +136,18 @@ def _onnx(path: Path, threads: int) -> Encode:
     tokenizer.enable_padding()
 
     def encode(texts: Sequence[str]) -> Vectors:
-        found = np.empty((len(texts), 384), np.float32)
+        vectors = np.empty((len(texts), 384), np.float32)
         by_length = np.argsort([len(text) for text in texts], kind="stable")
         for start in range(0, len(texts), BATCH):
             places = by_length[start : start + BATCH]
             tokens = tokenizer.encode_batch([texts[place] for place in places])
             ids, mask = (np.array([getattr(t, of) for t in tokens], np.int64) for of in ("ids", "attention_mask"))
-            asked = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-            (states,) = session.run(None, asked)
+            inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+            (states,) = session.run(None, inputs)
             # The mean's denominator drops out: vectors are brought to unit length.
             summed = (states * mask[:, :, None]).sum(axis=1)
-            found[places] = summed / np.linalg.norm(summed, axis=1, keepdims=True)
-        return found
+            vectors[places] = summed / np.linalg.norm(summed, axis=1, keepdims=True)
+        return vectors
 
     return encode
 
@@ -155,6 +155,6 @@ def _onnx(path: Path, threads: int) -> Encode:
 def _static(package: Path) -> Encode:
     from wordllama import WordLlama
 
-    # The wheel brings its tokenizer where it does not look for it by itself, and would ask the network.
+    # The tokenizer of the wheel is outside its default search path; without cache_dir it would be downloaded.
     model = WordLlama.load(cache_dir=package, disable_download=True)
     return lambda texts: np.asarray(model.embed(list(texts), norm=True), dtype=np.float32)

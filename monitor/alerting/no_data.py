@@ -70,7 +70,7 @@ class Watchdog:
             await asyncio.sleep(CHECK_EVERY_S)
 
     def record_failure(self, name: str, problem: str) -> None:
-        """Remember why the last cycle of a schedule produced no data."""
+        """Remember why the latest cycle of a schedule produced no data."""
         self._problems[name] = problem.rstrip(".")
 
     async def record_success(self, name: str) -> None:

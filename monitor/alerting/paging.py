@@ -18,7 +18,7 @@ from monitor.model.verdicts import Verdict
 from monitor.ports.store import Store
 
 _FINGERPRINT_CHARACTERS = 12
-"""Length of the fingerprint that stands for a deployment without a name."""
+"""Length of the fingerprint that is shown instead of a missing deployment name."""
 
 
 async def conclude(

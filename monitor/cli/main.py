@@ -28,6 +28,7 @@ from monitor.cli import (
     policy_explain,
     routes_test,
     run,
+    runs_import,
     runs_list,
     runs_show,
     schema,
@@ -69,7 +70,10 @@ GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
         "The trusted runs that others are compared with.",
         {"show": baseline_show.baseline_show, "promote": baseline_promote.baseline_promote},
     ),
-    "runs": ("Stored runs.", {"list": runs_list.runs_list, "show": runs_show.runs_show}),
+    "runs": (
+        "Stored runs, and run files of other tools.",
+        {"list": runs_list.runs_list, "show": runs_show.runs_show, "import": runs_import.runs_import},
+    ),
     "verdicts": (
         "Stored verdicts.",
         {

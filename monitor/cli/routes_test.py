@@ -30,7 +30,9 @@ def routes_test(
     from monitor.incidents.routing import Labels
     from monitor.model.incidents import Severity
 
-    labels = Labels(target, Severity(severity), owner, tuple(axis or ()), tuple(suite or ()))
+    labels = Labels(
+        target=target, severity=Severity(severity), owner=owner, axes=tuple(axis or ()), suites=tuple(suite or ())
+    )
     finish(perform(route(config, labels)), as_json)
 
 
@@ -44,7 +46,9 @@ async def route(path: Path, labels: Labels) -> Result:
     on_call = wiring.load(path).config.on_call
     if not labels.owner:
         owner = on_call.owners.get(labels.target, "")
-        labels = Labels(labels.target, labels.severity, owner, labels.axes, labels.suites)
+        labels = Labels(
+            target=labels.target, severity=labels.severity, owner=owner, axes=labels.axes, suites=labels.suites
+        )
     notifiers = on_call.notifiers_for(labels)
     until, reason = on_call.silence_for(labels, wiring.utc_now())
     output: list[RenderableType] = [f"→ {', '.join(notifiers) or 'no notifier'}"]

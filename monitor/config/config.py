@@ -1,7 +1,7 @@
 """The configuration: one YAML file, checked whole before anything starts.
 
-``${NAME}`` in any text is the value of an environment variable; keys that end in ``_file`` name a file that
-holds a secret. Every mistake is a `ConfigError` that names the key.
+``${NAME}`` in any text is the value of an environment variable; keys that end in ``_file`` name a file with a
+secret. Each mistake is a `ConfigError` that names the key.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 class Storage(Section):
-    """Where everything is kept."""
+    """The database."""
 
     url: str | None = Field(default=None, repr=False)
     """PostgreSQL 14 or newer, as ``postgresql://user:${PASSWORD}@host/database``. Without it an embedded
@@ -41,44 +41,44 @@ class Storage(Section):
 
 
 class Target(Section):
-    """A live retriever, and what answers from it."""
+    """A live retriever, and optionally the generator that answers from its results."""
 
     retriever: dict[str, Any] = Field(repr=False)
     """``kind`` names the adapter; the other keys are the adapter's own."""
     answerer: dict[str, Any] | None = Field(default=None, repr=False)
-    """What answers the queries that have a reference answer; ``kind`` names the adapter. Without it, only retrieval
-    is watched."""
+    """Answers the queries that have a reference answer; ``kind`` names the adapter. Without it, only retrieval is
+    monitored."""
     judge: dict[str, Any] | None = Field(default=None, repr=False)
-    """What grades the answers besides the scorers that need no model; ``kind`` names the adapter."""
+    """Grades the answers, in addition to the scorers that need no model; ``kind`` names the adapter."""
     limits: LimitOptions = LimitOptions()
-    """How hard it may be asked."""
+    """Rate limits and circuit breaker."""
     owner: str = ""
-    """Who answers for it; routes and silences can ask for it."""
+    """The team that owns the target; routes and silences can match it."""
 
 
 class SuiteSource(Section):
     """A suite on disk."""
 
     path: str
-    """A folder, or ``builtin:broad`` and ``builtin:compositional`` for the suites that come along."""
+    """A folder, or ``builtin:broad`` and ``builtin:compositional`` for the built-in suites."""
 
 
 class Schedule(Section):
-    """What is replayed when."""
+    """Suites replayed against a target at fixed times."""
 
     target: str
-    """The target that is asked, by its name in ``targets``."""
+    """The target to probe, by its name in ``targets``."""
     suites: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Suites that are replayed and judged together, by their names in ``suites``."""
+    """Suites that are replayed and compared together, by their names in ``suites``."""
     every: Duration | None = None
     """Time from the start of one cycle to the start of the next, such as ``15m``; instead of ``cron``."""
     cron: str | None = None
-    """Five fields, in UTC; 0 and 7 are Sunday. Where day of month and day of week are both given, either is
+    """Five fields, in UTC; 0 and 7 are Sunday. If day of month and day of week are both restricted, either is
     enough, as in cron. Instead of ``every``."""
     policy: str = "default"
-    """The rule that judges, by its name in ``policies``."""
+    """The rule from evidence to a verdict, by its name in ``policies``."""
     no_data_after: Duration | None = None
-    """On-call is told if no cycle has brought data for this long; two intervals and ten minutes if left out."""
+    """On-call is notified if no cycle has produced data for this long; by default two intervals and ten minutes."""
 
     @field_validator("suites")
     @classmethod
@@ -103,27 +103,27 @@ class Server(Section):
     port: Annotated[int, Field(ge=0, le=65_535)] = 9_464
     """Port to listen on; 0 lets the system choose a free one."""
     public_url: str = ""
-    """Where people reach this server, for links in alerts; such as ``https://recallwatch.internal``."""
+    """The address of this server for people, used in links of alerts; such as ``https://recallwatch.internal``."""
     dashboards_url: str = ""
-    """Where Grafana answers, for links in alerts."""
+    """The address of Grafana, used in links of alerts."""
     runbook_url: str = "docs/runbooks.md"
-    """Where the runbook is, for links in alerts."""
+    """The address of the runbook, used in links of alerts."""
     token: str | None = Field(default=None, repr=False)
-    """Bearer token that whoever declares a deployment must show; without one nobody can."""
+    """Bearer token for declaring deployments over HTTP; without one, the API accepts none."""
     token_file: Path | None = None
-    """File that holds the token instead."""
+    """File with the token, instead of ``token``."""
 
     @property
     def secret(self) -> str | None:
-        """The token, wherever it is stated."""
+        """The token, from ``token`` or ``token_file``."""
         return read_secret(self.token, self.token_file, where="server.token")
 
 
 class Config(Section):
-    """Everything recallwatch is told."""
+    """The whole configuration."""
 
     storage: Storage = Storage()
-    """Where runs, verdicts and alerts are kept."""
+    """The database for runs, verdicts and alerts."""
     targets: dict[str, Target] = Field(default={})
     """Live retrievers, by name."""
     suites: dict[str, SuiteSource] = Field(
@@ -134,47 +134,47 @@ class Config(Section):
     )
     """Probe suites, by name."""
     schedules: dict[str, Schedule] = Field(default={})
-    """What is replayed when, by name."""
+    """Suites replayed against a target at fixed times, by name."""
     policies: dict[str, PolicyOptions] = Field(default={})
     """Rules that lead from evidence to a verdict, by name; ``default`` always exists."""
     notifiers: dict[str, dict[str, Any]] = Field(default={}, repr=False)
-    """What delivers alerts, by name. ``kind`` names the adapter; the other keys are the adapter's own."""
+    """Receivers of alerts, by name. ``kind`` names the adapter; the other keys are the adapter's own."""
     routes: tuple[RouteOptions, ...] = ()
-    """Which notifiers are told of what; without routes all are told of everything."""
+    """Which notifiers receive which alerts; without routes every notifier receives every alert."""
     silences: tuple[SilenceOptions, ...] = ()
-    """When nobody is told; incidents are recorded all the same, and told afterwards if they still last."""
+    """Times without notifications; incidents are recorded, and sent afterwards if they are still open."""
     server: Server = Server()
-    """Where metrics, health and the page for people are served."""
+    """The HTTP server for metrics, health and the status page."""
 
     def policy(self, name: str) -> Policy:
-        """A policy by name; ``default`` always exists. Raises ConfigError for any other that is not stated."""
+        """A policy by name; ``default`` always exists. Raises ConfigError for an unknown name."""
         if name not in self.policies and name != "default":
-            listed = ", ".join(dict.fromkeys(("default", *self.policies)))
-            raise ConfigError("policies", f"no policy is called {name}; there are: {listed}")
+            known = ", ".join(dict.fromkeys(("default", *self.policies)))
+            raise ConfigError("policies", f'unknown policy "{name}"; known policies: {known}')
         return self.policies.get(name, PolicyOptions()).to_policy()
 
     @property
     def on_call(self) -> OnCall:
-        """Who is told, when not, and where to look."""
+        """Routing of alerts: notifiers, routes, silences, owners and links."""
         links = Links(self.server.public_url, self.server.dashboards_url, self.server.runbook_url)
         return OnCall(
-            tuple(self.notifiers),
-            tuple(route.to_route() for route in self.routes),
-            tuple(silence.to_silence() for silence in self.silences),
-            {name: target.owner for name, target in self.targets.items()},
-            links,
+            notifiers=tuple(self.notifiers),
+            routes=tuple(route.to_route() for route in self.routes),
+            silences=tuple(silence.to_silence() for silence in self.silences),
+            owners={name: target.owner for name, target in self.targets.items()},
+            links=links,
         )
 
 
 def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """The configuration in a file. Raises ConfigError naming the key."""
     try:
-        stated = read_yaml(path, ConfigError)
+        written = read_yaml(path, ConfigError)
     except OSError as error:
-        told = f"{error.strerror or error}; `recallwatch init` writes a configuration to start from"
-        raise ConfigError(str(path), told) from error
+        problem = f"{error.strerror or error}; `recallwatch init` writes a configuration to start from"
+        raise ConfigError(str(path), problem) from error
     try:
-        filled = _fill(stated, environment, "")
+        filled = _fill(written, environment, "")
     except RecursionError:
         raise ConfigError(str(path), "an alias contains itself") from None
     config = validate(Config, filled, where="")
@@ -219,6 +219,7 @@ def _check_references(config: Config) -> None:
 
 
 def _refer(where: str, name: str, known: Mapping[str, Any], noun: str) -> None:
+    plural = "policies" if noun == "policy" else f"{noun}s"
     if name not in known:
-        listed = ", ".join(known) or "none"
-        raise ConfigError(where, f"no {noun} is called {name}; there are: {listed}")
+        names = ", ".join(known) or "none"
+        raise ConfigError(where, f'unknown {noun} "{name}"; known {plural}: {names}')

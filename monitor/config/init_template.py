@@ -1,11 +1,11 @@
-"""The configuration that ``recallwatch init`` writes, and where."""
+"""The configuration that ``recallwatch init`` writes, and its default path."""
 
 from pathlib import Path
 
 DEFAULT_CONFIG = Path("recallwatch.yaml")
 
 STARTER = """\
-# recallwatch configuration. `recallwatch check` checks it, `recallwatch schema` describes every key.
+# recallwatch configuration. `recallwatch check` checks it; `recallwatch schema` describes every key.
 
 targets:
   production:
@@ -13,9 +13,9 @@ targets:
       kind: http
       url: @URL@
       # headers: {Authorization: "Bearer ${RETRIEVER_TOKEN}"}
-      # What is sent; {query} and {k} are filled in.
+      # The request body; {query} and {k} are filled in.
       request: {query: "{query}", k: "{k}"}
-      # Where the answer holds what, as JMESPath.
+      # Where the response has the hits, as JMESPath.
       response: {hits: hits, id: id, score: score}
       timeout: 10s
       concurrency: 8
@@ -24,7 +24,7 @@ targets:
 storage:
   data_dir: recallwatch-data
 
-# Suites that come along. They need their own documents in the index of the target;
+# Built-in suites. They need their own documents in the index of the target;
 # a suite of your own is a folder in the BEIR layout: path: ./probes/my-suite
 suites:
   broad: {path: "builtin:broad"}

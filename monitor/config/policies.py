@@ -1,4 +1,4 @@
-"""The part of the configuration that says how runs are judged."""
+"""Policies in the configuration: margins, floors and error levels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MeasureName = Annotated[str, AfterValidator(_canonical_name)]
 
 
 class ToleranceOptions(Section):
-    """Another margin or floor for a part of what is measured. What is left out matches everything."""
+    """Another margin or floor for some measures. A key that is left out matches everything."""
 
     axis: Axis | None = None
     """``broad`` or ``compositional``."""
@@ -43,57 +43,57 @@ class ToleranceOptions(Section):
 
 
 class PolicyOptions(Section):
-    """The rule that leads from evidence to a verdict."""
+    """The rule from evidence to a verdict."""
 
     alpha_page: Probability = 0.01
     """Family-wise error of a page: the adjusted p-value that a drop must not exceed."""
     alpha_year: Probability = 0.05
     """Error of all pages of a year together: the n-th look at a change may spend 6/(π²n²) of it."""
     alpha_warn: Probability = 0.05
-    """Error level of what does not page: a gain on the other axis, detectable effects, “no worse than the margin”."""
+    """Error level of results that do not page: gains on the other axis, detectable drops, margin tests."""
     floor_absolute: Ratio = 0.01
     """A drop must be at least this large to page, 0.01 being one point of the measure …"""
     floor_relative: Ratio = 0.02
     """… and at least this share of the baseline."""
     margin: Ratio = 0.05
-    """Share of the baseline that may be lost while still calling a candidate safe."""
+    """The share of the baseline that a passed candidate may lose."""
     stratum_margin: Annotated[float, Field(gt=0, lt=1)] = 0.10
-    """Share of its baseline that one stratum may lose while the candidate is still called safe; wider than ``margin``,
-    because the mean of a stratum is known less well than that of a whole axis."""
+    """The share of its baseline that one stratum of a passed candidate may lose; wider than ``margin``, because the
+    mean of a stratum is known less well than that of a whole axis."""
     coverage_floor: Ratio = 0.98
-    """Below this share of queries that brought something back the verdict is ``invalid``."""
+    """Below this share of queries without a failure the verdict is ``invalid``."""
     label_floor: Ratio = 0.98
-    """Below this share of the baseline's judgements that still hold, as far as the hits reveal it, the verdict is
-    ``invalid``: the documents have changed under the judgements."""
+    """Below this share of the baseline's judgements that are still valid, as far as the hits reveal it, the verdict is
+    ``invalid``: the documents have changed since they were judged."""
     min_clusters: Annotated[int, Field(ge=2)] = 12
-    """A stratum with fewer independent clusters of queries is shown and not tested."""
+    """A stratum with fewer independent clusters of queries is reported and not tested."""
     resamples: Annotated[int, Field(ge=999)] = 9_999
-    """Random sign flips of each test; more make p-values finer and slower."""
+    """Random sign flips of each test; more make p-values finer and the test slower."""
     replays: Annotated[int, Field(ge=24)] = 24
-    """Replays that measure the noise floor of a target that does not always answer alike."""
+    """Replays that estimate the noise floor of a target whose results vary."""
     replayed_queries: Annotated[int, Field(ge=1)] = 500
-    """Queries of each such replay, spread over the suite; more make small drops visible sooner."""
+    """Queries of each such replay, spread over the suite; with more, small drops are detected sooner."""
     gating: dict[Axis, tuple[MeasureName, ...]] = Field(default=dict(Policy().gating))
     """Measures that can page, for each axis."""
 
     tolerances: tuple[ToleranceOptions, ...] = ()
-    """Exceptions from ``margin`` and the floors; of those that match, the last one that states a value counts."""
+    """Exceptions from ``margin`` and the floors; of those that match, the last one with a value counts."""
     confirm: Annotated[int, Field(ge=1)] = 1
-    """Verdicts that page, in a row, before on-call is told; what is to be confirmed is probed again at once."""
+    """Paging verdicts in a row before on-call is notified; the target is probed again at once to confirm."""
     recover: Annotated[int, Field(ge=1)] = 2
-    """Passed verdicts in a row before an incident resolves; results that equal the baseline's resolve it at once."""
+    """Passed verdicts in a row before an incident resolves; results equal to the baseline's resolve it at once."""
     reopen_within: Duration = 86_400.0
     """A drop that comes back within this time, with the same deployment, reopens its incident."""
     critical_absolute: Ratio = 0.05
-    """A drop of the whole broad axis by this much is ``critical``; what is less, and no trade-off, a ``warning`` …"""
+    """A drop of the whole broad axis by this much is ``critical``; a smaller one a ``warning`` …"""
     critical_relative: Ratio = 0.10
-    """… and so is one by this share of the baseline."""
+    """… and so is a drop by this share of the baseline."""
     query_text: QueryText = "show"
-    """Whether alerts ``show`` the text of queries, give its ``hash``, or ``withhold`` it."""
+    """Whether alerts ``show`` the text of queries, contain its ``hash``, or ``withhold`` it."""
     context_window: Annotated[int, Field(ge=1)] = 5
-    """Contexts that an answerer reads, where it does not say: evidence beyond them does not reach the answer."""
+    """Contexts that an answerer reads, if it does not report it; evidence beyond them does not reach the answer."""
 
     def to_policy(self) -> Policy:
-        """The policy as the core knows it."""
-        stated = self.model_dump() | {"tolerances": tuple(Tolerance(**each.model_dump()) for each in self.tolerances)}
-        return Policy(**stated)
+        """The policy as the core uses it."""
+        options = self.model_dump() | {"tolerances": tuple(Tolerance(**each.model_dump()) for each in self.tolerances)}
+        return Policy(**options)

@@ -1,4 +1,4 @@
-"""The parts of the configuration that say who is told, and when nobody is."""
+"""Routes and silences in the configuration: which notifiers receive which alerts, and when."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _TIME = r"([01]?\d|2[0-3]):([0-5]\d)"
 _WINDOW = re.compile(rf"{_TIME}\s*-\s*{_TIME}")
 
 
-def _values(stated: Any) -> Any:
-    """One value or a list of them, each a text; a regular expression must be one."""
-    values = stated if isinstance(stated, list) else [stated]
+def _values(value: Any) -> Any:
+    """One text or a list of texts; a text between slashes must be a regular expression."""
+    values = value if isinstance(value, list) else [value]
     for value in values:
         if not isinstance(value, str):
             raise ValueError(f"is {value!r}; must be a text, or a list of texts")  # noqa: TRY004 - pydantic's own
@@ -31,23 +31,23 @@ def _values(stated: Any) -> Any:
     return values
 
 
-def _window(stated: Any) -> Any:
-    match = _WINDOW.fullmatch(str(stated).strip())
+def _window(value: Any) -> Any:
+    match = _WINDOW.fullmatch(str(value).strip())
     if match is None:
-        raise ValueError(f"{stated!r} is not a part of a day; write for example 22:00-06:00")
+        raise ValueError(f"{value!r} is not a part of a day; write for example 22:00-06:00")
     start, end = time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4]))
     if start == end:
-        raise ValueError("must end at another time than it starts")
+        raise ValueError("must not end at the time at which it starts")
     return start, end
 
 
-def _instant(stated: Any) -> Any:
+def _instant(value: Any) -> Any:
     try:
-        at = stated if isinstance(stated, datetime) else datetime.fromisoformat(str(stated))
+        at = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise ValueError(f"{stated} is not a time with its zone; write for example 2026-03-01T22:00:00Z")
+        raise ValueError(f"{value} is not a time with its zone; write for example 2026-03-01T22:00:00Z")
     return at
 
 
@@ -65,56 +65,56 @@ Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 
 class MatchOptions(Section):
-    """Which alerts: all labels that are given must fit. A text between slashes is a regular expression."""
+    """Selects alerts: every given label must match. A text between slashes is a regular expression."""
 
     severity: Values | None = None
     """``critical`` or ``warning``."""
     axis: Values | None = None
     """``broad`` or ``compositional``."""
     suite: Values | None = None
-    """Suites that fell, by their own names."""
+    """Suites with a drop, by their own names."""
     target: Values | None = None
     """Targets, by name."""
     owner: Values | None = None
     """Owners of targets."""
 
     def to_match(self) -> Match:
-        """The labels that are given."""
+        """The given labels."""
         return {label: values for label, values in self.model_dump().items() if values is not None}
 
 
 class RouteOptions(Section):
-    """Which notifiers an alert goes to. The first route that fits is taken; the last must fit every alert."""
+    """Sends alerts to notifiers. The first matching route applies; the last one must match every alert."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     match: MatchOptions = MatchOptions()
-    """Which alerts; without it all of them."""
+    """The alerts it applies to; by default all."""
     notifiers: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Notifiers that are told, by their names in ``notifiers``."""
+    """The notifiers, by their names in ``notifiers``."""
     continue_: bool = Field(default=False, alias="continue")
-    """Whether the routes after it are asked as well."""
+    """Whether later routes apply too."""
 
     def to_route(self) -> Route:
-        """The route as the core knows it."""
+        """The route as the core uses it."""
         return Route(self.notifiers, self.match.to_match(), self.continue_)
 
 
 class SilenceOptions(Section):
-    """When nobody is told of the alerts that fit: once, from and to, or every day."""
+    """A time without notifications of matching alerts: once, from and to, or daily."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     match: MatchOptions = MatchOptions()
-    """Which alerts; without it all of them."""
+    """The alerts it applies to; by default all."""
     reason: Annotated[str, Field(min_length=1)]
-    """Why; it stands in the record of every alert that is held back."""
+    """The reason; it is recorded with every suppressed alert."""
     starts_at: Instant | None = Field(default=None, alias="from")
-    """The beginning, such as ``2026-03-01T22:00:00Z``; at once if left out."""
+    """The start, such as ``2026-03-01T22:00:00Z``; by default now."""
     ends_at: Instant | None = Field(default=None, alias="to")
     """The end."""
     daily: Window | None = None
-    """A part of every day in UTC, such as ``22:00-06:00``; instead of ``from`` and ``to``."""
+    """A part of each day in UTC, such as ``22:00-06:00``; instead of ``from`` and ``to``."""
 
     @model_validator(mode="after")
     def _has_one_time(self) -> SilenceOptions:
@@ -125,8 +125,14 @@ class SilenceOptions(Section):
         return self
 
     def to_silence(self) -> Silence:
-        """The silence as the core knows it."""
-        return Silence(self.reason, self.match.to_match(), self.starts_at, self.ends_at, self.daily)
+        """The silence as the core uses it."""
+        return Silence(
+            reason=self.reason,
+            match=self.match.to_match(),
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            daily=self.daily,
+        )
 
 
 def check_routes(routes: Sequence[RouteOptions]) -> None:
@@ -134,6 +140,6 @@ def check_routes(routes: Sequence[RouteOptions]) -> None:
     for index, route in enumerate(routes):
         is_last, takes_all = index == len(routes) - 1, not route.match.to_match()
         if is_last and not takes_all:
-            raise ConfigError(f"routes.{index}.match", "the last route must take every alert: leave match out")
+            raise ConfigError(f"routes.{index}.match", "the last route must match every alert: leave match out")
         if takes_all and not is_last and not route.continue_:
-            raise ConfigError(f"routes.{index + 1}", f"is never reached, for routes.{index} takes every alert")
+            raise ConfigError(f"routes.{index + 1}", f"is never reached: routes.{index} matches every alert")

@@ -1,4 +1,4 @@
-"""A part of the configuration, and the kinds of values that its keys take."""
+"""Sections of the configuration, and the types of their values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 
 
 def parse_duration(value: Any) -> float:
-    """Seconds in a duration such as ``30s``, ``15m``, ``1h`` or ``1d``."""
+    """The seconds of a duration such as ``30s``, ``15m``, ``1h`` or ``1d``."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         seconds = float(value)
     elif match := _DURATION.fullmatch(str(value).strip()):
@@ -38,7 +38,7 @@ Probability = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Section(BaseModel):
-    """A part of the configuration; a key it does not know is an error."""
+    """A section of the configuration; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -46,15 +46,15 @@ class Section(BaseModel):
 SectionType = TypeVar("SectionType", bound=Section)
 
 
-def validate(kind: type[SectionType], stated: Any, *, where: str) -> SectionType:
+def validate(kind: type[SectionType], values: Any, *, where: str) -> SectionType:
     """The section, or a ConfigError that names its first wrong key below ``where``."""
     try:
-        return kind.model_validate(stated)
+        return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = below(where, validation_messages.place_of(first)) or "configuration"
         raise ConfigError(place, validation_messages.explain(kind, first)) from error
-    except ConfigError as error:  # from a validator, which does not know what it stands below
+    except ConfigError as error:  # a validator does not know the keys above its own
         raise ConfigError(below(where, error.where), error.problem) from error
 
 

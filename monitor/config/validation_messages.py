@@ -1,4 +1,4 @@
-"""What the writer of a configuration is told about a wrong key, instead of the words of the library that found it."""
+"""Turn validation errors into one-line messages for users."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 _KEY = "[key]"
-"""How pydantic marks that a key, and not its value, is wrong."""
+"""Pydantic's mark in a location: the key is wrong, not its value."""
 
 _TEXT_KEY = "a key must be a text; put it in quotes"
-_WORDS = {
+_MESSAGES = {
     "missing": "is missing",
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
@@ -41,12 +41,12 @@ _WORDS = {
 
 
 def place_of(error: ErrorDetails) -> str:
-    """The wrong key with all those above it, dots between."""
+    """The wrong key with the keys above it, joined by dots."""
     return ".".join(str(part) for part in error["loc"] if part != _KEY)
 
 
 def explain(kind: type[BaseModel], error: ErrorDetails) -> str:
-    """What is wrong with a key of a section of this kind, and what would be right."""
+    """The mistake in a key of a section of this kind, and the correction."""
     values = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
     *parents, key = error["loc"] or ("",)
     if error["type"] == "extra_forbidden":
@@ -55,29 +55,29 @@ def explain(kind: type[BaseModel], error: ErrorDetails) -> str:
         return f"unknown key; must be {values['expected']}"
     if key == _KEY:
         return _TEXT_KEY
-    words = _WORDS.get(error["type"])
-    return words.format(input=error["input"], **values) if words else error["msg"].removeprefix("Value error, ")
+    message = _MESSAGES.get(error["type"])
+    return message.format(input=error["input"], **values) if message else error["msg"].removeprefix("Value error, ")
 
 
 def _unknown(key: str, known: list[str]) -> str:
     near = difflib.get_close_matches(key, known, 1)
-    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known are {', '.join(known)}"
+    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known keys: {', '.join(known)}"
 
 
 def _keys(kind: type[BaseModel], parents: Sequence[int | str]) -> list[str]:
-    """The keys that the section at the end of the path knows."""
+    """The keys of the section at the end of the path."""
     known: Any = kind
     for part in parents:
         field = known.model_fields.get(str(part)) if _is_section(known) else None
         known = field.annotation if field else _content(known)
-        if isinstance(known, UnionType):  # a section that may be left out
+        if isinstance(known, UnionType):  # an optional section
             known = next(filter(_is_section, known.__args__), known)
     fields = known.model_fields.items() if _is_section(known) else ()
     return [field.alias or name for name, field in fields]
 
 
 def _content(known: Any) -> Any:
-    """What a mapping, list or tuple holds."""
+    """The element type of a mapping, list or tuple."""
     return next((each for each in reversed(getattr(known, "__args__", ())) if each is not Ellipsis), None)
 
 

@@ -38,7 +38,7 @@ def non_inferiority_of(paired: Paired, tolerated: ToleratedDrop, *, min_clusters
     """The non-inferiority test that fits the measure: relative to the baseline mean, or absolute for separation."""
     if paired.measure == SEPARATION:
         return absolute_non_inferiority(
-            paired, margin=SEPARATION_MARGIN, bounds=SEPARATION_RANGE, min_clusters=min_clusters
+            paired, margin=SEPARATION_MARGIN, lowest=SEPARATION_RANGE[0], min_clusters=min_clusters
         )
     return relative_non_inferiority(paired, margin=tolerated.margin, min_clusters=min_clusters)
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from monitor.decision import judgement
 from monitor.decision.comparison import METHOD, compare, pair_all
+from monitor.decision.corpus_change import CorpusChange, corpus_changes
+from monitor.decision.corpus_change import sentence as corpus_sentence
 from monitor.decision.lost_queries import lost_queries
 from monitor.decision.safety import axis_safety
 from monitor.diagnosis.insights import insights, sentences
@@ -25,8 +27,8 @@ from monitor.model.verdicts import AxisSafety, Evidence, Look, Verdict
 from monitor.plan import Plan
 from monitor.statistics.pairing import paired_coverage
 
-RUN_BEFORE, SAFETY, CAUSES, REPLICAS = "run_before", "safety", "causes", "replicas"
-"""Keys of a verdict's insights: the step since the run before, the safety of each axis, likely causes, replicas."""
+RUN_BEFORE, SAFETY, CAUSES, REPLICAS, CORPUS = "run_before", "safety", "causes", "replicas", "corpus"
+"""Keys of a verdict's insights: the step since the run before, safety of each axis, likely causes, replicas, corpus."""
 REPLICAS_SENTENCE = "The same results keep coming back: replicas behind one address return different results."
 
 Runs = Sequence[tuple[Measured, Measured]]
@@ -40,6 +42,7 @@ class Weighed:
     evidence: tuple[Evidence, ...] = ()
     safety: tuple[AxisSafety, ...] = ()
     step: Mapping[str, Any] | None = None
+    corpus_changes: tuple[CorpusChange, ...] = ()
 
 
 def decide(
@@ -74,8 +77,8 @@ def decide(
     seed = seed_of(compared)
     weighed = weigh(results, policy, seed, may_page=look is not None, causes=causes or {})
     explained = insights(compared, policy, np.random.default_rng(seed)) if weighed.evidence else {}
-    alternating = (REPLICAS_SENTENCE,) if replicas else ()
-    summary = " ".join((weighed.judgement.summary, *sentences(explained), *alternating))
+    notes = [corpus_sentence(each) for each in weighed.corpus_changes] + [REPLICAS_SENTENCE] * bool(replicas)
+    summary = " ".join((weighed.judgement.summary, *sentences(explained), *notes))
     return Verdict(
         verdict_id=uuid4().hex,
         cycle_id=cycle_id,
@@ -127,6 +130,7 @@ def weigh(
         evidence=evidence,
         safety=safety,
         step=_step(stepped, step, policy) if stepped else None,
+        corpus_changes=tuple(corpus_changes(compared)),
     )
 
 
@@ -155,6 +159,8 @@ def _step(stepped: Runs, step: Sequence[Evidence], policy: Policy) -> dict[str, 
 
 def _notes(weighed: Weighed, causes: Mapping[str, str], replicas: int) -> dict[str, Any]:
     notes: dict[str, Any] = {REPLICAS: replicas} if replicas else {}
+    if weighed.corpus_changes:
+        notes[CORPUS] = [asdict(each) for each in weighed.corpus_changes]
     if weighed.step:
         notes[RUN_BEFORE] = weighed.step
     if weighed.safety:

@@ -1,86 +1,68 @@
-"""What differs between two snapshots, as nouns: scores, who is in the rankings, vectors, echoes.
+"""Differences between two snapshots: scores, membership of rankings, vectors, echoes.
 
-`differences` measures them and `causes` says what they mean. Differences of scores are told in units of
-the scale: the median distance between the first and the last score of a ranking.
+`snapshot_diff` measures them and `causes` names their cause. Differences of scores are in units of the scale: the
+median distance between the highest and the lowest score of a ranking.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from monitor.model.measurements import Floats
 from monitor.model.snapshots import Snapshot
 
 NAN = float("nan")
 DEVIATIONS = 5.0
-"""More is missing than by noise beyond so many standard deviations of the predicted count."""
+"""A count is significant beyond this number of standard deviations above the predicted count."""
 SCATTERED = 0.2
-"""From this share of losses on that are not those of a whole document, the search misses by chance."""
-SAME_SCORE = 1e-3
-"""Scores that differ by less, in units of the scale, are the same."""
-
-
-class Pairs(NamedTuple):
-    """Scores that the same query gave the same document in both snapshots."""
-
-    queries: NDArray[np.intp]
-    doc_ids: tuple[str, ...]
-    before: Floats
-    after: Floats
-    word_matches: Floats
-    """NaN where the texts are not known."""
+"""If a larger share of the losses are not losses of a whole document, the search misses at random."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """How the scores of shared pairs relate; NaN where no pair is shared or no scores are told."""
+    """The relation between the scores of the same queries and documents; NaN without shared pairs or scores."""
 
     n_pairs: int
     scale: float
     same: float = NAN
-    """Share of the pairs whose score is the same."""
+    """Share of the pairs with the same score, in [0, 1]."""
     shift: float = NAN
-    """Root mean square difference over the scale."""
+    """Root mean square difference, in units of the scale."""
     shift_of_moved: float = NAN
-    """The same of those pairs alone whose score is not the same."""
+    """The shift over the pairs with a different score."""
     stretch: float = NAN
-    """How much the scores of one ranking spread after, over how much they spread before."""
+    """Standard deviation of the scores within a ranking after, over that before."""
     correlation: float = NAN
     by_words: float = NAN
-    """Share of what the former scores leave unexplained that is explained by how well the words match."""
+    """Partial R² of the match of words: its share of the variance that the earlier scores leave unexplained."""
     mixed_documents: float = NAN
-    """Of the documents with several pairs, the share with scores that are the same and scores that are not."""
+    """Share of the documents with several pairs that have both equal and different scores."""
     mixed_queries: float = NAN
     moved_queries: float = NAN
-    """Share of the queries with a score that is not the same."""
+    """Share of the queries with a different score."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missed:
-    """Documents that should be in one of two rankings of a query, for they beat its last place, and are not."""
+    """Documents that are missing from one of two rankings of a query although they beat its lowest rank."""
 
     expected: int
-    """Places of the other ranking that beat the last place of this one."""
+    """Number of documents in the other ranking that beat the lowest rank of this one."""
     count: int
-    """Of those, the ones whose document is missing."""
+    """Number of them that are missing."""
     elsewhere: int
-    """Of those missing, the ones whose document comes for another query: what was deleted or filtered does not."""
+    """Number of missing ones that another query returns, which excludes a deletion and a filter."""
     ids: tuple[str, ...]
-    """Documents that are missing and come for no query at all."""
+    """Missing documents that no query returns."""
     burst: float
-    """How many are missing together, in one ranking or of one document, as the average missing one sees it."""
+    """Mean size of the groups of missing documents, by ranking or by document, over missing documents."""
 
     def exceeds(self, noise: Missed) -> bool:
-        """Whether more is missing than replays of an unchanged target miss."""
+        """Whether more documents are missing than in replays of an unchanged target."""
         return self._is_more(self.count, noise)
 
     def scatters(self, noise: Missed) -> bool:
-        """Whether much of what is missing comes for other queries, and more of it than in replays."""
+        """Whether other queries return many of the missing documents, and more than in replays."""
         return self.elsewhere > SCATTERED * self.count and self._is_more(self.elsewhere, noise)
 
     def _is_more(self, count: int, noise: Missed) -> bool:
@@ -92,15 +74,15 @@ class Missed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
-    """Which documents left the rankings though worse ones stayed, and which came though worse ones were there."""
+    """Documents that left the rankings although worse ones stayed, and documents that entered above worse ones."""
 
     overlap: float
-    lost: Missed
-    """Missing after."""
-    found: Missed
-    """Missing before."""
-    known: float
-    """Share of all documents seen now that were seen before."""
+    losses: Missed
+    """Documents missing after the change."""
+    additions: Missed
+    """Documents missing before the change."""
+    known_share: float
+    """Share of the documents returned now that were also returned before, in [0, 1]."""
     shorter: float
     """Share of the rankings that became shorter."""
     longer: float
@@ -108,35 +90,35 @@ class Members:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """How the vectors of the same texts relate; NaN where they could not be had."""
+    """The relation between the vectors of the same texts; NaN where they are not available."""
 
     queries: float = NAN
-    """Median cosine of a query's vector with its former self; 0 where the dimension changed."""
+    """Median cosine of the vectors of a query before and after; 0 if the dimension changed."""
     stored: float = NAN
     stored_share: float = NAN
-    """Share of the stored vectors that moved."""
+    """Share of the stored vectors that changed."""
     agreement_before: float = NAN
-    """Median cosine of a stored vector with the same text embedded by the model that embeds the queries."""
+    """Median cosine of a stored vector and the vector of the same text by the query encoder."""
     agreement_after: float = NAN
     unstored_ids: tuple[str, ...] = ()
-    """Documents that the index held and holds no longer."""
+    """Documents that are no longer in the index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Echoes:
-    """How documents fare when their own text is the query; NaN where none was asked."""
+    """Results of documents for their own text as the query; NaN without such queries."""
 
     spread: float = NAN
-    """Standard deviation of a document's score for itself before, over the scale; 0 for any normalised encoder."""
+    """Standard deviation of these scores before, in units of the scale; 0 for a normalised encoder."""
     drop: float = NAN
-    """Mean fall of that score, over the scale."""
+    """Mean drop of these scores, in units of the scale."""
     lost: float = NAN
-    """Share of the documents that found themselves before and do not now."""
+    """Share of the documents that their own text no longer returns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """All that differs between two snapshots."""
+    """The differences between two snapshots."""
 
     before: Snapshot
     after: Snapshot
@@ -145,11 +127,11 @@ class Changes:
     moved: Moved
     echoes: Echoes
     noise_shift: float
-    """Largest shift of scores in a replay of an unchanged target; 0 where none was replayed."""
+    """Largest shift of scores in a replay of an unchanged target; 0 without replays."""
     noise: Members
-    """What replays lost and found; nothing was expected of them where none was made."""
+    """Losses and additions in replays; all counts are 0 without replays."""
     recall_before: float
-    """Share of what exact search finds that the index returned."""
+    """Share of the results of exact search that the index returned."""
     recall_after: float
     same_rankings: bool
 

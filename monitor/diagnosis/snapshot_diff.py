@@ -1,4 +1,4 @@
-"""Measuring what differs between two snapshots of one target. Pure; what it means is told by `causes`."""
+"""Measurement of the differences between two snapshots of one target; `causes` interprets them."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from monitor.model.runs import Ranking
 from monitor.model.snapshots import Embedded, Rankings, Snapshot
 
 SAME_SCORE = 1e-3
-"""Scores that differ by less, in units of the scale, are the same."""
+"""Scores with a smaller difference, in units of the scale, are equal."""
 SAME_VECTOR = 1e-5
-"""Vectors whose cosine is within this of 1 are the same."""
+"""Vectors with a smaller difference of their cosine from 1 are equal."""
 FEWEST_PAIRS = 30
-"""With fewer shared pairs nothing is said about words."""
+"""With fewer shared pairs, the effect of words is not estimated."""
 
 
 class Pairs(NamedTuple):
-    """Scores that the same query gave the same document in both snapshots."""
+    """Scores of the same queries and documents in both snapshots."""
 
     queries: NDArray[np.intp]
     documents: NDArray[np.intp]
     before: Floats
     after: Floats
     words: Floats
-    """How well the words match; NaN where the texts are not known."""
+    """Match of the words; NaN where the texts are unknown."""
 
 
 def measure_changes(before: Snapshot, after: Snapshot) -> Changes:
-    """All that differs between two snapshots, as far as they show it.
+    """The differences between two snapshots; NaN where a snapshot lacks the data.
 
     Examples
     --------
     >>> first = Ranking(doc_ids=("a", "b", "c"), scores=(0.9, 0.8, 0.7))
     >>> second = Ranking(doc_ids=("a", "c", "d"), scores=(0.9, 0.7, 0.6))
     >>> before, after = (Snapshot(rankings={"q": ranking}, depth=3) for ranking in (first, second))
-    >>> measure_changes(before, after).members.lost.ids
+    >>> measure_changes(before, after).members.losses.ids
     ('b',)
     """
     old, new = _all_rankings(before), _all_rankings(after)
@@ -69,14 +69,14 @@ def measure_changes(before: Snapshot, after: Snapshot) -> Changes:
 
 
 def _all_rankings(snapshot: Snapshot) -> Rankings:
-    """The rankings of queries and of echoes; scores that fall with relevance, such as distances, are turned."""
-    named = {**snapshot.rankings, **{f"echo:{doc_id}": each for doc_id, each in snapshot.echoes.items()}}
-    told = [each.scores for each in named.values() if each.scores]
-    rising = sum(scores[0] < scores[-1] for scores in told)
-    if 2 * rising <= len(told):
-        return named
+    """The rankings of queries and echoes; scores that fall with relevance, such as distances, are negated."""
+    rankings = {**snapshot.rankings, **{f"echo:{doc_id}": each for doc_id, each in snapshot.echoes.items()}}
+    scored = [ranking.scores for ranking in rankings.values() if ranking.scores]
+    n_rising = sum(scores[0] < scores[-1] for scores in scored)
+    if 2 * n_rising <= len(scored):
+        return rankings
     return {key: Ranking(doc_ids=each.doc_ids, scores=each.scores and tuple(-score for score in each.scores))
-            for key, each in named.items()}  # fmt: skip
+            for key, each in rankings.items()}  # fmt: skip
 
 
 def _scale(rankings: Rankings) -> float:
@@ -85,9 +85,9 @@ def _scale(rankings: Rankings) -> float:
 
 
 def _replay_noise(snapshots: tuple[Snapshot, Snapshot], scale: float) -> tuple[float, Members]:
-    """How far scores shift in replays, and what replays lose and find, both snapshots taken together.
+    """The shift of scores in replays, and the losses and additions in replays, over both snapshots.
 
-    Which of two replays was first means nothing, so that each is compared in both directions.
+    The order of two replays has no meaning, so each pair is compared in both directions.
     """
     first: dict[str, Ranking] = {}
     again: dict[str, Ranking] = {}
@@ -139,13 +139,13 @@ def _scores(pairs: Pairs, scale: float, tolerance: float) -> Scores:
 
 
 def _centred(values: Floats, queries: NDArray[np.intp]) -> Floats:
-    """The values less the mean of their query."""
+    """The values minus the mean of their query."""
     counts = np.maximum(np.bincount(queries), 1)
     return np.asarray(values - (np.bincount(queries, values) / counts)[queries], np.float64)
 
 
 def _mixed(is_same: NDArray[np.bool_], owner: NDArray[np.intp]) -> float:
-    """Of the owners of several pairs, the share with some that are the same and some that are not."""
+    """Share of the owners with several pairs that have both equal and different ones."""
     total, same = np.bincount(owner), np.bincount(owner, is_same)
     several = total > 1
     moved = several & (same < total)
@@ -153,12 +153,12 @@ def _mixed(is_same: NDArray[np.bool_], owner: NDArray[np.intp]) -> float:
 
 
 def _explained_by_words(pairs: Pairs) -> float:
-    """Partial R² of word matches on the change of score, within queries, the former score given."""
-    known = np.isfinite(pairs.words)
-    if known.sum() < FEWEST_PAIRS:
+    """Partial R² of word matches for the change of score, within queries, given the earlier score."""
+    has_words = np.isfinite(pairs.words)
+    if has_words.sum() < FEWEST_PAIRS:
         return NAN
-    queries = pairs.queries[known]
-    old, new, words = (_centred(each[known], queries) for each in (pairs.before, pairs.after, pairs.words))
+    queries = pairs.queries[has_words]
+    old, new, words = (_centred(each[has_words], queries) for each in (pairs.before, pairs.after, pairs.words))
     left = _residual(new - old, old[:, None])
     unexplained = float(left @ left)
     full = _residual(new - old, np.stack([old, words], axis=1))
@@ -166,21 +166,21 @@ def _explained_by_words(pairs: Pairs) -> float:
 
 
 def _residual(values: Floats, columns: Floats) -> Floats:
-    found, *_ = np.linalg.lstsq(columns, values)
-    return np.asarray(values - columns @ found, np.float64)
+    coefficients, *_ = np.linalg.lstsq(columns, values)
+    return np.asarray(values - columns @ coefficients, np.float64)
 
 
 def _members(old: Rankings, new: Rankings, tolerance: float) -> Members:
     ranked = [(old[each], new[each]) for each in sorted(old.keys() & new.keys())]
     turned = [(second, first) for first, second in ranked]
     overlaps = [overlap(first.doc_ids, second.doc_ids, len(first.doc_ids)) for first, second in ranked]
-    seen_before, seen_now = (_documents(each) for each in (ranked, turned))
+    ids_before, ids_now = (_documents(each) for each in (ranked, turned))
     n_queries = max(len(ranked), 1)
     return Members(
         overlap=float(np.mean(overlaps)) if overlaps else NAN,
-        lost=_missed(ranked, seen_now, tolerance),
-        found=_missed(turned, seen_before, tolerance),
-        known=len(seen_now & seen_before) / len(seen_now) if seen_now else NAN,
+        losses=_missed(ranked, ids_now, tolerance),
+        additions=_missed(turned, ids_before, tolerance),
+        known_share=len(ids_now & ids_before) / len(ids_now) if ids_now else NAN,
         shorter=sum(len(second.doc_ids) < len(first.doc_ids) for first, second in ranked) / n_queries,
         longer=sum(len(second.doc_ids) > len(first.doc_ids) for first, second in ranked) / n_queries,
     )
@@ -190,33 +190,33 @@ def _documents(pairs: Sequence[tuple[Ranking, Ranking]]) -> set[str]:
     return {doc_id for ranking, _ in pairs for doc_id in ranking.doc_ids}
 
 
-def _missed(pairs: Sequence[tuple[Ranking, Ranking]], seen: set[str], tolerance: float) -> Missed:
-    """Which documents of the first of two rankings should be in the second one, too, and are not."""
+def _missed(pairs: Sequence[tuple[Ranking, Ranking]], other_ids: set[str], tolerance: float) -> Missed:
+    """Documents of the first of two rankings that are missing from the second although they beat its lowest rank."""
     expected, by_query, by_document = 0, list[int](), Counter[str]()
     for ranking, other in pairs:
         present = set(other.doc_ids)
-        wanted = _better_than_last(ranking, other, tolerance)
-        missing = [doc_id for doc_id in wanted if doc_id not in present]
-        expected += len(wanted)
+        better = _better_than_lowest(ranking, other, tolerance)
+        missing = [doc_id for doc_id in better if doc_id not in present]
+        expected += len(better)
         by_query.append(len(missing))
         by_document.update(missing)
     return Missed(
         expected=expected,
         count=by_document.total(),
-        elsewhere=sum(count for doc_id, count in by_document.items() if doc_id in seen),
-        ids=tuple(sorted(by_document.keys() - seen)),
+        elsewhere=sum(count for doc_id, count in by_document.items() if doc_id in other_ids),
+        ids=tuple(sorted(by_document.keys() - other_ids)),
         burst=max(_burst(by_query), _burst(by_document.values())),
     )
 
 
 def _burst(counts: Iterable[int]) -> float:
-    """The size of the group that the average missing document is in: sum of squares over sum."""
-    listed = list(counts)
-    return sum(count * count for count in listed) / max(sum(listed), 1)
+    """Mean group size over the missing documents: sum of squares over sum."""
+    sizes = list(counts)
+    return sum(size * size for size in sizes) / max(sum(sizes), 1)
 
 
-def _better_than_last(ranking: Ranking, other: Ranking, tolerance: float) -> list[str]:
-    """Documents of a ranking that beat the last place of the other one: by score, else by a shared document."""
+def _better_than_lowest(ranking: Ranking, other: Ranking, tolerance: float) -> list[str]:
+    """Documents of a ranking that beat the lowest rank of the other one: by score, else by a shared document."""
     if not other.doc_ids:
         return []
     if ranking.scores and other.scores:
@@ -243,7 +243,7 @@ def _moved(before: Snapshot, after: Snapshot) -> Moved:
 
 
 def _cosines(first: Embedded | None, second: Embedded | None) -> Floats:
-    """Cosines of the vectors that both hold; zeros where their dimensions differ."""
+    """Cosines of the vectors that are in both, shape (n_shared,); zeros if the dimensions differ."""
     held = set(second.ids) if second else set()
     shared = [each for each in first.ids if each in held] if first else []
     if first is None or second is None or not shared:
@@ -259,16 +259,16 @@ def _median(values: Floats) -> float:
 
 def _echoes(before: Snapshot, after: Snapshot, scale: float) -> Echoes:
     old = {doc_id: dict(ranking.hits) for doc_id, ranking in before.echoes.items() if doc_id in after.echoes}
-    found = {doc_id: hits[doc_id] for doc_id, hits in old.items() if doc_id in hits}
-    if not found:
+    own_scores = {doc_id: hits[doc_id] for doc_id, hits in old.items() if doc_id in hits}
+    if not own_scores:
         return Echoes()
-    again = {doc_id: dict(after.echoes[doc_id].hits) for doc_id in found}
-    kept = [doc_id for doc_id in found if doc_id in again[doc_id]]
-    lost = 1 - len(kept) / len(found)
-    own = [(found[each], again[each][each]) for each in kept]
+    new = {doc_id: dict(after.echoes[doc_id].hits) for doc_id in own_scores}
+    in_both = [doc_id for doc_id in own_scores if doc_id in new[doc_id]]
+    lost = 1 - len(in_both) / len(own_scores)
+    own = [(own_scores[doc_id], new[doc_id][doc_id]) for doc_id in in_both]
     scores = np.array([pair for pair in own if None not in pair], np.float64).reshape(-1, 2)
-    told = np.array([each for each in found.values() if each is not None], np.float64)
-    if not len(told):
+    old_scores = np.array([score for score in own_scores.values() if score is not None], np.float64)
+    if not len(old_scores):
         return Echoes(lost=lost)
     drop = float((scores[:, 0] - scores[:, 1]).mean()) / scale if len(scores) else NAN
-    return Echoes(float(told.std()) / scale, abs(drop), lost)
+    return Echoes(float(old_scores.std()) / scale, abs(drop), lost)

@@ -1,4 +1,4 @@
-"""How well the words of a query match those of documents: what a search by words would have scored."""
+"""BM25: the match between the words of a query and those of documents, as a lexical search scores it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ _WORD = re.compile(r"\w+")
 class WordIndex:
     """BM25 over a few documents, with the idf of Lucene.
 
-    Robertson & Zaragoza 2009, The probabilistic relevance framework: BM25 and beyond, equation 3.15. A retriever's own
-    settings are not known; for telling its weights apart they need not be: what counts is which documents match better.
+    The parameters of a retriever are unknown. They are not needed to recognise a change of hybrid weights: only the
+    order of the matches matters.
+
+    References
+    ----------
+    Robertson & Zaragoza 2009, The probabilistic relevance framework: BM25 and beyond, equation 3.15.
     """
 
     def __init__(self, documents: Sequence[str], *, k1: float = 0.9, b: float = 0.4) -> None:
@@ -37,7 +41,9 @@ class WordIndex:
         self._weights: Any = csr_array((weights, (rows, columns)), shape=(len(counted), len(self._numbers)))
 
     def match(self, queries: Sequence[str]) -> Floats:
-        """How well each document matches each query, shape (n_queries, n_documents); the best has 1, none at all 0.
+        """Match of each document with each query, shape (n_queries, n_documents), in [0, 1].
+
+        The best document of a query has 1; documents without a word of the query have 0.
 
         Examples
         --------
@@ -47,7 +53,7 @@ class WordIndex:
         words = [sorted({*_WORD.findall(text.lower())} & self._numbers.keys()) for text in queries]
         rows = np.repeat(np.arange(len(words)), [len(each) for each in words])
         columns = np.array([self._numbers[word] for each in words for word in each], np.intp)
-        asked: Any = csr_array((np.ones(len(columns)), (rows, columns)), shape=(len(words), len(self._numbers)))
-        scores = (asked @ self._weights.T).toarray()
+        terms: Any = csr_array((np.ones(len(columns)), (rows, columns)), shape=(len(words), len(self._numbers)))
+        scores = (terms @ self._weights.T).toarray()
         best = scores.max(axis=1, keepdims=True)
         return np.asarray(scores / np.where(best > 0, best, 1.0), np.float64)

@@ -1,7 +1,7 @@
-"""Chains of queries in which each hop needs the one before: what a loss at one hop costs the whole task.
+"""Chains of queries in which each hop needs the previous one: the effect of lost hops on whole tasks.
 
-If every hop succeeds nine times in ten, a task of three hops succeeds hardly seven times in ten. The compounding factor
-says how many times as large the relative loss of chains is as that of single hops.
+If every hop succeeds nine times in ten, a task of three hops succeeds only seven times in ten. The compounding factor
+is the relative loss of chains over the relative loss of single hops.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ Chain = tuple[str, ...]
 Span = tuple[float, float]
 
 SHORTEST = 2
-"""Hops. A query by itself is no chain."""
+"""Hops. A single query is not a chain."""
 FEWEST_CLUSTERS = 2
-"""Fewer say nothing about how much chains vary."""
+"""With fewer clusters, the variation of chains cannot be estimated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compounding:
     """Success of single hops and of whole chains in two runs, over the chains that both scored, with intervals.
 
-    A relative loss is 1 minus candidate over baseline: positive is worse, negative is a gain. What cannot be told is
-    NaN: a loss where the baseline never succeeded, an interval of fewer than two clusters, and a factor where the hops
-    lost nothing, or may have lost nothing.
+    A relative loss is 1 minus candidate over baseline: positive is worse, negative is a gain. Undefined values are NaN:
+    a loss if the baseline never succeeded, an interval with fewer than two clusters, and a factor if the loss of hops
+    is zero or not distinguishable from zero.
     """
 
     n_chains: int
@@ -51,7 +51,7 @@ class Compounding:
 
     @property
     def chain_loss(self) -> float:
-        """Relative loss of the success of whole chains: the drop that the user of an agent sees."""
+        """Relative loss of the success of whole chains: the drop that users of an agent experience."""
         return _loss(self.chain_baseline, self.chain_candidate)
 
     @property
@@ -61,11 +61,11 @@ class Compounding:
 
 
 def chains_of(follows: Mapping[str, str]) -> tuple[Chain, ...]:
-    """The chains of a suite, given for every query the query of the hop before, or “” where it is the first.
+    """The chains of a suite, from the previous hop of every query (empty for a first hop), by their first hops.
 
-    They come in the order of their first hops. Queries that neither follow nor are followed are in none.
+    A query without a previous and a next hop is in no chain.
 
-    Raises ValueError if a query follows one that is unknown, if two follow the same one, or if hops go in a circle.
+    Raises ValueError if a query follows an unknown one, if two follow the same one, or if hops form a circle.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def chains_of(follows: Mapping[str, str]) -> tuple[Chain, ...]:
         if not before:
             continue
         if before not in follows:
-            raise ValueError(f"query {query_id} follows {before!r}, which is no query of the suite")
+            raise ValueError(f"query {query_id} follows {before!r}, which is not in the suite")
         if before in after:
             raise ValueError(f"queries {after[before]} and {query_id} both follow {before}: a chain does not fork")
         after[before] = query_id
@@ -100,9 +100,9 @@ def hop_success(last_ranks: Mapping[str, int], k: int) -> dict[str, bool]:
 
 
 def chain_success(chains: Sequence[Chain], succeeded: Mapping[str, bool]) -> dict[str, float]:
-    """1 for each chain whose hops all succeeded, else 0, under the query id of its last hop.
+    """1 for each chain whose hops all succeeded, else 0, under the query id of its final hop.
 
-    A chain with a hop that was not scored is left out: what could not be asked is no failure of the retriever.
+    A chain with a hop that was not scored is left out: a failed probe is not a wrong ranking.
 
     Examples
     --------
@@ -113,7 +113,9 @@ def chain_success(chains: Sequence[Chain], succeeded: Mapping[str, bool]) -> dic
 
 
 def success_by_hop(chains: Sequence[Chain], succeeded: Mapping[str, bool]) -> tuple[float, ...]:
-    """Share of the scored chains that have a hop of this number in which it succeeded, first hop first.
+    """Success of each hop, first hop first: share of the scored chains of at least that length, in [0, 1].
+
+    Chains with a hop that was not scored are left out.
 
     Examples
     --------
@@ -140,19 +142,20 @@ def compounding(
 ) -> Compounding:
     """Relative loss of chains against that of single hops, over the chains that both runs scored.
 
-    The intervals are of the percentile bootstrap over clusters, at level 1 − ``alpha``, its percentiles moved outwards
-    as Student's t asks for few clusters.
+    Intervals at level 1 − ``alpha`` are from the percentile bootstrap over clusters, with percentiles expanded
+    according to Student's t for few clusters.
 
     Parameters
     ----------
     chains
-        As `chains_of` gives them.
+        The chains, as `chains_of` returns them.
     baseline, candidate
-        Whether each query found its evidence, as `hop_success` gives it.
+        Whether each query found its evidence, as `hop_success` returns it.
     rng
-        Source of the resamples: the same generator state gives the same intervals.
+        Generator of the resamples: the same state gives the same intervals.
     cluster_of
-        Cluster of each query; chains whose first hops share one are resampled together. Each chain by itself if None.
+        Cluster of each query; chains whose first hops share a cluster are resampled together. By default, each chain
+        is a cluster.
 
     References
     ----------
@@ -190,7 +193,7 @@ def _scored(chains: Sequence[Chain], succeeded: Mapping[str, bool]) -> list[Chai
 
 
 def _counted(chain: Chain, *runs: Mapping[str, bool]) -> tuple[int, ...]:
-    """Hops that succeeded in each run, chains that did, hops there are, chains there are."""
+    """Successful hops in each run, successful chains in each run, number of hops, number of chains."""
     hops = [[run[query_id] for query_id in chain] for run in runs]
     return (*map(sum, hops), *map(all, hops), len(chain), 1)
 
@@ -212,18 +215,18 @@ def _intervals(totals: Floats, rng: np.random.Generator, alpha: float, resamples
         hop, chain = 1 - rates[:, 1] / rates[:, 0], 1 - rates[:, 3] / rates[:, 2]
         factor = chain / hop
     hop_span, chain_span = _percentiles(hop, tail), _percentiles(chain, tail)
-    is_told = hop_span[0] > 0 or hop_span[1] < 0
-    return hop_span, chain_span, _percentiles(factor, tail) if is_told else unknown
+    is_significant = hop_span[0] > 0 or hop_span[1] < 0
+    return hop_span, chain_span, _percentiles(factor, tail) if is_significant else unknown
 
 
 def _tail(n_clusters: int, alpha: float) -> float:
-    """Share of the resamples to leave out at each end: alpha / 2, and less where clusters are few."""
+    """Share of the resamples to cut at each end: alpha / 2, and less for few clusters."""
     quantile = stats.t.ppf(1 - alpha / 2, n_clusters - 1)
     return float(stats.norm.sf(quantile * math.sqrt(n_clusters / (n_clusters - 1))))
 
 
 def _percentiles(values: Floats, tail: float) -> Span:
-    """The values without both tails, from the lowest to the highest; NaN if a value is none or without bound."""
+    """The lowest and highest value without both tails; NaN if a value is not finite."""
     if not np.isfinite(values).all():
         return math.nan, math.nan
     lower, upper = np.quantile(values, [tail, 1 - tail]).tolist()

@@ -1,7 +1,7 @@
-"""Recall headroom: how close to the edge of the context window the last needed evidence of each query lies.
+"""Recall headroom: the distance of the lowest-ranked relevant unit of each query from the edge of the context window.
 
-An answerer reads the first hits of a ranking, its *window*. Evidence that slides towards the edge still counts in full,
-and recall at the window says nothing until it falls out: the share just outside is the early sign.
+An answerer reads the first hits of a ranking, its *window*. Recall at the window does not change while evidence moves
+towards the edge, and drops when it leaves the window. The share just outside the window is an early sign.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from monitor.model.suites import Suite
 
 
 class Zone(StrEnum):
-    """Where the last needed evidence of a query lies, seen from the window k."""
+    """The zone of the rank of the lowest-ranked relevant unit of a query, relative to the window k."""
 
     INSIDE = "inside"
     """Rank 1 to k."""
@@ -30,7 +30,7 @@ class Zone(StrEnum):
     BEYOND = "beyond"
     """Retrieved, at rank 2k + 1 or later."""
     UNRETRIEVED = "unretrieved"
-    """Not among the hits that were asked for."""
+    """Not among the requested hits."""
 
 
 ZONES = tuple(Zone)
@@ -38,9 +38,9 @@ ZONES = tuple(Zone)
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """The rank of the last needed evidence of each query, against the window that its answerer used.
+    """The rank of the lowest-ranked relevant unit of each query, and the window of its answerer.
 
-    ``ranks`` and ``windows`` have shape (n_queries,); rank 0 is not retrieved.
+    ``ranks`` and ``windows`` have shape (n_queries,); rank 0 means not retrieved.
     """
 
     query_ids: tuple[str, ...]
@@ -49,7 +49,7 @@ class Headroom:
 
     @property
     def zones(self) -> tuple[Zone, ...]:
-        """Where the last needed evidence of each query lies."""
+        """The zone of each query."""
         return tuple(ZONES[number] for number in _zone_numbers(self).tolist())
 
     @property
@@ -59,23 +59,23 @@ class Headroom:
 
     @property
     def distribution(self) -> dict[int, int]:
-        """Number of queries at each rank of the last needed evidence, ranks rising; 0 is not retrieved."""
+        """Number of queries at each rank of the lowest-ranked relevant unit, in rising order; 0 means not retrieved."""
         ranks, counts = np.unique(self.ranks, return_counts=True)
         return dict(zip(ranks.tolist(), counts.tolist(), strict=True))
 
     def indicator(self, zone: Zone) -> Floats:
-        """1 for each query in this zone, else 0, shape (n_queries,): a measure that can be compared as any other."""
+        """1 for each query in this zone, else 0, shape (n_queries,); it can be compared like any measure."""
         flags: Floats = (_zone_numbers(self) == ZONES.index(zone)).astype(np.float64)
         return flags
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How the headroom changed between two runs, over the queries that both have."""
+    """The change of the headroom between two runs, over the queries of both."""
 
     n_queries: int
     moved: Mapping[tuple[Zone, Zone], int]
-    """Number of queries that went from one zone to another, or stayed; the zones that were empty are left out."""
+    """Number of queries by zone before and after; pairs of zones without queries are left out."""
 
     @property
     def differences(self) -> dict[Zone, float]:
@@ -88,10 +88,10 @@ class Shift:
 
 
 def last_ranks(suite: Suite, rankings: Mapping[str, Ranking]) -> dict[str, int]:
-    """Rank of the last relevant document or passage of each query; 0 where any of them was not retrieved.
+    """Rank of the lowest-ranked relevant document or passage of each query; 0 if one was not retrieved.
 
-    Queries without a ranking or without a relevant judgement are left out. Ranks are counted as every measure counts
-    them: over pieces of source text where passages are judged.
+    Queries without a ranking or without a relevant judgement are left out. Ranks are the ranks of the rank measures:
+    over parts of source text where passages are judged.
     """
     return {
         query_id: _last_rank(ranked, [unit for unit, grade in grades.items() if grade > 0])
@@ -101,9 +101,9 @@ def last_ranks(suite: Suite, rankings: Mapping[str, Ranking]) -> dict[str, int]:
 
 
 def headroom(ranks: Mapping[str, int], window: int | Mapping[str, int]) -> Headroom:
-    """The ranks of the last needed evidence, against the window of all queries or of each.
+    """The headroom of queries from the ranks of their lowest-ranked relevant unit and their windows.
 
-    A query whose window is not known is left out.
+    ``window`` is one number for all queries or one for each; a query without a window is left out.
 
     Raises ComparisonError if a window is below 1 or a rank below 0.
 
@@ -113,27 +113,27 @@ def headroom(ranks: Mapping[str, int], window: int | Mapping[str, int]) -> Headr
     0.25
     """
     windows = dict.fromkeys(ranks, window) if isinstance(window, int) else window
-    known = tuple(query_id for query_id in ranks if query_id in windows)
-    for query_id in known:
+    query_ids = tuple(query_id for query_id in ranks if query_id in windows)
+    for query_id in query_ids:
         if windows[query_id] < 1 or ranks[query_id] < 0:
             raise ComparisonError(
-                f"query {query_id}: a window of {windows[query_id]} and a last rank of {ranks[query_id]}; "
-                "a window is 1 or more, a rank 1 or more, or 0 where the evidence was not retrieved"
+                f"query {query_id}: window {windows[query_id]}, rank {ranks[query_id]}; a window must be 1 or more, "
+                "and a rank 1 or more, or 0 if the evidence was not retrieved"
             )
     return Headroom(
-        known,
-        np.array([ranks[query_id] for query_id in known], np.intp),
-        np.array([windows[query_id] for query_id in known], np.intp),
+        query_ids,
+        np.array([ranks[query_id] for query_id in query_ids], np.intp),
+        np.array([windows[query_id] for query_id in query_ids], np.intp),
     )
 
 
 def shift(before: Headroom, after: Headroom) -> Shift:
-    """How the queries that both runs have moved between the zones.
+    """The change of zones of the queries that both runs have.
 
     Examples
     --------
-    >>> slid = shift(headroom({"q1": 3, "q2": 5}, 5), headroom({"q1": 4, "q2": 6}, 5))
-    >>> slid.differences[Zone.INSIDE], slid.moved[Zone.INSIDE, Zone.OUTSIDE]
+    >>> change = shift(headroom({"q1": 3, "q2": 5}, 5), headroom({"q1": 4, "q2": 6}, 5))
+    >>> change.differences[Zone.INSIDE], change.moved[Zone.INSIDE, Zone.OUTSIDE]
     (-0.5, 1)
     """
     earlier = dict(zip(before.query_ids, before.zones, strict=True))
@@ -152,7 +152,7 @@ def _last_rank(ranked: Ranked, needed: list[str]) -> int:
         return 0
 
 
-def _zone_numbers(each: Headroom) -> Integers:
-    """Number of each query's zone in `ZONES`."""
-    retrieved = np.searchsorted(np.array([1, 2]), each.ranks / each.windows, side="left")
-    return np.where(each.ranks > 0, retrieved, ZONES.index(Zone.UNRETRIEVED))
+def _zone_numbers(headroom: Headroom) -> Integers:
+    """Index of the zone of each query in `ZONES`."""
+    retrieved = np.searchsorted(np.array([1, 2]), headroom.ranks / headroom.windows, side="left")
+    return np.where(headroom.ranks > 0, retrieved, ZONES.index(Zone.UNRETRIEVED))

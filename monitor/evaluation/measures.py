@@ -1,6 +1,6 @@
 """The measures by name: parsing of names and aliases, their functions, and the lists that follow from the registry.
 
-The entries are in `monitor.model.measures`; this module adds what needs the functions.
+The entries are in `monitor.model.measures`; this module resolves their functions.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def parse(name: str) -> MeasureAt:
 
 
 def function(measure: Measure) -> Callable[..., Any]:
-    """The function of a measure; its parameters depend on what the measure needs."""
+    """The function of a measure; its parameters depend on the `Needs` of the measure."""
     return _resolve(measure.function)
 
 

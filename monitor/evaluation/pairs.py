@@ -1,4 +1,4 @@
-"""Measures of compositional pairs: whether the satisfying document came before its near-copy."""
+"""Measures of compositional pairs: whether the satisfying document ranks above its near-copy."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from monitor.model.suites import Pair
 def pair_accuracy(pairs: Sequence[Pair], rankings: Mapping[str, Ranking]) -> tuple[tuple[str, ...], Floats]:
     """1 where the satisfying document ranks above the violating one, else 0, with the query ids.
 
-    Only pairs whose query has a ranking are scored. A satisfying document outside the ranking scores 0: the
-    reader of the results would not have seen it. Chance is one half when both are retrieved.
+    Returns the query ids of the scored pairs and values of shape (n_pairs,). Only pairs whose query has a ranking are
+    scored. A satisfying document outside the ranking scores 0. Chance is one half when both are retrieved.
+
+    References
+    ----------
+    Weller et al. 2024, NevIR (arXiv 2305.07614).
 
     Examples
     --------
@@ -30,10 +34,14 @@ def pair_accuracy(pairs: Sequence[Pair], rankings: Mapping[str, Ranking]) -> tup
 
 
 def mirrored_accuracy(pairs: Sequence[Pair], rankings: Mapping[str, Ranking]) -> tuple[tuple[str, ...], Floats]:
-    """1 where both queries of a mirrored pair are answered right, else 0; chance is one quarter.
+    """1 where both queries of a mirrored pair rank their satisfying document first, else 0; chance is one quarter.
 
-    Each mirrored pair counts once, under the query id that comes first. A model that ignores structure ranks
-    the same document first for both queries and scores 0. Weller et al., NevIR (arXiv 2305.07614).
+    Returns query ids and values of shape (n_mirrored_pairs,). Each mirrored pair counts once, under its first query
+    id. A model that ignores structure ranks the same document first for both queries and scores 0.
+
+    References
+    ----------
+    Weller et al. 2024, NevIR (arXiv 2305.07614), pairwise accuracy.
 
     Examples
     --------

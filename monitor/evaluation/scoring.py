@@ -86,7 +86,7 @@ def _judge(query: Query, ranking: Ranking) -> Judged:
 def stratum_means(
     measured: Measured, measurements: Mapping[str, Measurements] | None = None
 ) -> Iterator[tuple[str, str, float]]:
-    """Stratum, measure and mean, for the whole suite (“overall”) and each stratum with a scored query.
+    """Stratum, measure and mean: the whole suite (“overall”) and each stratum with a scored query.
 
     ``measurements`` replaces the measurements of the run; it must be on the queries of its suite.
     """
@@ -150,7 +150,7 @@ def judged_share(ranked: Ranked, grades: Grades) -> float:
 
 
 def _label_counts(suite: Suite, rankings: Mapping[str, Ranking]) -> dict[LabelState, int]:
-    """Number of judgements in each state, for the queries whose hits name sources or whose passages are judged."""
+    """Number of judgements in each state, over the queries with judged passages or sources of hits."""
     counts: Counter[LabelState] = Counter()
     for query in suite.queries:
         ranking = rankings.get(query.query_id)

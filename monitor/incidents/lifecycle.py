@@ -68,7 +68,7 @@ def acknowledge(incident: Incident, on_call: OnCall, *, by: str, at: datetime) -
 
 
 def dismiss(incident: Incident, on_call: OnCall, *, by: str, reason: str, at: datetime) -> Step:
-    """The incident as a false alarm. A closed incident can also be dismissed, for the record and without an alert."""
+    """The incident as a false alarm. Dismissing a closed incident corrects the record and sends no alert."""
     if incident.status in (IncidentStatus.DISMISSED, IncidentStatus.WITHDRAWN):
         return incident, ()
     dismissed = _revised(

@@ -70,7 +70,9 @@ def alert_of(
 def labels_of(incident: Incident, on_call: OnCall) -> Labels:
     """The labels by which routes and silences select an incident."""
     owner = on_call.owners.get(incident.target, "")
-    return Labels(incident.target, incident.severity, owner, incident.axes, incident.suites)
+    return Labels(
+        target=incident.target, severity=incident.severity, owner=owner, axes=incident.axes, suites=incident.suites
+    )
 
 
 def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str, Any]:

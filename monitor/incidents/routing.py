@@ -18,7 +18,7 @@ _LONGEST_CHAIN = 32
 """Most consecutive silences that are followed; an alert is then sent even if another silence covers it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
     """The labels by which routes and silences select an alert. A regression can have several axes and suites."""
 
@@ -38,9 +38,10 @@ class Labels:
 def matches(match: Match, labels: Labels) -> bool:
     """Whether every label of the match has an accepted value.
 
-    >>> matches({"severity": ("critical",), "target": ("/docs-.*/",)}, Labels("docs-eu", Severity.CRITICAL))
+    >>> labels = Labels(target="docs-eu", severity=Severity.CRITICAL)
+    >>> matches({"severity": ("critical",), "target": ("/docs-.*/",)}, labels)
     True
-    >>> matches({"suite": ("legal",)}, Labels("docs-eu", Severity.CRITICAL))
+    >>> matches({"suite": ("legal",)}, labels)
     False
     """
     return all(
@@ -70,7 +71,7 @@ class Route:
     """Whether later routes are tried as well."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
     """A period in which matching alerts are held back: once, or every day between two times in UTC."""
 
@@ -106,7 +107,7 @@ class Links:
     runbook_url: str = "docs/runbooks.md"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OnCall:
     """Notifiers, routes, silences, owners and links for alerts."""
 

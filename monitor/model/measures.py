@@ -19,6 +19,8 @@ class Needs(StrEnum):
     """The part of a run that a measure is computed from. Verdicts list them in this order."""
 
     PAIRS = "pairs"
+    SCORES = "scores"
+    """The pairs, and the scores of the hits."""
     RANKINGS = "rankings"
     ANSWERS = "answers"
     JUDGE = "judge"
@@ -28,7 +30,7 @@ class Needs(StrEnum):
     @property
     def is_answer(self) -> bool:
         """Whether the measure scores answers, which exist only where a target has an answerer."""
-        return self not in (Needs.PAIRS, Needs.RANKINGS)
+        return self not in (Needs.PAIRS, Needs.SCORES, Needs.RANKINGS)
 
 
 class Family(NamedTuple):
@@ -54,12 +56,14 @@ class Measure:
     axes: tuple[Axis, ...] = tuple(Axis)
     """Axes whose suites it applies to."""
     range: tuple[float, float] = (0.0, 1.0)
-    """Lowest and highest value; higher is better."""
+    """Lowest and highest value."""
+    higher_is_better: bool = True
+    """A measure of which less is better is shown and never compared: every test takes a fall for a loss."""
     unit: str = "ratio"
     needs: Needs = Needs.RANKINGS
     citation: str
     function: str
-    """``module:function`` below `monitor.evaluation`; what it receives depends on `needs`."""
+    """``module:function`` below `monitor.evaluation`; its parameters depend on `needs`."""
     upper_bound: str = ""
     """Upper bound over all judgements of the unjudged hits, as ``module:function``; empty where there is none."""
     family: Family
@@ -69,6 +73,8 @@ class Measure:
     """Cutoffs at which it gates by default, for each axis; ``None`` for a measure without a cutoff."""
     leads: bool = False
     """Whether it comes first among the measures that need the same."""
+    precedence: int = 0
+    """Place among the gating measures of an axis, before the order of `Needs`; answers always come last."""
 
     @property
     def pattern(self) -> str:
@@ -138,18 +144,50 @@ def _rankings() -> Iterator[Measure]:
     )  # fmt: skip
 
 
+_COMPOSITIONAL = (Axis.COMPOSITIONAL,)
+_NEVIR = "Weller et al. 2024, NevIR (arXiv 2305.07614)"
+_WINOGROUND = "Thrush et al. 2022, Winoground (arXiv 2204.03162)"
+
+
 def _pairs() -> Iterator[Measure]:
-    text = "Share of pairs whose satisfying document ranks above the violating one."
+    text = "Share of pairs whose satisfying document ranks above the violating one, wrong where it was not returned."
     yield Measure(
-        name="pair_accuracy", summary=text, axes=(Axis.COMPOSITIONAL,), needs=Needs.PAIRS,
-        citation="Weller et al. 2024, NevIR (arXiv 2305.07614)", function="pairs:pair_accuracy",
-        family=Family("recallwatch_pair_accuracy_ratio", text), gates={Axis.COMPOSITIONAL: (None,)}, leads=True,
+        name="pair_accuracy", summary=text, axes=_COMPOSITIONAL, needs=Needs.PAIRS, citation=_NEVIR,
+        function="pairs:pair_accuracy", family=Family("recallwatch_pair_accuracy_ratio", text),
     )  # fmt: skip
-    text = "Share of mirrored pairs with both queries right; chance is one quarter."
+    text = "Share of mirrored pairs with both queries right, wrong where a satisfying document was not returned."
     yield Measure(
-        name="mirrored_accuracy", summary=text, axes=(Axis.COMPOSITIONAL,), needs=Needs.PAIRS,
-        citation="Weller et al. 2024, NevIR (arXiv 2305.07614)", function="pairs:mirrored_accuracy",
-        family=Family("recallwatch_mirrored_accuracy_ratio", text),
+        name="mirrored_accuracy", summary=text, axes=_COMPOSITIONAL, needs=Needs.PAIRS, citation=_NEVIR,
+        function="pairs:mirrored_accuracy", family=Family("recallwatch_mirrored_accuracy_ratio", text),
+    )  # fmt: skip
+    text = "Share of pairs whose satisfying document was returned at any rank."
+    yield Measure(
+        name="reach", summary=text, axes=_COMPOSITIONAL, needs=Needs.PAIRS, citation="recallwatch",
+        function="structure:reach", family=Family("recallwatch_reach_ratio", text),
+        gates={Axis.COMPOSITIONAL: (None,)},
+    )  # fmt: skip
+    text = "Share of pairs with the satisfying document above the violating one, of those with either returned."
+    yield Measure(
+        name="structure", summary=text, axes=_COMPOSITIONAL, needs=Needs.PAIRS, citation=f"{_WINOGROUND}; {_NEVIR}",
+        function="structure:structure", family=Family("recallwatch_structure_ratio", text),
+        gates={Axis.COMPOSITIONAL: (None,)}, leads=True, precedence=1,
+    )  # fmt: skip
+    text = "Share of mirrored pairs with both choices right, of those with a choice for both; chance is one quarter."
+    yield Measure(
+        name="group_score", summary=text, axes=_COMPOSITIONAL, needs=Needs.PAIRS, citation=f"{_WINOGROUND}; {_NEVIR}",
+        function="structure:group_score", family=Family("recallwatch_group_score_ratio", text),
+    )  # fmt: skip
+    text = "Score of the satisfying minus that of the violating document, in standard deviations of a query's scores."
+    yield Measure(
+        name="separation", summary=text, axes=_COMPOSITIONAL, range=(-3.0, 3.0), unit="standard deviations",
+        needs=Needs.SCORES, citation=f"{_WINOGROUND}; {_NEVIR}", function="structure:separation",
+        family=Family("recallwatch_separation", text),
+    )  # fmt: skip
+    text = "Share of pairs with the violating document among the first k hits; lower is better."
+    yield Measure(
+        name="violating", summary=text, has_cutoff=True, axes=_COMPOSITIONAL, higher_is_better=False,
+        needs=Needs.PAIRS, citation=_NEVIR, function="structure:violating",
+        family=Family("recallwatch_violating_ratio", text), reported=(1, 10),
     )  # fmt: skip
 
 
@@ -210,12 +248,15 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
 
 
 def default_gating() -> dict[Axis, tuple[str, ...]]:
-    """The measures that gate where a policy names none, for each axis: pairs first, then rankings, then answers.
+    """The measures that gate where a policy names none, for each axis, in their order of precedence.
 
-    Among those that need the same, the one that leads comes first.
+    Equal precedence keeps the order of `Needs`; among those that need the same, the one that leads comes first.
     """
     order = list(Needs)
-    ordered = sorted(MEASURES.values(), key=lambda measure: (order.index(measure.needs), not measure.leads))
+    ordered = sorted(
+        MEASURES.values(),
+        key=lambda each: (each.needs.is_answer, each.precedence, order.index(each.needs), not each.leads),
+    )
     return {
         axis: tuple(measure.at(k) for measure in ordered for k in measure.gates.get(axis, ()))
         for axis in (Axis.BROAD, Axis.COMPOSITIONAL)

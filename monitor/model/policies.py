@@ -59,7 +59,7 @@ class Policy:
     replayed_queries: int = 500
     gating: Mapping[Axis, tuple[str, ...]] = field(default_factory=default_gating)
     tolerances: tuple[Tolerance, ...] = ()
-    """Exceptions from margin and floors; the last one that matches and sets a value counts."""
+    """Exceptions from margin and floors; if several match and set a value, the final one counts."""
 
     def tolerance_of(self, axis: Axis, suite: str, stratum: str, measure: str) -> ToleratedDrop:
         """Margin and floors that hold for one measure of one stratum."""

@@ -97,7 +97,7 @@ def from_run(run: Run, query_ids: Iterable[str] | None = None, *, replayed: Rank
 
 
 def from_runs(before: Run, after: Run, query_ids: Iterable[str] | None = None) -> tuple[Snapshot, Snapshot]:
-    """The snapshots of two stored runs, for the queries that both ranked."""
+    """The snapshots of two stored runs, restricted to the queries that both ranked."""
     shared = {each.query_id for each in before.outcomes if each.ranking}
     shared &= {each.query_id for each in after.outcomes if each.ranking}
     selected_ids = shared if query_ids is None else shared & set(query_ids)

@@ -1,4 +1,4 @@
-"""JSON Schema of the whole configuration, including the keys of adapters."""
+"""The JSON Schema of the whole configuration, including the keys of adapters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from monitor.config.config import Config, Section
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema of the whole configuration, adapters' own keys included."""
+    """The JSON Schema of the whole configuration, including the keys of adapters."""
     schema = Config.model_json_schema()
     target = schema["$defs"]["Target"]["properties"]
     for port in ("retriever", "answerer", "judge"):

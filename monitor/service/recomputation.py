@@ -48,7 +48,7 @@ async def recompute(stored: Verdict, store: Store) -> Recomputation:
 
 
 def differences(stored: Verdict, recomputed: Verdict) -> Iterator[str]:
-    """One sentence for each difference in method, name, seed, evidence and the comparison with the run before a swap."""
+    """One sentence for each difference in method, name, seed, evidence and the step since the run before."""
     if stored.method != recomputed.method:
         yield f"method: stored {stored.method}, this version decides by {recomputed.method}"
     if stored.name != recomputed.name:

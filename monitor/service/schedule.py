@@ -1,4 +1,4 @@
-"""The daemon's rhythm: cycles on their schedules, the outbox always."""
+"""The scheduler: runs the cycles of each schedule when they are due."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class Scheduler:
     metrics: Metrics
     plans: Mapping[str, tuple[Schedule, Plan, World]]
     watchdog: Watchdog | None = None
-    """Told of every cycle that brings data, and of every one that does not."""
+    """Notified of each cycle with data, and of each without."""
     reports: dict[str, Report] = field(default_factory=dict)
     """The last report of each schedule."""
     _triggers: dict[str, Trigger] = field(default_factory=dict)
-    _under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _running: set[str] = field(default_factory=set)
     _triggered: set[str] = field(default_factory=set)
     _scheduler: AsyncIOScheduler | None = None
 
     def start(self) -> AsyncIOScheduler:
-        """Start the scheduler on the running loop. The first cycles run at once."""
-        # The library warns each time a cycle is not over when the next is due; the cycle's own log says enough.
+        """Start on the running loop. The first cycles run at once."""
+        # The library warns whenever a cycle is still running when the next is due; the cycle's own log is enough.
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
         scheduler = AsyncIOScheduler(timezone="UTC")
         for name, (schedule, _, world) in self.plans.items():
@@ -56,7 +56,7 @@ class Scheduler:
                 id=name,
                 coalesce=True,
                 max_instances=1,
-                # A late cycle is better than none; the library's default forgets it after one second.
+                # A late cycle is better than none; by default the library drops it after one second.
                 misfire_grace_time=None,
                 next_run_time=first,
             )
@@ -65,32 +65,32 @@ class Scheduler:
         return scheduler
 
     def trigger_now(self, target: str) -> None:
-        """Have every schedule of a target run now: something changed, and waiting tells nobody anything."""
+        """Run every schedule of a target now, because the target changed."""
         for name, (_, plan, world) in self.plans.items():
             if plan.target != target:
                 continue
-            if name in self._running:  # what is under way began before the change
+            if name in self._running:  # the running cycle began before the change
                 self._triggered.add(name)
             elif self._scheduler is not None:
                 self._scheduler.modify_job(name, next_run_time=world.now())
 
     async def run_safely(self, name: str) -> None:
-        """Run one cycle; an error is told and ends this cycle, never the daemon."""
+        """Run one cycle; an error is logged and ends this cycle, never the daemon."""
         task = asyncio.create_task(self._run_and_log(name))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        await asyncio.wait({task})  # which, unlike awaiting the task itself, does not pass on that it was broken off
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.wait({task})  # unlike awaiting the task, this does not raise when it is cancelled
 
     async def stop(self) -> None:
-        """Break off what is under way; its runs are marked as interrupted."""
-        for task in self._under_way:
+        """Cancel running cycles; their runs are marked as interrupted."""
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run_and_log(self, name: str) -> None:
         _, plan, world = self.plans[name]
         started_at = world.now()
-        # What is due next counts from here on, so that a cycle that never ends is late as well.
+        # The next due time counts from the start, so that a cycle that never ends counts as late too.
         self.metrics.due[name] = next_after(self._triggers[name], started_at) or started_at
         self._running.add(name)
         try:
@@ -99,7 +99,7 @@ class Scheduler:
         except MonitorError as error:
             self._count_failure(name, str(error))
             _LOG.error("cycle_failed", schedule=name, target=plan.target, problem=str(error))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other schedules must go on
+        except Exception as error:  # noqa: BLE001 - the other schedules must continue
             self._count_failure(name, type(error).__name__)
             _LOG.exception("cycle_failed", schedule=name, target=plan.target)
         finally:
@@ -107,10 +107,10 @@ class Scheduler:
         self.metrics.cycle_seconds[name] = (world.now() - started_at).total_seconds()
 
     def _should_rerun(self, name: str, report: Report) -> bool:
-        """Whether another cycle is due at once: to confirm this one, or because the target changed meanwhile."""
+        """Whether another cycle must follow at once: to confirm this one, or because the target changed meanwhile."""
         is_triggered = name in self._triggered
         self._triggered.discard(name)
-        return is_triggered or _awaits_confirmation(report)
+        return is_triggered or _needs_confirmation(report)
 
     def _count_failure(self, name: str, problem: str) -> None:
         self.metrics.cycle_failures[self.plans[name][1].target] += 1
@@ -118,22 +118,22 @@ class Scheduler:
             self.watchdog.record_failure(name, problem)
 
     async def run(self, name: str) -> Report:
-        """Run one cycle and publish what it found."""
+        """Run one cycle and publish its result."""
         _, plan, world = self.plans[name]
         _LOG.info("cycle_started", schedule=name, target=plan.target)
         report = await run_cycle(plan, world, watch=lambda outcome: self.metrics.watch(plan.target, outcome))
         self.metrics.publish(
             CycleResult(
-                report.verdict,
-                report.measured,
-                report.incident is not None and report.incident.is_open,
-                world.now(),
-                report.swaps[0] if report.swaps else None,
-                name,
+                verdict=report.verdict,
+                measured=report.measured,
+                incident_open=report.incident is not None and report.incident.is_open,
+                finished_at=world.now(),
+                swap=report.swaps[0] if report.swaps else None,
+                schedule=name,
             )
         )
         self.reports[name] = report
-        if self.watchdog is not None and _brought_data(report):
+        if self.watchdog is not None and _has_data(report):
             await self.watchdog.record_success(name)
         elif self.watchdog is not None:
             self.watchdog.record_failure(name, report.verdict.summary)
@@ -148,13 +148,13 @@ class Scheduler:
         return report
 
 
-def _awaits_confirmation(report: Report) -> bool:
-    """Whether another cycle is asked for at once, before on-call is told."""
+def _needs_confirmation(report: Report) -> bool:
+    """Whether the verdict must be confirmed by another cycle before it pages."""
     incident = report.incident
     return report.verdict.name.pages and incident is not None and incident.status is IncidentStatus.SUSPECTED
 
 
-def _brought_data(report: Report) -> bool:
+def _has_data(report: Report) -> bool:
     floor = report.verdict.policy.coverage_floor
     answered = all(each.replies is None or each.replies.coverage >= floor for each in report.measured)
     return answered and all(each.counts.coverage >= floor for each in report.measured)

@@ -1,4 +1,4 @@
-"""Putting a configuration together into things that run."""
+"""From a checked configuration to adapters, plans and an open store."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class CheckedConfig:
 
 @dataclass(frozen=True, slots=True)
 class TargetClients:
-    """What speaks to one target."""
+    """The adapters of one target."""
 
     retriever: Retriever
     answerer: Answerer | None = None
     judge: Judge | None = None
     raw_retriever: Retriever | None = None
-    """The retriever without its pace."""
+    """The retriever without rate limiting; used to read vectors."""
 
     async def close(self) -> None:
-        """Give back every connection."""
+        """Close every connection."""
         for adapter in (self.retriever, self.answerer, self.judge):
             if adapter is not None:
                 await adapter.close()
@@ -57,9 +57,9 @@ def load(path: Path) -> CheckedConfig:
 
 
 def assemble(config: Config) -> CheckedConfig:
-    """Check what the adapters are told and what the suites are called. Raises ConfigError naming the key."""
+    """Check the options of adapters and the names of suites. Raises ConfigError naming the key."""
     _refuse_one_suite_twice((name, suite_name(suite_folder(source.path))) for name, source in config.suites.items())
-    _ = config.server.secret  # a file that cannot be read is told now, not to whoever shows the token later
+    _ = config.server.secret  # a file that cannot be read is refused now, not at the first request
     for name, target in config.targets.items():
         if target.judge and not target.answerer:
             raise ConfigError(f"targets.{name}.judge", "has nothing to grade: the target has no answerer")
@@ -67,8 +67,8 @@ def assemble(config: Config) -> CheckedConfig:
         config,
         _of_targets(config, "retriever"),
         {
-            name: registry.resolve("notifier", stated, where=f"notifiers.{name}")
-            for name, stated in config.notifiers.items()
+            name: registry.resolve("notifier", options, where=f"notifiers.{name}")
+            for name, options in config.notifiers.items()
         },
         _of_targets(config, "answerer"),
         _of_targets(config, "judge"),
@@ -76,41 +76,41 @@ def assemble(config: Config) -> CheckedConfig:
 
 
 def _of_targets(config: Config, port: str) -> dict[str, AdapterSpec]:
-    stated = {name: getattr(target, port) for name, target in config.targets.items()}
+    options_by_target = {name: getattr(target, port) for name, target in config.targets.items()}
     return {
         name: registry.resolve(port, options, where=f"targets.{name}.{port}")
-        for name, options in stated.items()
+        for name, options in options_by_target.items()
         if options is not None
     }
 
 
-def connect(parts: CheckedConfig, target: str) -> TargetClients:
+def connect(checked: CheckedConfig, target: str) -> TargetClients:
     """The adapters of a target, ready for use."""
-    answerer, judge = parts.answerers.get(target), parts.judges.get(target)
-    raw_retriever = parts.retrievers[target].build()
+    answerer, judge = checked.answerers.get(target), checked.judges.get(target)
+    raw_retriever = checked.retrievers[target].build()
     return TargetClients(
-        RateLimitedRetriever(raw_retriever, parts.config.targets[target].limits.to_limits()),
+        RateLimitedRetriever(raw_retriever, checked.config.targets[target].limits.to_limits()),
         answerer.build() if answerer else None,
         judge.build() if judge else None,
         raw_retriever,
     )
 
 
-def plan_for(parts: CheckedConfig, target: str, suites: tuple[str, ...], policy: str = "default") -> Plan:
-    """What one cycle does. Suites are names of the configuration, folders, or ``builtin:`` names."""
-    require_target(parts, target)
-    loaded = tuple(load_suite(parts.config, name) for name in suites)
+def plan_for(checked: CheckedConfig, target: str, suites: tuple[str, ...], policy: str = "default") -> Plan:
+    """The plan of one cycle. Suites are names of the configuration, folders, or ``builtin:`` names."""
+    require_target(checked, target)
+    loaded = tuple(load_suite(checked.config, name) for name in suites)
     _refuse_one_suite_twice(zip(suites, (suite.name for suite in loaded), strict=True))
     for suite in loaded:
-        if target not in parts.answerers and any(query.follows for query in suite.queries):
-            told = f"suite {suite.name} has queries that follow an answer; state what answers them"
-            raise ConfigError(f"targets.{target}.answerer", told)
+        if target not in checked.answerers and any(query.follows for query in suite.queries):
+            problem = f"suite {suite.name} has queries that follow an answer; configure an answerer"
+            raise ConfigError(f"targets.{target}.answerer", problem)
     return Plan(
         target,
         loaded,
-        parts.config.policy(policy),
+        checked.config.policy(policy),
         policy_name=policy,
-        probes_per_day=parts.config.targets[target].limits.probes_per_day,
+        probes_per_day=checked.config.targets[target].limits.probes_per_day,
     )
 
 
@@ -136,13 +136,13 @@ def world_of(checked: CheckedConfig, clients: TargetClients, store: Store) -> Wo
 
 
 def _refuse_one_suite_twice(named: Iterable[tuple[str, str]]) -> None:
-    """Runs, baselines and series go by the suite's own name, so that two ways to one name would mix them up."""
-    seen: dict[str, str] = {}
-    for stated, name in named:
-        if name in seen:
-            told = f"{seen[name]} and {stated} are both the suite {name}; take one out, or give it another name"
-            raise ConfigError("suites", f"{told} in its suite.yaml")
-        seen[name] = stated
+    """Refuse two entries with the same suite name: runs, baselines and metrics are stored by that name."""
+    sources: dict[str, str] = {}
+    for source, name in named:
+        if name in sources:
+            problem = f"{sources[name]} and {source} are both the suite {name}; remove one, or give it another name"
+            raise ConfigError("suites", f"{problem} in its suite.yaml")
+        sources[name] = source
 
 
 def load_suite(config: Config, name: str) -> Suite:
@@ -157,8 +157,7 @@ def texts_of(config: Config, suite: Suite) -> dict[str, str]:
         folder = suite_folder(source.path)
         if suite_name(folder) == suite.name and has_corpus(folder):
             return {each.doc_id: each.full_text for each in read_corpus(folder)}
-    told = f"no suite called {suite.name} brings a corpus.jsonl, so that the texts of its documents are not known"
-    raise ConfigError("suites", told)
+    raise ConfigError("suites", f"suite {suite.name} has no corpus.jsonl, so the texts of its documents are unknown")
 
 
 @asynccontextmanager

@@ -72,7 +72,7 @@ def pair(baseline: Measured, candidate: Measured, policy: Policy) -> list[Paired
     A query that failed in either run leaves both. Measures that can page are marked. Answers are
     left out where too few of them came back: `unjudged_answers` gives the reason.
 
-    Raises ComparisonError if suite, judgements, depth or corpus differ, or the judgements have lost their places.
+    Raises ComparisonError if suite, judgements or depth differ, or the judgements have lost their places.
     """
     refuse_unlike(baseline, candidate)
     refuse_lost_labels(baseline, candidate, policy)
@@ -100,12 +100,6 @@ def refuse_unlike(baseline: Measured, candidate: Measured) -> None:
         raise ComparisonError(
             f"the baseline asked for {baseline.run.depth} hits and this run for {candidate.run.depth}: "
             "promote a run of the new depth with `recallwatch baseline promote`"
-        )
-    before, after = baseline.run.corpus, candidate.run.corpus
-    if before and after and before != after:
-        raise ComparisonError(
-            f"the corpus under suite {candidate.suite.name} has changed since the baseline "
-            f"({before:.12} → {after:.12}): {_RE_ANCHOR}"
         )
 
 

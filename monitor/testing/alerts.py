@@ -65,14 +65,15 @@ def an_alert(state: str = "firing", *, at: datetime = AT, **changes: Any) -> Ale
 FIRING, RESOLVED = an_alert("firing"), an_alert("resolved")
 
 
-def a_large_alert(character: str) -> Alert:
-    """An alert with long lists and with texts of one hundred thousand characters."""
-    text = character * 100_000
+def a_large_alert(character: str, *, length: int = 100_000, n_items: int = 100) -> Alert:
+    """An alert with long lists and long texts."""
+    text = character * length
+    lost_query = {**a_lost_query(text), "expected": [text] * n_items, "retrieved_now": [text] * n_items}
     return an_alert(
         target=text, verdict=text, severity=text, summary=text, advice=text, next_command=text, acknowledged_by=text,
-        duration_s=1e300, verdict_id=text, run_ids=[text] * 100,
-        fallen=[a_fall(text, float("-inf"), stratum=text)] * 100, risen=[a_fall(text, stratum=text)] * 100,
-        lost_queries=[{**a_lost_query(text), "expected": [text] * 100, "retrieved_now": [text] * 100}] * 100,
-        links={text: f"https://example.org/{text}", **{f"l{n}": f"https://x/{'y' * 780}" for n in range(100)}},
+        duration_s=1e300, verdict_id=text, run_ids=[text] * n_items,
+        fallen=[a_fall(text, float("-inf"), stratum=text)] * n_items, risen=[a_fall(text, stratum=text)] * n_items,
+        lost_queries=[lost_query] * n_items,
+        links={text: f"https://example.org/{text}", **{f"l{n}": f"https://x/{'y' * 780}" for n in range(n_items)}},
         deployment={"baseline": text, "candidate": text, "since": text, "declared": False},
     )  # fmt: skip

@@ -59,9 +59,9 @@ async def closes_a_run_once(store: Store) -> None:
     await store.start_run(a_run(suite, "run-2"))
     assert await store.interrupt_run("run-2", NOW), "a running run was not interrupted"
     second = replace(measured, run=replace(measured.run, run_id="run-2"))
-    await _is_refused(store.finish_run(second), "not running any more")
+    await _is_refused(store.finish_run(second), "no longer running")
     for closed in ("run-2", "run-that-never-was"):
-        await _is_refused(store.save_outcomes(closed, outcomes_of(suite)), "not running any more")
+        await _is_refused(store.save_outcomes(closed, outcomes_of(suite)), "no longer running")
     statuses = {run.run_id: run.status for run in await store.list_runs()}
     assert statuses == {"run-1": RunStatus.FINISHED, "run-2": RunStatus.INTERRUPTED}, statuses
 

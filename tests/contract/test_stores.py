@@ -12,18 +12,21 @@ import pytest
 
 from monitor.adapters.stores.memory.store import MemoryStore
 from monitor.adapters.stores.postgres.store import PostgresStore
-from monitor.alerting.paging import page
+from monitor.alerting.paging import conclude
 from monitor.decision.verdict import decide
 from monitor.errors import Reason, StoreError
 from monitor.evaluation.scoring import fingerprint, measure
 from monitor.incidents.lifecycle import advance
 from monitor.incidents.routing import OnCall
 from monitor.model.alerts import Alert, AlertState
+from monitor.model.decisions import Decision
 from monitor.model.deployments import Swap
 from monitor.model.incidents import Change, Incident, IncidentKind, IncidentStatus, Resolution, Severity, Tally
 from monitor.model.measurements import Measured
+from monitor.model.noise import DetectorState
 from monitor.model.passages import Manner, Passage, Quoted, Sources
 from monitor.model.policies import Policy
+from monitor.model.results import SuiteResult
 from monitor.model.runs import RunStatus
 from monitor.model.verdicts import Look, Verdict, VerdictName
 from monitor.plan import Plan
@@ -106,26 +109,30 @@ async def lasting(store: Store) -> Incident | None:
     return await store.find_incident(IncidentKind.REGRESSION, "target")
 
 
+def a_state(revision: int) -> DetectorState:
+    """A revision of a detector state."""
+    return DetectorState(baseline_run_id="before", revision=revision)
+
+
 async def a_decision(store: Store) -> tuple[Measured, Measured]:
     """A regression, decided and queued for two notifiers."""
     suite = a_suite()
     before = await save_finished_run(store, suite, "before")
     after = await save_finished_run(store, suite, "after", minutes=1, found=False)
-    await store.save_swap(
-        Swap(
-            target="target",
-            suite_name="sample",
-            run_id="after",
-            previous_run_id="before",
-            declared=True,
-            share_changed=1.0,
-            detected_at=NOW,
-        )
+    swap = Swap(
+        target="target",
+        suite_name="sample",
+        run_id="after",
+        previous_run_id="before",
+        declared=True,
+        share_changed=1.0,
+        detected_at=NOW,
     )
     plan = Plan("target", (suite,), Policy(resamples=999))
-    verdict = decide(plan, [after], [before], LOOK, cycle_id="cycle-1", at=NOW)
-    incident, alerts = advance(None, verdict, OnCall(BOTH))
-    assert await store.save_decision(verdict, incident, alerts)
+    verdict = decide(plan, [SuiteResult(measured=after, baseline=before)], LOOK, cycle_id="cycle-1", at=NOW)
+    incident, alerts = advance(None, verdict, OnCall(notifiers=BOTH))
+    decision = Decision(verdict=verdict, incident=incident, alerts=alerts, swaps=(swap,), states={"sample": a_state(1)})
+    assert await store.save_decision(decision)
     assert verdict.name is VerdictName.REGRESSED
     return before, after
 
@@ -140,7 +147,13 @@ def test_a_verdict_comes_back_so_that_it_can_be_decided_again(check: Callable[[C
         runs = [await store.load_run(run_id) for run_id in (*verdict.baseline_run_ids, *verdict.run_ids)]
         before, after = [measure(run, await store.load_suite(run.suite_digest)) for run in runs]
         plan = Plan("target", (after.suite,), verdict.policy)
-        again = decide(plan, [after], [before], LOOK, cycle_id=verdict.cycle_id, at=verdict.decided_at)
+        again = decide(
+            plan,
+            [SuiteResult(measured=after, baseline=before)],
+            LOOK,
+            cycle_id=verdict.cycle_id,
+            at=verdict.decided_at,
+        )
         assert _told(replace(again, verdict_id=verdict.verdict_id)) == _told(verdict)
 
     check(body)
@@ -148,6 +161,37 @@ def test_a_verdict_comes_back_so_that_it_can_be_decided_again(check: Callable[[C
 
 def _told(verdict: Verdict) -> str:
     return json.dumps(verdict_to_dict(verdict), sort_keys=True, default=str)
+
+
+def test_runs_and_verdicts_are_found_by_target_and_by_the_beginning_of_their_ids(
+    check: Callable[[Check], None],
+) -> None:
+    """Newest first; a prefix matches literally, so that a wildcard of SQL matches no id."""
+
+    async def body(store: Store) -> None:
+        before, after = await a_decision(store)
+        verdict = await store.latest_verdict("target")
+        assert verdict is not None
+        later = replace(verdict, verdict_id="other", target="another", decided_at=NOW + timedelta(minutes=1))
+        assert await store.save_decision(later, None, ())
+        assert [each.verdict_id for each in await store.list_verdicts()] == ["other", verdict.verdict_id]
+        assert [each.verdict_id for each in await store.list_verdicts(target="target")] == [verdict.verdict_id]
+        assert len(await store.list_verdicts(limit=1)) == 1
+        assert await store.find_verdict_ids() == ["other", verdict.verdict_id]
+        assert await store.find_verdict_ids(verdict.verdict_id[:8]) == [verdict.verdict_id]
+        assert await store.find_verdict_ids("%") == []
+        assert (await store.load_verdict("other")).target == "another"
+        with pytest.raises(StoreError, match="no verdict lost"):
+            await store.load_verdict("lost")
+        run_ids = {before.run.run_id, after.run.run_id}
+        assert set(await store.find_run_ids("")) == run_ids
+        assert len(await store.find_run_ids("", 1)) == 1
+        assert await store.find_run_ids(after.run.run_id) == [after.run.run_id]
+        assert await store.find_run_ids("_") == []
+        assert {run.run_id for run in await store.list_runs(target="target")} == run_ids
+        assert await store.list_runs(target="another") == []
+
+    check(body)
 
 
 def test_incident_and_alerts_are_queued_with_the_verdict(check: Callable[[Check], None]) -> None:
@@ -205,9 +249,15 @@ def test_the_resolved_alert_waits_for_the_firing_one(check: Callable[[Check], No
         before, _ = await a_decision(store)
         recovered = await save_finished_run(store, before.suite, "recovered", minutes=2)
         plan = Plan("target", (before.suite,), Policy(resamples=999))
-        verdict = decide(plan, [recovered], [before], LOOK, cycle_id="cycle-2", at=NOW + timedelta(minutes=2))
-        incident, alerts = advance(await lasting(store), verdict, OnCall(BOTH))
-        assert await store.save_decision(verdict, incident, alerts)
+        verdict = decide(
+            plan,
+            [SuiteResult(measured=recovered, baseline=before)],
+            LOOK,
+            cycle_id="cycle-2",
+            at=NOW + timedelta(minutes=2),
+        )
+        incident, alerts = advance(await lasting(store), verdict, OnCall(notifiers=BOTH))
+        assert await store.save_decision(Decision(verdict=verdict, incident=incident, alerts=alerts))
         assert verdict.name is VerdictName.PASSED
         assert await lasting(store) is None
         late = NOW + timedelta(minutes=5)
@@ -307,11 +357,11 @@ def test_an_overtaken_decision_leaves_no_verdict_behind(check: Callable[[Check],
         verdict = await store.latest_verdict("target")
         assert verdict is not None
         again = replace(verdict, verdict_id="again", decided_at=NOW + timedelta(minutes=1))
-        assert not await store.save_decision(again, an_incident(), ())
+        assert not await store.save_decision(Decision(verdict=again, incident=an_incident()))
         kept = await store.latest_verdict("target")
         assert kept is not None
         assert kept.verdict_id == verdict.verdict_id
-        assert await store.save_decision(again, None, ())
+        assert await store.save_decision(Decision(verdict=again))
 
     check(body)
 
@@ -332,13 +382,40 @@ def test_verdicts_of_two_schedules_in_the_same_moment_are_one_incident(check: Ca
             )
             for n in range(8)
         ]
-        on_call = OnCall(BOTH)
-        await asyncio.gather(*(page(each, Change(), store, on_call, policy="default") for each in verdicts))
+        on_call = OnCall(notifiers=BOTH)
+
+        async def page(verdict: Verdict) -> None:
+            while True:
+                _, decision = await conclude(verdict, Change(), store, on_call, policy="default")
+                if await store.save_decision(decision):
+                    return
+
+        await asyncio.gather(*(page(each) for each in verdicts))
         incident = await store.find_incident(IncidentKind.REGRESSION, "twin")
         assert incident is not None
         assert incident.suites == tuple(f"suite-{n}" for n in range(8))
         assert incident.revision == 8
         assert (await store.count_deliveries())["pending"] == 2 * len(BOTH)
+
+    check(body)
+
+
+def test_a_decision_is_stored_whole_or_not_at_all(check: Callable[[Check], None]) -> None:
+    """A detector state that another process revised first refuses the verdict, the swap and the incident with it."""
+
+    async def body(store: Store) -> None:
+        await a_decision(store)
+        assert await store.detector_state("target", "sample") == a_state(1)
+        verdict = await store.latest_verdict("target")
+        assert verdict is not None
+        again = replace(verdict, verdict_id="again", decided_at=NOW + timedelta(minutes=1))
+        late = Decision(verdict=again, incident=an_incident(), states={"sample": a_state(1)})
+        assert not await store.save_decision(late)
+        latest = await store.latest_verdict("target")
+        assert latest is not None
+        assert latest.verdict_id == verdict.verdict_id
+        assert await store.save_decision(Decision(verdict=again, states={"sample": a_state(2)}))
+        assert await store.detector_state("target", "sample") == a_state(2)
 
     check(body)
 

@@ -1,4 +1,4 @@
-"""The Prometheus rules: valid by Prometheus' own tool, tested by it, and firing all the way to a webhook."""
+"""The Prometheus rules: checked and tested with promtool, and delivered to a webhook through Alertmanager."""
 
 import asyncio
 import re
@@ -45,25 +45,25 @@ TESTS = yaml.safe_load((FOLDER / "prometheus-rules-test.yaml").read_text())["tes
         "amtool check-config alertmanager.yaml",
     ],
 )
-def test_the_tools_of_prometheus_accept_it(command: str) -> None:
-    """Prometheus' own tools find nothing wrong, and every alert fires and does not fire when it should."""
-    checked = subprocess.run(command.split(), cwd=FOLDER, capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert "FAILED" not in checked.stdout + checked.stderr
+def test_promtool_and_amtool_accept_the_files(command: str) -> None:
+    """The tools report no error, and every alert passes its rule tests."""
+    result = subprocess.run(command.split(), cwd=FOLDER, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "FAILED" not in result.stdout + result.stderr
 
 
 def test_every_metric_in_the_rules_exists() -> None:
-    """No rule waits for a metric that the daemon does not show."""
+    """The rules use only metrics that the daemon exports."""
     # Recorded series have a colon and are the rules' own.
-    named = set(re.findall(r"(?<![\w:])recallwatch_[a-z_]+(?!:)", RULES.read_text()))
-    shown = {re.sub(r"_(bucket|count|sum)$", "", name) for name in named}
-    assert shown
-    assert {name for name in shown if f"`{name}`" not in metrics()} == set()
+    names = set(re.findall(r"(?<![\w:])recallwatch_[a-z_]+(?!:)", RULES.read_text()))
+    families = {re.sub(r"_(bucket|count|sum)$", "", name) for name in names}
+    assert families
+    assert {name for name in families if f"`{name}`" not in metrics()} == set()
 
 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not(alert: str) -> None:
-    """No alert is without a test of `promtool test rules` on either side."""
+    """Every alert has a firing and a silent case in `promtool test rules`."""
     tests = [test for test in TESTS if test["alert_rule_test"][0]["alertname"] == alert]
     cases = [case for test in tests for case in test["alert_rule_test"]]
     beside = any("fine" in each["series"] for test in tests for each in test["input_series"])
@@ -72,8 +72,8 @@ def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not(a
 
 
 @pytest.mark.parametrize("alert", ALERTS)
-def test_every_alert_says_how_bad_it_is_and_what_to_do(alert: str) -> None:
-    """Severity, summary, description, and a runbook that has a section of that name."""
+def test_every_alert_has_a_severity_a_text_and_a_runbook(alert: str) -> None:
+    """Every alert has a severity, a summary, a description, and a section in the runbooks."""
     rule = ALERTS[alert]
     assert rule["labels"]["severity"] in ("critical", "warning", "info", "none")
     assert {"summary", "description", "runbook_url"} <= rule["annotations"].keys()
@@ -92,34 +92,34 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do(alert: str) -> None:
     ],
 )
 def test_the_example_of_alertmanager_routes_by_severity(labels: str, receiver: str) -> None:
-    """A critical alert reaches on-call, a heartbeat the service outside."""
-    done = subprocess.run(
+    """A critical alert reaches on-call, and the heartbeat reaches the external service."""
+    result = subprocess.run(
         ["amtool", "config", "routes", "test", f"--config.file={FOLDER / 'alertmanager.yaml'}", *labels.split()],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout.strip()) == (0, receiver), done.stderr
+    assert (result.returncode, result.stdout.strip()) == (0, receiver), result.stderr
 
 
-def test_every_alert_that_is_inhibited_or_inhibits_exists() -> None:
-    """The inhibition rules and routes of the example name no alert that is not in the rules."""
-    named = set(re.findall(r"Recallwatch\w+", (FOLDER / "alertmanager.yaml").read_text()))
-    assert named <= ALERTS.keys()
+def test_inhibition_rules_and_routes_use_existing_alerts() -> None:
+    """The inhibition rules and routes of the example use only alerts of the rules."""
+    names = set(re.findall(r"Recallwatch\w+", (FOLDER / "alertmanager.yaml").read_text()))
+    assert names <= ALERTS.keys()
 
 
 class Hook:
-    """A webhook that keeps what Alertmanager sends."""
+    """A webhook that records the alerts of Alertmanager."""
 
     def __init__(self) -> None:
         self.alerts: dict[tuple[str, str], dict[str, Any]] = {}
         self.news = asyncio.Event()
 
     def create_app(self) -> Starlette:
-        """An endpoint that takes whatever comes."""
-        return Starlette(routes=[Route("/", self._take, methods=["POST"])])
+        """An endpoint that accepts every request."""
+        return Starlette(routes=[Route("/", self._receive, methods=["POST"])])
 
-    async def _take(self, request: Request) -> Response:
+    async def _receive(self, request: Request) -> Response:
         for alert in (await request.json())["alerts"]:
             self.alerts[alert["labels"]["alertname"], alert["status"]] = alert
         self.news.set()
@@ -141,10 +141,10 @@ def retriever(numbered: Path) -> Iterator[str]:
         yield service["url"]
 
 
-def test_a_regression_and_a_dead_daemon_travel_to_a_webhook(
+def test_alerts_about_a_regression_and_a_dead_daemon_reach_a_webhook(
     numbered: Path, retriever: str, postgres_url: str, tmp_path: Path
 ) -> None:
-    """Daemon, scrape, rule, Alertmanager, webhook: firing, resolved, and when the daemon is dead its absence."""
+    """Alerts pass from the daemon through Prometheus and Alertmanager to a webhook, also when the daemon is dead."""
 
     async def story() -> None:
         hook = Hook()
@@ -159,10 +159,12 @@ def test_a_regression_and_a_dead_daemon_travel_to_a_webhook(
         async with AsyncExitStack() as outside, AsyncExitStack() as life:
             listener = outside.enter_context(listen("127.0.0.1", 0))
             hook_url = await outside.enter_async_context(running(hook.create_app(), listener))
-            told = await outside.enter_async_context(alertmanager(tmp_path / "alertmanager", hook_url))
+            alertmanager_url = await outside.enter_async_context(alertmanager(tmp_path / "alertmanager", hook_url))
             daemon = await life.enter_async_context(serving(parts))
-            watcher = await outside.enter_async_context(prometheus(tmp_path / "prometheus", daemon.url, told))
-            await _break_and_mend(daemon, retriever, hook, watcher)
+            watcher = await outside.enter_async_context(
+                prometheus(tmp_path / "prometheus", daemon.url, alertmanager_url)
+            )
+            await _break_and_restore(daemon, retriever, hook, watcher)
             await life.aclose()
             await hook.wait_for("RecallwatchDown", "firing")
             await hook.wait_for("RecallwatchAbsent", "firing")
@@ -170,13 +172,13 @@ def test_a_regression_and_a_dead_daemon_travel_to_a_webhook(
     asyncio.run(story())
 
 
-async def _break_and_mend(daemon: Daemon, retriever: str, hook: Hook, watcher: Prometheus) -> None:
+async def _break_and_restore(daemon: Daemon, retriever: str, hook: Hook, watcher: Prometheus) -> None:
     await promote_first_runs(daemon)
     await hook.wait_for("RecallwatchWatchdog", "firing")
     assert ("RecallwatchRegression", "firing") not in hook.alerts
     await watcher.client.post(f"{retriever}/break", json={"share": 0.5})
     fired = await hook.wait_for("RecallwatchRegression", "firing")
     assert fired["labels"] | {"target": "docs", "severity": "critical"} == fired["labels"]
-    assert fired["annotations"]["summary"] == "Retrieval of docs has regressed"
+    assert fired["annotations"]["summary"] == "Retrieval quality of docs has regressed"
     await watcher.client.post(f"{retriever}/break", json={"share": 0.0})
     await hook.wait_for("RecallwatchRegression", "resolved")

@@ -1,1 +1,1 @@
-"""Ways to show numbers to a monitoring system."""
+"""Exporters: metrics for monitoring systems."""

@@ -1,4 +1,4 @@
-"""A finished cycle as Prometheus metric families: written out once, when it is published, and never by a scrape."""
+"""Prometheus metric families of a finished cycle, formatted once when it is published, not on each scrape."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _RUN = ("target", "suite")
 _DIFFERENCE_LABELS = (*_RUN, "axis", "stratum", "measure")
 
 Block = Mapping[str, bytes]
-"""The sample lines of some families, in the text format, compressed: a large fleet is tens of megabytes of text."""
+"""Compressed sample lines of some families in the text format; those of a large fleet are tens of megabytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CycleResult:
-    """A cycle that has finished."""
+    """A finished cycle."""
 
     verdict: Verdict
     measured: tuple[Measured, ...]
@@ -38,13 +38,13 @@ class CycleResult:
     schedule: str = ""
 
     def evidence_of(self, suite: str) -> tuple[Evidence, ...]:
-        """The part of the verdict's evidence that is about one suite."""
+        """The verdict's evidence about one suite."""
         return tuple(each for each in self.verdict.evidence if each.suite == suite)
 
 
 @cache
 def headers() -> Mapping[str, bytes]:
-    """Help text and type of every family that a cycle fills, in the order in which they are shown."""
+    """Help text and type of every family that a cycle fills, in output order."""
     return {family.name: _text(family) for family in empty()}
 
 
@@ -53,18 +53,18 @@ def empty() -> list[Metric]:
     return [*_verdicts(()), *_runs(()), *_measures(()), *_differences(()), *_insights(())]
 
 
-def verdict_block(seen: CycleResult) -> Block:
-    """What a cycle says about its target as a whole."""
-    return _lines(_verdicts((seen,)))
+def verdict_block(result: CycleResult) -> Block:
+    """The samples of a cycle about its target as a whole."""
+    return _lines(_verdicts((result,)))
 
 
-def run_block(seen: CycleResult, measured: Measured) -> Block:
-    """What a cycle says about one of its suites."""
-    shown = ((seen, measured),)
-    return _lines((*_runs(shown), *_measures(shown), *_differences(shown), *_insights(shown)))
+def run_block(result: CycleResult, measured: Measured) -> Block:
+    """The samples of a cycle about one of its suites."""
+    runs = ((result, measured),)
+    return _lines((*_runs(runs), *_measures(runs), *_differences(runs), *_insights(runs)))
 
 
-class _Alone(Collector):
+class _SingleFamily(Collector):
     def __init__(self, family: Metric) -> None:
         self._family = family
 
@@ -73,7 +73,7 @@ class _Alone(Collector):
 
 
 def _text(family: Metric) -> bytes:
-    return generate_latest(_Alone(family))
+    return generate_latest(_SingleFamily(family))
 
 
 def _lines(families: Iterable[Metric]) -> Block:
@@ -87,43 +87,41 @@ def _lines(families: Iterable[Metric]) -> Block:
 
 def _verdicts(cycles: Iterable[CycleResult]) -> Iterator[Metric]:
     verdict = GaugeMetricFamily(
-        "recallwatch_verdict", "1 for the verdict that holds, 0 for the others.", labels=("target", "verdict")
+        "recallwatch_verdict", "1 for the current verdict, 0 for the others.", labels=("target", "verdict")
     )
-    incident = GaugeMetricFamily("recallwatch_incident_open", "Whether an incident lasts.", labels=("target",))
-    for each in cycles:
+    incident = GaugeMetricFamily("recallwatch_incident_open", "Whether an incident is open.", labels=("target",))
+    for result in cycles:
         for name in VerdictName:
-            verdict.add_metric((each.verdict.target, name), float(each.verdict.name is name))
-        incident.add_metric((each.verdict.target,), float(each.incident_open))
+            verdict.add_metric((result.verdict.target, name), float(result.verdict.name is name))
+        incident.add_metric((result.verdict.target,), float(result.incident_open))
     yield from (verdict, incident)
 
 
-def _runs(shown: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
-    coverage = GaugeMetricFamily(
-        "recallwatch_coverage_ratio", "Share of probes that brought something back.", labels=_RUN
-    )
+def _runs(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
+    coverage = GaugeMetricFamily("recallwatch_coverage_ratio", "Share of probes that did not fail.", labels=_RUN)
     floor = GaugeMetricFamily(
-        "recallwatch_coverage_floor_ratio", "Coverage below which nothing is judged, by the policy.", labels=_RUN
+        "recallwatch_coverage_floor_ratio", "Coverage below which the policy does not evaluate quality.", labels=_RUN
     )
     margin = GaugeMetricFamily(
-        "recallwatch_margin_ratio", "Share of the baseline that may be lost, by the policy.", labels=_RUN
+        "recallwatch_margin_ratio", "Tolerated drop relative to the baseline, by the policy.", labels=_RUN
     )
     queries = GaugeMetricFamily(
-        "recallwatch_run_queries", "Where the queries of the last run went.", labels=(*_RUN, "outcome")
+        "recallwatch_run_queries", "Queries of the latest run by outcome.", labels=(*_RUN, "outcome")
     )
     judged = GaugeMetricFamily(
         "recallwatch_judged_ratio", "Share of retrieved documents with a judgement.", labels=_RUN
     )
     answers = GaugeMetricFamily(
         "recallwatch_run_answers",
-        "Where the answers of the last run went; those abstained, empty and ungraded are among those scored.",
+        "Answers of the latest run by outcome; abstained, empty and ungraded answers are included in scored.",
         labels=(*_RUN, "outcome"),
     )
-    deployment = InfoMetricFamily("recallwatch_deployment", "What the target serves.", labels=_RUN)
-    for seen, measured in shown:
-        labels, counts = (seen.verdict.target, measured.suite.name), measured.counts
+    deployment = InfoMetricFamily("recallwatch_deployment", "The deployment that the target serves.", labels=_RUN)
+    for result, measured in runs:
+        labels, counts = (result.verdict.target, measured.suite.name), measured.counts
         coverage.add_metric(labels, counts.coverage)
-        floor.add_metric(labels, seen.verdict.policy.coverage_floor)
-        margin.add_metric(labels, seen.verdict.policy.margin)
+        floor.add_metric(labels, result.verdict.policy.coverage_floor)
+        margin.add_metric(labels, result.verdict.policy.margin)
         for outcome, count in (("scored", counts.scored), ("failed", counts.failed), ("skipped", counts.skipped)):
             queries.add_metric((*labels, outcome), count)
         if math.isfinite(measured.judged_share):
@@ -135,19 +133,19 @@ def _runs(shown: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
     yield from (coverage, floor, margin, queries, judged, answers, deployment)
 
 
-def _measures(shown: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
+def _measures(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
     families = {
         family.metric: GaugeMetricFamily(
             family.metric, family.help, labels=(*_RUN, "axis", "stratum", family.label, "role")
         )
         for family in FAMILIES.values()
     }
-    for seen, measured in shown:
-        target, suite = seen.verdict.target, measured.suite
+    for result, measured in runs:
+        target, suite = result.verdict.target, measured.suite
         for stratum, measure, value in stratum_means(measured):
             family, cutoff = _family(measure)
             families[family].add_metric((target, suite.name, suite.axis, stratum, cutoff, "candidate"), value)
-        for evidence in seen.evidence_of(suite.name):
+        for evidence in result.evidence_of(suite.name):
             family, cutoff = _family(evidence.measure)
             labels = (target, suite.name, suite.axis, evidence.stratum, cutoff, "baseline")
             families[family].add_metric(labels, evidence.baseline_mean)
@@ -162,60 +160,60 @@ def _family(name: str) -> tuple[str, str]:
     return measure.family.metric, "" if k is None else str(k)
 
 
-def _differences(shown: tuple[tuple[CycleResult, Measured], ...]) -> Iterator[Metric]:
-    what = "Candidate minus baseline, mean over paired queries; negative is worse"
+def _differences(runs: tuple[tuple[CycleResult, Measured], ...]) -> Iterator[Metric]:
+    text = "Candidate minus baseline, mean over paired queries; negative is worse"
     fields = {
-        "difference": (f"{what}.", "recallwatch_difference_ratio"),
-        "lower": (f"{what}: lower end of the 95 % interval.", "recallwatch_difference_lower_ratio"),
-        "upper": (f"{what}: upper end of the 95 % interval.", "recallwatch_difference_upper_ratio"),
-        "mde": ("Smallest true drop found with 80 % power.", "recallwatch_mde_ratio"),
+        "difference": (f"{text}.", "recallwatch_difference_ratio"),
+        "lower": (f"{text}: lower bound of the 95 % interval.", "recallwatch_difference_lower_ratio"),
+        "upper": (f"{text}: upper bound of the 95 % interval.", "recallwatch_difference_upper_ratio"),
+        "mde": ("Smallest true drop that is detected with 80 % power.", "recallwatch_mde_ratio"),
     }
-    for name, (text, metric) in fields.items():
-        gauge = GaugeMetricFamily(metric, text, labels=_DIFFERENCE_LABELS)
-        for seen, measured in shown:
-            for evidence in seen.evidence_of(measured.suite.name):
+    for name, (description, metric) in fields.items():
+        gauge = GaugeMetricFamily(metric, description, labels=_DIFFERENCE_LABELS)
+        for result, measured in runs:
+            for evidence in result.evidence_of(measured.suite.name):
                 value = getattr(evidence, name)
                 if math.isfinite(value):
-                    gauge.add_metric(_labels_of(seen.verdict.target, evidence), value)
+                    gauge.add_metric(_labels_of(result.verdict.target, evidence), value)
         yield gauge
 
 
-def _insights(shown: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
+def _insights(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
     share = GaugeMetricFamily(
         "recallwatch_answer_attribution_ratio",
-        "Part of the change of the answers that a component explains; the parts add up to the change.",
+        "Share of the change in answer scores that a component explains; the shares add up to the change.",
         labels=(*_RUN, "scorer", "component"),
     )
     room = GaugeMetricFamily(
         "recallwatch_headroom_ratio",
-        "Share of queries by where the last evidence they need lies, against the contexts that the answerer reads.",
+        "Share of queries by the position of their last needed evidence, relative to the answerer's contexts.",
         labels=(*_RUN, "zone"),
     )
     chain = GaugeMetricFamily(
         "recallwatch_chain_loss_ratio",
-        "Relative loss against the baseline of whole chains, and of their single hops.",
+        "Relative loss of whole chains and of single hops, compared with the baseline.",
         labels=(*_RUN, "of"),
     )
     index = GaugeMetricFamily(
         "recallwatch_index_recall_ratio",
-        "Share of what an exact search ranks first that the index returned, on the canaries, where it can be told.",
+        "Share of the top hits of an exact search that the index returned, on the canaries; needs vectors.",
         labels=_RUN,
     )
-    for seen, measured in shown:
-        labels = (seen.verdict.target, measured.suite.name)
-        recall = seen.verdict.insights.get("index_recall", {}).get(measured.suite.name)
+    for result, measured in runs:
+        labels = (result.verdict.target, measured.suite.name)
+        recall = result.verdict.insights.get("index_recall", {}).get(measured.suite.name)
         if recall is not None:
             index.add_metric(labels, recall)
-        found = seen.verdict.insights.get(measured.suite.name, {})
-        for told in found.get("attribution", ()):
-            for each in told["shares"]:
-                scorer = told["measure"].removeprefix("answer_")
-                share.add_metric((*labels, scorer, each["name"]), each["difference"])
-        for zone, value in ((found.get("headroom") or {}).get("shares") or {}).items():
+        insights = result.verdict.insights.get(measured.suite.name, {})
+        for attribution in insights.get("attribution", ()):
+            scorer = attribution["measure"].removeprefix("answer_")
+            for component in attribution["shares"]:
+                share.add_metric((*labels, scorer, component["name"]), component["difference"])
+        for zone, value in ((insights.get("headroom") or {}).get("shares") or {}).items():
             room.add_metric((*labels, zone), value)
         for of in ("hop", "chain"):
-            if (lost := (found.get("chains") or {}).get(f"{of}_loss")) is not None:
-                chain.add_metric((*labels, of), lost)
+            if (loss := (insights.get("chains") or {}).get(f"{of}_loss")) is not None:
+                chain.add_metric((*labels, of), loss)
     yield from (share, room, chain, index)
 
 

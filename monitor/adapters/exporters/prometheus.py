@@ -1,8 +1,7 @@
-"""Prometheus metrics over one immutable snapshot: a scrape computes nothing and touches no database.
+"""Prometheus metrics over an immutable snapshot: a scrape computes nothing and queries no database.
 
-What a cycle found is written out when the cycle is published; a scrape puts the pieces together. Series that are no
-longer in the snapshot vanish by themselves. Labels are bounded: targets, suites, strata, cutoffs and closed reasons,
-never a query, document or run.
+The samples of a cycle are formatted when the cycle is published; a scrape joins them. Series that leave the snapshot
+disappear. Labels are bounded: targets, suites, strata, cutoffs and closed reasons, never a query, document or run.
 """
 
 from __future__ import annotations
@@ -34,17 +33,17 @@ _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a schedule will run."""
+    """The target, suites and interval of a schedule."""
 
     target: str
     suites: tuple[str, ...]
     interval_s: float
-    """The longest time between two cycles, as scheduled."""
+    """The longest time between two scheduled cycles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """The alerts that wait, when somebody last looked."""
+    """Counts of queued alerts at the latest check."""
 
     deliveries: Mapping[str, int]
     oldest_at: datetime | None
@@ -52,39 +51,39 @@ class Outbox:
 
 @dataclass(slots=True)
 class Metrics:
-    """Everything that is exported, and the registry that exports it."""
+    """All exported values and their registry."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
-    """What changes between cycles: counters, times, the daemon's own health."""
+    """Values that change between cycles: counters, times, the health of the daemon."""
     planned: Mapping[str, Planned] = field(default_factory=dict)
-    seen: Mapping[str, CycleResult] = field(default_factory=dict)
-    """The last cycle of each schedule, without its rankings and evidence."""
+    results: Mapping[str, CycleResult] = field(default_factory=dict)
+    """The latest cycle of each schedule, without its rankings and evidence."""
     last_swap: dict[str, Swap] = field(default_factory=dict)
     last_success: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    """When a run of a target and suite last finished with enough coverage; a bad run does not erase it."""
+    """Time of the latest run of a target and suite with sufficient coverage."""
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     alerts: Counter[tuple[str, str]] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     cycle_failures: Counter[str] = field(default_factory=Counter)
     due: dict[str, datetime] = field(default_factory=dict)
-    """When the next cycle of each schedule should start."""
+    """Start time of the next cycle of each schedule."""
     cycle_seconds: dict[str, float] = field(default_factory=dict)
     started_at: datetime | None = None
     outbox: Outbox | None = None
     dead_letters: Counter[tuple[str, str]] = field(default_factory=Counter)
     tallies: Sequence[Tally] = ()
     no_data: Mapping[tuple[str, str], bool] = field(default_factory=dict)
-    """Target and schedule to whether it has been silent for too long."""
+    """Target and schedule to whether the schedule is overdue."""
     database_errors: int = 0
     reload_succeeded: bool | None = None
     durations: Histogram = field(init=False)
     _blocks: Mapping[tuple[str, str], tuple[str, Block]] = field(default_factory=dict)
-    """By target and suite, with the schedule that it is from; what is about a whole target has no suite."""
+    """By target and suite, each with its schedule; samples about a whole target have no suite."""
 
     def __post_init__(self) -> None:
         self.durations = Histogram(
             "recallwatch_probe_duration_seconds",
-            "How long the target took to answer a probe.",
+            "Response time of the target per probe.",
             ("target",),
             buckets=_BUCKETS_S,
             registry=self.registry,
@@ -92,20 +91,20 @@ class Metrics:
         self.registry.register(_Collector(self))
 
     def plan(self, planned: Mapping[str, Planned], notifiers: Collection[str] = ()) -> None:
-        """Show these schedules and no others. Counters begin at zero, so that a first failure is an increase."""
+        """Show these schedules and no others. Counters start at zero, so that a first failure is an increase."""
         targets = {each.target for each in planned.values()}
         self._forget({each.target for each in self.planned.values()} - targets)
         self.planned = dict(planned)
-        self.seen = {place: seen for place, seen in self.seen.items() if seen.schedule in planned}
+        self.results = {place: result for place, result in self.results.items() if result.schedule in planned}
         runs = {(each.target, suite) for each in planned.values() for suite in (*each.suites, "")}
         self._blocks = {
             place: (schedule, block)
             for place, (schedule, block) in self._blocks.items()
             if place in runs and schedule in planned
         }
-        for kept in (self.due, self.cycle_seconds):
-            for gone in kept.keys() - planned.keys():
-                del kept[gone]
+        for values in (self.due, self.cycle_seconds):
+            for removed in values.keys() - planned.keys():
+                del values[removed]
         for target in targets:
             self.durations.labels(target)
             self.cycle_failures[target] += 0
@@ -120,35 +119,35 @@ class Metrics:
             self.durations.remove(target)
             self.cycle_failures.pop(target, None)
             self.last_swap.pop(target, None)
-        for counted in (self.failures, self.last_success):
-            for gone in [key for key in counted if key[0] in targets]:
-                del counted[gone]
+        for values in (self.failures, self.last_success):
+            for removed in [key for key in values if key[0] in targets]:
+                del values[removed]
 
     def watch(self, target: str, outcome: Outcome) -> None:
-        """Count one probe as it ends."""
+        """Count a finished probe."""
         if outcome.failure is not None:
             self.failures[target, outcome.failure.reason] += 1
         elif outcome.ranking is not None:
             self.durations.labels(target).observe(outcome.duration_s)
 
-    def publish(self, seen: CycleResult) -> None:
-        """Replace what is shown of a schedule by its last cycle."""
-        target = seen.verdict.target
-        fresh = {(target, each.suite.name): (seen.schedule, run_block(seen, each)) for each in seen.measured}
-        fresh[target, ""] = (seen.schedule, verdict_block(seen))
-        # A suite that the cycle no longer has leaves with the cycle before; other schedules stay as they are.
-        kept = {at: part for at, part in self._blocks.items() if at[0] != target or part[0] != seen.schedule}
-        self._blocks = {**kept, **fresh}
-        slim = replace(seen, measured=(), verdict=replace(seen.verdict, evidence=(), lost_queries=()))
-        self.seen = {**self.seen, f"{target}/{seen.schedule}": slim}
-        if seen.swap is not None:
-            self.last_swap[target] = seen.swap
-        for measured in seen.measured:
-            if measured.counts.coverage >= seen.verdict.policy.coverage_floor:
-                self.last_success[target, measured.suite.name] = seen.finished_at
+    def publish(self, result: CycleResult) -> None:
+        """Replace the samples of a schedule by those of its latest cycle."""
+        target = result.verdict.target
+        added = {(target, each.suite.name): (result.schedule, run_block(result, each)) for each in result.measured}
+        added[target, ""] = (result.schedule, verdict_block(result))
+        # A suite that this cycle no longer has disappears; other schedules stay unchanged.
+        others = {at: part for at, part in self._blocks.items() if at[0] != target or part[0] != result.schedule}
+        self._blocks = {**others, **added}
+        slim = replace(result, measured=(), verdict=replace(result.verdict, evidence=(), lost_queries=()))
+        self.results = {**self.results, f"{target}/{result.schedule}": slim}
+        if result.swap is not None:
+            self.last_swap[target] = result.swap
+        for measured in result.measured:
+            if measured.counts.coverage >= result.verdict.policy.coverage_floor:
+                self.last_success[target, measured.suite.name] = result.finished_at
 
     def chunks(self) -> Iterator[bytes]:
-        """The exposition that Prometheus scrapes, a family at a time, all of one snapshot."""
+        """The exposition that Prometheus scrapes, one family at a time, from a single snapshot."""
         blocks = [block for _, block in self._blocks.values()]
         live = generate_latest(self.registry)
         for name, header in headers().items():
@@ -156,11 +155,11 @@ class Metrics:
         yield live
 
     def render(self) -> bytes:
-        """The whole exposition at once."""
+        """The whole exposition."""
         return b"".join(self.chunks())
 
     def families(self) -> list[Metric]:
-        """Every family there is, for the documentation."""
+        """Every exported family; documents its help text."""
         return [*empty(), *self.registry.collect()]
 
     def shows(self, target: str, suite: str) -> bool:
@@ -169,13 +168,13 @@ class Metrics:
 
 
 class _Collector(Collector):
-    """What is not of a cycle: few series, read from memory as they are."""
+    """The few series that do not come from a cycle, read from memory."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: a registry that asks at registration would compute a scrape."""
+        """Return nothing, so that registration does not trigger a scrape."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
@@ -189,14 +188,16 @@ class _Collector(Collector):
         metrics = self._metrics
         success = GaugeMetricFamily(
             "recallwatch_run_last_success_timestamp_seconds",
-            "When a run last finished with its coverage above the floor.",
+            "Time of the latest run with sufficient coverage.",
             labels=("target", "suite"),
         )
         for labels, at in tuple(metrics.last_success.items()):
             if metrics.shows(*labels):
                 success.add_metric(labels, at.timestamp())
         swapped = GaugeMetricFamily(
-            "recallwatch_swap_last_detected_timestamp_seconds", "When the target last changed.", labels=("target",)
+            "recallwatch_swap_last_detected_timestamp_seconds",
+            "Time of the latest detected swap.",
+            labels=("target",),
         )
         for target, swap in tuple(metrics.last_swap.items()):
             swapped.add_metric((target,), swap.detected_at.timestamp())
@@ -206,33 +207,35 @@ class _Collector(Collector):
         metrics, labels = self._metrics, ("target", "schedule")
         interval = GaugeMetricFamily(
             "recallwatch_run_interval_seconds",
-            "The longest time between two runs, as scheduled.",
+            "The longest time between two scheduled runs.",
             labels=("target", "suite"),
         )
         due = GaugeMetricFamily(
-            "recallwatch_cycle_due_timestamp_seconds", "When the next cycle should start.", labels=labels
+            "recallwatch_cycle_due_timestamp_seconds", "Start time of the next cycle.", labels=labels
         )
-        took = GaugeMetricFamily("recallwatch_cycle_duration_seconds", "How long the last cycle took.", labels=labels)
+        duration = GaugeMetricFamily(
+            "recallwatch_cycle_duration_seconds", "Duration of the latest cycle.", labels=labels
+        )
         shortest: dict[tuple[str, str], float] = {}
-        for name, each in metrics.planned.items():
-            for suite in each.suites:
-                shortest[each.target, suite] = min(each.interval_s, shortest.get((each.target, suite), each.interval_s))
+        for name, plan in metrics.planned.items():
+            for suite in plan.suites:
+                shortest[plan.target, suite] = min(plan.interval_s, shortest.get((plan.target, suite), plan.interval_s))
             if name in metrics.due:
-                due.add_metric((each.target, name), metrics.due[name].timestamp())
+                due.add_metric((plan.target, name), metrics.due[name].timestamp())
             if name in metrics.cycle_seconds:
-                took.add_metric((each.target, name), metrics.cycle_seconds[name])
+                duration.add_metric((plan.target, name), metrics.cycle_seconds[name])
         for run, seconds in shortest.items():
             interval.add_metric(run, seconds)
-        yield from (interval, due, took)
+        yield from (interval, due, duration)
 
     def _counters(self) -> Iterator[Metric]:
         metrics = self._metrics
         yield _counter("recallwatch_probe_failures", "Failed probes.", ("target", "reason"), metrics.failures)
-        yield _counter("recallwatch_alerts", "Alerts delivered.", ("notifier", "state"), metrics.alerts)
+        yield _counter("recallwatch_alerts", "Delivered alerts.", ("notifier", "state"), metrics.alerts)
         yield _counter(
-            "recallwatch_notifications_failed", "Deliveries refused.", ("notifier", "reason"), metrics.refused
+            "recallwatch_notifications_failed", "Failed delivery attempts.", ("notifier", "reason"), metrics.refused
         )
-        cycles = CounterMetricFamily("recallwatch_cycle_failures", "Cycles that ended in an error.", labels=("target",))
+        cycles = CounterMetricFamily("recallwatch_cycle_failures", "Failed cycles.", labels=("target",))
         for target, count in tuple(metrics.cycle_failures.items()):
             cycles.add_metric((target,), count)
         yield cycles
@@ -241,48 +244,56 @@ class _Collector(Collector):
         metrics = self._metrics
         incidents = CounterMetricFamily(
             "recallwatch_incidents",
-            "Regressions that fired, and how many of them were confirmed or dismissed as false alarms.",
+            "Regressions that fired, were confirmed, or were dismissed as false alarms.",
             labels=("target", "policy", "outcome"),
         )
         for tally in metrics.tallies:
             for outcome in ("fired", "confirmed", "dismissed"):
                 incidents.add_metric((tally.target, tally.policy, outcome), getattr(tally, outcome))
         silent = GaugeMetricFamily(
-            "recallwatch_no_data", "Whether a schedule has brought no data for too long.", labels=("target", "schedule")
+            "recallwatch_no_data",
+            "Whether a schedule has produced no data for too long.",
+            labels=("target", "schedule"),
         )
         for place, is_silent in metrics.no_data.items():
             silent.add_metric(place, float(is_silent))
         yield incidents
         yield silent
-        yield _counter("recallwatch_dead_letters", "Alerts given up.", ("notifier", "reason"), metrics.dead_letters)
+        yield _counter(
+            "recallwatch_dead_letters",
+            "Undeliverable alerts.",
+            ("notifier", "reason"),
+            metrics.dead_letters,
+        )
 
     def _own(self) -> Iterator[Metric]:
         metrics = self._metrics
-        waiting = GaugeMetricFamily("recallwatch_outbox_deliveries", "Deliveries that wait or died.", labels=("state",))
+        waiting = GaugeMetricFamily("recallwatch_outbox_deliveries", "Pending and dead deliveries.", labels=("state",))
         oldest = GaugeMetricFamily(
-            "recallwatch_outbox_oldest_timestamp_seconds", "When the alert was queued that waits longest."
+            "recallwatch_outbox_oldest_timestamp_seconds", "Time when the oldest pending alert was queued."
         )
         if metrics.outbox is not None:
             for state in ("pending", "dead"):
                 waiting.add_metric((state,), metrics.outbox.deliveries.get(state, 0))
             if metrics.outbox.oldest_at is not None:
                 oldest.add_metric((), metrics.outbox.oldest_at.timestamp())
-        errors = CounterMetricFamily("recallwatch_database_errors", "Transactions that the database did not take.")
+        errors = CounterMetricFamily("recallwatch_database_errors", "Failed database transactions.")
         errors.add_metric((), metrics.database_errors)
         reload = GaugeMetricFamily(
-            "recallwatch_config_last_reload_successful", "Whether the configuration in force is the last that was read."
+            "recallwatch_config_last_reload_successful",
+            "Whether the latest configuration is active.",
         )
         if metrics.reload_succeeded is not None:
             reload.add_metric((), float(metrics.reload_succeeded))
-        started = GaugeMetricFamily("recallwatch_start_timestamp_seconds", "When the daemon started.")
+        started = GaugeMetricFamily("recallwatch_start_timestamp_seconds", "Start time of the daemon.")
         if metrics.started_at is not None:
             started.add_metric((), metrics.started_at.timestamp())
-        build = InfoMetricFamily("recallwatch_build", "The version that runs.", value={"version": __version__})
+        build = InfoMetricFamily("recallwatch_build", "The running version.", value={"version": __version__})
         yield from (waiting, oldest, errors, reload, started, build)
 
 
-def _counter(name: str, text: str, labels: tuple[str, str], counted: Counter[tuple[str, str]]) -> Metric:
+def _counter(name: str, text: str, labels: tuple[str, str], counts: Counter[tuple[str, str]]) -> Metric:
     family = CounterMetricFamily(name, text, labels=labels)
-    for key, value in tuple(counted.items()):
+    for key, value in tuple(counts.items()):
         family.add_metric(key, value)
     return family

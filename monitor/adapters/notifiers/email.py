@@ -51,7 +51,7 @@ class EmailOptions(Section):
     security: Literal["starttls", "tls", "none"] = "starttls"
     """Encryption: ``starttls`` after connecting, ``tls`` from the first byte, or ``none``. Certificates are checked."""
     ca_file: Path | None = None
-    """Certificates to trust besides those of the system, for a server with a private authority."""
+    """Trusted certificates besides those of the system; needed for a private authority."""
     user: str | None = None
     """User name for signing in; without it, mail is sent unauthenticated."""
     password: SecretStr | None = Field(default=None, repr=False)

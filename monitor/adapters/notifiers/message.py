@@ -51,7 +51,7 @@ class Message:
     facts: Mapping[str, str]
     """Label to value, at most ten, in reading order."""
     parts: tuple[Part, ...]
-    """Drops, gains and lost queries; a message that is too long loses the last part first."""
+    """Drops, gains and most affected queries. A message that is too long drops its final part first."""
     links: tuple[Link, ...]
     command: str
     """The next command to run; empty if there is none."""

@@ -127,7 +127,7 @@ def _text(text: str) -> dict[str, Any]:
 
 
 def _check_response(content: bytes) -> None:
-    """Raise NotifierError unless the response says ok; Slack sends status 200 to bots even for errors."""
+    """Raise NotifierError unless the response is ok; Slack sends status 200 to bots even with errors."""
     try:
         response = orjson.loads(content)
         is_ok, code = response["ok"], str(response.get("error", ""))

@@ -1,1 +1,1 @@
-"""Places to keep things."""
+"""Stores: adapters that keep runs, verdicts, incidents and alerts."""

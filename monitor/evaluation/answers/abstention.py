@@ -1,11 +1,11 @@
-"""Answers that are none: nothing at all, or a text that says that it does not answer."""
+"""Detection of empty answers and of abstentions: texts that state that they do not answer."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-from monitor.evaluation.answers.tokens import kept, lowered
+from monitor.evaluation.answers.tokens import cached, lowered
 
 _SOURCE = (
     r"(?:provided |given |supplied |available |retrieved |above )?"
@@ -35,19 +35,18 @@ PHRASES = (
     r"\bpas (?:mentionné|indiqué|précisé)e?s? dans\b",
     r"\b(?:no (?:lo )?sé|no se menciona|no puedo responder|no hay información)\b",
 )
-"""Regular expressions over the opening of an answer in lower case. In doubt a text is an answer: it is then scored on
-its merits."""
+"""Regular expressions for the opening of an answer in lower case. A doubtful text is an answer and is scored."""
 
 OPENING = 400
-"""Characters in which an answer would say that it is none."""
+"""Characters at the start of an answer that are searched for `PHRASES`."""
 
 _PHRASE = re.compile("|".join(PHRASES))
 _YES_OR_NO = re.compile(r"(?:yes|no|true|false)[,.;:!]")
-_ALL_THE_SAME = re.compile(r"\b(?:but|however|nevertheless|although|though|aber|jedoch|mais|pero)\b")
+_CONTRAST = re.compile(r"\b(?:but|however|nevertheless|although|though|aber|jedoch|mais|pero)\b")
 
 
 def is_empty(text: str) -> bool:
-    """Whether the answer says nothing at all: no letter, digit or sign.
+    """Whether the answer has no content: no letter, digit or symbol.
 
     Examples
     --------
@@ -57,11 +56,11 @@ def is_empty(text: str) -> bool:
     return not any(unicodedata.category(character)[0] in "LMNS" for character in text)
 
 
-@kept
+@cached
 def is_abstention(text: str) -> bool:
-    """Whether the answer opens by saying that it does not know, or that its sources do not tell: `PHRASES`.
+    """Whether the answer opens with a phrase such as “I do not know” or “the context does not mention”: `PHRASES`.
 
-    An answer that begins with yes or no, or that goes on with “but” and the like, is an answer.
+    A text that begins with yes or no, or that continues with “but” or a similar word, is an answer.
 
     Examples
     --------
@@ -74,4 +73,4 @@ def is_abstention(text: str) -> bool:
     phrase = _PHRASE.search(opening)
     if phrase is None or _YES_OR_NO.match(opening):
         return False
-    return _ALL_THE_SAME.search(opening, phrase.end()) is None
+    return _CONTRAST.search(opening, phrase.end()) is None

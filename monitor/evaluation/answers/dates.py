@@ -27,19 +27,19 @@ _LIKELY = re.compile(r"\d[-/.]\d|" + "|".join(_NAMES), re.IGNORECASE)
 
 
 class Date(NamedTuple):
-    """A day, or a part of one: what is not told is 0."""
+    """A date; a missing part is 0."""
 
     year: int
     month: int
     day: int
 
     def agrees_with(self, other: Date) -> bool:
-        """Whether the other date says all that this one says."""
+        """Whether the other date has every part of this one."""
         return all(mine in (0, theirs) for mine, theirs in zip(self, other, strict=True))
 
 
 Readings = tuple[Date, ...]
-"""What one written date may mean: 3/4/2024 is a day in April or in March."""
+"""The possible readings of one written date: 3/4/2024 is a day in April or in March."""
 
 
 def take_dates(text: str) -> tuple[list[Readings], str]:
@@ -50,29 +50,29 @@ def take_dates(text: str) -> tuple[list[Readings], str]:
     >>> take_dates("From March 1st, 2024 to 2024-04-02.")
     ([(Date(year=2024, month=3, day=1),), (Date(year=2024, month=4, day=2),)], 'From   to  .')
     """
-    found: list[Readings] = []
+    dates: list[Readings] = []
 
     def take(match: re.Match[str]) -> str:
         readings = _read(match)
-        found.extend([readings] if readings else [])
+        dates.extend([readings] if readings else [])
         return " " if readings else match[0]
 
     if _LIKELY.search(text):
         for form in _FORMS:
             text = form.sub(take, text)
-    return found, text
+    return dates, text
 
 
 def _read(match: re.Match[str]) -> Readings:
-    told = match.groupdict()
-    year, day = int(told["year"] or 0), int(told.get("day") or 0)
-    if name := told.get("name"):
+    groups = match.groupdict()
+    year, day = int(groups["year"] or 0), int(groups.get("day") or 0)
+    if name := groups.get("name"):
         if not year and name in ("may", "march", "mar"):
-            return ()  # “5 may apply” is no date
+            return ()  # “5 may apply” is not a date
         return _possible(Date(year, _NAMES.index(name[:3].lower()) + 1, day))
-    month = int(told["month"])
-    either_way = told.get("between") == "/" and month != day
-    return _possible(Date(year, month, day), *([Date(year, day, month)] if either_way else []))
+    month = int(groups["month"])
+    is_ambiguous = groups.get("between") == "/" and month != day
+    return _possible(Date(year, month, day), *([Date(year, day, month)] if is_ambiguous else []))
 
 
 def _possible(*dates: Date) -> Readings:

@@ -49,21 +49,21 @@ _SCALE = re.compile(rf"[\s-]?(?P<word>{'|'.join(_SCALES)})s?(?!\w)|(?P<letter>[k
 
 
 class Numeral(NamedTuple):
-    """A number in a text, with what stands around it."""
+    """A number in a text, with its precision and currency."""
 
     value: float
     precision: float
-    """Half of a unit of the last digit that is written."""
+    """Half of a unit of the final written digit."""
     currency: str
-    """The sign before it, or empty."""
+    """The currency symbol before it, or empty."""
     end: int
-    """Where the text goes on."""
+    """Position after the number."""
 
 
 def numerals(text: str) -> Iterator[Numeral]:
-    """The numbers that are written in digits. Those inside words and version numbers are none.
+    """The numbers in digits, without those inside words and version numbers.
 
-    A comma before three digits separates thousands, any other is a decimal comma.
+    A comma before three digits separates thousands; any other comma is a decimal comma.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def numerals(text: str) -> Iterator[Numeral]:
 
 
 def in_digits(text: str, *, with_one: bool = True) -> str:
-    """The text with its spelled numbers in digits; “one” by itself may be a pronoun and be left alone.
+    """The text with its spelled numbers in digits. Without ``with_one``, a single “one” may be a pronoun and stays.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def _in_digits(spelled: str, *, with_one: bool) -> str:
 
 
 def _with_point(match: re.Match[str]) -> str:
-    """The digits as Python reads them."""
+    """The digits in the syntax of Python."""
     if grouped := match["grouped"]:
         return grouped.replace(match["gap"], "")
     if dotted := match["dotted"]:

@@ -1,6 +1,6 @@
-"""Whether an answer says yes where it should, and no where it should: it catches a negation that was lost or added.
+"""Polarity of an answer: whether it affirms or denies as the reference does. It detects lost and added negations.
 
-English only: an answer in another language is taken for an affirmative one unless it begins with yes or no in English.
+English only: an answer in another language counts as affirmative unless it begins with yes or no in English.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from monitor.evaluation.answers.tokens import kept, lowered, words
+from monitor.evaluation.answers.tokens import cached, lowered, words
 
 LONGEST_READ = 4_000
-"""Characters; what an answer says after them is not read."""
+"""Maximum number of characters of an answer that are read."""
 ENOUGH_IN_COMMON = 0.5
-"""Two clauses speak of the same thing if they share this part of the content words of the shorter one."""
+"""Two clauses have the same topic if they share this part of the content words of the shorter one."""
 SHORTEST_STATEMENT = 3
 """Words."""
 
 _LEADS = {"yes": True, "yeah": True, "yep": True, "nope": False}
 _LEADS_ALONE = _LEADS | {"true": True, "correct": True, "indeed": True, "no": False, "false": False, "incorrect": False}
-"""“No” says no where a comma or a pronoun follows; “no staff” does not."""
+"""“No” is an answer before a comma or a pronoun; in “no staff” it is not."""
 _PRONOUNS = frozenset(words("i you he she it we they this that these those there the"))
 _AUXILIARY = frozenset(
     words("is are was were am be can could may might must shall should will would wo do does did has have had cannot")
@@ -43,24 +43,24 @@ _NO_NEGATION = re.compile(
 
 
 class Clause(NamedTuple):
-    """A part of a statement: what it speaks of, and whether it denies it."""
+    """A part of a statement: its content words, and whether it is negated."""
 
     content: frozenset[str]
     is_negated: bool
 
 
 class Stance(NamedTuple):
-    """What a text says, clause by clause, after it said yes or no, or neither."""
+    """The opening yes or no of a text, if there is one, and its clauses."""
 
     lead: bool | None
     """True for yes, False for no."""
     clauses: tuple[Clause, ...]
     is_statement: bool
-    """Whether it asserts something: it has an auxiliary or modal verb."""
+    """Whether it makes an assertion: it has an auxiliary or modal verb."""
 
     @property
     def is_affirmative(self) -> bool:
-        """Whether it says yes, or else states something without denying it."""
+        """Whether it begins with yes, or has no opening and its first clause is not negated."""
         if self.lead is not None:
             return self.lead
         return not (self.clauses and self.clauses[0].is_negated)
@@ -69,10 +69,10 @@ class Stance(NamedTuple):
 def polarity(text: str, references: Sequence[str]) -> float:
     """1 where the answer affirms or denies as a reference does, else 0.
 
-    It applies to references that begin with yes or no, or that state something with an auxiliary or modal verb; NaN if
-    none does. Two texts that both begin with yes or no are compared by that; else by the two clauses that have most
-    in common, where these speak of the same thing; else by whether they are affirmative. A word such as “forbidden”
-    is a negation, and two negations in a clause are none.
+    It applies to references that begin with yes or no, or that have an auxiliary or modal verb; NaN if no reference
+    does. Two texts that both begin with yes or no are compared by that word; others by the two clauses with the most
+    words in common, if these have the same topic; others by whether they are affirmative. A word such as “forbidden”
+    is a negation, and two negations in a clause cancel out.
 
     Examples
     --------
@@ -81,18 +81,18 @@ def polarity(text: str, references: Sequence[str]) -> float:
     >>> polarity("That is prohibited.", ["No, it is not allowed."])
     1.0
     """
-    wanted = [each for each in map(stance, references) if each.lead is not None or each.is_statement]
-    if not wanted:
+    expected = [each for each in map(stance, references) if each.lead is not None or each.is_statement]
+    if not expected:
         return math.nan
-    said = stance(text)
-    if said.lead is None and not said.clauses:
+    answer = stance(text)
+    if answer.lead is None and not answer.clauses:
         return 0.0
-    return float(any(_agree(said, each) for each in wanted))
+    return float(any(_agree(answer, reference) for reference in expected))
 
 
-@kept
+@cached
 def stance(text: str) -> Stance:
-    """What a text says yes or no to.
+    """The opening yes or no of a text and the polarity of its clauses.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def stance(text: str) -> Stance:
     (False, False)
     """
     plain = lowered(text[:LONGEST_READ]).replace("can't", "cannot").replace("n't", " not")
-    parts = [found for part in _CLAUSE.split(_NO_NEGATION.sub(" ", plain)) if (found := words(part))]
+    parts = [clause for part in _CLAUSE.split(_NO_NEGATION.sub(" ", plain)) if (clause := words(part))]
     if not parts:
         return Stance(None, (), False)
     lead = _lead(*parts[0][:2])
@@ -121,17 +121,17 @@ def _clause(part: Sequence[str]) -> Clause:
     return Clause(frozenset(part) - _EMPTY - _NEGATORS, negators % 2 == 1)
 
 
-def _agree(said: Stance, wanted: Stance) -> bool:
-    if said.lead is not None and wanted.lead is not None:
-        return said.lead == wanted.lead
-    pairs = [(_in_common(ours, theirs), ours, theirs) for ours in said.clauses for theirs in wanted.clauses]
+def _agree(answer: Stance, reference: Stance) -> bool:
+    if answer.lead is not None and reference.lead is not None:
+        return answer.lead == reference.lead
+    pairs = [(_in_common(left, right), left, right) for left in answer.clauses for right in reference.clauses]
     if pairs:
-        share, ours, theirs = max(pairs, key=lambda pair: pair[0])
+        share, left, right = max(pairs, key=lambda pair: pair[0])
         if share >= ENOUGH_IN_COMMON:
-            return ours.is_negated == theirs.is_negated
-    return said.is_affirmative == wanted.is_affirmative
+            return left.is_negated == right.is_negated
+    return answer.is_affirmative == reference.is_affirmative
 
 
-def _in_common(ours: Clause, theirs: Clause) -> float:
-    shorter = min(len(ours.content), len(theirs.content))
-    return len(ours.content & theirs.content) / shorter if shorter else 0.0
+def _in_common(left: Clause, right: Clause) -> float:
+    shorter = min(len(left.content), len(right.content))
+    return len(left.content & right.content) / shorter if shorter else 0.0

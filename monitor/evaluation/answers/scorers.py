@@ -1,7 +1,7 @@
-"""How right an answer is, told without a language model: one number in [0, 1] for each answer and measure.
+"""Scores of answers without a language model: one number in [0, 1] for each answer and measure.
 
-A measure that says nothing about an answer's references (no number in them, no references at all) is NaN and is in no
-mean. Which measures apply follows from the references alone, so that a worse answer cannot leave the comparison.
+A measure that does not apply to the references of an answer (no number in them, no references at all) is NaN and is in
+no mean. The references alone decide which measures apply, so that a worse answer cannot leave the comparison.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from monitor.evaluation.answers.tokens import bag, normalise, phrase, words
 from monitor.model.answers import Grades
 
 LONGEST_COMPARED = 10_000
-"""Words of an answer and of a reference that ROUGE-L looks at; what follows them is not read."""
+"""Maximum number of words of an answer and of a reference that ROUGE-L reads."""
 
 Scorer = Callable[[str, Sequence[str]], float]
 """The answer and its references to a number in [0, 1]; NaN where the scorer does not apply."""
@@ -33,51 +33,54 @@ def exact_match(text: str, references: Sequence[str]) -> float:
     """
     if not references:
         return math.nan
-    wanted = normalise(text)
-    return float(any(normalise(each) == wanted for each in references))
+    answer = normalise(text)
+    return float(any(normalise(reference) == answer for reference in references))
 
 
 def token_f1(text: str, references: Sequence[str]) -> float:
-    """Harmonic mean of precision and recall over the bags of words, at the best reference; NaN without references.
+    """F1 over the bags of words, at the best reference, in [0, 1]; NaN without references.
 
-    Equal to the SQuAD v1.1 evaluation of the texts in Unicode's form NFC; 0 where either has no words.
+    The harmonic mean of precision and recall. Equal to the SQuAD v1.1 evaluation of the texts in Unicode's form NFC; 0
+    if either text has no words.
 
     Examples
     --------
-    Two of three words are right, and they are both words of the reference:
+    Two of three words are correct, and they are both words of the reference:
 
     >>> token_f1("the old Denver Broncos", ["Denver Broncos"])
     0.8
     """
     if not references:
         return math.nan
-    said = bag(text)
-    return max(_f1((said & wanted).total(), said.total(), wanted.total()) for wanted in map(bag, references))
+    answer = bag(text)
+    return max(
+        _f1((answer & reference).total(), answer.total(), reference.total()) for reference in map(bag, references)
+    )
 
 
 def containment(text: str, references: Sequence[str]) -> float:
-    """1 where the words of a normalised reference follow each other in the answer, else 0.
+    """1 where the answer contains the words of a normalised reference in sequence, else 0.
 
-    A reference of which the normalisation leaves nothing (“the”) does not count; NaN if none is left. In a script
-    without spaces, letters take the place of words.
+    A reference that is empty after normalisation (“the”) does not count; NaN if none is left. In a script without
+    spaces, letters replace words.
 
     Examples
     --------
     >>> containment("It was won by the Denver Broncos in 2016.", ["Denver Broncos"])
     1.0
     """
-    wanted = [each for each in map(phrase, references) if not each.isspace()]
-    if not wanted:
+    phrases = [each for each in map(phrase, references) if not each.isspace()]
+    if not phrases:
         return math.nan
-    said = phrase(text)
-    return float(any(each in said for each in wanted))
+    answer = phrase(text)
+    return float(any(each in answer for each in phrases))
 
 
 def rouge_l(text: str, references: Sequence[str]) -> float:
-    """Harmonic mean of precision and recall of the longest common subsequence of words, at the best reference.
+    """F1 of the longest common subsequence of words, at the best reference, in [0, 1].
 
     On ASCII text equal to rouge-score's ``rougeL`` without a stemmer. Only the first `LONGEST_COMPARED` words count.
-    NaN without references; 0 where either has no words.
+    NaN without references; 0 if either text has no words.
 
     References
     ----------
@@ -90,15 +93,15 @@ def rouge_l(text: str, references: Sequence[str]) -> float:
     """
     if not references:
         return math.nan
-    said = words(text)[:LONGEST_COMPARED]
-    wanted = [words(each)[:LONGEST_COMPARED] for each in references]
-    return max(_f1(common_subsequence(said, each), len(said), len(each)) for each in wanted)
+    answer = words(text)[:LONGEST_COMPARED]
+    expected = [words(reference)[:LONGEST_COMPARED] for reference in references]
+    return max(_f1(common_subsequence(answer, each), len(answer), len(each)) for each in expected)
 
 
 def citation_precision(citations: Collection[str], grades: Mapping[str, int]) -> float:
-    """Share of the cited documents that are relevant; NaN where nothing is cited or no document is relevant.
+    """Share of the cited documents that are relevant, in [0, 1]; NaN without citations or relevant documents.
 
-    A citation that nobody has judged counts as not relevant, as an unjudged hit does.
+    A citation without a judgement counts as irrelevant, as an unjudged hit does.
 
     Examples
     --------
@@ -110,7 +113,7 @@ def citation_precision(citations: Collection[str], grades: Mapping[str, int]) ->
 
 
 def citation_recall(citations: Collection[str], grades: Mapping[str, int]) -> float:
-    """Share of the relevant documents that are cited; NaN where no document is relevant.
+    """Share of the relevant documents that are cited, in [0, 1]; NaN without relevant documents.
 
     Examples
     --------
@@ -122,7 +125,7 @@ def citation_recall(citations: Collection[str], grades: Mapping[str, int]) -> fl
 
 
 def context_recall(doc_ids: Collection[str], grades: Mapping[str, int]) -> float:
-    """Share of the relevant documents among those that the answer was made from; NaN where none is relevant.
+    """Share of the relevant documents among the contexts of the answer, in [0, 1]; NaN without relevant documents.
 
     Examples
     --------
@@ -133,9 +136,9 @@ def context_recall(doc_ids: Collection[str], grades: Mapping[str, int]) -> float
 
 
 def zero_unless_answered(scorer: Scorer) -> Scorer:
-    """The scorer, with 0 for a text that does not answer: the user got nothing. It is counted by itself as well.
+    """The scorer, with 0 for empty texts and abstentions, which runs also count separately.
 
-    Where a reference itself says that there is no answer, to say so is scored like any other text.
+    If a reference is itself an abstention, an abstention is scored like any other text.
     """
 
     @wraps(scorer)
@@ -162,7 +165,7 @@ def mean_grade(grades: Grades) -> float:
 def common_subsequence(left: Sequence[str], right: Sequence[str]) -> int:
     """Length of the longest common subsequence.
 
-    One bit for each word of the shorter side, and one pass over the longer one: two texts of 10,000 words take some
+    One bit for each word of the shorter side, and one pass over the longer one: two texts of 10,000 words take a few
     hundredths of a second.
 
     References
@@ -187,10 +190,10 @@ def common_subsequence(left: Sequence[str], right: Sequence[str]) -> int:
     return len(shorter) - open_places.bit_count()
 
 
-def _f1(common: int, n_said: int, n_wanted: int) -> float:
-    if not common:
+def _f1(n_common: int, n_answer: int, n_reference: int) -> float:
+    if not n_common:
         return 0.0
-    precision, recall = common / n_said, common / n_wanted
+    precision, recall = n_common / n_answer, n_common / n_reference
     return 2 * precision * recall / (precision + recall)
 
 

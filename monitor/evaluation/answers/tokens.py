@@ -1,8 +1,7 @@
-"""The words of an answer, in the two forms that the scorers compare: SQuAD's, and ROUGE's.
+"""The words of an answer, in the forms of SQuAD and of ROUGE.
 
-Both start from Unicode's form NFC, so that a letter typed in two ways is one letter. Each is made once for a text and
-kept for a while; a text longer than `LONGEST_KEPT` is made anew each time, so that a few runaway answers cannot fill
-the memory.
+Both start from Unicode's form NFC, so that equal letters with different encodings are equal. Results are cached by
+text; texts longer than `LONGEST_CACHED` are not, so that a few runaway answers cannot fill the memory.
 """
 
 from __future__ import annotations
@@ -15,29 +14,29 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import TypeVar
 
-LONGEST_KEPT = 4_096
+LONGEST_CACHED = 4_096
 """Characters."""
-N_KEPT = 4_096
-"""Texts; with the longest of them, some tens of megabytes for each form."""
+N_CACHED = 4_096
+"""Texts; at most some tens of megabytes for each form."""
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _APOSTROPHES = str.maketrans("’ʼ`", "'''")
 _WITHOUT_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
-"""Scripts that put no space between words, by the first word of Unicode's names of their letters."""
+"""Scripts without spaces between words, by the first word of the Unicode names of their letters."""
 
 
-def kept(make: Callable[[str], Made]) -> Callable[[str], Made]:
-    """The same function, which remembers what it made of short texts."""
-    cached = lru_cache(maxsize=N_KEPT)(make)
+def cached(function: Callable[[str], Result]) -> Callable[[str], Result]:
+    """The same function with a cache for short texts."""
+    cached_function = lru_cache(maxsize=N_CACHED)(function)
 
-    @wraps(make)
-    def remembering(text: str) -> Made:
-        return cached(text) if len(text) <= LONGEST_KEPT else make(text)
+    @wraps(function)
+    def call(text: str) -> Result:
+        return cached_function(text) if len(text) <= LONGEST_CACHED else function(text)
 
-    return remembering
+    return call
 
 
 def lowered(text: str) -> str:
@@ -45,11 +44,11 @@ def lowered(text: str) -> str:
     return unicodedata.normalize("NFC", text).lower().translate(_APOSTROPHES)
 
 
-@kept
+@cached
 def normalise(text: str) -> str:
-    """A text in NFC and then as SQuAD v1.1 normalises it: lower case, no ASCII punctuation, no articles, one space.
+    """A text in NFC with the normalisation of SQuAD v1.1: lower case, no ASCII punctuation or articles, single spaces.
 
-    Letters of every script stay.
+    Letters of all scripts are kept.
 
     References
     ----------
@@ -64,15 +63,15 @@ def normalise(text: str) -> str:
     return " ".join(_ARTICLE.sub(" ", without_punctuation).split())
 
 
-@kept
+@cached
 def bag(text: str) -> Counter[str]:
-    """How often each word of a text occurs, as SQuAD normalises it."""
+    """Number of occurrences of each word in the normal form of SQuAD."""
     return Counter(normalise(text).split())
 
 
-@kept
+@cached
 def words(text: str) -> tuple[str, ...]:
-    """The words of a text in lower case, as rouge-score cuts ASCII text; where a script has no spaces, its letters.
+    """The words of a text in lower case, as rouge-score splits ASCII text; in scripts without spaces, the letters.
 
     Examples
     --------
@@ -82,9 +81,9 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(cut(unicodedata.normalize("NFC", text).lower()))
 
 
-@kept
+@cached
 def phrase(text: str) -> str:
-    """The words of SQuAD's normal form with a space around each, so that a phrase is found in another as it stands.
+    """The words of the normal form of SQuAD with spaces around, so that only whole words match as a substring.
 
     Examples
     --------
@@ -95,23 +94,23 @@ def phrase(text: str) -> str:
 
 
 def cut(text: str) -> list[str]:
-    """A text cut at everything that is no letter, mark or number, and around letters of scripts without spaces."""
+    """A text split at all characters but letters, marks and numbers, and around letters of scripts without spaces."""
     return text.translate(_CUTS).split()
 
 
 class _Cuts(dict[int, str]):
-    """What takes the place of each character, learnt as the texts bring them."""
+    """The replacement of each character, computed at its first use."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
         if unicodedata.category(character)[0] not in "LMN":
-            place = " "
+            replacement = " "
         elif unicodedata.name(character, "").startswith(_WITHOUT_SPACES):
-            place = f" {character} "
+            replacement = f" {character} "
         else:
-            place = character
-        self[code] = place
-        return place
+            replacement = character
+        self[code] = replacement
+        return replacement
 
 
 _CUTS = _Cuts()

@@ -1,4 +1,4 @@
-"""Units that a number in an answer may carry, and how they convert."""
+"""Units of numbers in answers, and their conversion."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Unit(NamedTuple):
-    """What a number counts: the number times ``factor``, plus ``offset``, is in the first unit of its dimension."""
+    """A unit: a number times ``factor`` plus ``offset`` is in the first unit of its dimension."""
 
     dimension: str
     factor: float = 1.0
@@ -52,7 +52,7 @@ francs: 1 CHF franc Swiss_franc
 rupees: 1 ₹ INR rupee
 before Christ: 1 BC BCE
 """
-"""Dimension: factor and names of each unit. Left out are names that mean several things: a pound, a ton, an “in”."""
+"""Dimension: factor and names of each unit. Ambiguous names are left out: pound, ton, “in”."""
 
 _TEMPERATURES = {
     "°C C celsius degree_celsius degrees_celsius": Unit("temperature"),
@@ -61,13 +61,13 @@ _TEMPERATURES = {
 }
 
 _SHORTEST_WITH_PLURAL = 3
-"""Letters. What is shorter is a symbol."""
+"""Letters. A shorter name is a symbol without a plural."""
 
 
 def unit_called(name: str) -> Unit | None:
-    """The unit of this name or symbol, in one or several words; None if it is none.
+    """The unit with this name or symbol, in one or several words; None if it is unknown.
 
-    Symbols are told apart by case, unless only one of the two is a unit.
+    The case of a symbol counts, unless only one of the two cases is a unit.
 
     Examples
     --------
@@ -83,14 +83,14 @@ def _read_table() -> dict[str, Unit]:
     for line in _TABLE.replace("\n    ", " ").strip().splitlines():
         dimension, _, members = line.partition(": ")
         for member in members.split(";"):
-            factor, *names = member.split()
-            units |= _named(names, Unit(dimension, float(factor)))
-    for together, unit in _TEMPERATURES.items():
-        units |= _named(together.split(), unit)
+            factor, *spellings = member.split()
+            units |= _by_name(spellings, Unit(dimension, float(factor)))
+    for names, unit in _TEMPERATURES.items():
+        units |= _by_name(names.split(), unit)
     return units
 
 
-def _named(names: list[str], unit: Unit) -> dict[str, Unit]:
+def _by_name(names: list[str], unit: Unit) -> dict[str, Unit]:
     plurals = [f"{name}s" for name in names if len(name) >= _SHORTEST_WITH_PLURAL and name.isascii()]
     spelled = {name.replace("_", " "): unit for name in (*names, *plurals)}
     return spelled | {name.lower(): unit for name in spelled if len(name) > _SHORTEST_WITH_PLURAL}

@@ -1,13 +1,13 @@
-"""Judgements that survive re-chunking: ranks are counted over passages of the sources, not over chunks.
+"""Judgements that survive re-chunking: ranks are counted over parts of the sources, not over chunks.
 
-The estimator. Hits of one source document that follow each other are one *stretch*; within it, texts that overlap or
-join up (up to `GAP` characters, which chunkers strip) are one *piece*, at the rank of its first hit. A piece whose text
-was all there before takes no rank. A judged passage is found by the first piece with which the text so far covers at
-least half of it, and it gains once. A piece that finds several relevant passages takes as many ranks, the best grade
-first, so that no order beats the ideal one; every other piece takes one.
+The estimator. Consecutive hits of one source document are one *stretch*; within it, texts that overlap or are adjacent
+(up to `GAP` characters, which chunkers strip) are one *span*, at the rank of its first hit. A span whose text is a
+repetition takes no rank. A judged passage is found by the first span with which the text so far covers at least half of
+it, and it counts once. A span that finds several relevant passages takes as many ranks, the best grade first, so that
+no order beats the ideal one; every other span takes one.
 
-Hence the same text cut otherwise has the same measures, to the last digit, wherever the retriever brings the same
-stretches of text in the same order and the ranking is deep enough to hold them.
+Therefore another chunking of the same text has exactly the same measures if the retriever returns the same
+stretches of text in the same order and the ranking is deep enough to contain them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from monitor.errors import ComparisonError
-from monitor.evaluation.passages.spans import GAP, HALF, Span, covers, length, overlap, pieces, union
+from monitor.evaluation.passages.spans import GAP, HALF, Span, covers, joined_spans, length, overlap, union
 from monitor.model.passages import LabelState, Passage, Quoted, Sources
 from monitor.model.runs import Ranking
 from monitor.model.suites import Query
@@ -28,14 +28,14 @@ class Resolved:
 
     grades: Mapping[str, int]
     places: Mapping[str, int]
-    """Position of each unit that was found; 0 is rank 1."""
+    """Position of each retrieved unit; 0 is rank 1."""
     judged: frozenset[int]
     """Positions that hold a judged unit."""
     n_positions: int
-    """Positions there are."""
+    """Number of positions."""
 
     def index(self, unit: str, /) -> int:
-        """The position of a unit. Raises ValueError if it was not found, as a sequence would."""
+        """The position of a unit. Raises ValueError if it was not retrieved, as a sequence does."""
         place = self.places.get(unit)
         if place is None:
             raise ValueError(unit)
@@ -43,19 +43,19 @@ class Resolved:
 
 
 def unit_of(number: int) -> str:
-    """The name of a query's n-th passage among its judged units; no document can be called so."""
+    """The name of the n-th passage of a query among its judged units; no document id has this form."""
     return f"\x1f{number}"
 
 
 def resolve(query: Query, ranking: Ranking) -> Resolved:
-    """Where the judged documents and passages of a query were found.
+    """Positions of the judged documents and passages of a query in a ranking.
 
-    A query judged by documents alone ranks the distinct documents. Raises ComparisonError if a passage is judged in
-    a way that the target cannot be asked about.
+    A query with judged documents only ranks the distinct documents. Raises ComparisonError if the target does not
+    return the data that a judged passage needs.
 
     Examples
     --------
-    Two chunks that join up hold the passage between them, as one would:
+    Two adjacent chunks contain the passage together, as one chunk does:
 
     >>> passages = (Passage(1, "d", 90, 130),)
     >>> query = Query(query_id="q", text="", stratum="", cluster="", passages=passages)
@@ -68,13 +68,13 @@ def resolve(query: Query, ranking: Ranking) -> Resolved:
     grades = dict(query.grades) | {unit_of(n): passage.grade for n, passage in enumerate(query.passages)}
     if not query.passages:
         ordered = list(dict.fromkeys(_documents(query, ranking)))
-        found = {doc_id: position for position, doc_id in enumerate(ordered) if doc_id in grades}
-        return Resolved(grades, found, frozenset(found.values()), len(ordered))
+        positions = {doc_id: position for position, doc_id in enumerate(ordered) if doc_id in grades}
+        return Resolved(grades, positions, frozenset(positions.values()), len(ordered))
     finder = _Finder(query, ranking)
     places: dict[str, int] = {}
     judged: set[int] = set()
     position = 0
-    for doc_id, start, end, hits in pieces(ranking):
+    for doc_id, start, end, hits in joined_spans(ranking):
         units, is_new = finder.read(doc_id, start, end, hits)
         if not units:
             position += is_new
@@ -82,17 +82,17 @@ def resolve(query: Query, ranking: Ranking) -> Resolved:
         relevant = sorted((unit for unit in units if grades[unit] > 0), key=grades.__getitem__, reverse=True)
         places |= dict.fromkeys(units, position)
         places |= {unit: position + place for place, unit in enumerate(relevant)}
-        taken = max(1, len(relevant))
-        judged.update(range(position, position + taken))
-        position += taken
+        n_ranks = max(1, len(relevant))
+        judged.update(range(position, position + n_ranks))
+        position += n_ranks
     return Resolved(grades, places, frozenset(judged), position)
 
 
 def label_states(query: Query, ranking: Ranking, *, complete: bool = False) -> dict[str, LabelState]:
-    """The state of each judged unit that the hits reveal.
+    """The state of each judged unit that the hits show.
 
-    A judgement that no hit touches may merely not have been retrieved: it is left out, for a worse retriever is no
-    worse judgement. Only where ``complete`` says that the hits are all chunks there are, it is orphaned.
+    A judgement without any hit may be valid and not retrieved, so it is left out. If the hits are all chunks of the
+    index (``complete``), it is orphaned.
     """
     states = dict.fromkeys(query.grades.keys() & set(_documents(query, ranking)), LabelState.VALID)
     holders = [_holders(number, passage, ranking) for number, passage in enumerate(query.passages)]
@@ -108,12 +108,12 @@ def label_states(query: Query, ranking: Ranking, *, complete: bool = False) -> d
 
 
 class _Finder:
-    """Reads the pieces of one ranking in their order, and says which judged units each of them finds first."""
+    """Reads the spans of one ranking in order and returns the judged units that each of them finds first."""
 
     def __init__(self, query: Query, ranking: Ranking) -> None:
         self._query, self._ranking = query, ranking
         self._sources = ranking.sources or Sources()
-        self._seen: dict[str, list[Span]] = {}
+        self._spans: dict[str, list[Span]] = {}
         self._sought: dict[str, list[tuple[int, Passage]]] = {}
         self._quoted: dict[int, list[Quoted]] = {}
         self._parts: dict[int, list[Span]] = {}
@@ -127,22 +127,22 @@ class _Finder:
             else:
                 raise ComparisonError(_unanswerable(query, passage))
         if by_quote:
-            for each in self._sources.quoted or ():
-                self._quoted.setdefault(each.hit, []).append(each)
+            for quote in self._sources.quoted or ():
+                self._quoted.setdefault(quote.hit, []).append(quote)
 
     def read(self, doc_id: str, start: int | None, end: int | None, hits: list[int]) -> tuple[list[str], bool]:
-        """The units that this piece finds first, and whether it brings new text."""
+        """The units that this span finds first, and whether it contains new text."""
         is_new = True
         units: list[str] = []
         if start is not None and end is not None:
-            seen = self._seen.get(doc_id)
-            if seen is None:
-                self._seen[doc_id] = seen = [(start, end)]
+            spans = self._spans.get(doc_id)
+            if spans is None:
+                self._spans[doc_id] = spans = [(start, end)]
             else:
-                is_new = not any(first <= start and end <= last for first, last in seen)
-                self._seen[doc_id] = seen = union([*seen, (start, end)], GAP)
+                is_new = not any(first <= start and end <= last for first, last in spans)
+                self._spans[doc_id] = spans = union([*spans, (start, end)], GAP)
             if is_new and doc_id in self._sought:
-                units = [unit_of(n) for n, passage in self._sought[doc_id] if covers(seen, passage)]
+                units = [unit_of(n) for n, passage in self._sought[doc_id] if covers(spans, passage)]
         elif doc_id in self._sought:
             units = [unit_of(n) for n, _ in self._sought[doc_id]]
         if self._quoted:
@@ -154,11 +154,11 @@ class _Finder:
         return fresh, is_new
 
     def _read_quotes(self, hits: list[int]) -> Iterator[str]:
-        for each in (quoted for hit in hits for quoted in self._quoted.get(hit, ())):
-            parts = self._parts.setdefault(each.passage, [])
-            parts.append((each.start, each.end))
-            if length(union(parts, 1)) * HALF >= each.length:
-                yield unit_of(each.passage)
+        for quote in (quoted for hit in hits for quoted in self._quoted.get(hit, ())):
+            parts = self._parts.setdefault(quote.passage, [])
+            parts.append((quote.start, quote.end))
+            if length(union(parts, 1)) * HALF >= quote.length:
+                yield unit_of(quote.passage)
 
     def _is_judged(self, doc_id: str) -> bool:
         return doc_id in self._query.grades
@@ -169,17 +169,17 @@ def _is_sought_by_quote(passage: Passage, sources: Sources) -> bool:
 
 
 def _is_sought_by_place(passage: Passage, sources: Sources) -> bool:
-    """Offsets on both sides, or a target that says nothing of sources: its hits are whole documents then."""
+    """Whether both sides have offsets, or the target reports no sources, so that its hits are whole documents."""
     return passage.start is not None if sources.starts is not None else sources.doc_ids is None
 
 
 def _unanswerable(query: Query, passage: Passage) -> str:
-    told = "response.document, response.start and response.end" if passage.start is not None else "response.text"
-    return f"query {query.query_id} is judged by {passage.name}, which needs {told} of the target"
+    fields = "response.document, response.start and response.end" if passage.start is not None else "response.text"
+    return f"query {query.query_id} is judged by {passage.name}, which needs {fields} of the target"
 
 
 def _documents(query: Query, ranking: Ranking) -> tuple[str, ...]:
-    """The document of each hit: the source it names, unless the hit itself is judged."""
+    """The document of each hit: its source, unless the hit itself is judged."""
     if ranking.sources is None or ranking.sources.doc_ids is None:
         return ranking.doc_ids
     hits = zip(ranking.doc_ids, ranking.sources.doc_ids, strict=True)
@@ -187,7 +187,7 @@ def _documents(query: Query, ranking: Ranking) -> tuple[str, ...]:
 
 
 def _holders(number: int, passage: Passage, ranking: Ranking) -> tuple[list[int], bool]:
-    """The hits that hold a whole passage, and whether at least half of it stands in all of them together."""
+    """The hits that contain a whole passage, and whether all hits together contain at least half of it."""
     sources = ranking.sources or Sources()
     if _is_sought_by_quote(passage, sources):
         quoted = [each for each in sources.quoted or () if each.passage == number]
@@ -207,7 +207,7 @@ def _state(
 ) -> LabelState | None:
     sources = ranking.sources or Sources()
     if not is_covered:
-        # The text that stands there now, where it is told, is not the one that was judged.
+        # If the target returns the text at this place, it is not the text that was judged.
         moved = _is_sought_by_quote(passage, sources) and passage.start is not None and sources.starts is not None
         there = moved and _holders(-1, passage._replace(quote=None), ranking)[1]
         return LabelState.ORPHANED if there else None
@@ -220,7 +220,7 @@ def _state(
 
 
 def _is_home(hit: int, passage: Passage, ranking: Ranking) -> bool:
-    """Whether a hit that holds a passage is where the passage was said to be."""
+    """Whether a hit that contains a passage is at the recorded place of the passage."""
     sources = ranking.sources or Sources()
     if passage.doc_id is None or (sources.doc_ids is None and passage.doc_id == ranking.doc_ids[hit]):
         return True

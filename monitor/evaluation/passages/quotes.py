@@ -1,4 +1,4 @@
-"""Judged quotes in the texts of hits: exact, else normalised, else in part at the border of a chunk, else fuzzy."""
+"""Search for judged quotes in the texts of hits: exact, normalised, in part at the border of a chunk, or fuzzy."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from monitor.model.passages import Manner, Passage, Quoted, Sources
 from monitor.model.runs import Ranking
 
 FUZZY_SHARE = 0.75
-"""A quote is found fuzzily where this share of its pairs of neighbouring words stands in the text, and at least two of
-its three longest words."""
+"""A fuzzy match needs this share of the pairs of neighbouring words of the quote in the text, and at least two of its
+three longest words."""
 FUZZY_WORDS = 6
-"""A shorter quote is never found fuzzily: one changed word would leave too little of it."""
+"""A shorter quote has no fuzzy match: one changed word would leave too little of it."""
 LEAST_PART = 8
-"""Characters. A shorter part of a quote at the border of a chunk shows nothing."""
+"""Characters. A shorter part of a quote at the border of a chunk is no evidence."""
 
 _WORD = re.compile(r"[^\W_]+")
 _ASCII_BREAKS = {code: " " for code in range(128) if not chr(code).isalnum()}
 
 
 def look_for_quotes(ranking: Ranking, passages: Sequence[Passage]) -> Ranking:
-    """The ranking with what its texts quote of the passages, and without the texts."""
+    """The ranking with the parts of the quotes in its texts, and without the texts."""
     texts = ranking.texts
     if texts is None:
         return ranking
@@ -33,7 +33,7 @@ def look_for_quotes(ranking: Ranking, passages: Sequence[Passage]) -> Ranking:
     quotes = [(number, passage.quote) for number, passage in enumerate(passages) if passage.quote is not None]
     if quotes:
         normalised = list(map(normalise, texts))
-        quoted = tuple(found for number, quote in quotes for found in _find(number, quote, texts, normalised))
+        quoted = tuple(part for number, quote in quotes for part in _find(number, quote, texts, normalised))
         sources = replace(sources or Sources(), quoted=quoted)
     return replace(ranking, texts=None, sources=sources)
 
@@ -54,48 +54,48 @@ def normalise(text: str) -> str:
 
 
 def _find(number: int, quote: str, texts: Sequence[str], normalised: Sequence[str]) -> list[Quoted]:
-    """Where a quote stands; what is found strictly anywhere in the ranking is not looked for roughly."""
-    wanted = normalise(quote)
-    length, head, tail = len(wanted), wanted[:LEAST_PART], wanted[-LEAST_PART:]
-    found: list[Quoted] = []
+    """The parts of a quote in the texts. Fuzzy matches count only if strict ones cover less than half of the quote."""
+    words = normalise(quote)
+    length, head, tail = len(words), words[:LEAST_PART], words[-LEAST_PART:]
+    matches: list[Quoted] = []
     for hit, text in enumerate(normalised):
-        if wanted in text:
+        if words in text:
             manner = Manner.EXACT if quote in texts[hit] else Manner.NORMALISED
-            found.append(Quoted(hit, number, 0, length, length, manner))
+            matches.append(Quoted(hit, number, 0, length, length, manner))
         elif head in text or tail in text or len(text) < length:
-            found += [Quoted(hit, number, start, end, length, Manner.CUT) for start, end in _parts(wanted, text)]
-    if 2 * sum(each.end - each.start for each in found) >= length:
-        return found
-    rough = (hit for hit, text in enumerate(normalised) if is_like(wanted, text))
-    return found + [Quoted(hit, number, 0, length, length, Manner.FUZZY) for hit in rough]
+            matches += [Quoted(hit, number, start, end, length, Manner.CUT) for start, end in _parts(words, text)]
+    if 2 * sum(match.end - match.start for match in matches) >= length:
+        return matches
+    fuzzy_hits = (hit for hit, text in enumerate(normalised) if is_like(words, text))
+    return matches + [Quoted(hit, number, 0, length, length, Manner.FUZZY) for hit in fuzzy_hits]
 
 
-def _parts(wanted: str, text: str) -> Iterator[tuple[int, int]]:
+def _parts(quote: str, text: str) -> Iterator[tuple[int, int]]:
     """The head of the quote at the end of the text, its tail at the beginning, or the whole text within the quote."""
-    if LEAST_PART <= len(text) < len(wanted) and text in wanted:
-        yield wanted.index(text), wanted.index(text) + len(text)
+    if LEAST_PART <= len(text) < len(quote) and text in quote:
+        yield quote.index(text), quote.index(text) + len(text)
         return
-    if len(wanted) < LEAST_PART:
+    if len(quote) < LEAST_PART:
         return
-    head, tail = wanted[:LEAST_PART], wanted[-LEAST_PART:]
-    at = text.find(head, max(0, len(text) - len(wanted)))
+    head, tail = quote[:LEAST_PART], quote[-LEAST_PART:]
+    at = text.find(head, max(0, len(text) - len(quote)))
     while at >= 0:
-        if wanted.startswith(text[at:]):
+        if quote.startswith(text[at:]):
             yield 0, len(text) - at
             break
         at = text.find(head, at + 1)
-    at = text.rfind(tail, 0, len(wanted))
+    at = text.rfind(tail, 0, len(quote))
     while at >= 0:
-        if wanted.endswith(text[: at + LEAST_PART]):
-            yield len(wanted) - at - LEAST_PART, len(wanted)
+        if quote.endswith(text[: at + LEAST_PART]):
+            yield len(quote) - at - LEAST_PART, len(quote)
             break
         at = text.rfind(tail, 0, at + LEAST_PART - 1)
 
 
-def is_like(wanted: str, text: str) -> bool:
-    """Whether enough pairs of neighbouring words of a normalised quote stand in a normalised text.
+def is_like(quote: str, text: str) -> bool:
+    """Whether a normalised text contains enough pairs of neighbouring words of a normalised quote.
 
-    Pairs keep the order of words: who did what to whom is not lost in a bag of words.
+    Pairs preserve the order of words, so that swapped roles do not match.
 
     Examples
     --------
@@ -104,15 +104,15 @@ def is_like(wanted: str, text: str) -> bool:
     >>> is_like("the vendor must refund the buyer within ten days", "the buyer must refund the vendor after ten days")
     False
     """
-    words, pairs, longest = _taken_apart(wanted)
-    # Two of the three longest rule out nearly every text before its words are taken apart.
+    words, pairs, longest = _split(quote)
+    # The three longest words exclude nearly every text before it is split into words.
     if words < FUZZY_WORDS or sum([word in text for word in longest]) < len(longest) - 1:
         return False
     return len(pairs.intersection(pairwise(text.split()))) >= FUZZY_SHARE * len(pairs)
 
 
 @lru_cache(maxsize=1_024)
-def _taken_apart(wanted: str) -> tuple[int, frozenset[tuple[str, str]], tuple[str, ...]]:
+def _split(quote: str) -> tuple[int, frozenset[tuple[str, str]], tuple[str, ...]]:
     """The number of words, their pairs, and the three longest."""
-    words = wanted.split()
+    words = quote.split()
     return len(words), frozenset(pairwise(words)), tuple(sorted(set(words), key=len)[-3:])

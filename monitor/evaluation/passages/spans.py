@@ -1,4 +1,4 @@
-"""Pieces of source text: hits that follow each other and join up in the source, whatever chunks they were cut into."""
+"""Spans of source text: consecutive hits that are adjacent in their source, independent of the chunking."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from monitor.model.passages import Passage, Sources
 from monitor.model.runs import Ranking
 
 HALF = 2
-"""A passage is found once one in this many of its characters is covered."""
+"""A passage is found when one in this many of its characters is covered."""
 GAP = 8
-"""Characters between two texts that still join up: what chunkers strip at the borders of chunks."""
+"""Maximum number of characters between adjacent texts: chunkers strip characters at the borders of chunks."""
 
 Span = tuple[int, int]
 
 
-def pieces(ranking: Ranking) -> Iterator[tuple[str, int | None, int | None, list[int]]]:
-    """Source document, start, end and hits of each piece, in the order of their first hits."""
+def joined_spans(ranking: Ranking) -> Iterator[tuple[str, int | None, int | None, list[int]]]:
+    """Source document, start, end and hits of each span, in the order of their first hits."""
     sources = ranking.sources or Sources()
     if sources.doc_ids is None:
         for hit, doc_id in enumerate(ranking.doc_ids):
@@ -40,18 +40,18 @@ def pieces(ranking: Ranking) -> Iterator[tuple[str, int | None, int | None, list
 
 
 def _join(starts: tuple[int, ...], ends: tuple[int, ...], hits: range) -> list[tuple[int, int, list[int]]]:
-    pieces: list[tuple[int, int, list[int]]] = []
+    spans: list[tuple[int, int, list[int]]] = []
     for hit in sorted(hits, key=starts.__getitem__):
-        if pieces and starts[hit] <= pieces[-1][1] + GAP:
-            start, end, joined = pieces[-1]
-            pieces[-1] = (start, max(end, ends[hit]), [*joined, hit])
+        if spans and starts[hit] <= spans[-1][1] + GAP:
+            start, end, joined = spans[-1]
+            spans[-1] = (start, max(end, ends[hit]), [*joined, hit])
         else:
-            pieces.append((starts[hit], ends[hit], [hit]))
-    return sorted(pieces, key=lambda piece: min(piece[2]))
+            spans.append((starts[hit], ends[hit], [hit]))
+    return sorted(spans, key=lambda span: min(span[2]))
 
 
 def union(spans: list[Span], gap: int) -> list[Span]:
-    """The spans in order, those that overlap or are no more than ``gap`` characters apart joined to one."""
+    """The spans in order; spans that overlap or are at most ``gap`` characters apart are merged."""
     joined: list[Span] = []
     for start, end in sorted(spans):
         if joined and start <= joined[-1][1] + gap:
@@ -72,6 +72,6 @@ def overlap(start: int, end: int, passage: Passage) -> int:
 
 
 def covers(spans: list[Span], passage: Passage) -> bool:
-    """Whether disjoint spans hold enough of a judged span to have found it."""
+    """Whether disjoint spans cover at least half of a judged passage."""
     covered = sum(overlap(start, end, passage) for start, end in spans)
     return covered * HALF >= (passage.end or 0) - (passage.start or 0)

@@ -1,9 +1,9 @@
-"""The daemon's HTTP server: metrics for Prometheus, health for the orchestrator, a page for people."""
+"""The daemon's HTTP server: metrics for Prometheus, health for orchestrators, a status page."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,7 +12,8 @@ from starlette.routing import Route
 
 from monitor.adapters.exporters.prometheus import CONTENT_TYPE, CycleResult, Metrics
 from monitor.service.api import deployments
-from monitor.service.api.deployments import Declared
+from monitor.service.api.deployments import DeploymentsBackend
+from monitor.service.readiness import Readiness
 
 _PAGE = """<!doctype html><meta charset="utf-8"><title>recallwatch</title><style>
 body{{font:15px/1.5 system-ui,sans-serif;margin:3rem auto;max-width:60rem;padding:0 1rem;color:#1c2430}}
@@ -25,22 +26,22 @@ _CARD = """<article class="{verdict}"><h2>{target}: {verdict}</h2><p>{summary}<b
 <small>{when}{incident}</small></article>"""
 
 
-def create_app(metrics: Metrics, is_ready: Callable[[], bool], declared: Declared | None = None) -> Starlette:
-    """The application. What is scraped or looked at comes from the snapshot and never from the database."""
+def create_app(metrics: Metrics, readiness: Readiness, backend: DeploymentsBackend | None = None) -> Starlette:
+    """The application. Metrics and the status page come from the snapshot, never from the database."""
 
     async def expose(_: Request) -> Response:
-        # A family at a time: what a whole fleet shows never stands in memory twice.
+        # One family at a time, so that the metrics of a whole fleet are not held in memory twice.
         return StreamingResponse(_one_by_one(metrics.chunks()), media_type=CONTENT_TYPE)
 
     async def live(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
     async def ready(_: Request) -> Response:
-        state = is_ready()
-        return JSONResponse({"status": "ready" if state else "starting"}, status_code=200 if state else 503)
+        status = readiness.status
+        return JSONResponse({"status": status}, status_code=200 if status == "ready" else 503)
 
     async def overview(_: Request) -> Response:
-        cards = "".join(map(_card, metrics.seen.values())) or "<p>No cycle has finished yet.</p>"
+        cards = "".join(map(_card, metrics.results.values())) or "<p>No cycle has finished yet.</p>"
         return HTMLResponse(_PAGE.format(cards=cards))
 
     return Starlette(
@@ -49,24 +50,24 @@ def create_app(metrics: Metrics, is_ready: Callable[[], bool], declared: Declare
             Route("/metrics", expose),
             Route("/healthz", live),
             Route("/readyz", ready),
-            *(deployments.routes(declared) if declared else ()),
+            *(deployments.routes(backend) if backend else ()),
         ]
     )
 
 
 async def _one_by_one(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """The same on the event loop; the framework would take a thread for each."""
+    """The chunks on the event loop; the framework would use a thread for each."""
     for chunk in chunks:
         yield chunk
 
 
-def _card(seen: CycleResult) -> str:
-    verdict = seen.verdict
+def _card(result: CycleResult) -> str:
+    verdict = result.verdict
     return _CARD.format(
         target=html.escape(verdict.target),
         verdict=verdict.name,
         summary=html.escape(verdict.summary),
         advice=html.escape(verdict.advice),
         when=f"{verdict.decided_at:%Y-%m-%d %H:%M:%S} UTC",
-        incident=" · incident open" if seen.incident_open else "",
+        incident=" · incident open" if result.incident_open else "",
     )

@@ -1,4 +1,4 @@
-"""Saying what a target serves: `POST /api/v1/deployments`, from people, pipelines and other tools' webhooks."""
+"""Declaring deployments: `POST /api/v1/deployments`, from people, pipelines and webhooks of other tools."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ MAX_BODY_BYTES = 1_000_000
 _LONGEST = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """Where deployments are declared, and by whom."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentsBackend:
+    """The targets, the token and the store behind the API of deployments."""
 
     targets: Callable[[], Collection[str]]
     token: Callable[[], str | None]
     declare: Callable[[Deployment], Awaitable[None]]
-    listed: Callable[[str | None], Awaitable[list[Deployment]]]
+    list_deployments: Callable[[str | None], Awaitable[list[Deployment]]]
     now: Callable[[], datetime]
 
 
@@ -38,26 +38,26 @@ class _RefusedError(Exception):
         self.status = status
 
 
-def routes(declared: Declared) -> list[Route]:
-    """``GET`` lists what was declared, newest first; ``POST`` declares, and has the target probed at once.
+def routes(backend: DeploymentsBackend) -> list[Route]:
+    """``GET`` lists declared deployments, newest first; ``POST`` declares one, and its target is probed at once.
 
-    The body is ``{"target", "name", "by", "detail"}``. A webhook of another tool has a body of its own: then
-    ``?target=`` names the target, and ``?name_at=`` says, as JMESPath, where in the body the name stands.
+    The body is ``{"target", "name", "by", "detail"}``. For a webhook of another tool with a different body,
+    ``?target=`` names the target, and ``?name_at=`` is the JMESPath of the name in the body.
     """
 
     async def declare(request: Request) -> Response:
-        deployment = _deployment(await _body(request), request, declared)
-        await declared.declare(deployment)
+        deployment = _deployment(await _body(request), request, backend)
+        await backend.declare(deployment)
         return JSONResponse(_plain(deployment), status_code=201)
 
-    async def listed(request: Request) -> Response:
-        found = await declared.listed(request.query_params.get("target"))
-        return JSONResponse({"deployments": [_plain(each) for each in found]})
+    async def list_declared(request: Request) -> Response:
+        deployments = await backend.list_deployments(request.query_params.get("target"))
+        return JSONResponse({"deployments": [_plain(deployment) for deployment in deployments]})
 
     async def answer(request: Request) -> Response:
         try:
-            _authorise(request, declared.token())
-            return await (declare if request.method == "POST" else listed)(request)
+            _authorise(request, backend.token())
+            return await (declare if request.method == "POST" else list_declared)(request)
         except _RefusedError as refused:
             return JSONResponse({"problem": str(refused)}, status_code=refused.status)
         except StoreError as error:
@@ -68,10 +68,10 @@ def routes(declared: Declared) -> list[Route]:
 
 def _authorise(request: Request, token: str | None) -> None:
     if not token:
-        raise _RefusedError(403, "nobody can declare a deployment here until server.token is set")
-    kind, _, shown = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not hmac.compare_digest(shown.encode(), token.encode()):
-        raise _RefusedError(401, "show the token of server.token: Authorization: Bearer …")
+        raise _RefusedError(403, "deployments cannot be declared here until server.token is set")
+    kind, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not hmac.compare_digest(credentials.encode(), token.encode()):
+        raise _RefusedError(401, "send the token of server.token as Authorization: Bearer …")
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -89,24 +89,26 @@ async def _body(request: Request) -> dict[str, Any]:
     return body
 
 
-def _deployment(body: dict[str, Any], request: Request, declared: Declared) -> Deployment:
-    asked = request.query_params
-    target = asked.get("target") or body.get("target")
-    if target not in declared.targets():
-        listed = ", ".join(declared.targets()) or "none"
-        raise _RefusedError(422, f"target {target!r:.80} is not configured; there are: {listed}")
-    name = _found(body, asked["name_at"]) if "name_at" in asked else body.get("name")
+def _deployment(body: dict[str, Any], request: Request, backend: DeploymentsBackend) -> Deployment:
+    parameters = request.query_params
+    target = parameters.get("target") or body.get("target")
+    if target not in backend.targets():
+        known = ", ".join(backend.targets()) or "none"
+        raise _RefusedError(422, f'unknown target "{target!s:.80}"; known targets: {known}')
+    name = _search(body, parameters["name_at"]) if "name_at" in parameters else body.get("name")
     if not isinstance(name, str | int) or not str(name).strip() or len(str(name)) > _LONGEST:
-        raise _RefusedError(422, f"name must be a text of 1 to {_LONGEST} characters: what the target serves now")
-    detail = body.get("detail", {}) if "name_at" not in asked else {}
+        raise _RefusedError(
+            422, f"name must be a text of 1 to {_LONGEST} characters: the deployment that the target serves now"
+        )
+    detail = body.get("detail", {}) if "name_at" not in parameters else {}
     if not isinstance(detail, dict):
         raise _RefusedError(422, "detail must be an object of texts")
-    told = {str(key)[:_LONGEST]: str(value)[:_LONGEST] for key, value in list(detail.items())[:50]}
-    by = str(asked.get("by") or body.get("by") or "api")[:_LONGEST]
-    return Deployment(target=str(target), name=str(name), declared_by=by, declared_at=declared.now(), detail=told)
+    details = {str(key)[:_LONGEST]: str(value)[:_LONGEST] for key, value in list(detail.items())[:50]}
+    by = str(parameters.get("by") or body.get("by") or "api")[:_LONGEST]
+    return Deployment(target=str(target), name=str(name), declared_by=by, declared_at=backend.now(), detail=details)
 
 
-def _found(body: dict[str, Any], path: str) -> Any:
+def _search(body: dict[str, Any], path: str) -> Any:
     try:
         return jmespath.search(path, body)
     except jmespath.exceptions.JMESPathError:

@@ -1,4 +1,4 @@
-"""Running an ASGI application beside other work, on a socket that is already ours."""
+"""An ASGI application served in the running event loop, on a socket that is already open."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from monitor.errors import ConfigError
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 is any that is free. Raises ConfigError if the port is taken."""
+    """A listening socket; port 0 is any free port. Raises ConfigError if the port is in use."""
     try:
         return socket.create_server((host, port))
     except OSError as error:
-        raise ConfigError("server.port", f"{host}:{port}: {error.strerror}; choose another, or 0 for any") from error
+        raise ConfigError(
+            "server.port", f"{host}:{port}: {error.strerror}; choose another port, or 0 for any free one"
+        ) from error
 
 
 @asynccontextmanager
@@ -35,7 +37,7 @@ async def running(app: Starlette, listener: socket.socket) -> AsyncIterator[str]
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: whoever started it decides when to stop."""
+    """uvicorn without its signal handlers; the caller decides when to stop."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -57,5 +57,5 @@ def uncapitalised(sentence: Span, text: str) -> str:
 
 
 def subtree_of(token: Token) -> tuple[Token, Token]:
-    """The first and the last token of a subtree."""
+    """The leftmost and the rightmost token of a subtree."""
     return token.doc[token.left_edge.i], token.doc[token.right_edge.i]

@@ -167,7 +167,11 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 def test_measures_have_a_series_for_each_stratum_and_one_overall():
     """Each measure is a family of its own, labelled by target, suite, axis, stratum, cutoff and role."""
     legal = suite()
-    metrics = published(CycleResult(verdict(), (measured(legal, [1, 2, 5, None]),), True, NOON))
+    metrics = published(
+        CycleResult(
+            verdict=verdict(), measured=(measured(legal, [1, 2, 5, None]),), incident_open=True, finished_at=NOON
+        )
+    )
     where = {"target": "production", "suite": "legal", "axis": "broad", "role": "candidate"}
     expected = {
         ("recallwatch_recall_ratio", "overall", "1"): 1 / 3,
@@ -186,7 +190,9 @@ def test_measures_have_a_series_for_each_stratum_and_one_overall():
 def test_pair_accuracy_is_exported_without_a_cutoff():
     """A compositional suite shows the share of pairs in the right order."""
     negation = suite("negation", Axis.COMPOSITIONAL, ("negation",))
-    metrics = published(CycleResult(verdict(), (measured(negation, [1, 3]),), False, NOON))
+    metrics = published(
+        CycleResult(verdict=verdict(), measured=(measured(negation, [1, 3]),), incident_open=False, finished_at=NOON)
+    )
     where = {"target": "production", "suite": "negation", "axis": "compositional", "role": "candidate"}
     assert value(metrics, "recallwatch_pair_accuracy_ratio", stratum="overall", k="", **where) == 1.0
 
@@ -200,7 +206,12 @@ def test_evidence_shows_baseline_difference_and_interval():
     """What the verdict rests on is exported with its bounds and its detectable effect."""
     legal = suite()
     metrics = published(
-        CycleResult(verdict(VerdictName.REGRESSED, evidence(legal)), (measured(legal, [1, 1, 1, 1]),), True, NOON)
+        CycleResult(
+            verdict=verdict(VerdictName.REGRESSED, evidence(legal)),
+            measured=(measured(legal, [1, 1, 1, 1]),),
+            incident_open=True,
+            finished_at=NOON,
+        )
     )
     where = {"target": "production", "suite": "legal", "axis": "broad", "stratum": "overall"}
     assert value(metrics, "recallwatch_recall_ratio", k="10", role="baseline", **where) == 0.9
@@ -215,7 +226,12 @@ def test_what_could_not_be_computed_has_no_series():
     legal = suite()
     found = evidence(legal, lower=math.nan, upper=math.nan, mde=math.inf)
     metrics = published(
-        CycleResult(verdict(VerdictName.INCONCLUSIVE, found), (measured(legal, [1, 1, 1, 1]),), False, NOON)
+        CycleResult(
+            verdict=verdict(VerdictName.INCONCLUSIVE, found),
+            measured=(measured(legal, [1, 1, 1, 1]),),
+            incident_open=False,
+            finished_at=NOON,
+        )
     )
     names = {name for name, _ in samples(metrics)}
     assert "recallwatch_difference_ratio" in names
@@ -230,7 +246,7 @@ def test_what_could_not_be_computed_has_no_series():
 @pytest.mark.parametrize("holds", list(VerdictName))
 def test_exactly_one_verdict_holds(holds):
     """Each possible verdict has a series, and only the one that holds is 1."""
-    metrics = published(CycleResult(verdict(holds), (), False, NOON))
+    metrics = published(CycleResult(verdict=verdict(holds), measured=(), incident_open=False, finished_at=NOON))
     shown = {name: value(metrics, "recallwatch_verdict", target="production", verdict=name) for name in VerdictName}
     assert shown == {name: float(name is holds) for name in VerdictName}
 
@@ -238,7 +254,9 @@ def test_exactly_one_verdict_holds(holds):
 def test_states_of_a_run_are_exported():
     """Coverage, judged share, the last good run, the deployment and the incident are there."""
     legal = suite()
-    metrics = published(CycleResult(verdict(), (measured(legal, [1, 1, 1, 1]),), True, NOON))
+    metrics = published(
+        CycleResult(verdict=verdict(), measured=(measured(legal, [1, 1, 1, 1]),), incident_open=True, finished_at=NOON)
+    )
     where = {"target": "production", "suite": "legal"}
     assert value(metrics, "recallwatch_coverage_ratio", **where) == 1.0
     assert value(metrics, "recallwatch_judged_ratio", **where) == pytest.approx(0.1)
@@ -250,7 +268,12 @@ def test_states_of_a_run_are_exported():
 def test_a_run_with_too_many_failures_is_no_success():
     """Below the coverage floor the time of the last success does not move."""
     metrics = published(
-        CycleResult(verdict(VerdictName.INVALID), (measured(suite(), [1, 1, 1, None]),), False, NOON),
+        CycleResult(
+            verdict=verdict(VerdictName.INVALID),
+            measured=(measured(suite(), [1, 1, 1, None]),),
+            incident_open=False,
+            finished_at=NOON,
+        ),
     )
     where = {"target": "production", "suite": "legal"}
     assert value(metrics, "recallwatch_coverage_ratio", **where) == 0.75
@@ -261,8 +284,18 @@ def test_the_last_success_is_remembered_through_a_bad_run():
     """An alert on the age of the last success needs the series to stay while runs fail."""
     legal = suite()
     metrics = published(
-        CycleResult(verdict(VerdictName.PASSED), (measured(legal, [1, 1, 1, 1]),), False, NOON),
-        CycleResult(verdict(VerdictName.INVALID), (measured(legal, [1, 1, 1, None]),), False, NOON.replace(hour=13)),
+        CycleResult(
+            verdict=verdict(VerdictName.PASSED),
+            measured=(measured(legal, [1, 1, 1, 1]),),
+            incident_open=False,
+            finished_at=NOON,
+        ),
+        CycleResult(
+            verdict=verdict(VerdictName.INVALID),
+            measured=(measured(legal, [1, 1, 1, None]),),
+            incident_open=False,
+            finished_at=NOON.replace(hour=13),
+        ),
     )
     where = {"target": "production", "suite": "legal"}
     assert value(metrics, "recallwatch_run_last_success_timestamp_seconds", **where) == NOON.timestamp()
@@ -313,7 +346,7 @@ def test_silent_schedules_and_dead_letters_are_exported():
 
 def test_the_last_swap_is_remembered():
     """A swap stays visible after the cycle that saw it."""
-    seen = CycleResult(verdict(), (), False, NOON, swap())
+    seen = CycleResult(verdict=verdict(), measured=(), incident_open=False, finished_at=NOON, swap=swap())
     metrics = published(seen, replace(seen, swap=None))
     name = "recallwatch_swap_last_detected_timestamp_seconds"
     assert value(metrics, name, target="production") == NOON.timestamp()
@@ -323,8 +356,15 @@ def test_a_stratum_that_is_gone_leaves_no_series():
     """When a later cycle lacks a stratum or a suite, its series vanish by themselves."""
     legal, smaller = suite(), suite(strata=("contracts", "wills"))
     other = suite("medical")
-    before = CycleResult(verdict(), (measured(legal, [1, 1, 1, 1]), measured(other, [1, 1, 1, 1])), False, NOON)
-    after = CycleResult(verdict(), (measured(smaller, [1, 1, 1, 1]),), False, NOON)
+    before = CycleResult(
+        verdict=verdict(),
+        measured=(measured(legal, [1, 1, 1, 1]), measured(other, [1, 1, 1, 1])),
+        incident_open=False,
+        finished_at=NOON,
+    )
+    after = CycleResult(
+        verdict=verdict(), measured=(measured(smaller, [1, 1, 1, 1]),), incident_open=False, finished_at=NOON
+    )
     metrics = published(before)
     assert {"torts", "contracts"} <= _values_of(metrics, "stratum")
     metrics.publish(after)
@@ -336,8 +376,18 @@ def test_targets_do_not_overwrite_each_other():
     """Each target shows its own last cycle."""
     legal = suite()
     metrics = published(
-        CycleResult(verdict(VerdictName.PASSED, target="blue"), (measured(legal, [1, 1, 1, 1]),), False, NOON),
-        CycleResult(verdict(VerdictName.REGRESSED, target="green"), (measured(legal, [2, 2, 2, 2]),), True, NOON),
+        CycleResult(
+            verdict=verdict(VerdictName.PASSED, target="blue"),
+            measured=(measured(legal, [1, 1, 1, 1]),),
+            incident_open=False,
+            finished_at=NOON,
+        ),
+        CycleResult(
+            verdict=verdict(VerdictName.REGRESSED, target="green"),
+            measured=(measured(legal, [2, 2, 2, 2]),),
+            incident_open=True,
+            finished_at=NOON,
+        ),
     )
     where = {"suite": "legal", "axis": "broad", "stratum": "overall", "k": "1", "role": "candidate"}
     assert value(metrics, "recallwatch_recall_ratio", target="blue", **where) == 1.0
@@ -347,8 +397,20 @@ def test_targets_do_not_overwrite_each_other():
 def test_two_schedules_of_one_target_both_show():
     """Suites that are replayed on schedules of their own keep their series side by side."""
     metrics = published(
-        CycleResult(verdict(), (measured(suite("legal"), [1, 1, 1, 1]),), False, NOON, schedule="daily"),
-        CycleResult(verdict(), (measured(suite("medical"), [1, 1, 1, 1]),), False, NOON, schedule="hourly"),
+        CycleResult(
+            verdict=verdict(),
+            measured=(measured(suite("legal"), [1, 1, 1, 1]),),
+            incident_open=False,
+            finished_at=NOON,
+            schedule="daily",
+        ),
+        CycleResult(
+            verdict=verdict(),
+            measured=(measured(suite("medical"), [1, 1, 1, 1]),),
+            incident_open=False,
+            finished_at=NOON,
+            schedule="hourly",
+        ),
     )
     assert _values_of(metrics, "suite") == {"legal", "medical"}
 
@@ -361,7 +423,15 @@ def everything() -> Metrics:
     """Metrics with every family filled."""
     legal, negation = suite(), suite("negation", Axis.COMPOSITIONAL, ("negation", "binding"))
     runs = (measured(legal, [1, 2, None, 4]), measured(negation, [1, 2, 3, 4]))
-    metrics = published(CycleResult(verdict(VerdictName.REGRESSED, evidence(legal)), runs, True, NOON, swap()))
+    metrics = published(
+        CycleResult(
+            verdict=verdict(VerdictName.REGRESSED, evidence(legal)),
+            measured=runs,
+            incident_open=True,
+            finished_at=NOON,
+            swap=swap(),
+        )
+    )
     for run in runs:
         for outcome in run.run.outcomes:
             metrics.watch("production", outcome)
@@ -388,7 +458,9 @@ def test_every_family_has_the_prefix_and_a_help_text():
 def test_label_values_that_need_escaping_survive():
     """A suite with quotes, backslashes or line breaks in its name is still one well-formed line."""
     odd = suite('a "quoted"\\name\nand more')
-    metrics = published(CycleResult(verdict(), (measured(odd, [1, 1, 1, 1]),), False, NOON))
+    metrics = published(
+        CycleResult(verdict=verdict(), measured=(measured(odd, [1, 1, 1, 1]),), incident_open=False, finished_at=NOON)
+    )
     assert _values_of(metrics, "suite") == {odd.name}
 
 
@@ -450,13 +522,20 @@ def test_a_target_that_is_planned_no_more_leaves_no_series():
     metrics.plan({"daily": planned("blue"), "weekly": planned("green")})
     for name, schedule in (("blue", "daily"), ("green", "weekly")):
         gone = replace(swap(), target=name)
-        seen = CycleResult(verdict(target=name), (measured(legal, [1, 1, 1, 1]),), False, NOON, gone, schedule)
+        seen = CycleResult(
+            verdict=verdict(target=name),
+            measured=(measured(legal, [1, 1, 1, 1]),),
+            incident_open=False,
+            finished_at=NOON,
+            swap=gone,
+            schedule=schedule,
+        )
         metrics.publish(seen)
         metrics.due[schedule], metrics.cycle_seconds[schedule] = NOON, 1.0
     assert _values_of(metrics, "target") == {"blue", "green"}
     metrics.plan({"daily": planned("blue")})
     assert _values_of(metrics, "target") == {"blue"}
-    assert [seen.verdict.target for seen in metrics.seen.values()] == ["blue"]
+    assert [result.verdict.target for result in metrics.results.values()] == ["blue"]
 
 
 def test_a_suite_that_is_planned_no_more_leaves_no_series():
@@ -464,7 +543,9 @@ def test_a_suite_that_is_planned_no_more_leaves_no_series():
     metrics = Metrics()
     metrics.plan({"daily": planned("production", "legal", "medical")})
     runs = (measured(suite("legal"), [1, 1, 1, 1]), measured(suite("medical"), [1, 1, 1, 1]))
-    metrics.publish(CycleResult(verdict(), runs, False, NOON, schedule="daily"))
+    metrics.publish(
+        CycleResult(verdict=verdict(), measured=runs, incident_open=False, finished_at=NOON, schedule="daily")
+    )
     metrics.plan({"daily": planned("production", "legal")})
     assert _values_of(metrics, "suite") == {"legal"}
     assert value(metrics, "recallwatch_verdict", target="production", verdict="regressed") == 1.0
@@ -505,7 +586,11 @@ def test_the_daemon_tells_how_it_is_itself():
 
 def test_the_policy_is_shown_beside_what_it_bounds():
     """Alerts and dashboards compare with the policy's own coverage floor and margin, not with a number of theirs."""
-    metrics = published(CycleResult(verdict(), (measured(suite(), [1, 1, 1, None]),), False, NOON))
+    metrics = published(
+        CycleResult(
+            verdict=verdict(), measured=(measured(suite(), [1, 1, 1, None]),), incident_open=False, finished_at=NOON
+        )
+    )
     where = {"target": "production", "suite": "legal"}
     assert value(metrics, "recallwatch_coverage_floor_ratio", **where) == Policy().coverage_floor
     assert value(metrics, "recallwatch_margin_ratio", **where) == Policy().margin
@@ -516,10 +601,24 @@ def test_the_policy_is_shown_beside_what_it_bounds():
 def test_a_scrape_under_way_is_not_disturbed_by_a_cycle_that_ends():
     """All of one scrape is of one snapshot: no family is of another cycle than the family before it."""
     legal = suite()
-    metrics = published(CycleResult(verdict(VerdictName.PASSED), (measured(legal, [1, 1, 1, 1]),), False, NOON))
+    metrics = published(
+        CycleResult(
+            verdict=verdict(VerdictName.PASSED),
+            measured=(measured(legal, [1, 1, 1, 1]),),
+            incident_open=False,
+            finished_at=NOON,
+        )
+    )
     before, chunks = metrics.render(), metrics.chunks()
     first = next(chunks)
-    metrics.publish(CycleResult(verdict(VerdictName.REGRESSED), (measured(legal, [9, 9, 9, 9]),), True, NOON))
+    metrics.publish(
+        CycleResult(
+            verdict=verdict(VerdictName.REGRESSED),
+            measured=(measured(legal, [9, 9, 9, 9]),),
+            incident_open=True,
+            finished_at=NOON,
+        )
+    )
     assert b"".join((first, *chunks)) == before
     assert metrics.render() != before
 
@@ -528,7 +627,12 @@ def test_what_is_kept_of_a_cycle_has_no_rankings_and_no_evidence():
     """The memory of a daemon does not grow with its suites."""
     legal = suite()
     metrics = published(
-        CycleResult(verdict(VerdictName.PASSED, evidence(legal)), (measured(legal, [1, 1, 1, 1]),), False, NOON)
+        CycleResult(
+            verdict=verdict(VerdictName.PASSED, evidence(legal)),
+            measured=(measured(legal, [1, 1, 1, 1]),),
+            incident_open=False,
+            finished_at=NOON,
+        )
     )
-    [kept] = metrics.seen.values()
+    [kept] = metrics.results.values()
     assert (kept.measured, kept.verdict.evidence) == ((), ())

@@ -39,7 +39,7 @@ class Post:
         self.watchdog = Watchdog(
             watched,
             self.store,
-            OnCall(("pager",)),
+            OnCall(notifiers=("pager",)),
             lambda: NOON + timedelta(seconds=self.passed_s),
             self._wake,
             lambda: self.passed_s,

@@ -191,7 +191,7 @@ def test_a_lasting_refusal_is_a_dead_letter(reason):
     office.deliver()
     assert office.deliver(after_s=86_400.0) == 0
     assert office.states == counted(dead=1)
-    assert office.store.queue[1].settled == f"{reason}: refused"
+    assert office.store.queue[1].last_result == f"{reason}: refused"
     assert notifier.tried == ["a1"]
 
 
@@ -395,7 +395,7 @@ def test_a_dead_letter_is_told_through_the_other_notifiers_once():
     """However many alerts a notifier refuses, the others hear of it once, with what to try."""
     refusing, chat = ScriptedNotifier(*[NotifierError(Reason.REJECTED, "HTTP 404")] * 3), ScriptedNotifier()
     office = Office({"pager": refusing, "chat": chat})
-    office.courier.on_call = OnCall(("pager", "chat"))
+    office.courier.on_call = OnCall(notifiers=("pager", "chat"))
     office.queue(*(alert(f"a{n}", f"target-{n}") for n in range(3)), notifiers=("pager",))
     office.deliver()
     office.deliver()
@@ -412,12 +412,12 @@ def test_a_dead_letter_is_told_through_the_other_notifiers_once():
 def test_a_notifier_that_takes_alerts_again_ends_what_was_told_of_it():
     """Also when the courier that finds it mended is not the one that gave up."""
     office = Office({"pager": ScriptedNotifier(NotifierError(Reason.REJECTED, "HTTP 404")), "chat": ScriptedNotifier()})
-    office.courier.on_call = OnCall(("pager", "chat"))
+    office.courier.on_call = OnCall(notifiers=("pager", "chat"))
     office.queue(alert("a1"), notifiers=("pager",))
     office.deliver()
     chat = ScriptedNotifier()
     later = Office({"pager": ScriptedNotifier(), "chat": chat}, office.store)
-    later.courier.on_call = OnCall(("pager", "chat"))
+    later.courier.on_call = OnCall(notifiers=("pager", "chat"))
     later.queue(alert("a2"), notifiers=("pager",))
     later.deliver()
     later.deliver()
@@ -433,7 +433,7 @@ def test_dead_letters_about_dead_letters_come_to_an_end():
     """When every notifier refuses everything, each is told of once and nothing goes round in circles."""
     refusals = [NotifierError(Reason.REJECTED, "HTTP 404")] * 100
     office = Office({"pager": ScriptedNotifier(*refusals), "chat": ScriptedNotifier(*refusals)})
-    office.courier.on_call = OnCall(("pager", "chat"))
+    office.courier.on_call = OnCall(notifiers=("pager", "chat"))
     office.queue(alert("a1"), notifiers=("pager",))
     for _ in range(20):
         office.deliver()

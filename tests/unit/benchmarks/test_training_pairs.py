@@ -98,13 +98,23 @@ def incidence(sets: Sequence[set[str]], columns: Mapping[str, int]) -> csr_matri
     members = [[columns[member] for member in row if member in columns] for row in sets]
     starts = np.cumsum([0, *map(len, members)])
     flat = [column for row in members for column in row]
-    return csr_matrix((np.ones(len(flat), np.int32), flat, starts), shape=(len(sets), len(columns)))
+    return csr_matrix((np.ones(len(flat), np.float32), flat, starts), shape=(len(sets), len(columns)))
 
 
 def in_common(left: Sequence[set[str]], right: Sequence[set[str]]) -> np.ndarray:
     """How many members each set on the left has in common with each on the right."""
     columns = {member: column for column, member in enumerate(sorted(set().union(*right)))}
     return (incidence(left, columns) @ incidence(right, columns).T).toarray()
+
+
+def sizes(sets: Sequence[set[str]]) -> np.ndarray:
+    """How many members each set has."""
+    return np.array([len(members) for members in sets], np.float32)
+
+
+def jaccard(shared: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Members in common as a share of the members of either set, for each pair of sets."""
+    return shared / (left[:, None] + right - shared)
 
 
 def texts_of_the_suites() -> list[str]:
@@ -148,8 +158,7 @@ def test_no_text_has_the_words_of_a_text_of_the_suites():
     theirs = [set(words(text)) for text in texts_of_the_suites()]
 
     shared = in_common(ours, theirs)
-    sizes = np.array([len(text_words) for text_words in ours])[:, None] + [len(text_words) for text_words in theirs]
-    similarity = (shared / (sizes - shared)).max(axis=1)
+    similarity = jaccard(shared, sizes(ours), sizes(theirs)).max(axis=1)
 
     assert near(ids_and_texts, similarity, MOST_WORDS_SHARED_WITH_A_SUITE) == []
 
@@ -169,8 +178,7 @@ def test_no_two_pairs_have_nearly_the_same_text():
     """The pairs are written one by one: documents of different pairs share less than half of their words."""
     documents = [set(words(pair.satisfying)) for pair in PAIRS]
     shared = in_common(documents, documents)
-    sizes = np.array([len(document) for document in documents])
-    similarity = shared / (sizes[:, None] + sizes - shared)
+    similarity = jaccard(shared, sizes(documents), sizes(documents))
     np.fill_diagonal(similarity, 0)
 
     ids_and_texts = [(pair.pair_id, pair.satisfying) for pair in PAIRS]

@@ -230,9 +230,15 @@ def test_silences_are_read_with_their_times(tmp_path):
     )
     on_call = read_config(written(tmp_path, text)).on_call
     late = datetime(2026, 3, 1, 23, tzinfo=UTC)
-    assert on_call.silence_for(Labels("staging", Severity.WARNING), late) == (late.replace(day=2, hour=4), "rebuild")
-    assert on_call.silence_for(Labels("docs", Severity.WARNING), late) == (late.replace(day=2, hour=6), "nightly batch")
-    assert on_call.silence_for(Labels("other", Severity.WARNING), late) == (None, "")
+    assert on_call.silence_for(Labels(target="staging", severity=Severity.WARNING), late) == (
+        late.replace(day=2, hour=4),
+        "rebuild",
+    )
+    assert on_call.silence_for(Labels(target="docs", severity=Severity.WARNING), late) == (
+        late.replace(day=2, hour=6),
+        "nightly batch",
+    )
+    assert on_call.silence_for(Labels(target="other", severity=Severity.WARNING), late) == (None, "")
 
 
 def test_the_default_policy_always_exists(tmp_path):

@@ -388,7 +388,8 @@ class TestSentences:
         """The margin that was kept, and the lowest measure."""
         judgement = judged(evidence(0.01), evidence(-0.004, stratum="law"))
         assert judgement.summary == (
-            "Every gating measure kept at least 95% of its baseline; the largest drop is broad law recall@10, 0.4 points."
+            "Every gating measure kept at least 95% of its baseline; "
+            "the largest drop is broad law recall@10, 0.4 points."
         )
         assert judgement.advice == "keep"
 
@@ -401,8 +402,8 @@ class TestSentences:
         """How many are not shown to be safe, which is the lowest, and how small a drop could have been seen."""
         judgement = judged(evidence(measure="mrr@10"), unsure(mde_page=0.045), unsure(stratum="law", n_queries=40))
         assert judgement.summary == (
-            "No significant drop, but 1 of 2 gating measures are not shown to be within their margin; the least certain "
-            "is broad recall@10 on overall (a page detects drops from 4.5 points)."
+            "No significant drop, but 1 of 2 gating measures are not shown to be within their margin; "
+            "the least certain is broad recall@10 on overall (a page detects drops from 4.5 points)."
         )
         assert judgement.advice == "watch"
 

@@ -80,7 +80,7 @@ def test_without_echoes_a_model_and_an_encoder_are_not_told_apart():
     """Two stored runs name both, and say what would tell them apart."""
     cause = named(SPACE, replace(TUNED, stored=SPACE.stored), vectors=False, echoes=False)
     assert {CauseName.MODEL_CHANGED, CauseName.ENCODERS_DIVERGED} <= {cause.name, *cause.or_else}
-    assert "asked for by their own text" in " ".join(cause.evidence)
+    assert "queried by their own text" in " ".join(cause.evidence)
 
 
 def test_replaced_texts_are_seen_in_the_vectors():

@@ -37,7 +37,7 @@ def test_chains_are_found_in_any_order_of_their_queries(lengths: list[int], rng)
 
 
 WRONG = {
-    "unknown": ({"a": "", "b": "x"}, "query b follows 'x', which is no query of the suite"),
+    "unknown": ({"a": "", "b": "x"}, "query b follows 'x', which is not in the suite"),
     "itself": ({"a": "a"}, "queries a follow each other in a circle"),
     "circle": ({"z": "", "a": "c", "b": "a", "c": "b"}, "queries a, b, c follow each other in a circle"),
     "fork": ({"a": "", "b": "a", "c": "a"}, "queries b and c both follow a: a chain does not fork"),

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from monitor.decision.judgement import mark
 from monitor.incidents import operational
 from monitor.incidents.lifecycle import acknowledge, advance, dedup_key, dismiss, severity_of
 from monitor.incidents.routing import Labels, Links, OnCall, Route, Silence, matches
@@ -23,7 +24,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SWAP = Change(
     baseline="minilm-v1", candidate="minilm-v2", since=NOON, declared=True, runs={"legal": ("run-before", "run-after")}
 )
-ON_CALL = OnCall(("pager", "chat"))
+ON_CALL = OnCall(notifiers=("pager", "chat"))
 _verdicts = count(1)
 
 
@@ -75,7 +76,7 @@ def verdict(
         name=name,
         summary=f"It is {name}.",
         advice="roll back",
-        evidence=found or usual[name],
+        evidence=mark(found or usual[name], (), policy),
         run_ids=("run-after",),
         baseline_run_ids=tuple(baselines),
         policy=policy,
@@ -288,7 +289,9 @@ def test_an_incident_that_becomes_critical_is_told_again_and_never_falls_back():
     """A warning that grows reaches those who are told of critical alerts only."""
     routes = (Route(("pager",), {"severity": ("critical",)}), Route(("chat",)))
     grave = verdict(VerdictName.REGRESSED, evidence(-0.2), minutes=5)
-    incident, alerts = after(verdict(), grave, verdict(minutes=10), on_call=OnCall(("pager", "chat"), routes))
+    incident, alerts = after(
+        verdict(), grave, verdict(minutes=10), on_call=OnCall(notifiers=("pager", "chat"), routes=routes)
+    )
     assert incident is not None
     assert incident.severity is Severity.CRITICAL
     assert [alert.notifiers for alert in alerts] == [("chat",), ("pager",)]
@@ -449,7 +452,9 @@ def data_of(*verdicts: Verdict, on_call: OnCall = ON_CALL) -> dict[str, object]:
 def test_an_alert_is_enough_to_act_on():
     """What fell and rose, how sure, since which deployment, what to do and where to look, in one message."""
     on_call = OnCall(
-        ("pager",), owners={"docs": "search"}, links=Links("https://rw/", "https://grafana", "https://wiki/runbooks")
+        notifiers=("pager",),
+        owners={"docs": "search"},
+        links=Links("https://rw/", "https://grafana", "https://wiki/runbooks"),
     )
     data = data_of(verdict(VerdictName.TRADE_OFF), on_call=on_call)
     (fallen,), (risen,) = data["fallen"], data["risen"]
@@ -520,13 +525,15 @@ def test_a_number_that_does_not_exist_is_null():
 
 def test_a_route_asks_for_every_label_and_takes_any_of_its_values():
     """Labels are joined by and, values by or; a regular expression is for the whole label."""
-    labels = Labels("docs-eu", Severity.CRITICAL, "search", ("broad",), ("legal", "medical"))
+    labels = Labels(
+        target="docs-eu", severity=Severity.CRITICAL, owner="search", axes=("broad",), suites=("legal", "medical")
+    )
     assert matches({}, labels)
     assert matches({"suite": ("medical", "other"), "owner": ("search",)}, labels)
     assert not matches({"suite": ("medical",), "owner": ("chat",)}, labels)
     assert matches({"target": ("/docs-.*/",)}, labels)
     assert not matches({"target": ("/docs/",)}, labels)
-    assert not matches({"owner": ("/.*/",)}, Labels("docs", Severity.WARNING)), "no owner is no label"
+    assert not matches({"owner": ("/.*/",)}, Labels(target="docs", severity=Severity.WARNING)), "no owner is no label"
 
 
 @pytest.mark.parametrize(
@@ -535,7 +542,7 @@ def test_a_route_asks_for_every_label_and_takes_any_of_its_values():
 )
 def test_a_part_of_every_day_may_cross_midnight(hour, end):
     """From 22 to 6 o'clock is silent, and the end is the next 6 o'clock."""
-    silence = Silence("nightly", daily=(time(22), time(6)))
+    silence = Silence(reason="nightly", daily=(time(22), time(6)))
     midnight = NOON.replace(hour=0)
     expected = None if end is None else midnight + timedelta(hours=end)
     assert silence.end_after(midnight + timedelta(hours=hour)) == expected
@@ -543,15 +550,23 @@ def test_a_part_of_every_day_may_cross_midnight(hour, end):
 
 def test_silences_that_follow_upon_each_other_are_one():
     """On-call is not woken for the minute in which one window hands over to the next."""
-    first = Silence("rebuild", starts_at=NOON, ends_at=NOON + timedelta(hours=1))
-    second = Silence("tests", starts_at=NOON + timedelta(minutes=30), ends_at=NOON + timedelta(hours=2))
+    first = Silence(reason="rebuild", starts_at=NOON, ends_at=NOON + timedelta(hours=1))
+    second = Silence(reason="tests", starts_at=NOON + timedelta(minutes=30), ends_at=NOON + timedelta(hours=2))
     on_call = OnCall(silences=(first, second))
-    assert on_call.silence_for(Labels("docs", Severity.WARNING), NOON) == (NOON + timedelta(hours=2), "rebuild")
+    assert on_call.silence_for(Labels(target="docs", severity=Severity.WARNING), NOON) == (
+        NOON + timedelta(hours=2),
+        "rebuild",
+    )
 
 
 def test_a_silenced_incident_is_recorded_and_held_back():
     """The alert carries why and until when; nothing else changes."""
-    on_call = OnCall(("pager",), silences=(Silence("rebuild", {"target": ("docs",)}, None, NOON + timedelta(hours=1)),))
+    on_call = OnCall(
+        notifiers=("pager",),
+        silences=(
+            Silence(reason="rebuild", match={"target": ("docs",)}, starts_at=None, ends_at=NOON + timedelta(hours=1)),
+        ),
+    )
     incident, (alert,) = after(verdict(), on_call=on_call)
     assert incident is not None
     assert incident.is_open
@@ -586,8 +601,12 @@ def test_the_others_are_told_of_a_notifier_that_takes_nothing():
     """Those of its route, or all others where the route names nobody else."""
     fault = operational.dead_letter("pager", "docs", Severity.CRITICAL, alert_id="alert_1", problem="HTTP 400")
     everyone = ("pager", "chat", "mail")
-    _, (alert,) = operational.open_incident(None, fault, OnCall(everyone, (Route(("pager", "chat")),)), at=NOON)
+    _, (alert,) = operational.open_incident(
+        None, fault, OnCall(notifiers=everyone, routes=(Route(("pager", "chat")),)), at=NOON
+    )
     assert alert.notifiers == ("chat",)
-    _, (alert,) = operational.open_incident(None, fault, OnCall(everyone, (Route(("pager",)),)), at=NOON)
+    _, (alert,) = operational.open_incident(
+        None, fault, OnCall(notifiers=everyone, routes=(Route(("pager",)),)), at=NOON
+    )
     assert alert.notifiers == ("chat", "mail")
     assert alert.payload["data"]["severity"] == "critical"

@@ -1,4 +1,4 @@
-"""Declaring a deployment over HTTP: who may, what is refused, and what other tools' webhooks can say."""
+"""Declaring a deployment over HTTP: authorisation, refusals, and webhooks of other tools."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -10,7 +10,8 @@ import pytest
 from monitor.adapters.exporters.prometheus import Metrics
 from monitor.model.deployments import Deployment
 from monitor.service.api.app import create_app
-from monitor.service.api.deployments import MAX_BODY_BYTES, Declared
+from monitor.service.api.deployments import MAX_BODY_BYTES, DeploymentsBackend
+from monitor.service.readiness import Readiness
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TOKEN = "a-token"
@@ -20,32 +21,38 @@ SHOWN = {"authorization": f"Bearer {TOKEN}"}
 def ask(
     method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None, token: str | None = TOKEN
 ) -> tuple[httpx.Response, list[Deployment]]:
-    """The answer to one request, and what was declared by it."""
-    kept: list[Deployment] = []
+    """The response to one request, and the deployments that it declared."""
+    declared: list[Deployment] = []
 
     async def keep(deployment: Deployment) -> None:
-        kept.append(deployment)
+        declared.append(deployment)
 
-    async def listed(target: str | None) -> list[Deployment]:
+    async def list_deployments(target: str | None) -> list[Deployment]:
         return [Deployment(target=target or "docs", name="march", declared_by="ada", declared_at=NOW)]
 
-    declared = Declared(lambda: ("docs", "shop"), lambda: token, keep, listed, lambda: NOW)
-    app = create_app(Metrics(), lambda: True, declared)
+    backend = DeploymentsBackend(
+        targets=lambda: ("docs", "shop"),
+        token=lambda: token,
+        declare=keep,
+        list_deployments=list_deployments,
+        now=lambda: NOW,
+    )
+    app = create_app(Metrics(), Readiness(), backend)
 
     async def send() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
             content = {"content": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
             return await client.request(method, path, headers=SHOWN if headers is None else headers, **content)
 
-    return asyncio.run(send()), kept
+    return asyncio.run(send()), declared
 
 
 def test_a_deployment_is_declared():
-    """What was declared is kept, told back, and dated here."""
-    said = {"target": "docs", "name": "v7", "by": "ci", "detail": {"commit": "4f2c", "build": 12}}
-    response, kept = ask("POST", "/api/v1/deployments", said)
+    """The deployment is stored with the time of the server, and returned."""
+    body = {"target": "docs", "name": "v7", "by": "ci", "detail": {"commit": "4f2c", "build": 12}}
+    response, declared = ask("POST", "/api/v1/deployments", body)
     assert response.status_code == 201
-    assert kept == [
+    assert declared == [
         Deployment(
             target="docs", name="v7", declared_by="ci", declared_at=NOW, detail={"commit": "4f2c", "build": "12"}
         )
@@ -54,15 +61,17 @@ def test_a_deployment_is_declared():
 
 
 def test_a_webhook_of_another_tool_is_understood():
-    """The target stands in the address, and the name where JMESPath says."""
+    """The target is in the address, and JMESPath finds the name in the body."""
     body = {"object": {"spec": {"containers": [{"image": "registry/embedder:2.1"}]}}, "name": "ignored"}
     path = "/api/v1/deployments?target=shop&by=kubernetes&name_at=object.spec.containers[0].image"
-    _, kept = ask("POST", path, body)
-    assert kept == [Deployment(target="shop", name="registry/embedder:2.1", declared_by="kubernetes", declared_at=NOW)]
+    _, declared = ask("POST", path, body)
+    assert declared == [
+        Deployment(target="shop", name="registry/embedder:2.1", declared_by="kubernetes", declared_at=NOW)
+    ]
 
 
-def test_what_was_declared_is_listed():
-    """Newest first, of one target or of all."""
+def test_declared_deployments_are_listed():
+    """GET returns declared deployments, of one target or of all."""
     response, _ = ask("GET", "/api/v1/deployments?target=shop")
     assert response.json()["deployments"][0]["target"] == "shop"
 
@@ -70,7 +79,7 @@ def test_what_was_declared_is_listed():
 @pytest.mark.parametrize(
     ("path", "body", "status", "problem"),
     [
-        ("", {"target": "nowhere", "name": "v7"}, 422, "target 'nowhere' is not configured; there are: docs, shop"),
+        ("", {"target": "nowhere", "name": "v7"}, 422, 'unknown target "nowhere"; known targets: docs, shop'),
         ("", {"target": "docs"}, 422, "name must be a text"),
         ("", {"target": "docs", "name": " "}, 422, "name must be a text"),
         ("", {"target": "docs", "name": "x" * 201}, 422, "name must be a text"),
@@ -83,22 +92,22 @@ def test_what_was_declared_is_listed():
     ],
 )
 def test_what_makes_no_sense_is_refused(path: str, body: Any, status: int, problem: str):
-    """Each mistake has its own words, and nothing is kept."""
-    response, kept = ask("POST", f"/api/v1/deployments{path}", body)
-    assert (response.status_code, kept) == (status, [])
+    """Each mistake has its own message, and nothing is stored."""
+    response, declared = ask("POST", f"/api/v1/deployments{path}", body)
+    assert (response.status_code, declared) == (status, [])
     assert problem in response.json()["problem"]
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {TOKEN}"}])
 def test_without_the_token_nothing_is_declared(headers: dict[str, str]):
-    """Only who shows the token may say what is served, and the token is not told."""
-    response, kept = ask("POST", "/api/v1/deployments", {"target": "docs", "name": "v7"}, headers=headers)
-    assert (response.status_code, kept) == (401, [])
+    """A request without the token declares nothing, and the response does not contain the token."""
+    response, declared = ask("POST", "/api/v1/deployments", {"target": "docs", "name": "v7"}, headers=headers)
+    assert (response.status_code, declared) == (401, [])
     assert TOKEN not in response.text
 
 
-def test_where_no_token_is_set_nobody_can_declare():
-    """An open door is opened by choice."""
-    response, kept = ask("POST", "/api/v1/deployments", {"target": "docs", "name": "v7"}, token=None)
-    assert (response.status_code, kept) == (403, [])
+def test_without_a_configured_token_no_request_can_declare():
+    """Without server.token the API accepts no deployment."""
+    response, declared = ask("POST", "/api/v1/deployments", {"target": "docs", "name": "v7"}, token=None)
+    assert (response.status_code, declared) == (403, [])
     assert "server.token" in response.json()["problem"]

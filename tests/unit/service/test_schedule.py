@@ -296,7 +296,7 @@ def page_of(policy: Policy) -> tuple[MemoryStore, Scheduler, Swapped]:
     )
     suite = Suite(name="small", version="1", axis=Axis.BROAD, queries=queries, digest="digest")
     store, retriever = MemoryStore(), Swapped()
-    world = World(store, retriever, OnCall(("pager",)), lambda: datetime.now(UTC), "here/1")
+    world = World(store, retriever, OnCall(notifiers=("pager",)), lambda: datetime.now(UTC), "here/1")
     plan = Plan("production", (suite,), policy, asked=True)
     return store, Scheduler(Metrics(), {"hourly": (schedule(every=3_600.0), plan, world)}), retriever
 

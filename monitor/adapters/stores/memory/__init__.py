@@ -1,1 +1,1 @@
-"""The store in memory, for tests and for trying things out."""
+"""The in-memory store, for tests and experiments."""

@@ -1,4 +1,4 @@
-"""A store in memory: for tests, and for looking at what the port promises."""
+"""The in-memory store, for tests and as a readable reference of the port."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from monitor.model.verdicts import Verdict
 
 @dataclass(slots=True)
 class MemoryStore(MemoryIncidents):
-    """Everything in dictionaries, lost at exit."""
+    """Keeps everything in dictionaries until the process exits."""
 
     suites: dict[str, Suite] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
@@ -43,62 +43,62 @@ class MemoryStore(MemoryIncidents):
         """Nothing to close."""
 
     async def save_suite(self, suite: Suite) -> None:
-        """Keep the suite under its digest."""
+        """Store the suite under its digest; saving it a second time changes nothing."""
         self.suites.setdefault(suite.digest, suite)
 
     async def load_suite(self, digest: str) -> Suite:
-        """The suite as it was when it was replayed."""
+        """The version of a suite with this digest."""
         if digest not in self.suites:
             raise StoreError(f"no suite with digest {digest}")
         return self.suites[digest]
 
     async def start_run(self, run: Run) -> None:
-        """Keep a run that is about to be replayed."""
+        """Store a run before its replay starts."""
         self.runs[run.run_id] = run
         self.outcomes[run.run_id] = {}
 
     async def save_outcomes(self, run_id: str, outcomes: Sequence[Outcome]) -> None:
-        """Keep outcomes; a second outcome for a query is refused, and the whole batch with it."""
+        """Commit outcomes of a running run. Raises StoreError for a second outcome of a query."""
         self._refuse_closed(run_id)
-        kept = self.outcomes[run_id]
-        fresh = {outcome.query_id: outcome for outcome in outcomes}
-        if len(fresh) != len(outcomes) or fresh.keys() & kept.keys():
+        stored = self.outcomes[run_id]
+        added = {outcome.query_id: outcome for outcome in outcomes}
+        if len(added) != len(outcomes) or added.keys() & stored.keys():
             raise StoreError(f"run {run_id} already has an outcome for one of these queries")
-        kept.update(fresh)
+        stored.update(added)
 
     async def finish_run(self, measured: Measured) -> None:
-        """Keep the measurements and mark the run finished."""
+        """Store the measurements and mark the run finished, in one transaction."""
         run_id = measured.run.run_id
         self._refuse_closed(run_id)
         self.runs[run_id] = replace(measured.run, outcomes=(), status=RunStatus.FINISHED)
         self.measurements[run_id] = measured.measurements
 
     async def save_grades(self, run_id: str, grades: Mapping[str, Grades]) -> None:
-        """Keep what the judge said of the answers of a run."""
-        kept = self.outcomes[run_id]
-        for query_id, given in grades.items():
-            reply = kept[query_id].reply
-            if reply is not None:
-                kept[query_id] = replace(kept[query_id], reply=replace(reply, grades=given))
+        """Store the grades of the answers of a run, by query."""
+        outcomes = self.outcomes[run_id]
+        for query_id, grade in grades.items():
+            outcome = outcomes[query_id]
+            if outcome.reply is not None:
+                outcomes[query_id] = replace(outcome, reply=replace(outcome.reply, grades=grade))
 
     async def known_grades(self, judge: str, keys: Sequence[str]) -> dict[str, Grades]:
-        """Grades that this judge gave before, by key."""
+        """Stored grades of this judge, by the key of the graded answer."""
         return {key: self.grades[judge, key][0] for key in keys if (judge, key) in self.grades}
 
     async def keep_grade(self, key: str, grades: Grades, requests: int, at: datetime) -> None:
-        """Keep a grade under its key, and how many requests it took."""
+        """Store a grade under its key, with the number of requests; each answer is graded only once."""
         self.grades[grades.judge, key] = grades, requests, at
 
     async def count_judge_requests(self, judge: str, since: datetime) -> int:
-        """Requests made of a judge since then."""
+        """Number of requests to a judge since then."""
         return sum(requests for (by, _), (_, requests, at) in self.grades.items() if by == judge and at >= since)
 
     def _refuse_closed(self, run_id: str) -> None:
         if run_id not in self.runs or self.runs[run_id].status is not RunStatus.RUNNING:
-            raise StoreError(f"run {run_id} is not running any more: another process closed it")
+            raise StoreError(f"run {run_id} is no longer running: another process closed it")
 
     async def interrupt_run(self, run_id: str, at: datetime) -> bool:
-        """Close a running run that will not be finished; whether it was still running."""
+        """Mark a running run interrupted. Returns whether it was still running."""
         run = self.runs[run_id]
         if run.status is not RunStatus.RUNNING:
             return False
@@ -106,19 +106,19 @@ class MemoryStore(MemoryIncidents):
         return True
 
     async def load_run(self, run_id: str) -> Run:
-        """One run with its outcomes."""
+        """One run with its outcomes. Raises StoreError naming the id if there is none."""
         if run_id not in self.runs:
             raise StoreError(f"no run {run_id}; `recallwatch runs list` prints the latest")
         return replace(self.runs[run_id], outcomes=tuple(self.outcomes[run_id].values()))
 
     async def latest_run(self, target: str, suite_name: str, *, before: datetime | None = None) -> Run | None:
-        """The last finished run of a target and suite, without its outcomes."""
-        found = [
+        """The latest finished run of a target and suite, without its outcomes."""
+        runs = [
             run
             for run in await self.list_runs(status=RunStatus.FINISHED, limit=len(self.runs))
             if (run.target, run.suite_name) == (target, suite_name) and (before is None or run.started_at < before)
         ]
-        return found[0] if found else None
+        return runs[0] if runs else None
 
     async def list_runs(self, limit: int = 50, status: RunStatus | None = None, target: str | None = None) -> list[Run]:
         """Runs without their outcomes, newest first."""
@@ -131,43 +131,43 @@ class MemoryStore(MemoryIncidents):
         return [run.run_id for run in runs if run.run_id.startswith(prefix)][:limit]
 
     async def promote(self, baseline: Baseline) -> None:
-        """Make a finished run the baseline; the one before stays on record."""
+        """Make a finished run the baseline; earlier baselines stay on record."""
         self.promoted.append(baseline)
 
     async def baseline(self, target: str, suite_name: str) -> Baseline | None:
-        """The baseline that holds now."""
+        """The current baseline."""
         return next((b for b in await self.baselines() if (b.target, b.suite_name) == (target, suite_name)), None)
 
     async def baselines(self) -> list[Baseline]:
-        """Every baseline that holds now."""
+        """Every current baseline."""
         return list({(each.target, each.suite_name): each for each in self.promoted}.values())
 
     async def detector_state(self, target: str, suite_name: str) -> DetectorState | None:
-        """What level 1 remembers about a target and suite."""
+        """The state of change detection for a target and suite."""
         return self.detector_states.get((target, suite_name))
 
     async def save_deployment(self, deployment: Deployment) -> None:
-        """Keep what a target is said to serve from now on."""
+        """Store the declaration of a deployment."""
         self.declared.append(deployment)
 
     async def deployments(self, target: str | None = None, limit: int = 50) -> list[Deployment]:
-        """What targets were said to serve, newest first."""
-        found = [each for each in reversed(self.declared) if target in (None, each.target)]
-        return sorted(found, key=lambda each: each.declared_at, reverse=True)[:limit]
+        """Declared deployments, newest first."""
+        deployments = [each for each in reversed(self.declared) if target in (None, each.target)]
+        return sorted(deployments, key=lambda each: each.declared_at, reverse=True)[:limit]
 
     async def count_probes(self, target: str, since: datetime) -> int:
-        """Probes sent to a target since then, by runs of any status."""
+        """Number of probes sent to a target since then, by runs of any status."""
         runs = [run for run in self.runs.values() if run.target == target and run.started_at >= since]
         return sum(len(self.outcomes[run.run_id]) for run in runs)
 
     async def snapshot(self, target: str, suite_name: str) -> Snapshot | None:
-        """The vectors that the canaries last showed."""
+        """The latest vectors of the canaries, without rankings, which are stored with the run."""
         return self.snapshots.get((target, suite_name))
 
     async def latest_swap(self, target: str, suite_names: Sequence[str]) -> Swap | None:
-        """The last change of what a target serves that was seen in one of these suites."""
-        found = [swap for swap in self.swaps if swap.target == target and swap.suite_name in suite_names]
-        return max(found, key=lambda swap: swap.detected_at, default=None)
+        """The latest change of the deployment of a target that was detected in one of these suites."""
+        swaps = [swap for swap in self.swaps if swap.target == target and swap.suite_name in suite_names]
+        return max(swaps, key=lambda swap: swap.detected_at, default=None)
 
     async def save_decision(self, decision: Decision) -> bool:
         """Store everything one cycle decided; False if another process was first."""
@@ -186,7 +186,7 @@ class MemoryStore(MemoryIncidents):
         return True
 
     async def load_verdict(self, verdict_id: str) -> Verdict:
-        """One verdict."""
+        """One verdict. Raises StoreError naming the id if there is none."""
         verdict = next((verdict for verdict in self.verdicts if verdict.verdict_id == verdict_id), None)
         if verdict is None:
             raise StoreError(f"no verdict {verdict_id}; `recallwatch verdicts list` prints the latest")
@@ -203,5 +203,5 @@ class MemoryStore(MemoryIncidents):
         return [verdict.verdict_id for verdict in verdicts if verdict.verdict_id.startswith(prefix)][:limit]
 
     async def latest_verdict(self, target: str) -> Verdict | None:
-        """The last verdict about a target."""
+        """The latest verdict about a target."""
         return next((verdict for verdict in reversed(self.verdicts) if verdict.target == target), None)

@@ -1,4 +1,4 @@
-"""Answers to row and back."""
+"""Conversion of answers to database rows and back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ANSWER_COLUMNS = (
     "run_id", "query_id", "text", "doc_ids", "citations", "model", "deployment", "tokens", "reason", "detail",
     "duration_s", "scores",
 )  # fmt: skip
-# JSON in binary is its bytes, which come encoded.
+# Binary COPY takes JSON as encoded bytes.
 ANSWER_TYPES = (
     "text", "text", "text", "bytea", "bytea", "text", "text", "bytea", "text", "text", "float8", "bytea",
 )  # fmt: skip
@@ -24,7 +24,7 @@ def reply_to_row(run_id: str, query_id: str, reply: Reply) -> tuple[Any, ...]:
     return (
         run_id,
         query_id,
-        # PostgreSQL keeps no NUL, and a model may say anything.
+        # PostgreSQL stores no NUL, but a model may generate one.
         answer.text.replace("\x00", "\N{REPLACEMENT CHARACTER}") if answer else None,
         answer.doc_ids if answer else None,
         answer.citations if answer else None,

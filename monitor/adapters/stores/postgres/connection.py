@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL whose every error is a `StoreError` that says what to do."""
+"""A connection to PostgreSQL that raises every error as a `StoreError` with the remedy."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from monitor.errors import StoreError
 
 
 def encode_json(value: Any) -> bytes:
-    """JSON bytes; enum keys and tuples are written as the strings and lists they stand for."""
+    """JSON bytes; enum keys become strings, tuples become lists."""
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
 
 
 class Database:
     """A PostgreSQL database.
 
-    ``server`` brings the database up and yields its URL; an outside database is simply its URL. The schema
-    of a server that is ours is migrated when it opens, anybody else's only by ``recallwatch migrate``.
+    ``server`` is the URL of an external database, or a context manager that starts an embedded one and yields its URL.
+    The schema of an embedded database is migrated on opening, that of an external one only by ``recallwatch migrate``.
     """
 
     def __init__(self, server: AbstractAsyncContextManager[str] | str) -> None:
-        self._is_ours = not isinstance(server, str)
+        self._is_embedded = not isinstance(server, str)
         self._server = nullcontext(server) if isinstance(server, str) else server
         self._engine: AsyncEngine | None = None
         self.errors = 0
 
     async def open(self) -> None:
-        """Connect; migrate an embedded database, refuse an outside one whose schema is not current."""
+        """Connect. Migrates an embedded database; raises StoreError if the schema of an external one is outdated."""
         url = with_driver(await self._server.__aenter__())
         try:
             migrations = Migrations(url)
-            await (migrations.apply() if self._is_ours else migrations.refuse_if_behind())
+            await (migrations.apply() if self._is_embedded else migrations.refuse_if_behind())
             self._engine = _engine(url)
         except BaseException:
             await self.close()
             raise
 
     async def close(self) -> None:
-        """Disconnect, and stop the server if it is ours."""
+        """Disconnect, and stop an embedded server."""
         if self._engine is not None:
             await self._engine.dispose()
             self._engine = None
@@ -96,18 +96,20 @@ async def copy(
 
 
 def describe(error: BaseException) -> StoreError:
-    """The error in the words of an operator, with the remedy; never with a password."""
+    """The error with its remedy, without passwords."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     first_line = (str(cause).splitlines() or [type(cause).__name__])[0]
     if isinstance(cause, psycopg.errors.DiskFull):
-        return StoreError(f"the disk of the database is full: {first_line}; free space and start again")
+        return StoreError(f"the disk of the database is full: {first_line}; free space and restart")
     if isinstance(cause, psycopg.OperationalError | OSError):
-        return StoreError(f"the database is out of reach: {first_line}; check storage.url and that it runs")
-    return StoreError(f"the database refused: {first_line}")
+        return StoreError(
+            f"the database is unreachable: {first_line}; check storage.url and that the server is running"
+        )
+    return StoreError(f"the database rejected the statement: {first_line}")
 
 
 def with_driver(url: str) -> str:
-    """The URL with psycopg 3 named as the driver."""
+    """The URL with psycopg 3 as its driver."""
     for scheme in ("postgresql://", "postgres://"):
         if url.startswith(scheme):
             return "postgresql+psycopg://" + url.removeprefix(scheme)
@@ -118,12 +120,12 @@ def _engine(url: str) -> AsyncEngine:
     return create_async_engine(
         url,
         pool_pre_ping=True,
-        # Hundreds of targets take turns; each cycle holds a connection for moments only.
+        # A cycle holds a connection only briefly, so this pool serves hundreds of targets.
         pool_size=10,
         max_overflow=20,
         hide_parameters=True,
         json_serializer=lambda value: encode_json(value).decode(),
         json_deserializer=orjson.loads,
-        # Prepared statements do not survive PgBouncer in transaction mode.
+        # Prepared statements do not work with PgBouncer in transaction mode.
         connect_args={"prepare_threshold": None, "connect_timeout": 10},
     )

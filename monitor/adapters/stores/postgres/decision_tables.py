@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.adapters.stores.postgres import rows, schema
-from monitor.adapters.stores.postgres.incident_tables import IncidentTables, OvertakenError, keep_incident
+from monitor.adapters.stores.postgres.incident_tables import IncidentTables, OvertakenError, write_incident
 from monitor.adapters.stores.postgres.vector_rows import snapshot_from_json, snapshot_to_json
 from monitor.errors import StoreError
 from monitor.model.decisions import Decision
@@ -23,10 +23,10 @@ from monitor.model.verdicts import Verdict
 
 
 class DecisionTables(IncidentTables):
-    """What is trusted and what was decided."""
+    """Statements for baselines, deployments, swaps and verdicts."""
 
     async def promote(self, baseline: Baseline) -> None:
-        """Make a finished run the baseline; the one before stays on record."""
+        """Make a finished run the baseline; earlier baselines stay on record."""
         table = schema.baseline
         async with self._transaction() as connection:
             await connection.execute(
@@ -41,40 +41,40 @@ class DecisionTables(IncidentTables):
             await connection.execute(insert(table).values(asdict(baseline)))
 
     async def baseline(self, target: str, suite_name: str) -> Baseline | None:
-        """The baseline that holds now."""
+        """The current baseline."""
         table = schema.baseline
         row = await self._first(_current_baselines().where(table.c.target == target, table.c.suite_name == suite_name))
         return rows.baseline_from_row(row) if row else None
 
     async def baselines(self) -> list[Baseline]:
-        """Every baseline that holds now."""
+        """Every current baseline."""
         return [rows.baseline_from_row(row) for row in await self._all(_current_baselines())]
 
     async def detector_state(self, target: str, suite_name: str) -> DetectorState | None:
-        """What level 1 remembers about a target and suite."""
+        """The state of change detection for a target and suite."""
         table = schema.detector_state
         row = await self._first(select(table).where(table.c.target == target, table.c.suite_name == suite_name))
-        return rows.vigil_from_row(row) if row else None
+        return rows.detector_state_from_row(row) if row else None
 
     async def save_deployment(self, deployment: Deployment) -> None:
-        """Keep what a target is said to serve from now on."""
+        """Store the declaration of a deployment."""
         await self._execute(insert(schema.deployment).values(asdict(deployment)))
 
     async def deployments(self, target: str | None = None, limit: int = 50) -> list[Deployment]:
-        """What targets were said to serve, newest first."""
+        """Declared deployments, newest first."""
         table = schema.deployment
         query = select(table).order_by(table.c.declared_at.desc(), table.c.deployment_id.desc()).limit(limit)
-        found = await self._all(query if target is None else query.where(table.c.target == target))
-        return [Deployment(**{each.name: row[each.name] for each in fields(Deployment)}) for row in found]
+        stored = await self._all(query if target is None else query.where(table.c.target == target))
+        return [Deployment(**{each.name: row[each.name] for each in fields(Deployment)}) for row in stored]
 
     async def snapshot(self, target: str, suite_name: str) -> Snapshot | None:
-        """The vectors that the canaries last showed."""
+        """The latest vectors of the canaries, without rankings, which are stored with the run."""
         table = schema.snapshot
         row = await self._first(select(table).where(table.c.target == target, table.c.suite_name == suite_name))
         return snapshot_from_json(row["state"]) if row else None
 
     async def latest_swap(self, target: str, suite_names: Sequence[str]) -> Swap | None:
-        """The last change of what a target serves that was seen in one of these suites."""
+        """The latest change of the deployment of a target that was detected in one of these suites."""
         table = schema.swap
         row = await self._first(
             select(table)
@@ -96,13 +96,13 @@ class DecisionTables(IncidentTables):
                     await _save_snapshot(connection, run, snapshot)
                 await connection.execute(insert(schema.verdict).values(rows.verdict_to_row(decision.verdict)))
                 if decision.incident is not None:
-                    await keep_incident(connection, decision.incident, decision.alerts)
+                    await write_incident(connection, decision.incident, decision.alerts)
         except OvertakenError:
             return False
         return True
 
     async def load_verdict(self, verdict_id: str) -> Verdict:
-        """One verdict."""
+        """One verdict. Raises StoreError naming the id if there is none."""
         row = await self._first(select(schema.verdict).where(schema.verdict.c.verdict_id == verdict_id))
         if row is None:
             raise StoreError(f"no verdict {verdict_id}; `recallwatch verdicts list` prints the latest")
@@ -123,7 +123,7 @@ class DecisionTables(IncidentTables):
         return [row["verdict_id"] for row in matches]
 
     async def latest_verdict(self, target: str) -> Verdict | None:
-        """The last verdict about a target."""
+        """The latest verdict about a target."""
         table = schema.verdict
         row = await self._first(
             select(table).where(table.c.target == target).order_by(table.c.decided_at.desc()).limit(1)

@@ -16,20 +16,20 @@ from monitor.errors import StoreError
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.incidents import Incident, IncidentKind, IncidentStatus, Resolution, Tally
 
-_LASTING = tuple(str(status) for status in IncidentStatus if status.is_active)
+_ACTIVE = tuple(str(status) for status in IncidentStatus if status.is_active)
 
 
 class OvertakenError(Exception):
-    """Another process changed the incident first; raised and caught inside this package."""
+    """Another process updated the incident first; raised and caught inside this package."""
 
 
 class IncidentTables(Database):
-    """What lasts, and who was told."""
+    """Statements for incidents and their alerts."""
 
     async def find_incident(self, kind: IncidentKind, subject: str, dedup_key: str = "") -> Incident | None:
-        """The incident that lasts for a subject, else the last one under the key."""
+        """The active incident of a subject, else the latest one with this key."""
         table = schema.incident
-        is_active = table.c.status.in_(_LASTING)
+        is_active = table.c.status.in_(_ACTIVE)
         row = await self._first(
             select(table)
             .where(
@@ -44,17 +44,17 @@ class IncidentTables(Database):
         """One incident. Raises StoreError naming the id if there is none."""
         row = await self._first(select(schema.incident).where(schema.incident.c.incident_id == incident_id))
         if row is None:
-            raise StoreError(f"no incident {incident_id}; `recallwatch incident list` lists those there are")
+            raise StoreError(f"no incident {incident_id}; `recallwatch incident list` prints the incidents")
         return rows.incident_from_row(row)
 
     async def list_incidents(self, limit: int = 50) -> list[Incident]:
-        """Incidents, those that last first, then the newest."""
+        """Incidents, active ones first, then by time, newest first."""
         table = schema.incident
-        ordered = select(table).order_by(table.c.status.in_(_LASTING).desc(), table.c.opened_at.desc())
+        ordered = select(table).order_by(table.c.status.in_(_ACTIVE).desc(), table.c.opened_at.desc())
         return [rows.incident_from_row(row) for row in await self._all(ordered.limit(limit))]
 
     async def tally_incidents(self) -> list[Tally]:
-        """The noise ledger: what became of the regressions that fired, by target and policy."""
+        """The false-alarm ledger: outcomes of the regressions that fired, by target and policy."""
         table = schema.incident
         is_dismissed = table.c.status == str(IncidentStatus.DISMISSED)
         is_confirmed = or_(table.c.acknowledged_at.is_not(None), table.c.resolution == str(Resolution.ROLLED_BACK))
@@ -73,42 +73,47 @@ class IncidentTables(Database):
         return [Tally(**row) for row in await self._all(query)]
 
     async def save_incident(self, incident: Incident, alerts: Sequence[Alert]) -> bool:
-        """Keep the next revision of an incident and queue its alerts; False if another process was first."""
+        """Store the next revision of an incident and queue its alerts, in one transaction.
+
+        A firing alert is queued for the notifiers that it names, later alerts for the notifiers that received that one.
+        When the incident ends, its silenced alerts are removed. Returns False, and stores nothing, if another process
+        stored the revision first.
+        """
         try:
             async with self._transaction() as connection:
-                await keep_incident(connection, incident, alerts)
+                await write_incident(connection, incident, alerts)
         except OvertakenError:
             return False
         return True
 
 
-async def keep_incident(connection: AsyncConnection, incident: Incident, alerts: Iterable[Alert]) -> None:
-    """Write the revision and its alerts. Raises OvertakenError unless it follows upon the one that is there."""
+async def write_incident(connection: AsyncConnection, incident: Incident, alerts: Iterable[Alert]) -> None:
+    """Write the revision and its alerts. Raises OvertakenError unless it follows the stored revision."""
     table, values = schema.incident, rows.incident_to_row(incident)
     follows = table.c.revision == incident.revision - 1
-    kept: Any = (
+    statement: Any = (
         upsert(table).values(values).on_conflict_do_nothing()
         if incident.revision == 1
         else update(table).where(table.c.incident_id == incident.incident_id, follows).values(values)
     )
     try:
-        found = await connection.execute(kept.returning(table.c.incident_id))
-    except IntegrityError as error:  # meanwhile another incident lasts
+        written = await connection.execute(statement.returning(table.c.incident_id))
+    except IntegrityError as error:  # another incident became active first
         raise OvertakenError from error
-    if found.first() is None:
+    if written.first() is None:
         raise OvertakenError
     for alert in alerts:
         await _queue(connection, alert)
 
 
 async def _queue(connection: AsyncConnection, alert: Alert) -> None:
-    """Queue an alert: that it fires for those whom the alert names, what follows for those who were told."""
+    """Queue an alert: a firing one for its notifiers, a later one for the notifiers that got the firing one."""
     await connection.execute(upsert(schema.alert).values(rows.alert_to_row(alert)).on_conflict_do_nothing())
     if alert.state is AlertState.RESOLVED:
-        await connection.execute(_withdrawn(alert.incident_id))
-    told: Sequence[str] = alert.notifiers
+        await connection.execute(_cancel_silenced(alert.incident_id))
+    notifiers: Sequence[str] = alert.notifiers
     if alert.state is not AlertState.FIRING:
-        told = (await connection.execute(_told(alert.incident_id))).scalars().all()
+        notifiers = (await connection.execute(_alerted_notifiers(alert.incident_id))).scalars().all()
     queued = [
         {
             "alert_id": alert.alert_id,
@@ -116,14 +121,14 @@ async def _queue(connection: AsyncConnection, alert: Alert) -> None:
             "dedup_key": alert.dedup_key,
             "next_attempt_at": alert.silenced_until,
         }
-        for notifier in told
+        for notifier in notifiers
     ]
     if queued:
         await connection.execute(upsert(schema.delivery).values(queued).on_conflict_do_nothing())
 
 
-def _withdrawn(incident_id: str) -> Any:
-    """Take back what a silence held: it is over before anybody heard of it."""
+def _cancel_silenced(incident_id: str) -> Any:
+    """Cancel deliveries that a silence still holds back: the incident is over before it was announced."""
     delivery, alert = schema.delivery, schema.alert
     return (
         update(delivery)
@@ -138,7 +143,7 @@ def _withdrawn(incident_id: str) -> Any:
     )
 
 
-def _told(incident_id: str) -> Any:
+def _alerted_notifiers(incident_id: str) -> Any:
     delivery, alert = schema.delivery, schema.alert
     return (
         select(delivery.c.notifier)

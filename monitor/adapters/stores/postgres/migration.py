@@ -1,4 +1,4 @@
-"""Alembic, driven from code: bring a database to the current schema, or say that it is not."""
+"""Schema migrations with Alembic: apply them, or check that the schema is current."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.errors import StoreError
 
-# One number for everybody who migrates: two processes that start together must not migrate together.
+# The same lock for every process, so that two processes never migrate at the same time.
 _LOCK = 0x7265_6361_6C6C
 
 
@@ -28,22 +28,22 @@ class Migrations:
         self._config.set_main_option("script_location", str(_folder()))
 
     async def apply(self) -> None:
-        """Bring the schema up to date; nothing happens if it is."""
+        """Bring the schema up to date; does nothing if it is current."""
         await asyncio.to_thread(self._apply)
 
     async def refuse_if_behind(self) -> None:
-        """Raise StoreError unless the schema is the current one."""
-        current, wanted = await asyncio.to_thread(self._revisions)
-        if current != wanted:
+        """Raise StoreError unless the schema is current."""
+        current, latest = await asyncio.to_thread(self._revisions)
+        if current != latest:
             raise StoreError(
-                f"the schema of the database is at {current or 'nothing'}, this version needs {wanted}: "
+                f"the database schema is at revision {current or 'none'}, but this version needs {latest}: "
                 "run `recallwatch migrate`"
             )
 
     def _apply(self) -> None:
         engine = create_engine(self._url, poolclass=pool.NullPool, hide_parameters=True)
         try:
-            # A transaction-level lock, because session-level locks do not survive PgBouncer.
+            # A transaction-level lock, because session-level locks do not work through PgBouncer.
             with engine.begin() as connection:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
                 self._config.attributes["connection"] = connection
@@ -58,7 +58,7 @@ class Migrations:
                 current = MigrationContext.configure(connection).get_current_revision()
         except SQLAlchemyError as error:
             raise StoreError(
-                f"the database is out of reach: {str(error).splitlines()[0]}; check storage.url and that it runs"
+                f"the database is unreachable: {str(error).splitlines()[0]}; check storage.url and the server"
             ) from error
         return current, ScriptDirectory.from_config(self._config).get_current_head()
 

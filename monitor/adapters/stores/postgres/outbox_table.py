@@ -1,4 +1,4 @@
-"""The outbox: alerts on their way to notifiers, in PostgreSQL."""
+"""The outbox of queued alerts in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from monitor.model.alerts import Delivery
 
 
 class OutboxTable(Database):
-    """Deliveries are leased, so that several processes can share the work and a dead one loses nothing."""
+    """Statements for deliveries. They are leased, so that processes share the work and a crash loses none."""
 
     async def lease_deliveries(
         self, notifiers: Sequence[str], limit: int, now: datetime, lease_s: float
     ) -> list[Delivery]:
-        """Take alerts that are due; of one dedup key and notifier only the oldest, so that order holds."""
+        """Lease alerts that are due for these notifiers for ``lease_s`` seconds, in order for each dedup key."""
         delivery, alert, lease = schema.delivery, schema.alert, timedelta(seconds=lease_s)
         earlier = delivery.alias()
         is_behind = (
@@ -42,7 +42,7 @@ class OutboxTable(Database):
                 or_(
                     delivery.c.leased_until.is_(None),
                     delivery.c.leased_until <= now,
-                    # No lease reaches so far ahead, unless the clock was set back since.
+                    # A lease that ends later than this was taken before the clock was set back.
                     delivery.c.leased_until > now + 2 * lease,
                 ),
                 ~is_behind,
@@ -51,13 +51,13 @@ class OutboxTable(Database):
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        taken = (
+        leased = (
             update(delivery)
             .where(delivery.c.delivery_id.in_(due))
             .values(leased_until=now + lease, attempts=delivery.c.attempts + 1)
             .returning(delivery.c.delivery_id)
         )
-        ids = [row["delivery_id"] for row in await self._all(taken)]
+        ids = [row["delivery_id"] for row in await self._all(leased)]
         joined = (
             select(delivery, *[c for c in alert.c if c.name != "state"], alert.c.state.label("alert_state"))
             .join(alert, alert.c.alert_id == delivery.c.alert_id)
@@ -67,7 +67,7 @@ class OutboxTable(Database):
         return [rows.delivery_from_row(row) for row in await self._all(joined)] if ids else []
 
     async def mark_delivered(self, delivery_ids: Sequence[int], at: datetime) -> None:
-        """The notifiers accepted these alerts."""
+        """Record that the notifiers accepted these alerts."""
         delivery = schema.delivery
         values = {"state": "delivered", "delivered_at": at, "leased_until": None}
         await self._execute(update(delivery).where(delivery.c.delivery_id.in_(delivery_ids)).values(values))
@@ -75,24 +75,24 @@ class OutboxTable(Database):
     async def mark_undelivered(
         self, delivery_id: int, reason: Reason, detail: str, *, next_attempt_at: datetime | None
     ) -> None:
-        """Try again at ``next_attempt_at``, or never if that is None; what was delivered meanwhile stays so."""
+        """Record a failed attempt; retry at ``next_attempt_at``, or never if it is None (a dead letter)."""
         values: dict[str, Any] = {"reason": str(reason), "detail": detail, "leased_until": None}
         if next_attempt_at is None:
             values["state"] = "dead"
         else:
             values["next_attempt_at"] = next_attempt_at
         delivery = schema.delivery
-        still_waits = (delivery.c.delivery_id == delivery_id, delivery.c.state == "pending")
-        await self._execute(update(delivery).where(*still_waits).values(values))
+        is_pending = (delivery.c.delivery_id == delivery_id, delivery.c.state == "pending")
+        await self._execute(update(delivery).where(*is_pending).values(values))
 
     async def count_deliveries(self) -> Mapping[str, int]:
-        """Deliveries by state."""
+        """Deliveries by state: pending, delivered, dead, silenced."""
         state = schema.delivery.c.state
-        found = await self._all(select(state, func.count().label("n")).group_by(state))
-        return {"pending": 0, "delivered": 0, "dead": 0, "silenced": 0} | {row["state"]: row["n"] for row in found}
+        counts = await self._all(select(state, func.count().label("n")).group_by(state))
+        return {"pending": 0, "delivered": 0, "dead": 0, "silenced": 0} | {row["state"]: row["n"] for row in counts}
 
     async def oldest_pending(self) -> datetime | None:
-        """When the alert was created that waits longest."""
+        """Creation time of the oldest pending alert; None without any."""
         delivery, alert = schema.delivery, schema.alert
         row = await self._first(
             select(func.min(alert.c.created_at).label("oldest_at"))

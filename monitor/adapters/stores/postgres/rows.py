@@ -1,4 +1,4 @@
-"""Model to row and back. Every number travels as it is; nothing is rounded."""
+"""Conversion of the model to database rows and back. No number is rounded."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def suite_from_rows(head: Row, rows: Iterable[Row]) -> Suite:
 
 
 def _query_from_row(row: Row) -> Query:
-    # The database keeps grades in an order of its own; sums are taken in the order in which suites are read.
+    # JSONB does not preserve the order of keys; sums depend on the order in which suites are read.
     grades = dict(sorted(row["grades"].items()))
     passages = tuple(Passage(*each) for each in row["passages"])
     answers = tuple(row["answers"])
@@ -92,11 +92,10 @@ def run_to_row(run: Run) -> dict[str, Any]:
 
 def run_from_row(row: Row, outcomes: Iterable[Row] = (), replies: Mapping[str, Reply] = MappingProxyType({})) -> Run:
     """The run, with the outcomes and the replies of their queries."""
-    known = {field.name: row[field.name] for field in fields(Run) if field.name != "outcomes"}
+    values = {field.name: row[field.name] for field in fields(Run) if field.name != "outcomes"}
     anchors = tuple((float(then), float(now)) for then, now in row["anchors"])
-    known |= {"axis": Axis(row["axis"]), "status": RunStatus(row["status"]), "anchors": anchors}
-    found = (outcome_from_row(each, replies.get(each["query_id"])) for each in outcomes)
-    return Run(**known, outcomes=tuple(found))
+    values |= {"axis": Axis(row["axis"]), "status": RunStatus(row["status"]), "anchors": anchors}
+    return Run(**values, outcomes=tuple(outcome_from_row(each, replies.get(each["query_id"])) for each in outcomes))
 
 
 OUTCOME_COLUMNS = (
@@ -135,23 +134,25 @@ def outcome_from_row(row: Row, reply: Reply | None = None) -> Outcome:
 
 
 def sources_to_json(sources: Sources) -> dict[str, Any]:
-    """Where the hits come from, as plain lists; what was not told is left out."""
-    told = {field.name: getattr(sources, field.name) for field in fields(sources)}
+    """The sources of the hits as plain lists; absent fields are left out."""
+    values = {field.name: getattr(sources, field.name) for field in fields(sources)}
     return {
-        name: list(map(list, value) if name == "quoted" else value) for name, value in told.items() if value is not None
+        name: list(map(list, value) if name == "quoted" else value)
+        for name, value in values.items()
+        if value is not None
     }
 
 
 def sources_from_json(stored: Mapping[str, Any]) -> Sources:
-    """Where the hits come from, as it was saved."""
-    told = {name: tuple(value) for name, value in stored.items()}
-    if "quoted" in told:
-        told["quoted"] = tuple(Quoted._make((*each[:-1], Manner(each[-1]))) for each in told["quoted"])
-    return Sources(**told)
+    """The sources of the hits, as they were saved."""
+    values = {name: tuple(value) for name, value in stored.items()}
+    if "quoted" in values:
+        values["quoted"] = tuple(Quoted._make((*each[:-1], Manner(each[-1]))) for each in values["quoted"])
+    return Sources(**values)
 
 
 def verdict_to_row(verdict: Verdict) -> dict[str, Any]:
-    """The row of a verdict; infinities and NaN become null, for JSON has neither."""
+    """The row of a verdict; infinities and NaN become null, because JSON has neither."""
     row = {field.name: getattr(verdict, field.name) for field in fields(verdict)}
     return row | {
         "name": str(verdict.name),
@@ -166,14 +167,14 @@ def verdict_to_row(verdict: Verdict) -> dict[str, Any]:
 
 def verdict_from_row(row: Row) -> Verdict:
     """The verdict, as it was saved."""
-    known = {field.name: row[field.name] for field in fields(Verdict)}
+    values = {field.name: row[field.name] for field in fields(Verdict)}
     policy = dict(row["policy"])
     policy["tolerances"] = tuple(
         Tolerance(**each | {"axis": Axis(each["axis"]) if each["axis"] else None})
         for each in policy.get("tolerances", ())
     )
     policy["gating"] = {Axis(axis): tuple(measures) for axis, measures in policy["gating"].items()}
-    known |= {
+    values |= {
         "name": VerdictName(row["name"]),
         "evidence": tuple(_evidence(each) for each in row["evidence"]),
         "policy": Policy(**policy),
@@ -181,19 +182,19 @@ def verdict_from_row(row: Row) -> Verdict:
         "baseline_run_ids": tuple(row["baseline_run_ids"]),
         "lost_queries": tuple(row["lost_queries"]),
     }
-    return Verdict(**known)
+    return Verdict(**values)
 
 
 _DETECTOR_STATE = TypeAdapter(DetectorState)
 
 
 def detector_state_to_json(state: DetectorState) -> Any:
-    """The vigil as plain values."""
+    """The state of change detection as plain values."""
     return _DETECTOR_STATE.dump_python(state, mode="json")
 
 
-def vigil_from_row(row: Row) -> DetectorState:
-    """The vigil, as it was saved."""
+def detector_state_from_row(row: Row) -> DetectorState:
+    """The state of change detection, as it was saved."""
     return _DETECTOR_STATE.validate_python(row["state"])
 
 
@@ -207,7 +208,7 @@ def swap_from_row(row: Row) -> Swap:
     return Swap(**{field.name: row[field.name] for field in fields(Swap)})
 
 
-_INCIDENT_WORDS = {
+_INCIDENT_ENUMS = {
     "kind": IncidentKind, "status": IncidentStatus, "severity": Severity, "resolution": Resolution,
 }  # fmt: skip
 _INCIDENT_LISTS = ("axes", "baseline_run_ids")
@@ -216,15 +217,15 @@ _INCIDENT_LISTS = ("axes", "baseline_run_ids")
 def incident_to_row(incident: Incident) -> dict[str, Any]:
     """The row of an incident."""
     row = {field.name: getattr(incident, field.name) for field in fields(incident)}
-    words = {name: str(row[name]) for name in _INCIDENT_WORDS}
-    return row | words | {name: list(row[name]) for name in _INCIDENT_LISTS}
+    enums = {name: str(row[name]) for name in _INCIDENT_ENUMS}
+    return row | enums | {name: list(row[name]) for name in _INCIDENT_LISTS}
 
 
 def incident_from_row(row: Row) -> Incident:
     """The incident, as it was saved."""
-    known = {field.name: row[field.name] for field in fields(Incident)}
-    words = {name: word(row[name]) for name, word in _INCIDENT_WORDS.items()}
-    return Incident(**known | words | {name: tuple(row[name]) for name in _INCIDENT_LISTS})
+    values = {field.name: row[field.name] for field in fields(Incident)}
+    enums = {name: enum(row[name]) for name, enum in _INCIDENT_ENUMS.items()}
+    return Incident(**values | enums | {name: tuple(row[name]) for name in _INCIDENT_LISTS})
 
 
 def alert_to_row(alert: Alert) -> dict[str, Any]:
@@ -235,8 +236,8 @@ def alert_to_row(alert: Alert) -> dict[str, Any]:
 
 def delivery_from_row(row: Row) -> Delivery:
     """The delivery joined with its alert."""
-    known = {field.name: row[field.name] for field in fields(Alert)}
-    alert = Alert(**known | {"state": AlertState(row["alert_state"]), "notifiers": tuple(row["notifiers"])})
+    values = {field.name: row[field.name] for field in fields(Alert)}
+    alert = Alert(**values | {"state": AlertState(row["alert_state"]), "notifiers": tuple(row["notifiers"])})
     return Delivery(row["delivery_id"], row["notifier"], alert, row["attempts"])
 
 

@@ -18,17 +18,17 @@ from monitor.model.measurements import Measured
 from monitor.model.runs import Outcome, Run, RunStatus
 from monitor.model.suites import Suite
 
-# JSON in binary is its bytes, which come encoded.
+# Binary COPY takes JSON as encoded bytes.
 _OUTCOME_TYPES = ("text", "text", "float8", "text", "text", "bytea", "bytea", "text", "bytea")
 _MEASUREMENT_COLUMNS = ("run_id", "measure", "query_id", "value")
 _MEASUREMENT_TYPES = ("text", "text", "text", "float8")
 
 
 class RunTables(AnswerTables):
-    """What was asked and what came back."""
+    """Statements for suites, runs, outcomes and measurements."""
 
     async def save_suite(self, suite: Suite) -> None:
-        """Keep the suite under its digest; saving it again changes nothing."""
+        """Store the suite under its digest; saving it a second time changes nothing."""
         head, queries = rows.suite_to_rows(suite)
         async with self._transaction() as connection:
             added = await connection.execute(
@@ -38,7 +38,7 @@ class RunTables(AnswerTables):
                 await connection.execute(insert(schema.suite_query), queries)
 
     async def load_suite(self, digest: str) -> Suite:
-        """The suite as it was when it was replayed."""
+        """The version of a suite with this digest."""
         queries = schema.suite_query
         head = await self._first(select(schema.suite).where(schema.suite.c.digest == digest))
         if head is None:
@@ -49,11 +49,11 @@ class RunTables(AnswerTables):
         )
 
     async def start_run(self, run: Run) -> None:
-        """Keep a run that is about to be replayed."""
+        """Store a run before its replay starts."""
         await self._execute(insert(schema.run).values(rows.run_to_row(run)))
 
     async def save_outcomes(self, run_id: str, outcomes: Sequence[Outcome]) -> None:
-        """Commit outcomes of a running run; a second outcome for a query is refused by the primary key."""
+        """Commit outcomes of a running run. Raises StoreError for a second outcome of a query."""
         async with self._transaction() as connection:
             await _refuse_closed(connection, run_id)
             await copy(
@@ -66,7 +66,7 @@ class RunTables(AnswerTables):
             await copy_replies(connection, run_id, outcomes)
 
     async def finish_run(self, measured: Measured) -> None:
-        """Keep the measurements and mark the run finished, in one transaction."""
+        """Store the measurements and mark the run finished, in one transaction."""
         run = measured.run
         values = (
             (run.run_id, each.measure, query_id, value)
@@ -91,10 +91,10 @@ class RunTables(AnswerTables):
                 )
             )
             if finished.rowcount != 1:
-                raise StoreError(f"run {run.run_id} is not running any more: another process closed it")
+                raise StoreError(f"run {run.run_id} is no longer running: another process closed it")
 
     async def interrupt_run(self, run_id: str, at: datetime) -> bool:
-        """Close a running run that will not be finished; whether it was still running."""
+        """Mark a running run interrupted. Returns whether it was still running."""
         closed = await self._first(
             update(schema.run)
             .where(schema.run.c.run_id == run_id, schema.run.c.status == RunStatus.RUNNING)
@@ -104,7 +104,7 @@ class RunTables(AnswerTables):
         return closed is not None
 
     async def load_run(self, run_id: str) -> Run:
-        """One run with its outcomes."""
+        """One run with its outcomes. Raises StoreError naming the id if there is none."""
         row = await self._first(select(schema.run).where(schema.run.c.run_id == run_id))
         if row is None:
             raise StoreError(f"no run {run_id}; `recallwatch runs list` prints the latest")
@@ -113,7 +113,7 @@ class RunTables(AnswerTables):
         return rows.run_from_row(row, await self._all(query), replies)
 
     async def latest_run(self, target: str, suite_name: str, *, before: datetime | None = None) -> Run | None:
-        """The last finished run of a target and suite, without its outcomes."""
+        """The latest finished run of a target and suite, without its outcomes."""
         run = schema.run
         query = select(run).where(
             run.c.target == target, run.c.suite_name == suite_name, run.c.status == RunStatus.FINISHED
@@ -124,7 +124,7 @@ class RunTables(AnswerTables):
         return rows.run_from_row(row) if row else None
 
     async def count_probes(self, target: str, since: datetime) -> int:
-        """Probes sent to a target since then, by runs of any status."""
+        """Number of probes sent to a target since then, by runs of any status."""
         run, outcome = schema.run, schema.outcome
         runs = select(run.c.run_id).where(run.c.target == target, run.c.started_at >= since)
         counted = select(func.count().label("probes")).select_from(outcome).where(outcome.c.run_id.in_(runs))
@@ -158,8 +158,8 @@ def _json(value: Any) -> bytes | None:
 
 
 async def _refuse_closed(connection: AsyncConnection, run_id: str) -> None:
-    """Hold the run until the transaction ends; raise if it does not run any more."""
+    """Lock the run until the transaction ends. Raises StoreError if it is no longer running."""
     run = schema.run
     held = select(run.c.run_id).where(run.c.run_id == run_id, run.c.status == RunStatus.RUNNING)
     if (await connection.execute(held.with_for_update(read=True))).first() is None:
-        raise StoreError(f"run {run_id} is not running any more: another process closed it")
+        raise StoreError(f"run {run_id} is no longer running: another process closed it")

@@ -1,4 +1,4 @@
-"""The tables, in the words of the model. `migrations/` builds them; a test keeps the two equal."""
+"""The tables, named like the model. `migrations/` creates them; a test compares the two."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ metadata = MetaData(
 
 _when = DateTime(timezone=True)
 _id = Text(collation="C")
-"""An identifier, ordered by its bytes: cheaper to index than words of a language."""
+"""An identifier, ordered by its bytes, which makes its index cheaper than a linguistic order."""
 
 suite = Table(
     "suite",
@@ -85,8 +85,8 @@ run = Table(
     Index("run_running_idx", "owner", postgresql_where=text("status = 'running'")),
 )
 
-# The two tables that grow with every probe. Their run is checked once a batch by who writes them, not once a
-# row by a foreign key, and rankings, which SQL never looks into, are kept as text: each cuts the cost of a row.
+# The two tables that grow with every probe. To make rows cheaper, the run is checked once per batch instead of by a
+# foreign key per row, and rankings, which no statement searches, are stored as text.
 outcome = Table(
     "outcome",
     metadata,
@@ -253,7 +253,7 @@ incident = Table(
     Column("resolution", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("revision", Integer, nullable=False),
-    # Of one subject one incident of a kind can last at a time.
+    # One incident of a kind can be active per subject.
     Index(
         "incident_lasting_idx",
         "kind",

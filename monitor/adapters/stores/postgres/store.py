@@ -8,4 +8,4 @@ from monitor.adapters.stores.postgres.run_tables import RunTables
 
 
 class PostgresStore(RunTables, DecisionTables, OutboxTable):
-    """Everything recallwatch keeps, in one database."""
+    """All data of recallwatch in one PostgreSQL database."""

@@ -1,4 +1,4 @@
-"""Vectors of canaries to row and back: 32-bit floats, little-endian, in base64."""
+"""Conversion of canary vectors to rows and back: 32-bit little-endian floats in base64."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _PARTS = ("queries", "stored", "encoded")
 
 def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
     """The vectors of a snapshot as plain values."""
-    told = {name: _to_json(part) for name in _PARTS if (part := getattr(snapshot, name)) is not None}
-    return {"depth": snapshot.depth, **told}
+    parts = {name: _to_json(part) for name in _PARTS if (part := getattr(snapshot, name)) is not None}
+    return {"depth": snapshot.depth, **parts}
 
 
 def snapshot_from_json(stored: dict[str, Any]) -> Snapshot:

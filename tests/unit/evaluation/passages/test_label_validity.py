@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from monitor.decision.judgement import Judgement
-from monitor.decision.verdict import weigh
+from monitor.decision.verdict import Weighed, weigh
 from monitor.evaluation.passages.quotes import look_for_quotes
 from monitor.evaluation.scoring import fingerprint, measure
 from monitor.model.measurements import Measured
 from monitor.model.passages import Passage, Sources
 from monitor.model.policies import Policy
+from monitor.model.results import SuiteResult
 from monitor.model.runs import Outcome, Ranking
 from monitor.model.suites import Query, Suite
 from monitor.model.verdicts import VerdictName
@@ -52,9 +53,14 @@ def _outcome(query: Query, hits: list[Hit]) -> Outcome:
     return Outcome(query_id=query.query_id, ranking=look_for_quotes(ranking, query.passages))
 
 
+def decision(before: Measured, after: Measured, policy: Policy) -> Weighed:
+    """Judgement and evidence about a candidate."""
+    return weigh([SuiteResult(measured=after, baseline=before)], policy, 1, may_page=True, causes={})
+
+
 def weighed(before: Measured, after: Measured) -> Judgement:
     """What is judged of a candidate."""
-    return weigh([(before, after)], [after], Policy(), seed=1)[0]
+    return decision(before, after, Policy()).judgement
 
 
 def good(i: int) -> list[Hit]:
@@ -101,15 +107,16 @@ def test_the_floor_is_the_policys():
     """A policy may tolerate more lost labels."""
     lenient = replace(Policy(), label_floor=0.5)
     before, after = a_measured_run(good), a_measured_run(moved)
-    assert weigh([(before, after)], [after], lenient, seed=1)[0].name is VerdictName.PASSED
+    assert decision(before, after, lenient).judgement.name is VerdictName.PASSED
 
 
-def test_another_corpus_is_invalid():
-    """What the target says it searches has changed: a drop would say nothing about the model."""
+def test_another_corpus_is_compared_and_its_lost_documents_are_named():
+    """Half of the documents gone is a regression, not silence: the change names the two corpora and what is lost."""
     before, after = a_measured_run(good, corpus="2026-03"), a_measured_run(bad, corpus="2026-04")
-    judgement = weighed(before, after)
-    assert judgement.name is VerdictName.INVALID
-    assert "2026-03 → 2026-04" in judgement.summary
+    result = decision(before, after, Policy())
+    assert result.judgement.name is VerdictName.REGRESSED
+    (change,) = result.corpus_changes
+    assert (change.before, change.after) == ("2026-03", "2026-04")
 
 
 @pytest.mark.parametrize(("then", "now"), [("", "2026-04"), ("2026-03", ""), ("2026-03", "2026-03")])

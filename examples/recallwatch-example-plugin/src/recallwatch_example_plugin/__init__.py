@@ -1,0 +1,1 @@
+"""A retriever and a notifier for recallwatch."""

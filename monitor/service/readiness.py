@@ -1,0 +1,22 @@
+"""Whether the daemon can work now, for `/readyz`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Ready once the store is open and the first schedule is planned, while the database answers."""
+
+    store_is_open: bool = False
+    schedules_are_planned: bool = False
+    database_answers: bool = True
+    """Whether the last query of the daemon's own succeeded."""
+
+    @property
+    def status(self) -> str:
+        """``ready``, ``starting`` or ``database_unreachable``."""
+        if not (self.store_is_open and self.schedules_are_planned):
+            return "starting"
+        return "ready" if self.database_answers else "database_unreachable"

@@ -1,0 +1,96 @@
+"""The parts of the daemon that work in the background, built from a checked configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from monitor.adapters.exporters.prometheus import Metrics, Planned
+from monitor.alerting.no_data import Watchdog, WatchedSchedule
+from monitor.alerting.outbox import OutboxWorker
+from monitor.errors import ConfigError
+from monitor.plan import Plan
+from monitor.ports.store import Store
+from monitor.service import wiring
+from monitor.service.abandoned_runs import this_process
+from monitor.service.schedule import Scheduler
+from monitor.service.triggers import longest_interval_s, no_data_after_s, trigger_of
+from monitor.world import World
+
+
+def plans_of(checked: wiring.CheckedConfig) -> dict[str, Plan]:
+    """The plan of each schedule. Raises ConfigError if there is no schedule or one is wrong."""
+    if not checked.config.schedules:
+        raise ConfigError("schedules", "there is none, so no target would be probed")
+    plans = {}
+    for name, schedule in checked.config.schedules.items():
+        trigger_of(schedule, where=f"schedules.{name}")
+        plans[name] = wiring.plan_for(checked, schedule.target, schedule.suites, schedule.policy)
+    return plans
+
+
+def planned_intervals(checked: wiring.CheckedConfig, plans: Mapping[str, Plan]) -> dict[str, Planned]:
+    """The target, suites and longest interval of each schedule, as the metrics export them."""
+    now = wiring.utc_now()
+    return {
+        name: Planned(
+            plan.target,
+            tuple(suite.name for suite in plan.suites),
+            longest_interval_s(trigger_of(checked.config.schedules[name], where=f"schedules.{name}"), now),
+        )
+        for name, plan in plans.items()
+    }
+
+
+def build_outbox_worker(
+    checked: wiring.CheckedConfig, store: Store, notifiers: Mapping[str, Any], metrics: Metrics
+) -> OutboxWorker:
+    """The worker that delivers queued alerts."""
+    return OutboxWorker(
+        store,
+        notifiers,
+        wiring.utc_now,
+        delivered=metrics.alerts,
+        failed=metrics.refused,
+        dead=metrics.dead_letters,
+        on_call=checked.config.on_call,
+    )
+
+
+def build_watchdog(checked: wiring.CheckedConfig, plans: Mapping[str, Plan], outbox: OutboxWorker) -> Watchdog:
+    """The watchdog over schedules without data."""
+    now, schedules = wiring.utc_now(), checked.config.schedules
+    watched = {
+        name: WatchedSchedule(plan, no_data_after_s(schedules[name], now, where=f"schedules.{name}"))
+        for name, plan in plans.items()
+    }
+    return Watchdog(watched, outbox.store, outbox.on_call, wiring.utc_now, outbox.wake)
+
+
+def build_scheduler(
+    checked: wiring.CheckedConfig,
+    plans: Mapping[str, Plan],
+    clients: Mapping[str, wiring.TargetClients],
+    metrics: Metrics,
+    outbox: OutboxWorker,
+    watchdog: Watchdog,
+) -> Scheduler:
+    """The scheduler with the world of each plan."""
+    schedules = checked.config.schedules
+    worlds = {name: _world(clients[plan.target], outbox) for name, plan in plans.items()}
+    return Scheduler(metrics, {name: (schedules[name], plan, worlds[name]) for name, plan in plans.items()}, watchdog)
+
+
+def _world(clients: wiring.TargetClients, outbox: OutboxWorker) -> World:
+    return World(
+        store=outbox.store,
+        retriever=clients.retriever,
+        on_call=outbox.on_call,
+        now=wiring.utc_now,
+        owner=this_process(),
+        wake=outbox.wake,
+        announce=outbox.announce,
+        answerer=clients.answerer,
+        judge=clients.judge,
+        raw_retriever=clients.raw_retriever,
+    )
