@@ -81,7 +81,7 @@ class PolicyOptions(Section):
     """Measures that can page, for each axis."""
 
     tolerances: tuple[ToleranceOptions, ...] = ()
-    """Exceptions from ``margin`` and the floors; of those that match, the last one with a value counts."""
+    """Exceptions from ``margin`` and the floors; of those that match, the final one with a value counts."""
     confirm: Annotated[int, Field(ge=1)] = 1
     """Paging verdicts in a row before on-call is notified; the target is probed again at once to confirm."""
     recover: Annotated[int, Field(ge=1)] = 2
