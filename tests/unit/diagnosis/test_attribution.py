@@ -162,21 +162,21 @@ class TestEmptyCells:
         assert shares[RETRIEVAL].upper > -50 / 60 / 2
         assert shares[GENERATION].lower < -50 / 60 / 2
         assert blame.note == (
-            "now the evidence of no query was found: how answers would be with it is not known, is taken to be as "
-            "before, and the intervals allow for all from 0 to 1"
+            "now the evidence of no query was retrieved: the score with it is unknown, is assumed to equal the one "
+            "before, and the intervals allow any score from 0 to 1"
         )
 
     def test_an_old_run_that_found_everything(self):
         """What answers were worth without evidence is not known before."""
         blame = kitagawa(np.ones(60), [0.0] * 20 + [1.0] * 40, np.ones(60), np.arange(60) >= 20, range(60))
-        assert blame.note.startswith("before the evidence of every query was found: how answers would be without it")
+        assert blame.note.startswith("before the evidence of every query was retrieved: the score without it")
         assert by_name(blame)[RETRIEVAL].difference == pytest.approx(-1 / 3)
 
     @pytest.mark.parametrize(("found", "extent"), [(True, "every"), (False, "no")])
     def test_all_or_nothing_found_in_both_runs(self, found, extent):
         """The whole change is generation's."""
         blame = kitagawa([1.0] * 30, [0.0] * 10 + [1.0] * 20, [found] * 30, [found] * 30, range(30))
-        assert f"the evidence of {extent} query was found, so that retrieval has no part" in blame.note
+        assert f"the evidence of {extent} query was retrieved in both runs, so retrieval has no part" in blame.note
         assert by_name(blame)[GENERATION].difference == blame.difference
 
     def test_a_handful_of_queries_is_not_taken_for_known(self):
@@ -192,9 +192,9 @@ class TestEmptyCells:
         before, after, found_before, found_after, _ = planted(lost=30)
         blame = kitagawa(before, after, found_before, found_after, np.zeros(100))
         assert [each.lower for each in blame.shares] == [-math.inf] * 2
-        assert "cannot be told apart from zero: " not in blame.sentence
+        assert "cannot be distinguished from zero: " not in blame.sentence
         assert blame.sentence.endswith(
-            "the parts of retrieval (−30.0) and generation (+0.0) cannot be told apart from zero"
+            "the parts of retrieval (−30.0) and generation (+0.0) cannot be distinguished from zero"
         )
 
 
@@ -264,7 +264,7 @@ class TestReplayed:
 
     def test_cells_that_lead_nowhere_are_refused_with_what_to_run(self):
         """The message names what is missing."""
-        with pytest.raises(ComparisonError, match=r"run the queries also where what is new is: retrieval$"):
+        with pytest.raises(ComparisonError, match=r"also run the queries with new: retrieval$"):
             shapley({OLD: [1.0], NEW: [0.0]}, [0])
         with pytest.raises(ComparisonError, match=r"what is new is: nothing$"):
             shapley({NEW_GENERATOR: [1.0], NEW: [0.0]}, [0])
@@ -294,7 +294,7 @@ class TestJudge:
         assert_sound(blame)
         assert by_name(blame)[JUDGE].difference == pytest.approx(-0.2)
         assert by_name(blame)[GENERATION].difference == pytest.approx(0.0)
-        assert "the judge is taken to have moved by as much on every answer" in blame.note
+        assert "the shift of the judge is assumed to be equal on all answers" in blame.note
 
     @EXAMPLES
     @given(two_runs(), st.lists(st.tuples(score, score), min_size=1, max_size=8))
@@ -361,11 +361,11 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("changed", "message"),
         [
-            ({"before": [1.0]}, r"one value is needed for each of 2 queries; the shape is \(1,\)"),
+            ({"before": [1.0]}, r"the shape is \(1,\); one value is required for each of 2 queries"),
             ({"after": [math.nan, 1.0]}, "a score is missing"),
             ({"after": [3.0, 1.0]}, r"outside \[0, 1\]"),
             ({"found_before": [0.5, 1.0]}, "must be true or false"),
-            ({"found_after": [True]}, "one value is needed"),
+            ({"found_after": [True]}, "one value is required"),
         ],
     )
     def test_a_missing_score_is_no_zero(self, changed, message):
@@ -409,7 +409,7 @@ class TestSentence:
         """It is named as what cannot be told."""
         assert told((-0.061, -0.08, -0.04), (-0.05, -0.07, -0.03), (-0.011, -0.03, 0.01)) == (
             "answers fell 6.1 points: 5.0 (82 %) because retrieval found the evidence less often; "
-            "the part of generation (−1.1) cannot be told apart from zero"
+            "the part of generation (−1.1) cannot be distinguished from zero"
         )
 
     def test_an_interval_that_ends_at_zero_covers_it(self):
@@ -434,14 +434,14 @@ class TestSentence:
         """Better answers have causes too."""
         assert told((0.04, 0.01, 0.07), (0.0, 0.0, 0.0), (0.04, 0.01, 0.07)) == (
             "answers rose 4.0 points: 4.0 (100 %) because generation used the evidence better; "
-            "the part of retrieval (+0.0) cannot be told apart from zero"
+            "the part of retrieval (+0.0) cannot be distinguished from zero"
         )
 
     def test_a_drop_that_may_be_none(self):
         """The whole is doubted as well."""
         assert told((-0.01, -0.03, 0.01), (-0.01, -0.03, 0.01), (0.0, -0.01, 0.01)) == (
-            "answers fell 1.0 points, which cannot be told apart from zero; "
-            "the parts of retrieval (−1.0) and generation (+0.0) cannot be told apart from zero"
+            "answers fell 1.0 points, which cannot be distinguished from zero; "
+            "the parts of retrieval (−1.0) and generation (+0.0) cannot be distinguished from zero"
         )
 
     def test_a_replay_speaks_of_contexts_and_the_judge_of_its_grades(self):
