@@ -195,8 +195,8 @@ def _unidentified(counts: Floats) -> Iterator[str]:
         elif min(before, after) == 0:
             run, other = ("before", "now") if before == 0 else ("now", "before")
             yield (
-                f"{run} the evidence of {extent} query was retrieved: the score {use} is unknown, is assumed to equal the "
-                f"one {other}, and the intervals allow any score from 0 to 1"
+                f"{run} the evidence of {extent} query was retrieved: the score {use} is unknown, is assumed to equal "
+                f"the one {other}, and the intervals allow any score from 0 to 1"
             )
 
 

@@ -197,7 +197,8 @@ def test_every_module_says_what_it_is_for():
 WITH_EXAMPLES = [
     name
     for name in MODULES
-    if name == "monitor.service.schedule" or name.startswith(("monitor.evaluation.", "monitor.decision."))
+    if name == "monitor.service.schedule"
+    or name.startswith(("monitor.evaluation.", "monitor.statistics.", "monitor.diagnosis.", "monitor.decision."))
 ]
 
 
