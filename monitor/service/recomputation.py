@@ -12,6 +12,7 @@ from monitor.errors import StoreError
 from monitor.evaluation.scoring import measure
 from monitor.model.measurements import Measured
 from monitor.model.policies import Policy
+from monitor.model.suites import Suite
 from monitor.model.verdicts import Evidence, Look, Verdict
 from monitor.plan import Plan
 from monitor.ports.store import Store
@@ -35,7 +36,8 @@ class Recomputation:
 async def recompute(stored: Verdict, store: Store) -> Recomputation:
     """Decide a verdict again.
 
-    1. Load its runs and baseline runs with the suites that they were replayed from, and measure them.
+    1. Load its runs and baseline runs with the suites that they were replayed from, and measure them. Measures that
+       the verdict has no evidence of, because they were added to recallwatch later, are left out.
     2. Decide with the stored policy, as a look if it was one.
     3. Where the verdict also compares with the run before a swap, decide that comparison too.
     4. Compare name, evidence and seed.
@@ -78,9 +80,9 @@ def _place(evidence: Evidence) -> tuple[str, ...]:
 
 
 async def _decide_again(stored: Verdict, store: Store) -> Verdict:
-    measures = Plan(stored.target, (), stored.policy).measures
-    measured = [await _load(run_id, measures, store) for run_id in stored.run_ids]
-    baselines = [await _load(run_id, measures, store) for run_id in stored.baseline_run_ids]
+    loader = _Loader(stored, store)
+    measured = [await loader.load(run_id) for run_id in stored.run_ids]
+    baselines = [await loader.load(run_id) for run_id in stored.baseline_run_ids]
     by_suite = {baseline.suite.name: baseline for baseline in baselines}
     plan = Plan(stored.target, tuple(each.suite for each in measured), stored.policy)
     # The stored policy already holds the error level of the look.
@@ -97,9 +99,7 @@ async def _decide_again(stored: Verdict, store: Store) -> Verdict:
         return verdict
     runs: Mapping[str, tuple[str, str]] = stored.insights[RUN_BEFORE]["runs"]
     before = [
-        (await _load(runs[each.suite.name][0], measures, store, like=each), each)
-        for each in measured
-        if each.suite.name in runs
+        (await loader.load(runs[each.suite.name][0], each.suite), each) for each in measured if each.suite.name in runs
     ]
     return with_run_before(verdict, before, _policy_before_look(stored))
 
@@ -111,7 +111,20 @@ def _policy_before_look(stored: Verdict) -> Policy:
     return next((policy for policy in candidates if digest_of(policy) == stored.policy_digest), stored.policy)
 
 
-async def _load(run_id: str, measures: tuple[str, ...], store: Store, *, like: Measured | None = None) -> Measured:
-    """A run with its measurements, by its own suite or by the suite of another run."""
-    run = await store.load_run(run_id)
-    return measure(run, like.suite if like else await store.load_suite(run.suite_digest), measures)
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """Loads runs with the measurements that a verdict was decided on."""
+
+    stored: Verdict
+    store: Store
+
+    async def load(self, run_id: str, suite: Suite | None = None) -> Measured:
+        """A run with its measurements, by the suite that it was replayed from or by a given one."""
+        run = await self.store.load_run(run_id)
+        suite = suite or await self.store.load_suite(run.suite_digest)
+        measured = measure(run, suite, Plan(run.target, (suite,), self.stored.policy).measures)
+        names = dict.fromkeys(row.measure for row in self.stored.evidence if row.suite == suite.name)
+        if not names:
+            return measured
+        measurements = {name: measured.measurements[name] for name in names if name in measured.measurements}
+        return replace(measured, measurements=measurements)
