@@ -1,4 +1,4 @@
-"""The geometry of a space is measured right, and told in words that fit the numbers."""
+"""The geometry of a space is measured correctly and described in words that match the numbers."""
 
 from dataclasses import replace
 
@@ -62,7 +62,7 @@ def test_overlaps_are_symmetric_shares(first: list[str], second: list[str]):
 
 
 def test_the_top_counts_most():
-    """A change of the first place costs more than one of the last."""
+    """A change of the first rank costs more than one of the lowest rank."""
     ranking = list("abcdefghij")
     assert rank_biased_overlap(ranking, ["x", *ranking[1:]]) < rank_biased_overlap(ranking, [*ranking[:-1], "x"])
 
@@ -160,7 +160,7 @@ def test_a_rotated_space_is_described_as_rotated():
 
 
 def test_a_collapsed_space_is_described_as_another_one():
-    """Fewer dimensions and texts that lie closer together are told as that."""
+    """The description names fewer dimensions and closer texts."""
     squeeze = np.diag(np.linspace(1.5, 0.01, SERVED.texts.shape[1]) ** 3)
     text = describe(compare_spaces(SERVED.look(), SERVED.mapped(squeeze).look()))
     assert "is not a rotation of the old one" in text
@@ -188,7 +188,7 @@ def test_partial_snapshots_are_described_as_far_as_they_go():
 
 
 def test_pairs_that_are_told_apart_better_are_named():
-    """Margins and near-misses are measured of the pairs whose vectors are known, and told by phenomenon."""
+    """Margins and near-misses are measured on the pairs with vectors and described by phenomenon."""
     documents, worse = np.array([[1.0, 0.1], [1.0, 0.0]]), np.array([[1.0, 0.1], [1.0, 0.9]])
     before, after = (
         Snapshot(
