@@ -104,7 +104,7 @@ def _follow_ranks(columns: Sequence[Floats]) -> bool:
     if len(long) > 2 and np.allclose(rows, rows[0], rtol=_DIGITS, atol=0.0):
         return True
     even = sum(_is_even(scores) or ((scores > 0).all() and _is_even(1.0 / scores)) for scores in long)
-    return even >= _SHARE * len(long)
+    return bool(even >= _SHARE * len(long))
 
 
 def _is_even(values: Floats) -> bool:

@@ -150,14 +150,14 @@ def _rank_measurements(judged: Mapping[str, Judged], measures: Sequence[str]) ->
 
 
 def _pair_measurements(suite: Suite, rankings: dict[str, Ranking]) -> dict[str, Measurements]:
-    """The pair measures that have a value, by name; those with a cutoff at each that every run reports."""
-    found: dict[str, Measurements] = {}
-    for each in map(MEASURES.__getitem__, PAIR_MEASURES):
-        for k in each.reported if each.has_cutoff else (None,):
-            ids, values = registry.function(each)(suite.pairs, rankings, *(() if k is None else (k,)))
+    """The pair measures with at least one value, by name; measures with a cutoff at each reported cutoff."""
+    measurements: dict[str, Measurements] = {}
+    for measure in map(MEASURES.__getitem__, PAIR_MEASURES):
+        for k in measure.reported if measure.has_cutoff else (None,):
+            ids, values = registry.function(measure)(suite.pairs, rankings, *(() if k is None else (k,)))
             if ids:
-                found[each.at(k)] = Measurements(each.at(k), ids, values)
-    return found
+                measurements[measure.at(k)] = Measurements(measure.at(k), ids, values)
+    return measurements
 
 
 def _is_compared(name: str) -> bool:

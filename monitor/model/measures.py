@@ -74,7 +74,7 @@ class Measure:
     leads: bool = False
     """Whether it comes first among the measures that need the same."""
     precedence: int = 0
-    """Place among the gating measures of an axis, before the order of `Needs`; answers always come last."""
+    """Place among the gating measures of an axis, before the order of `Needs`; answers always come after all others."""
 
     @property
     def pattern(self) -> str:
