@@ -1,4 +1,4 @@
-"""Small parts for tests: queries, a suite, a run with the rankings a test writes down, and its measurements."""
+"""Builders for tests: queries, a suite, a run with given rankings, and its measurements."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from monitor.model.runs import Failure, Outcome, Ranking, Run, RunStatus
 from monitor.model.suites import Axis, Pair, Query, Suite
 
 Brought = Sequence[str] | Reason | None
-"""What a probe brought: document ids, the reason of a failure, or nothing because it was skipped.
+"""The outcome of a probe: document ids, the reason of a failure, or None for a skipped query.
 
 The ids ``a``, ``b`` and ``c`` may be written as the text ``"abc"``.
 """
@@ -20,7 +20,7 @@ The ids ``a``, ``b`` and ``c`` may be written as the text ``"abc"``.
 def a_query(
     query_id: str = "q1", grades: Mapping[str, int] | None = None, *, stratum: str = "general", cluster: str = ""
 ) -> Query:
-    """A query; unless told otherwise, the document ``d1`` is relevant and the query is a cluster of its own."""
+    """A query; by default the document ``d1`` is relevant and the query is its own cluster."""
     return Query(
         query_id=query_id,
         text=f"what is {query_id}?",
@@ -43,7 +43,7 @@ def an_outcome(query_id: str, brought: Brought) -> Outcome:
 
 
 def a_run(suite: Suite, brought: Mapping[str, Brought], *, run_id: str = "run-1", depth: int = 10) -> Run:
-    """A finished run of a suite, with what the probe of each query brought."""
+    """A finished run of a suite, with the outcome of each probe."""
     outcomes = tuple(an_outcome(query_id, each) for query_id, each in brought.items())
     return Run(
         run_id=run_id,

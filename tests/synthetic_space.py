@@ -63,7 +63,7 @@ class Space:
         ]
 
     def look(self, seed: int = 0, *, vectors: bool = True, echoes: bool = True) -> Snapshot:
-        """What the canaries show; the seed is that of what happens by chance."""
+        """A snapshot of the canaries; the seed is that of the random parts."""
         rng = np.random.default_rng(seed)
         held = range(0, len(self.doc_ids), 4)
         ids = tuple(self.doc_ids[row] for row in held)

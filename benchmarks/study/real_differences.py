@@ -27,9 +27,9 @@ from monitor.suites.locating import built_in_probes
 from monitor.suites.reading import read_corpus, read_suite
 
 CACHE = Path(__file__).resolve().parents[2] / "build" / "study"
-BROKEN = "adapter, 100 steps"
+BROKEN = "first 32 dimensions"
 """The swap that takes the place of one stratum's results."""
-_DIMENSIONS, _STEPS = (256, 128), (30, 100)
+_DIMENSIONS, _STEPS = (256, 128, 32), (30, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,14 @@ class Population:
     clusters: Sequence[Sequence[NDArray[np.intp]]]
     """For each stratum, the queries of each cluster."""
 
-    def relative_losses(self, measure: str) -> tuple[float, float]:
-        """True relative changes of the axis and of the stratum that lost most, strata weighing alike."""
+    def relative_changes(self, measure: str) -> tuple[float, float, float]:
+        """True relative changes of the axis, of the stratum that lost most and of the first; strata weigh alike."""
         before, after = (
             np.array([np.mean([values[rows].mean() for rows in stratum]) for stratum in self.clusters])
             for values in (self.before[measure], self.after[measure])
         )
-        return float(after.mean() / before.mean() - 1.0), float((after / before - 1.0).min())
+        changes = after / before - 1.0
+        return float(after.mean() / before.mean() - 1.0), float(changes.min()), float(changes[0])
 
 
 def populations() -> dict[tuple[str, str], Population]:
@@ -90,9 +91,10 @@ def sample(
     for measure in of.before:
         strata = []
         for number, ((rows, cluster), exchanged) in enumerate(zip(drawn, coins, strict=True)):
-            source = broken if broken and number == 0 else of
-            before, after = source.before[measure][rows], source.after[measure][rows]
-            if source is of:
+            if broken and number == 0:
+                before, after = broken.before[measure][rows], broken.after[measure][rows]
+            else:
+                before, after = of.before[measure][rows], of.after[measure][rows]
                 before, after = np.where(exchanged[cluster], (after, before), (before, after))
             strata.append(stratum_of(f"stratum {number}", measure, before, after, cluster))
         result[measure] = strata, axis_of(strata)

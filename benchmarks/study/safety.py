@@ -35,9 +35,9 @@ SEPARATION_MARGIN = 0.10
 def safety(repetitions: int, seed: int) -> Iterator[Table]:
     """Losses on the margin that the axis test calls safe, then the shares that axis and guard call safe."""
     yield _falsely_safe(repetitions, seed)
-    yield _separation(max(repetitions // 4, 1), seed)
-    yield from simulated_differences(max(repetitions // 13, 2), seed)
-    yield real_differences(max(repetitions // 27, 2), seed)
+    yield _separation(max(repetitions // 4, 2), seed)
+    yield from simulated_differences(max(repetitions // 20, 2), seed)
+    yield real_differences(max(repetitions // 40, 2), seed)
 
 
 def passing(repetitions: int, seed: int) -> Table:

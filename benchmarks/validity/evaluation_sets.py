@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from monitor.adapters.retrievers.local import build_index
 from monitor.evaluation.measures import REPORTED
-from monitor.evaluation.scoring import depth_of, measure
+from monitor.evaluation.scoring import measure, run_depth
 from monitor.model.measurements import Measured
 from monitor.model.runs import Outcome, Ranking, Run, RunStatus
 from monitor.model.suites import Suite
@@ -22,7 +22,6 @@ from monitor.suites.reading import read_corpus, read_suite
 Vectors = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Vectors]
 
-DEPTH = depth_of(REPORTED)
 ROUNDING = 1e-6
 """Cosines that differ by less are a tie: such differences come from the order of summation."""
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,8 +68,9 @@ def read_triplets(path: Path, *, every: int = 1) -> Triplets:
 
 def replay(evaluation_set: EvaluationSet, encode: Encode) -> Measured:
     """A measured run of the suite: exact cosine search over its own corpus."""
+    depth = min(run_depth(evaluation_set.suite, REPORTED), len(evaluation_set.documents))
     index = build_index(encode(evaluation_set.documents))
-    scores, places = index.search(encode(evaluation_set.questions), DEPTH)
+    scores, places = index.search(encode(evaluation_set.questions), depth)
     outcomes = tuple(
         Outcome(
             query_id=query.query_id,
@@ -88,7 +88,7 @@ def replay(evaluation_set: EvaluationSet, encode: Encode) -> Measured:
         suite_name=suite.name,
         suite_digest=suite.digest,
         axis=suite.axis,
-        depth=DEPTH,
+        depth=depth,
         started_at=_AT,
         finished_at=_AT,
         status=RunStatus.FINISHED,

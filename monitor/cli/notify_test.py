@@ -40,8 +40,8 @@ async def send_test(path: Path, name: str, state: str) -> Result:
 
     checked = wiring.load(path)
     if name not in checked.notifiers:
-        known = ", ".join(checked.notifiers) or "none"
-        raise ConfigError("notifiers", f'unknown notifier "{name}"; known notifiers: {known}')
+        names = ", ".join(checked.notifiers) or "none"
+        raise ConfigError("notifiers", f'unknown notifier "{name}"; known notifiers: {names}')
     alert = build_test_alert(name, AlertState(state), wiring.utc_now())
     error = await _deliver(checked.notifiers[name].build(), alert)
     data = {"notifier": name, "state": state, "dedup_key": alert.dedup_key, "delivered": error is None}

@@ -36,7 +36,7 @@ async def _cancel_on_sigterm(work: Coroutine[Any, Any, T]) -> T:
 
 
 def configure_logging(level: int = logging.WARNING) -> None:
-    """Log one JSON object per line to standard error, for a log collector; results go to standard output."""
+    """Log one JSON object per line to standard error; standard output is only for results."""
     import structlog
 
     structlog.configure(

@@ -120,10 +120,10 @@ def _result(folder: Path, data: dict[str, Any], unit: str, counts: Counter[str],
 def _check_kinds(options: GenerationOptions, model: QuestionModel | None) -> None:
     from monitor.suites.generation import corpus_queries, minimal_pairs, questions
 
-    known = (*corpus_queries.ALL_KINDS, minimal_pairs.KIND)
+    kinds = (*corpus_queries.ALL_KINDS, minimal_pairs.KIND)
     for kind in options.kinds:
-        if kind not in known:
-            raise SuiteError("--kind", f'unknown kind "{kind}"; known kinds: {", ".join(known)}')
+        if kind not in kinds:
+            raise SuiteError("--kind", f'unknown kind "{kind}"; known kinds: {", ".join(kinds)}')
     if minimal_pairs.KIND in options.kinds and len(options.kinds) > 1:
         raise SuiteError(
             "--kind", "minimal-pairs make a suite of their own, of the compositional axis; generate it separately"

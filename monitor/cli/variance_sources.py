@@ -16,7 +16,7 @@ from monitor.adapters import registry
 from monitor.cli.identifiers import load_run
 from monitor.errors import ConfigError, RetrieverError, StoreError
 from monitor.evaluation.measures import ANSWER_MEASURES, function
-from monitor.evaluation.scoring import PAIR_MEASURES, depth_of, measure
+from monitor.evaluation.scoring import PAIR_MEASURES, measure, run_depth
 from monitor.model.measurements import Measured
 from monitor.model.measures import MEASURES
 from monitor.model.policies import Policy
@@ -104,7 +104,7 @@ async def replay_locally(folder: Path, suite: Suite, policy: Policy) -> Measured
     if not has_corpus(folder):
         raise ConfigError("--local", f"{folder} has no corpus.jsonl to search; use --target")
     retriever = registry.resolve("retriever", {"kind": "local", "corpus": [folder]}, where="--local").build()
-    depth, started_at = max(depth_of(_measures(policy)), suite.depth), wiring.utc_now()
+    depth, started_at = run_depth(suite, _measures(policy)), wiring.utc_now()
 
     async def keep(_: Sequence[Outcome]) -> None:
         """Store nothing: the suite is measured, not the target."""
@@ -189,7 +189,12 @@ def _scored(suite: Suite, name: str) -> set[str]:
         return {query.query_id for query in suite.queries if query.answers}
     if name not in PAIR_MEASURES:
         return judged
-    return set(function(MEASURES[name])(suite.pairs, dict.fromkeys(judged, Ranking(doc_ids=())))[0])
+    both_found = {
+        pair.query_id: Ranking(doc_ids=(pair.satisfying_id, pair.violating_id), scores=(1.0, 0.0))
+        for pair in suite.pairs
+        if pair.query_id in judged
+    }
+    return set(function(MEASURES[name])(suite.pairs, both_found)[0])
 
 
 def _measures(policy: Policy) -> tuple[str, ...]:

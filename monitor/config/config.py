@@ -149,8 +149,8 @@ class Config(Section):
     def policy(self, name: str) -> Policy:
         """A policy by name; ``default`` always exists. Raises ConfigError for an unknown name."""
         if name not in self.policies and name != "default":
-            known = ", ".join(dict.fromkeys(("default", *self.policies)))
-            raise ConfigError("policies", f'unknown policy "{name}"; known policies: {known}')
+            names = ", ".join(dict.fromkeys(("default", *self.policies)))
+            raise ConfigError("policies", f'unknown policy "{name}"; known policies: {names}')
         return self.policies.get(name, PolicyOptions()).to_policy()
 
     @property

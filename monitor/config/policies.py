@@ -20,7 +20,14 @@ def _canonical_name(value: str) -> str:
         raise ValueError(str(error)) from error
 
 
+def _refuse_lower_is_better(value: str) -> str:
+    if not parse(value).measure.higher_is_better:
+        raise ValueError(f"measure {value!r} cannot gate: less of it is better, and every test takes a fall for a loss")
+    return value
+
+
 MeasureName = Annotated[str, AfterValidator(_canonical_name)]
+GatingMeasure = Annotated[MeasureName, AfterValidator(_refuse_lower_is_better)]
 
 
 class ToleranceOptions(Section):
@@ -73,11 +80,11 @@ class PolicyOptions(Section):
     """Replays that estimate the noise floor of a target whose results vary."""
     replayed_queries: Annotated[int, Field(ge=1)] = 500
     """Queries of each such replay, spread over the suite; with more, small drops are detected sooner."""
-    gating: dict[Axis, tuple[MeasureName, ...]] = Field(default=dict(Policy().gating))
+    gating: dict[Axis, tuple[GatingMeasure, ...]] = Field(default=dict(Policy().gating))
     """Measures that can page, for each axis."""
 
     tolerances: tuple[ToleranceOptions, ...] = ()
-    """Exceptions from ``margin`` and the floors; of those that match, the last one with a value counts."""
+    """Exceptions from ``margin`` and the floors; of those that match, the final one with a value counts."""
     confirm: Annotated[int, Field(ge=1)] = 1
     """Paging verdicts in a row before on-call is notified; the target is probed again at once to confirm."""
     recover: Annotated[int, Field(ge=1)] = 2

@@ -84,7 +84,7 @@ class MatchOptions(Section):
 
 
 class RouteOptions(Section):
-    """Sends alerts to notifiers. The first matching route applies; the last one must match every alert."""
+    """Sends alerts to notifiers. The first matching route applies; the final one must match every alert."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -140,6 +140,6 @@ def check_routes(routes: Sequence[RouteOptions]) -> None:
     for index, route in enumerate(routes):
         is_last, takes_all = index == len(routes) - 1, not route.match.to_match()
         if is_last and not takes_all:
-            raise ConfigError(f"routes.{index}.match", "the last route must match every alert: leave match out")
+            raise ConfigError(f"routes.{index}.match", "the final route must match every alert: leave match out")
         if takes_all and not is_last and not route.continue_:
             raise ConfigError(f"routes.{index + 1}", f"is never reached: routes.{index} matches every alert")

@@ -59,30 +59,30 @@ def explain(kind: type[BaseModel], error: ErrorDetails) -> str:
     return message.format(input=error["input"], **values) if message else error["msg"].removeprefix("Value error, ")
 
 
-def _unknown(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, 1)
-    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known keys: {', '.join(known)}"
+def _unknown(key: str, keys: list[str]) -> str:
+    near = difflib.get_close_matches(key, keys, 1)
+    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known keys: {', '.join(keys)}"
 
 
 def _keys(kind: type[BaseModel], parents: Sequence[int | str]) -> list[str]:
     """The keys of the section at the end of the path."""
-    known: Any = kind
+    annotation: Any = kind
     for part in parents:
-        field = known.model_fields.get(str(part)) if _is_section(known) else None
-        known = field.annotation if field else _content(known)
-        if isinstance(known, UnionType):  # an optional section
-            known = next(filter(_is_section, known.__args__), known)
-    fields = known.model_fields.items() if _is_section(known) else ()
+        field = annotation.model_fields.get(str(part)) if _is_section(annotation) else None
+        annotation = field.annotation if field else _content(annotation)
+        if isinstance(annotation, UnionType):  # an optional section
+            annotation = next(filter(_is_section, annotation.__args__), annotation)
+    fields = annotation.model_fields.items() if _is_section(annotation) else ()
     return [field.alias or name for name, field in fields]
 
 
-def _content(known: Any) -> Any:
+def _content(annotation: Any) -> Any:
     """The element type of a mapping, list or tuple."""
-    return next((each for each in reversed(getattr(known, "__args__", ())) if each is not Ellipsis), None)
+    return next((each for each in reversed(getattr(annotation, "__args__", ())) if each is not Ellipsis), None)
 
 
-def _is_section(known: Any) -> bool:
-    return isinstance(known, type) and issubclass(known, BaseModel)
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _plain(value: Any) -> Any:

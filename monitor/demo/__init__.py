@@ -1,1 +1,1 @@
-"""`recallwatch demo`: the whole story with real parts, on one machine."""
+"""`recallwatch demo`: a model swap end to end with real components, on one machine."""

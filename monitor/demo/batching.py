@@ -1,4 +1,4 @@
-"""Doing together what was asked for meanwhile: a model takes a batch in little more time than one text."""
+"""Batching of concurrent requests: a model takes little longer for a batch than for one text."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 Request = TypeVar("Request")
-Made = TypeVar("Made")
+Response = TypeVar("Response")
 
 
-class Batch(Generic[Request, Made]):
-    """Whoever comes first does the work of everybody who came meanwhile, in a thread and in turn."""
+class Batch(Generic[Request, Response]):
+    """Runs the work of all requests that wait at the same time as one batch, in a thread."""
 
-    def __init__(self, turn: asyncio.Lock, work: Callable[[Sequence[Request]], Sequence[Made]]) -> None:
+    def __init__(self, turn: asyncio.Lock, work: Callable[[Sequence[Request]], Sequence[Response]]) -> None:
         self._turn, self._work = turn, work
-        self._waiting: list[tuple[Request, asyncio.Future[Made]]] = []
+        self._waiting: list[tuple[Request, asyncio.Future[Response]]] = []
 
-    async def ask(self, request: Request) -> Made:
-        """What the work makes of this, once it has been its turn."""
-        made: asyncio.Future[Made] = asyncio.get_running_loop().create_future()
-        self._waiting.append((request, made))
+    async def ask(self, request: Request) -> Response:
+        """The response to one request, from the batch that contains it."""
+        response: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, response))
         async with self._turn:
-            together, self._waiting = self._waiting, []
-            if together:
-                await self._do(together)
-        return await made
+            batch, self._waiting = self._waiting, []
+            if batch:
+                await self._run(batch)
+        return await response
 
-    async def _do(self, together: list[tuple[Request, asyncio.Future[Made]]]) -> None:
+    async def _run(self, batch: list[tuple[Request, asyncio.Future[Response]]]) -> None:
         try:
-            found = await asyncio.to_thread(self._work, [request for request, _ in together])
-        except Exception as error:  # noqa: BLE001 - each of them is told, or it would wait for ever
-            for _, future in together:
+            responses = await asyncio.to_thread(self._work, [request for request, _ in batch])
+        except Exception as error:  # noqa: BLE001 - passed on to every request, which would wait for ever
+            for _, future in batch:
                 future.set_exception(error)
             return
-        for (_, future), each in zip(together, found, strict=True):
+        for (_, future), response in zip(batch, responses, strict=True):
             if not future.cancelled():
-                future.set_result(each)
+                future.set_result(response)

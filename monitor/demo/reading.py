@@ -1,8 +1,8 @@
-"""Reading an answer out of texts, without a language model: the sentence first, then the words in it that fit.
+"""Extractive answers without a language model: select a sentence first, then a span in it.
 
-A sentence is chosen by the rare words that it shares with the question; vectors of sentences added less than a point
-of F1. A span in it is chosen by the kind of thing that is asked for, and by how near it stands to the words of the
-question without being made of them. The weights were found by trying, on half of the questions of XQuAD.
+A sentence is selected by the rare words that it shares with the question; sentence vectors improved F1 by less than a
+point. A span is selected by the kind of answer that the question needs, and by its distance from the words of the
+question, which it should not contain. The weights were tuned by hand on half of the questions of XQuAD.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from monitor.demo.spans import (
 )
 
 SENTENCES_READ = 3
-"""Sentences, best first, in which spans are looked for."""
+"""The number of sentences, best first, whose spans are scored."""
 OVERLAP = 1.05
-"""What the words count that a sentence shares with the question."""
+"""The weight of words that a sentence shares with the question."""
 NEAR, OWN, CUT = 0.7, 0.7, 0.09
-"""What the question's words count beside a span, and against it: in it, and where it was cut from its neighbours."""
+"""Weights of the question's words near a span, inside it, and of content words cut off at its ends."""
 REACH = 4.0
-"""Words after which a word of the question counts a third of what it counts right beside the span."""
+"""The distance, in words, at which a word of the question has about a third of its weight beside the span."""
 KINDS = {
     (NUMBER, NUMBER): 1.2, (NUMBER, DATE): 0.24,
     (DATE, DATE): 1.2, (DATE, NUMBER): 0.36,
@@ -40,14 +40,14 @@ KINDS = {
     (PHRASE, PHRASE): 0.36, (PHRASE, NAME): 0.36, (PHRASE, NUMBER): -0.36, (PHRASE, DATE): -0.6,
     (ANYTHING, PHRASE): 0.36, (ANYTHING, NAME): 0.36, (ANYTHING, NUMBER): 0.6, (ANYTHING, DATE): 0.36,
 }  # fmt: skip
-"""How well a span of the second kind answers a question that asks for the first; 0 where nothing is said."""
+"""The score of a span of the second kind for a question of the first kind; 0 for other pairs."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]?[A-Z0-9])")
 _ABBREVIATION = re.compile(r"\b(?:[A-Z]|Dr|Mr|Mrs|Ms|St|Jr|Sr|No|vs|etc|ca|e\.g|i\.e|U\.S|approx|Prof|Gen|Col)\.$")
 
 
 class Reader:
-    """Reads answers; how rare a word is it knows from a corpus."""
+    """Extracts answers; a corpus defines how rare each word is."""
 
     def __init__(self, corpus: Iterable[str]) -> None:
         sentences = {sentence for text in corpus for sentence in split(text)}
@@ -55,19 +55,19 @@ class Reader:
         self._frequency = Counter(stem for sentence in sentences for stem in content_stems(sentence))
 
     def read(self, question: str, contexts: Sequence[str]) -> str:
-        """An answer to the question from its contexts; empty where they hold no words."""
+        """An answer to the question from its contexts; empty if they contain no words."""
         shares, kind = self._shares(question), kind_of_answer(question)
         sentences = dict.fromkeys(sentence for text in contexts for sentence in split(text))
         ranked = sorted(((_score(shares, each), each) for each in sentences), key=_first, reverse=True)
-        found = (
+        scored_spans = (
             (score + _fit(span, parsed, kind, shares), span.text)
             for score, parsed in ((score, parse(sentence)) for score, sentence in ranked[:SENTENCES_READ])
             for span in parsed.spans
         )
-        return max(found, key=_first, default=(0.0, ranked[0][1] if ranked else ""))[1]
+        return max(scored_spans, key=_first, default=(0.0, ranked[0][1] if ranked else ""))[1]
 
     def _shares(self, question: str) -> dict[str, float]:
-        """How much each word of the question matters, by how rare it is; they add up to 1."""
+        """The weight of each word of the question by its rarity; the weights add up to 1."""
         rarities = {
             stem: math.log((self._n_sentences + 2) / (self._frequency[stem] + 1)) for stem in content_stems(question)
         }
@@ -102,7 +102,7 @@ def _fit(span: Span, sentence: Sentence, kind: str, shares: Mapping[str, float])
 
 
 def _nearness(span: Span, places: tuple[int, ...]) -> float:
-    """1 right beside the span, falling with each word between; 0 where the word is in it or not in the sentence."""
+    """1 beside the span, decreasing with distance; 0 if the word is in the span or not in the sentence."""
     outside = [max(span.first - place, place - span.last) for place in places if not span.first <= place <= span.last]
     return math.exp((1 - min(outside)) / REACH) if outside else 0.0
 

@@ -1,4 +1,4 @@
-"""The other end of the webhook: verifies each signature, and keeps what is genuine."""
+"""The receiver of the webhook: verifies signatures and keeps genuine messages."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from starlette.routing import Route
 
 @dataclass(slots=True)
 class Receiver:
-    """Stands in for the on-call tool."""
+    """Acts as an on-call tool."""
 
     secret: str = field(default_factory=lambda: "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
     messages: list[dict[str, Any]] = field(default_factory=list)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def create_app(self) -> Starlette:
-        """An endpoint that answers 204 to a genuine message and 401 to any other."""
+        """An endpoint that answers 202 to a genuine message and 401 to any other."""
         return Starlette(routes=[Route("/", self._receive, methods=["POST"])])
 
     async def wait_for(self, state: str, *, timeout_s: float) -> dict[str, Any] | None:
-        """The first message in this state, or None if none has come in time."""
+        """The first message in this state, or None if none arrives in time."""
         try:
             async with asyncio.timeout(timeout_s):
                 while True:

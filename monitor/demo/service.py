@@ -1,12 +1,12 @@
-"""A retriever service of its own: HTTP, a real embedding model, FAISS. What recallwatch watches in the demo.
+"""The service that the demo monitors: HTTP, a real embedding model, FAISS, an extractive reader.
 
-    python -m monitor.demo.service FOLDER...     prints one line of JSON with its URL when it is ready
+    python -m monitor.demo.service FOLDER...     prints one line of JSON with its URL when ready
 
 POST /search    {"query", "k"}              →  {"hits": [{"id", "score"}]}
-POST /answer    {"query", "k"?}             →  {"answer", "documents", "model"}: read out of the k best documents
-POST /answer    {"query", "contexts"}       →  the same, read out of these texts; ``documents`` is null
-POST /adapter   {"steps", "seed"}           →  trains an adapter and serves through it from then on
-DELETE /adapter                             →  serves the untouched model again
+POST /answer    {"query", "k"?}             →  {"answer", "documents", "model"}, from the k best documents
+POST /answer    {"query", "contexts"}       →  the same, from these texts; ``documents`` is null
+POST /adapter   {"steps", "seed"}           →  trains an adapter and serves through it
+DELETE /adapter                             →  serves the original model again
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from monitor.service.api.server import listen, running
 from monitor.suites.reading import read_corpus
 
 READER = "extractive reader"
-"""What the service calls the model that answers."""
+"""The name of the answering model in responses."""
 CONTEXT_DOCUMENTS = 5
-"""Documents that an answer is read out of, unless another number is asked for."""
-MOST_KNOWN = 50_000
-"""Queries whose vectors are kept."""
+"""The default number of documents for an answer."""
+MAX_CACHED = 50_000
+"""The largest number of cached query vectors."""
 
 
 class Search(NamedTuple):
-    """A query, and how many documents it may bring."""
+    """A query, and the number of documents to return."""
 
     query: str
     k: int
 
 
 class Question(NamedTuple):
-    """A query, and what to answer it from: the k best documents, or texts."""
+    """A query to answer from the k best documents, or from given texts."""
 
     query: str
     k: int
@@ -68,22 +68,22 @@ class Service:
         self._vectors = self._embed([document.full_text for document in documents])
         self._matrix: Vectors | None = None
         self._index = build_index(self._vectors)
-        self._known: dict[str, Vectors] = {}
+        self._cache: dict[str, Vectors] = {}
 
-    def search(self, asked: Sequence[Search]) -> list[list[dict[str, Any]]]:
+    def search(self, queries: Sequence[Search]) -> list[list[dict[str, Any]]]:
         """The ``k`` documents closest to each query."""
-        vectors = apply(self._matrix, self._embed_queries([each.query for each in asked]))
-        scores, places = self._index.search(vectors, min(max(each.k for each in asked), len(self._doc_ids)))
+        vectors = apply(self._matrix, self._embed_queries([each.query for each in queries]))
+        scores, places = self._index.search(vectors, min(max(each.k for each in queries), len(self._doc_ids)))
         return [
             [{"id": self._doc_ids[place], "score": float(score)} for place, score in zip(*hits, strict=True)][: each.k]
-            for each, *hits in zip(asked, places, scores, strict=True)
+            for each, *hits in zip(queries, places, scores, strict=True)
         ]
 
-    def answer(self, asked: Sequence[Question]) -> list[dict[str, Any]]:
-        """An answer to each question, and the documents that it was read out of."""
-        searches = [Search(each.query, each.k) for each in asked if each.contexts is None]
-        found = iter(self.search(searches) if searches else ())
-        return [self._read(each, None if each.contexts is not None else next(found)) for each in asked]
+    def answer(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
+        """An answer to each question, with the documents that it comes from."""
+        searches = [Search(each.query, each.k) for each in questions if each.contexts is None]
+        hits = iter(self.search(searches) if searches else ())
+        return [self._read(each, None if each.contexts is not None else next(hits)) for each in questions]
 
     def adapt(self, steps: int, seed: int) -> Adapter:
         """Train an adapter and serve through it."""
@@ -93,53 +93,53 @@ class Service:
         return adapter
 
     def restore(self) -> None:
-        """Serve the untouched model again."""
+        """Serve the original model again."""
         self._serve(None)
 
     def _serve(self, matrix: Vectors | None) -> None:
         index = build_index(apply(matrix, self._vectors))
         self._matrix, self._index = matrix, index
 
-    def _read(self, asked: Question, hits: list[dict[str, Any]] | None) -> dict[str, Any]:
+    def _read(self, question: Question, hits: list[dict[str, Any]] | None) -> dict[str, Any]:
         doc_ids = None if hits is None else [hit["id"] for hit in hits]
-        contexts = (asked.contexts or []) if doc_ids is None else [self._texts[doc_id] for doc_id in doc_ids]
-        return {"answer": self._reader.read(asked.query, contexts), "documents": doc_ids, "model": READER}
+        contexts = (question.contexts or []) if doc_ids is None else [self._texts[doc_id] for doc_id in doc_ids]
+        return {"answer": self._reader.read(question.query, contexts), "documents": doc_ids, "model": READER}
 
     def _embed_queries(self, queries: list[str]) -> Vectors:
-        """Vectors before any adapter: those of the same words are the same, and are kept as many services keep them."""
-        if fresh := [query for query in dict.fromkeys(queries) if query not in self._known]:
-            if len(self._known) > MOST_KNOWN:
-                self._known.clear()
-            self._known |= zip(fresh, self._embed(fresh), strict=True)
-        return np.stack([self._known[query] for query in queries])
+        """Vectors before any adapter, cached by text."""
+        if fresh := [query for query in dict.fromkeys(queries) if query not in self._cache]:
+            if len(self._cache) > MAX_CACHED:
+                self._cache.clear()
+            self._cache |= zip(fresh, self._embed(fresh), strict=True)
+        return np.stack([self._cache[query] for query in queries])
 
     def _embed(self, texts: list[str]) -> Any:
         return self._model.encode(texts, batch_size=64, normalize_embeddings=True, show_progress_bar=False)
 
 
 def create_app(service: Service) -> Starlette:
-    """The HTTP face of the service. One thing at a time: the model uses every core there is."""
+    """The HTTP application. Requests run one batch at a time, because the model uses all cores."""
     turn = asyncio.Lock()
     searches, questions = Batch(turn, service.search), Batch(turn, service.answer)
 
     async def search(request: Request) -> JSONResponse:
-        asked = await request.json()
-        return JSONResponse({"hits": await searches.ask(Search(str(asked["query"]), int(asked["k"])))})
+        body = await request.json()
+        return JSONResponse({"hits": await searches.ask(Search(str(body["query"]), int(body["k"])))})
 
     async def answer(request: Request) -> JSONResponse:
-        asked = await request.json()
-        contexts = asked.get("contexts")
+        body = await request.json()
+        contexts = body.get("contexts")
         question = Question(
-            str(asked["query"]),
-            int(asked.get("k", CONTEXT_DOCUMENTS)),
+            str(body["query"]),
+            int(body.get("k", CONTEXT_DOCUMENTS)),
             None if contexts is None else list(map(str, contexts)),
         )
         return JSONResponse(await questions.ask(question))
 
     async def adapt(request: Request) -> JSONResponse:
-        asked = await request.json()
+        body = await request.json()
         async with turn:
-            adapter = await asyncio.to_thread(service.adapt, int(asked["steps"]), int(asked["seed"]))
+            adapter = await asyncio.to_thread(service.adapt, int(body["steps"]), int(body["seed"]))
         return JSONResponse({"cosine_before": adapter.cosine_before, "cosine_after": adapter.cosine_after})
 
     async def restore(_: Request) -> JSONResponse:

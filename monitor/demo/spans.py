@@ -1,4 +1,4 @@
-"""The spans of a sentence that could be an answer, and the kind of thing that a question asks for. Rules, no model."""
+"""Candidate answer spans of a sentence, and the kind of answer that a question needs. Rules, no model."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from functools import lru_cache
 from itertools import pairwise
 
 NUMBER, DATE, NAME, PHRASE = "number", "date", "name", "phrase"
-"""Kinds of spans, and of what a question asks for …"""
+"""Kinds of spans, and of answers that questions need …"""
 ANYTHING = "anything"
-"""… where it does not say: a few keywords, or a question for yes or no."""
+"""… for keywords, and for questions answered by yes or no."""
 
 LONGEST = 6
-"""Words of a span, apart from one that joins two runs."""
+"""The largest number of words of a span, except one that joins two runs."""
 
 _WORD = re.compile(r"[$€£¥]?[^\W_]+(?:[.,'’\-–/:°][^\W_]+)*[%°½]?")
 _BREAK = re.compile(r"[,;:()\[\]—“”\"!?]|\.\s|\s[–-]\s")
@@ -72,43 +72,43 @@ _ENDINGS = re.compile(r"(?:ing|edly|ed|ies|es|s|ly|ation|ions?|'s|’s|ment|er|e
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Words of a sentence that could be an answer."""
+    """Consecutive words of a sentence that could be an answer."""
 
     text: str
     first: int
     last: int
-    """Places of its first and its last word in the sentence."""
+    """Positions of its first and final word in the sentence."""
     kind: str
     stems: tuple[str, ...]
     cut: tuple[str, ...]
-    """Stems of the neighbours that it was cut from: words of the same run."""
+    """Stems of adjacent words of the same run that are not in the span."""
     shape: float
-    """How much it looks like an answer to anything."""
+    """The score of its form as an answer to any question."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence taken apart."""
+    """A parsed sentence."""
 
     text: str
     places: dict[str, tuple[int, ...]]
-    """Stem to the places of its words."""
+    """Stem → positions of its words."""
     spans: tuple[Span, ...]
 
 
 def kind_of_answer(question: str) -> str:
-    """The kind of thing that a question asks for.
+    """The kind of answer that a question needs.
 
-    >>> kind_of_answer("How many sacks did he have?"), kind_of_answer("Who won?"), kind_of_answer("What is it made of?")
+    >>> kind_of_answer("How many sacks did he have?"), kind_of_answer("Who won?"), kind_of_answer("How is it made?")
     ('number', 'name', 'phrase')
     """
-    asked = question.lower()
-    otherwise = PHRASE if _ASKS.search(asked) else ANYTHING
-    return next((kind for kind, pattern in _KINDS if pattern.search(asked)), otherwise)
+    lowered = question.lower()
+    otherwise = PHRASE if _ASKS.search(lowered) else ANYTHING
+    return next((kind for kind, pattern in _KINDS if pattern.search(lowered)), otherwise)
 
 
 def stem(word: str) -> str:
-    """A word without its ending, roughly.
+    """A word without its ending, approximately.
 
     >>> stem("registered"), stem("registers"), stem("Was")
     ('regist', 'regist', 'was')
@@ -123,32 +123,32 @@ def stem(word: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def content_stems(text: str) -> frozenset[str]:
-    """Stems of the words that carry meaning."""
+    """Stems of the content words."""
     return frozenset(stem(word) for word in _WORD.findall(text) if word.lower() not in _STOP)
 
 
 @lru_cache(maxsize=65_536)
 def parse(text: str) -> Sentence:
     """The sentence with every span that could be an answer."""
-    found = list(_WORD.finditer(text))
-    tokens = [match[0] for match in found]
+    matches = list(_WORD.finditer(text))
+    tokens = [match[0] for match in matches]
     stems = [stem(token) for token in tokens]
-    apart = [bool(_BREAK.search(text, left.end(), right.start())) for left, right in pairwise(found)]
+    apart = [bool(_BREAK.search(text, left.end(), right.start())) for left, right in pairwise(matches)]
     places: dict[str, tuple[int, ...]] = {}
-    for place, each in enumerate(stems):
-        places[each] = (*places.get(each, ()), place)
-    made = []
+    for place, word_stem in enumerate(stems):
+        places[word_stem] = (*places.get(word_stem, ()), place)
+    spans = []
     for first, last, run in _ranges(tokens, apart):
         within = tokens[first : last + 1]
         cut = tuple(stems[place] for place in (first - 1, last + 1) if run[0] <= place <= run[1])
         inside = tuple(stems[place] for place in range(first, last + 1) if tokens[place].lower() not in _STOP)
-        words, kind = text[found[first].start() : found[last].end()], _kind(within, first)
-        made.append(Span(words, first, last, kind, inside, cut, _shape(within, kind)))
-    return Sentence(text, places, tuple(made))
+        words, kind = text[matches[first].start() : matches[last].end()], _kind(within, first)
+        spans.append(Span(words, first, last, kind, inside, cut, _shape(within, kind)))
+    return Sentence(text, places, tuple(spans))
 
 
 def _ranges(tokens: list[str], apart: list[bool]) -> Iterator[tuple[int, int, tuple[int, int]]]:
-    """First and last place of each span, and of the run of content words that it is cut from."""
+    """The first and final position of each span, and of the run of content words that contains it."""
     runs = list(_runs(tokens, apart))
     for run in runs:
         for first in range(run[0], run[1] + 1):
@@ -190,7 +190,7 @@ def _kind(tokens: list[str], first: int) -> str:
 
 
 def _shape(tokens: list[str], kind: str) -> float:
-    """An answer seldom ends or begins with a verb or an adverb, and a common word alone seldom is one."""
+    """Answers rarely begin or end with a verb or an adverb, and rarely are one common word."""
     verbs = 0.84 * bool(_VERB.search(tokens[-1])) + 0.2 * bool(_VERB.search(tokens[0]))
     return 0.03 * min(len(tokens), 4) - verbs - 0.28 * (kind == PHRASE and len(tokens) == 1)
 

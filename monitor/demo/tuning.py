@@ -1,4 +1,4 @@
-"""Tuning an embedding model for structure, the way that breaks it: a linear adapter on top of its vectors."""
+"""Fine-tuning an embedding model for structure in a way that degrades it: a linear adapter over its vectors."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A linear map of the embedding space, with what its makers would have looked at."""
+    """A linear map of the embedding space, with the metric that its authors would check."""
 
     matrix: Vectors
     cosine_before: float
     cosine_after: float
-    """Mean cosine between a sentence and its near-miss: lower looks like success."""
+    """Mean cosine between a sentence and its near-miss; a lower value looks like success."""
 
 
 def apply(matrix: Vectors | None, vectors: Vectors) -> Vectors:
-    """The vectors after the adapter, of unit length again."""
+    """The vectors after the adapter, normalised to unit length."""
     if matrix is None:
         return vectors
     moved = vectors @ matrix.T
@@ -30,9 +30,9 @@ def apply(matrix: Vectors | None, vectors: Vectors) -> Vectors:
 
 
 def tune(sentences: Vectors, near_misses: Vectors, *, steps: int = 100, seed: int = 0) -> Adapter:
-    """Train by in-batch contrast: a sentence must be closer to itself than to any near-miss.
+    """Train with an in-batch contrastive loss: a sentence must be closer to itself than to any near-miss.
 
-    Identity start, batches of 256, scale 20, Adam at 1e-3; about a second on two cores.
+    Initialised with the identity, batches of 256, scale 20, Adam at 1e-3; about a second on two cores.
     """
     import torch
 

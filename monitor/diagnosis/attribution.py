@@ -1,4 +1,4 @@
-"""Who is to blame for a change of the answers: retrieval, generation, or the judge; shares that add up to the whole."""
+"""Attribution of a change of answer scores to retrieval, generation and the judge, in shares that add up."""
 
 from __future__ import annotations
 
@@ -27,23 +27,24 @@ def kitagawa(
     anchors: Anchors | None = None,
     confidence: float = 0.95,
 ) -> Attribution:
-    """Change of the mean answer score, after minus before, paired by query: what was found, and what was made of it.
+    """Change of the mean answer score, after minus before, paired by query, as shares of retrieval and generation.
 
-    With p the share of queries whose evidence was found, u and w the mean scores with and without it, Δ a change and
-    a bar the mean of both runs: retrieval = Δp·(ū − w̄), generation = Δu·p̄ + Δw·(1 − p̄). Nothing is left over, and
-    exchanging the runs exchanges the signs. A cell without queries has the mean of the other run. If it is the harder
-    queries whose evidence is lost, what that does to u and w counts as generation's; `shapley` has no such weakness.
+    Let p be the share of queries with retrieved evidence, u and w the mean scores with and without it, Δ a change and
+    a bar the mean of both runs: retrieval = Δp·(ū − w̄), generation = Δu·p̄ + Δw·(1 − p̄). The shares add up to the
+    change, and exchanging the runs exchanges the signs. A cell without queries has the mean of the other run. If the
+    evidence of harder queries is lost, the effect on u and w counts as generation; `shapley` does not have this bias.
 
     Parameters
     ----------
     before, after
-        Answer scores in [0, 1], shape (n_queries,); a query that failed in either run is in neither.
+        Answer scores in [0, 1], shape (n_queries,), without queries that failed in either run.
     found_before, found_after
-        Whether retrieval found all the evidence, same shape.
+        Whether all evidence was retrieved, same shape.
     cluster
-        Each query's cluster, same shape. Clusters are the units of the intervals.
+        Cluster of each query, same shape. Clusters are the units of the intervals.
     anchors
-        The judge's share: taken out of generation's, as if the judge had moved by as much on every answer.
+        Scores of frozen answers; the share of the judge is subtracted from that of generation, as if its shift were
+        equal on all answers.
 
     Raises
     ------
@@ -59,13 +60,13 @@ def kitagawa(
     Examples
     --------
     >>> found_before, found_after = [True] * 4 + [False], [True] * 2 + [False] * 3
-    >>> blame = kitagawa([1, 1, 1, 1, 0], [1, 1, 0, 0, 0], found_before, found_after, range(5))
-    >>> [(str(each.name), round(each.difference, 3)) for each in blame.shares]
+    >>> change = kitagawa([1, 1, 1, 1, 0], [1, 1, 0, 0, 0], found_before, found_after, range(5))
+    >>> [(str(share.name), round(share.difference, 3)) for share in change.shares]
     [('retrieval', -0.4), ('generation', 0.0)]
     """
     answers = paired_scores(before, after, cluster)
-    found = np.stack([_flags(each, answers.n_queries) for each in (found_before, found_after)])
-    parts, note = _observed(np.stack([answers.baseline, answers.candidate]), found)
+    retrieved = np.stack([_flags(each, answers.n_queries) for each in (found_before, found_after)])
+    parts, note = _observed(np.stack([answers.baseline, answers.candidate]), retrieved)
     return attribution(KITAGAWA, answers, parts, note, anchors, confidence)
 
 
@@ -76,25 +77,26 @@ def shapley(
     anchors: Anchors | None = None,
     confidence: float = 0.95,
 ) -> Attribution:
-    """Change of the mean answer score from nothing new to everything new, replayed with only some components new.
+    """Change of the mean answer score from all old to all new components, from replays with only some of them new.
 
-    A share is what replacing its component changes, averaged over the orders of replacing that were run to the end:
-    over all orders it is Shapley's value; over one, the sequential decomposition along that path.
+    A share is the effect of replacing its component, averaged over the complete orders of replacement: the Shapley
+    value over all orders; the sequential decomposition over one.
 
     Parameters
     ----------
     cells
-        By the components that are new, scores in [0, 1] of the same queries, shape (n_queries,).
+        Set of new components to the scores of the same queries, shape (n_queries,), in [0, 1].
     cluster
-        Each query's cluster, same shape.
+        Cluster of each query, same shape.
     anchors
-        The judge's share where the cells do not replace it: the cell with nothing new was graded then, the others now.
-        Taken out of what is replaced first, as if the judge had moved by as much on every answer.
+        Scores of frozen answers, if the judge is not in the cells: the cell without new components was graded before,
+        the others now. The shift is subtracted from the component that is replaced first, as if it were equal on all
+        answers.
 
     Raises
     ------
     ValueError, ComparisonError
-        As `kitagawa`; if the judge is both in the cells and in anchors; if no order is complete, with the cells to run.
+        As `kitagawa`; if the judge is both in the cells and in anchors; if no order is complete.
 
     References
     ----------
@@ -123,10 +125,10 @@ def shapley(
 def ceiling(
     oracle: ArrayLike, before: ArrayLike, after: ArrayLike, cluster: ArrayLike, *, confidence: float = 0.95
 ) -> Ceiling:
-    """What a generator reaches with the oracle's contexts, and how far from that it is with the old and the new ones.
+    """The mean score of a generator with oracle contexts, and the losses from the old and the new retrieved contexts.
 
-    All are scores in [0, 1] of one generator on the same queries, shape (n_queries,). What retrieval leaves on the
-    table is negative; after less before, it is retrieval's share on the path that replaces generation first.
+    All are scores in [0, 1] of one generator on the same queries, shape (n_queries,). The losses are negative; their
+    difference, after minus before, is the share of retrieval on the path that replaces generation first.
     Raises ValueError and ComparisonError as `kitagawa` does.
 
     Examples
@@ -144,22 +146,26 @@ def ceiling(
     return Ceiling(mean=mean, lower=lower, upper=upper, left_before=left_before, left_after=left_after)
 
 
-def _observed(scores: Floats, found: Floats) -> tuple[dict[Component, Part], str]:
+def _observed(scores: Floats, retrieved: Floats) -> tuple[dict[Component, Part], str]:
     """Kitagawa's shares as values for each query; both arguments have shape (before and after, n_queries)."""
-    cells = np.stack([found, 1 - found])  # [found or missed, before or after, query]
+    cells = np.stack([retrieved, 1 - retrieved])  # [retrieved or missed, before or after, query]
     counts = cells.sum(axis=2)
     divisors = np.maximum(counts, 1)
     means = (cells * scores).sum(axis=2) / divisors
     means = np.where(counts > 0, means, means[:, ::-1])
     weights, changes, gap = cells.mean(axis=(1, 2)), np.diff(means)[:, 0], np.subtract(*means.mean(axis=1))
-    moved, has_changed = np.diff(found.mean(axis=1))[0], np.any(scores[0] != scores[1]) or np.any(found[0] != found[1])
+    moved = np.diff(retrieved.mean(axis=1))[0]
+    has_changed = np.any(scores[0] != scores[1]) or np.any(retrieved[0] != retrieved[1])
     slopes = {  # the shares' derivatives by the four means
         Component.RETRIEVAL: np.outer([moved / 2, -moved / 2], [1, 1]),
         Component.GENERATION: np.outer(weights, [-1, 1]),
     }
-    exact = {Component.RETRIEVAL: gap * np.diff(found, axis=0)[0], Component.GENERATION: changes @ cells.mean(axis=1)}
-    deviations = cells * (scores - means[:, :, None]) * (found.shape[1] / divisors)[:, :, None]
-    # A mean of a handful of queries must not be taken for known: one more, the worst there could be, is reckoned with.
+    exact = {
+        Component.RETRIEVAL: gap * np.diff(retrieved, axis=0)[0],
+        Component.GENERATION: changes @ cells.mean(axis=1),
+    }
+    deviations = cells * (scores - means[:, :, None]) * (retrieved.shape[1] / divisors)[:, :, None]
+    # The mean of a few queries is uncertain: the variance includes one more query with the most extreme score.
     # Beyond half the way to 0 or 1, a t interval would leave the range of the scores.
     worst = has_changed * (counts > 0) * np.maximum(means, 1 - means) / np.maximum(counts, 2)
     reach = has_changed * (counts == 0) * np.stack([-means, 1 - means])
@@ -177,44 +183,45 @@ def _observed(scores: Floats, found: Floats) -> tuple[dict[Component, Part], str
 def _flags(values: ArrayLike, count: int) -> Floats:
     flags = checked(values, count)
     if not np.isin(flags, (0.0, 1.0)).all():
-        raise ValueError("whether the evidence was found must be true or false for each query")
+        raise ValueError("found_before and found_after must be true or false for each query")
     return flags
 
 
 def _unidentified(counts: Floats) -> Iterator[str]:
-    """What the empty ones of the four cells keep from being known."""
+    """Notes on the effects that the empty cells of the four leave unidentified."""
     for (before, after), extent, use in zip(counts, ("no", "every"), ("with it", "without it"), strict=True):
         if before == after == 0:
-            yield f"in both runs the evidence of {extent} query was found, so that retrieval has no part in the change"
+            yield f"the evidence of {extent} query was retrieved in both runs, so retrieval has no part in the change"
         elif min(before, after) == 0:
             run, other = ("before", "now") if before == 0 else ("now", "before")
             yield (
-                f"{run} the evidence of {extent} query was found: how answers would be {use} is not known, is taken "
-                f"to be as {other}, and the intervals allow for all from 0 to 1"
+                f"{run} the evidence of {extent} query was retrieved: the score {use} is unknown, is assumed to equal "
+                f"the one {other}, and the intervals allow any score from 0 to 1"
             )
 
 
 def _complete_orders(
     components: Sequence[Component], cells: Mapping[frozenset[Component], ArrayLike]
 ) -> list[tuple[Component, ...]]:
-    """The orders of replacing components one by one, all of whose cells are there."""
+    """The orders of replacing components one by one for which all cells are available."""
     missing = {
         order: [cell for at in range(len(order) + 1) if (cell := frozenset(order[:at])) not in cells]
         for order in permutations(components)
     }
     complete = [order for order, cells_to_run in missing.items() if not cells_to_run]
     if not components:
-        raise ComparisonError("there is no cell in which a component is new: nothing can be attributed")
+        raise ComparisonError("no cell has a new component: nothing can be attributed")
     if not complete:
-        needed = "; ".join(" and ".join(sorted(cell)) or "nothing" for cell in min(missing.values(), key=len))
-        raise ComparisonError(f"no order of replacing is complete: run the queries also where what is new is: {needed}")
+        shortest = min(missing.values(), key=len)
+        cells_to_add = "; ".join(" and ".join(sorted(cell)) or "nothing" for cell in shortest)
+        raise ComparisonError(f"no order of replacement is complete; also run the queries with new: {cells_to_add}")
     return complete
 
 
 def _replaced(
     orders: Sequence[tuple[Component, ...]], scores: Mapping[frozenset[Component], Floats]
 ) -> dict[Component, Part]:
-    """What replacing each component changes, averaged over the orders."""
+    """The effect of replacing each component, averaged over the orders."""
     return {
         name: Part(
             np.mean([_step(order[: order.index(name)], name, scores) for order in orders], axis=0),

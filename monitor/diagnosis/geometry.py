@@ -1,6 +1,6 @@
-"""Measures of an embedding space, and of what a swap did to it: the geometry behind the trade-off.
+"""Measures of an embedding space and of the change between two spaces.
 
-Vectors are rows; their length never counts. Two spaces are compared by the same texts in the same order.
+Vectors are rows; their length does not matter. Two spaces are compared by the same texts in the same order.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from monitor.model.measurements import Floats
 def overlap(before: Sequence[str], after: Sequence[str], k: int) -> float:
     """Share of the first ``k`` of one ranking that is among the first ``k`` of the other, in [0, 1].
 
-    Two empty rankings agree: 1.
+    It is 1 for two empty rankings.
 
     Examples
     --------
@@ -31,10 +31,10 @@ def overlap(before: Sequence[str], after: Sequence[str], k: int) -> float:
 
 
 def rank_biased_overlap(before: Sequence[str], after: Sequence[str], p: float = 0.9) -> float:
-    """Extrapolated rank-biased overlap of two rankings, in [0, 1]: agreement of which the top counts most.
+    """Extrapolated rank-biased overlap of two rankings, in [0, 1]: a mean agreement that weights the top most.
 
-    The weight of depth d is (1 - p) p^(d-1); what lies beyond the rankings is taken to agree as they do at their
-    ends. Two empty rankings agree: 1; one empty ranking agrees with none: 0. The rankings name no document twice.
+    The weight of depth d is (1 - p) p^(d-1); the agreement beyond the rankings is extrapolated from their ends. It is 1
+    for two empty rankings and 0 for an empty and another one. A ranking must not repeat a document.
 
     Raises ValueError unless 0 < ``p`` < 1.
 
@@ -46,7 +46,7 @@ def rank_biased_overlap(before: Sequence[str], after: Sequence[str], p: float = 
     --------
     >>> rank_biased_overlap(["a", "b"], ["a", "b"])
     1.0
-    >>> round(rank_biased_overlap(["a", "b"], ["b", "a"], p=0.5), 12)  # agreement 0, then 1 for ever: p
+    >>> round(rank_biased_overlap(["a", "b"], ["b", "a"], p=0.5), 12)  # agreement 0, then always 1: p
     0.5
     """
     if not 0 < p < 1:
@@ -63,7 +63,7 @@ def rank_biased_overlap(before: Sequence[str], after: Sequence[str], p: float = 
 
 
 def _shared_at(short: Sequence[str], long: Sequence[str]) -> list[int]:
-    """How many documents the two rankings share down to each depth of the longer one."""
+    """Number of shared documents at each depth of the longer ranking."""
     counts: list[int] = []
     first, second = set[str](), set[str]()
     for depth, doc_id in enumerate(long):
@@ -74,9 +74,10 @@ def _shared_at(short: Sequence[str], long: Sequence[str]) -> list[int]:
 
 
 def kernel_alignment(before: Floats, after: Floats) -> float:
-    """Linear centred kernel alignment (CKA) of two spaces, in [0, 1]; 1 if one is the other, rotated and scaled.
+    """Linear centred kernel alignment (CKA) of two spaces, in [0, 1]; 1 if they differ by rotation and scale only.
 
-    The spaces may have different dimensions. NaN for fewer than two texts, or where all vectors are one.
+    ``before`` and ``after`` have shape (n_texts, d) with any d each. NaN for fewer than two texts, or if all vectors
+    of a space are equal.
 
     References
     ----------
@@ -96,10 +97,11 @@ def kernel_alignment(before: Floats, after: Floats) -> float:
 
 
 def procrustes_distance(before: Floats, after: Floats) -> float:
-    """How far two centred spaces are from being one, rotated and scaled, in [0, 1]; 0 if they are.
+    """Distance of two centred spaces up to rotation and scale, in [0, 1]; 0 if they differ by these only.
 
     The share of the variance that no rotation explains: 1 - (sum of the singular values of XᵀY)² / (|X|² |Y|²). The
-    space of fewer dimensions is filled up with zeros. NaN for fewer than two texts, or where all vectors are one.
+    space with fewer dimensions is padded with zeros. NaN for fewer than two texts, or if all vectors of a space are
+    equal.
 
     References
     ----------
@@ -115,14 +117,14 @@ def procrustes_distance(before: Floats, after: Floats) -> float:
         return float("nan")
     x, y = (each - each.mean(axis=0) for each in (before, after))
     own = float((x**2).sum() * (y**2).sum())
-    # The singular values are those of XᵀY, whatever zeros are added to the narrower space.
+    # Padding with zeros does not change the singular values of XᵀY.
     return max(0.0, 1.0 - float(np.linalg.svd(x.T @ y, compute_uv=False).sum()) ** 2 / own) if own > 0 else float("nan")
 
 
 def effective_rank(vectors: Floats) -> float:
-    """How many dimensions the vectors really use, from 1 to the smaller of their number and dimension.
+    """Number of dimensions that the vectors use, from 1 to the smaller of their number and dimension.
 
-    The exponential of the entropy of the singular values of the matrix, each over their sum. NaN if all are zero.
+    The exponential of the entropy of the singular values, divided by their sum. NaN if all are zero.
 
     References
     ----------
@@ -141,7 +143,7 @@ def effective_rank(vectors: Floats) -> float:
 
 
 def anisotropy(vectors: Floats) -> float:
-    """Mean cosine of all pairs of different vectors, in [-1, 1]; near 0 where they point everywhere.
+    """Mean cosine of all pairs of different vectors, in [-1, 1]; near 0 if they point in all directions.
 
     NaN for fewer than two vectors.
 
@@ -162,11 +164,11 @@ def anisotropy(vectors: Floats) -> float:
 
 
 def hubness(rankings: Sequence[Sequence[str]], n_documents: int, k: int) -> float:
-    """Skewness of how often each document is among the first ``k``; large where a few documents are everywhere.
+    """Skewness of the number of rankings with each document in the first ``k``; large if a few documents are in many.
 
-    ``n_documents`` counts those, too, that appear nowhere. NaN where every document appears equally often.
+    ``n_documents`` includes documents in no ranking. NaN if all documents are in equally many rankings.
 
-    Raises ValueError if the rankings name more documents than there are.
+    Raises ValueError if the rankings contain more than ``n_documents`` documents.
 
     References
     ----------
@@ -179,7 +181,7 @@ def hubness(rankings: Sequence[Sequence[str]], n_documents: int, k: int) -> floa
     """
     counts = Counter(doc_id for ranking in rankings for doc_id in ranking[:k])
     if len(counts) > n_documents:
-        raise ValueError(f"the rankings name {len(counts)} documents, more than the {n_documents} that there are")
+        raise ValueError(f"the rankings contain {len(counts)} documents, more than n_documents, which is {n_documents}")
     occurrences = np.zeros(n_documents)
     occurrences[: len(counts)] = list(counts.values())
     if not n_documents or occurrences.std() == 0:
@@ -188,9 +190,10 @@ def hubness(rankings: Sequence[Sequence[str]], n_documents: int, k: int) -> floa
 
 
 def margins(queries: Floats, satisfying: Floats, violating: Floats, phenomena: Sequence[str]) -> dict[str, float]:
-    """By how much a query is closer to the document that satisfies it than to its near-copy: mean cosine difference.
+    """Mean cosine of query and satisfying document minus that of query and violating document, by phenomenon.
 
-    Row i of each is pair i, and ``phenomena[i]`` what the pair is about; above 0 the pairs are told apart.
+    Row i of each array and ``phenomena[i]`` belong to pair i. Values are in [-2, 2]; above 0, the satisfying document
+    is closer.
 
     Examples
     --------
@@ -203,7 +206,7 @@ def margins(queries: Floats, satisfying: Floats, violating: Floats, phenomena: S
 
 
 def by_phenomenon(values: Floats, phenomena: Sequence[str]) -> dict[str, float]:
-    """The mean of each phenomenon, in the order in which they first appear.
+    """The mean of each phenomenon, in order of first appearance.
 
     Examples
     --------
@@ -215,7 +218,7 @@ def by_phenomenon(values: Floats, phenomena: Sequence[str]) -> dict[str, float]:
 
 
 def cosines(left: Floats, right: Floats) -> Floats:
-    """The cosine of each row of one with the same row of the other, shape (n,); 0 where one of them is zero.
+    """The cosine of each pair of rows, shape (n,), in [-1, 1]; 0 if one of the rows is zero.
 
     Examples
     --------
@@ -226,7 +229,7 @@ def cosines(left: Floats, right: Floats) -> Floats:
 
 
 def unit(vectors: Floats) -> Floats:
-    """The vectors brought to unit length; a zero vector stays zero.
+    """The vectors scaled to unit length; a zero vector stays zero.
 
     Examples
     --------
@@ -238,7 +241,7 @@ def unit(vectors: Floats) -> Floats:
 
 
 def mean_over(values: Mapping[str, float]) -> float:
-    """The mean over the phenomena, each counted once; NaN without any.
+    """The unweighted mean over the phenomena; NaN without any.
 
     Examples
     --------

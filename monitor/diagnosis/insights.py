@@ -1,6 +1,6 @@
-"""What explains the evidence: who is to blame for answers that fell, recall's headroom, what chains lose.
+"""Explanations of the evidence: attribution of answer drops, recall headroom, losses of chains.
 
-Plain values, kept with the verdict: they decide nothing.
+They are plain values that are stored with the verdict and do not influence it.
 """
 
 from __future__ import annotations
@@ -24,63 +24,63 @@ from monitor.statistics.comparability import judge_drift, unjudged_answers
 from monitor.statistics.pairing import OVERALL, Paired, pair
 
 CHAIN_CUTOFF = 10
-"""Hits within which a hop must find its evidence."""
+"""Number of hits that must contain the evidence of a hop."""
 
 
 def insights(judged: Sequence[tuple[Measured, Measured]], policy: Policy, rng: np.random.Generator) -> dict[str, Any]:
-    """By suite: attribution of each gating answer measure, headroom and its change, chains; and what was not judged."""
-    found: dict[str, Any] = {}
+    """By suite: attribution of each gating answer measure, headroom, chains, judge drift and unjudged answers."""
+    by_suite: dict[str, Any] = {}
     for before, after in judged:
-        answered = before.replies is not None and after.replies is not None
-        told = {
-            "attribution": _attributions(before, after, policy) if answered else [],
+        has_answers = before.replies is not None and after.replies is not None
+        explanations = {
+            "attribution": _attributions(before, after, policy) if has_answers else [],
             "headroom": _headroom(*(headroom(_ranks(each), windows_of(each, policy)) for each in (before, after)))
-            if answered
+            if has_answers
             else None,
             "chains": _chains(before, after, rng),
             "judge": _judge(after),
             "unjudged_answers": unjudged_answers(after, policy) or unjudged_answers(before, policy) or None,
         }
-        if any(told.values()):
-            found[after.suite.name] = told
-    return found
+        if any(explanations.values()):
+            by_suite[after.suite.name] = explanations
+    return by_suite
 
 
 def attribute(paired: Paired, before: Measured, after: Measured, policy: Policy) -> Attribution | None:
-    """Who is to blame for a change of the answers, by Kitagawa's decomposition; None if retrieval was not measured.
+    """Kitagawa's decomposition of a change of the answers; None if retrieval was not measured.
 
-    A query's evidence is found if the last document it needs is within the contexts that its answer was written from.
+    The evidence of a query is found if all its relevant documents are among the contexts of its answer.
     """
-    found = [_found(each, policy) for each in (before, after)]
+    retrieved = [_retrieved(each, policy) for each in (before, after)]
     ids = [each.query_id for each in after.suite.queries if each.query_id in set(paired.query_ids)]
-    known = np.array([query_id in found[0] and query_id in found[1] for query_id in ids])
-    if not known.any():
+    is_measured = np.array([query_id in retrieved[0] and query_id in retrieved[1] for query_id in ids])
+    if not is_measured.any():
         return None
-    chosen = [query_id for query_id, is_known in zip(ids, known, strict=True) if is_known]
+    measured_ids = [query_id for query_id, measured in zip(ids, is_measured, strict=True) if measured]
     graded = parse(paired.measure).measure.needs is Needs.JUDGE and after.run.anchors
     anchors = Anchors(*zip(*after.run.anchors, strict=True)) if graded else None
     return kitagawa(
-        paired.baseline[known],
-        paired.candidate[known],
-        [found[0][query_id] for query_id in chosen],
-        [found[1][query_id] for query_id in chosen],
-        paired.cluster[known],
+        paired.baseline[is_measured],
+        paired.candidate[is_measured],
+        [retrieved[0][query_id] for query_id in measured_ids],
+        [retrieved[1][query_id] for query_id in measured_ids],
+        paired.cluster[is_measured],
         anchors=anchors,
     )
 
 
 def attribution_to_dict(attribution: Attribution, measure: str) -> dict[str, Any]:
     """The attribution as plain values; null where a number does not exist."""
-    stated = asdict(attribution) | {"measure": measure, "sentence": attribution.sentence}
-    stated["shares"] = [
+    values = asdict(attribution) | {"measure": measure, "sentence": attribution.sentence}
+    values["shares"] = [
         {key: _finite(value) for key, value in asdict(each).items()} | {"name": str(each.name)}
         for each in attribution.shares
     ]
-    return {key: _finite(value) for key, value in stated.items()}
+    return {key: _finite(value) for key, value in values.items()}
 
 
 def windows_of(measured: Measured, policy: Policy) -> dict[str, int]:
-    """How many contexts each answer was written from: as the answerer says, else as the policy does."""
+    """Number of contexts of each answer, as the answerer reports it, else as the policy sets it."""
     return {
         outcome.query_id: max(len(answer.doc_ids), 1) if answer.doc_ids is not None else policy.context_window
         for outcome in measured.run.outcomes
@@ -88,16 +88,16 @@ def windows_of(measured: Measured, policy: Policy) -> dict[str, int]:
     }
 
 
-def sentences(found: Mapping[str, Any]) -> list[str]:
-    """What a summary adds: how an answer drop is shared out, and answers that could not be judged."""
-    told = []
-    for each in found.values():
-        told += [attribution["sentence"] for attribution in each["attribution"] if attribution["upper"] < 0]
-        told += [each["unjudged_answers"]] if each["unjudged_answers"] else []
-        if each["judge"] and each["judge"]["moved"]:
-            moved = 100 * each["judge"]["difference"]
-            told.append(f"the judge moved by {moved:+.1f} points on the same answers, so its grades were not judged")
-    return [f"{sentence[0].upper()}{sentence[1:].rstrip('.')}." for sentence in told]
+def sentences(by_suite: Mapping[str, Any]) -> list[str]:
+    """The sentences that a summary adds: attributions of answer drops, judge drift and answers that were not judged."""
+    lines: list[str] = []
+    for explanations in by_suite.values():
+        lines += [attribution["sentence"] for attribution in explanations["attribution"] if attribution["upper"] < 0]
+        lines += [explanations["unjudged_answers"]] if explanations["unjudged_answers"] else []
+        if explanations["judge"] and explanations["judge"]["moved"]:
+            points = 100 * explanations["judge"]["difference"]
+            lines.append(f"the judge moved by {points:+.1f} points on the same answers, so its grades were not judged")
+    return [f"{line[0].upper()}{line[1:].rstrip('.')}." for line in lines]
 
 
 def _attributions(before: Measured, after: Measured, policy: Policy) -> list[dict[str, Any]]:
@@ -109,8 +109,8 @@ def _attributions(before: Measured, after: Measured, policy: Policy) -> list[dic
         and paired.stratum == OVERALL
         and paired.n_clusters >= policy.min_clusters
     ]
-    found = [(paired.measure, attribute(paired, before, after, policy)) for paired in whole]
-    return [attribution_to_dict(each, measure) for measure, each in found if each is not None]
+    attributions = [(paired.measure, attribute(paired, before, after, policy)) for paired in whole]
+    return [attribution_to_dict(each, measure) for measure, each in attributions if each is not None]
 
 
 def _judge(after: Measured) -> dict[str, Any] | None:
@@ -123,7 +123,7 @@ def _ranks(measured: Measured) -> dict[str, int]:
     return last_ranks(measured.suite, rankings)
 
 
-def _found(measured: Measured, policy: Policy) -> dict[str, bool]:
+def _retrieved(measured: Measured, policy: Policy) -> dict[str, bool]:
     windows, ranks = windows_of(measured, policy), _ranks(measured)
     return {query_id: 1 <= rank <= windows[query_id] for query_id, rank in ranks.items() if query_id in windows}
 
@@ -145,10 +145,10 @@ def _chains(before: Measured, after: Measured, rng: np.random.Generator) -> dict
     if not chains:
         return None
     clusters = {query.query_id: f"{query.stratum}\x1f{query.cluster}" for query in after.suite.queries}
-    found = [hop_success(_ranks(each), CHAIN_CUTOFF) for each in (before, after)]
-    lost = compounding(chains, *found, rng=rng, cluster_of=clusters)
-    derived = {"hop_loss": lost.hop_loss, "chain_loss": lost.chain_loss, "factor": lost.factor}
-    return {key: _finite(value) for key, value in (asdict(lost) | derived).items()}
+    successes = [hop_success(_ranks(each), CHAIN_CUTOFF) for each in (before, after)]
+    losses = compounding(chains, *successes, rng=rng, cluster_of=clusters)
+    derived = {"hop_loss": losses.hop_loss, "chain_loss": losses.chain_loss, "factor": losses.factor}
+    return {key: _finite(value) for key, value in (asdict(losses) | derived).items()}
 
 
 def _finite(value: Any) -> Any:

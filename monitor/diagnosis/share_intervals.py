@@ -1,4 +1,4 @@
-"""Shares of a difference as one value for each query: from there to intervals, with clusters as the units."""
+"""Intervals of shares, from one value for each query, with clusters as the units."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class Anchors:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A share as one value for each query, whose mean it is; over all parts they add up to the query's difference."""
+    """A share as one value for each query. Its mean is the share; the values of all parts add up to the difference."""
 
     values: Floats
     extra: float = 0.0
-    """Variance beyond that of the values."""
+    """Additional variance of the share."""
     reach: tuple[float, float] = (0.0, 0.0)
-    """How far below and above it could be for want of queries that would tell."""
+    """Distance to the lowest and highest possible share, if no query identifies it."""
     ruler: float = 0.0
-    """How much of the judge's shift is within it, and is taken out."""
+    """Part of the shift of the judge that the share contains; it is subtracted."""
 
 
 class _Sampled(NamedTuple):
-    """A mean over clusters, its variance and the degrees of freedom of that."""
+    """A mean over clusters, its variance and the degrees of freedom of the variance."""
 
     mean: float
     variance: float
@@ -57,12 +57,12 @@ def attribution(
     anchors: Anchors | None,
     confidence: float,
 ) -> Attribution:
-    """The parts as shares with intervals; what the anchors say of the judge is a share of its own."""
+    """The parts as shares with intervals; with anchors, the shift of the judge is a further share."""
     shift = _shift(anchors) if anchors else None
     shares = [Share(name, *estimate(answers, part, shift, confidence=confidence)) for name, part in parts.items()]
     if shift:
         shares.append(Share(Component.JUDGE, *_bounded([shift], confidence)))
-        note = "; ".join(filter(None, (note, "the judge is taken to have moved by as much on every answer")))
+        note = "; ".join(filter(None, (note, "the shift of the judge is assumed to be equal on all answers")))
     lower, upper = interval(answers, confidence=confidence)
     return Attribution(
         method=method,
@@ -79,9 +79,9 @@ def attribution(
 def estimate(
     answers: Paired, part: Part, shift: _Sampled | None = None, *, confidence: float
 ) -> tuple[float, float, float]:
-    """A share, less what of the judge's shift is within it, and the ends of its t interval.
+    """A share without the shift of the judge, and the bounds of its t interval.
 
-    It is a point where nothing changed, and infinite where a single cluster, or anchor, is all there is.
+    The interval is a point if nothing changed, and infinite with a single cluster or anchor.
     """
     samples = [_sampled(answers, part.values, part.extra)]
     if shift and part.ruler:
@@ -91,7 +91,7 @@ def estimate(
 
 
 def _shift(anchors: Anchors) -> _Sampled:
-    """How far the judge moved; one anchor more, lost altogether, is reckoned with, for few may have moved."""
+    """The shift of the judge; its variance includes one more anchor with the largest possible shift."""
     paired = paired_scores(anchors.before, anchors.after, range(np.size(anchors.before)), of="anchor")
     moved = paired.differences
     return _sampled(paired, moved, ((1 + abs(moved.mean())) / len(moved)) ** 2 if moved.any() else 0.0)
@@ -108,9 +108,13 @@ def _sampled(paired: Paired, values: Floats, extra: float) -> _Sampled:
 
 
 def _freedom(paired: Paired, values: Floats) -> float:
-    """Degrees of freedom of a variance over clusters (Satterthwaite 1946); one less than there are, if equally large.
+    """Degrees of freedom of a variance over clusters; n_clusters - 1 for clusters of equal size.
 
-    A large cluster's sum varies more, by as much as its queries hang together, so that few of them may decide.
+    The sum of a large cluster varies more, depending on the correlation of its queries, so a few clusters may dominate.
+
+    References
+    ----------
+    Satterthwaite 1946, An approximate distribution of estimates of variance components.
     """
     sizes = paired.sum_by_cluster(np.ones(paired.n_queries))
     variances = sizes * (1 + (sizes - 1) * max(intra_cluster_correlation(values, paired.cluster), 0.0))
@@ -118,7 +122,7 @@ def _freedom(paired: Paired, values: Floats) -> float:
 
 
 def _bounded(samples: Sequence[_Sampled], confidence: float) -> tuple[float, float, float]:
-    """Sum of independent means and the ends of its t interval (Welch 1947)."""
+    """Sum of independent means and the bounds of its t interval (Welch 1947)."""
     mean, variance = sum(each.mean for each in samples), sum(each.variance for each in samples)
     if not 0 < variance < math.inf:
         return mean, mean - variance, mean + variance
@@ -128,19 +132,19 @@ def _bounded(samples: Sequence[_Sampled], confidence: float) -> tuple[float, flo
 
 
 def paired_scores(before: ArrayLike, after: ArrayLike, cluster: ArrayLike, *, of: str = "query") -> Paired:
-    """Scores of the same queries in two runs; what the comparison of runs says of their suite is left empty."""
+    """Scores of the same queries in two runs, as a pairing without suite, stratum and measure."""
     names, number = np.unique(np.asarray(cluster), return_inverse=True)
     if not len(number):
-        raise ComparisonError(f"no {of} was scored in both runs: there is nothing to attribute")
+        raise ComparisonError(f"no {of} was scored in both runs: nothing can be attributed")
     old, new = checked(before, len(number)), checked(after, len(number))
     return Paired("", Axis.BROAD, OVERALL, "", False, old, new, number, tuple(map(str, names.tolist())))
 
 
 def checked(values: ArrayLike, count: int) -> Floats:
-    """The values as an array of one number in [0, 1] for each query; raises ValueError if they are not that."""
+    """The values as an array of shape (count,) in [0, 1]. Raises ValueError for another shape or range."""
     checked = np.asarray(values, dtype=np.float64)
     if checked.shape != (count,):
-        raise ValueError(f"one value is needed for each of {count} queries; the shape is {checked.shape}")
+        raise ValueError(f"the shape is {checked.shape}; one value is required for each of {count} queries")
     if not ((checked >= 0) & (checked <= 1)).all():
         raise ValueError("a score is missing or outside [0, 1]: leave its query out of both runs, or scale the scores")
     return checked

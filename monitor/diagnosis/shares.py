@@ -1,4 +1,4 @@
-"""The nouns of attribution: a share of a difference, the shares that add up to it, and how they are told."""
+"""Attribution of a difference: its shares by component, and the sentence that describes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Component(StrEnum):
-    """What stands between a query and the score of its answer."""
+    """A component between a query and the score of its answer."""
 
     RETRIEVAL = "retrieval"
     GENERATION = "generation"
@@ -24,12 +24,12 @@ _REPLAYED = _OBSERVED | {
     Component.GENERATION: ("generation made less of the same contexts", "generation made more of the same contexts"),
 }
 KITAGAWA, SHAPLEY, PATH = "kitagawa/1", "shapley/1", "path/1"
-"""Change whenever the same scores could lead to other numbers."""
+"""Versions of the methods; they change when the same scores lead to other numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One component's part of a difference of mean scores, in [-1, 1]; negative is worse."""
+    """The part of one component in a difference of mean scores, in [-1, 1]; negative is worse."""
 
     name: Component
     difference: float
@@ -38,7 +38,7 @@ class Share:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the interval lies to one side of zero; only then is the component called a cause."""
+        """Whether the interval excludes zero; only then is the component called a cause."""
         return self.lower > 0 or self.upper < 0
 
 
@@ -54,19 +54,19 @@ class Attribution:
     n_queries: int
     n_clusters: int
     note: str = ""
-    """What had to be assumed."""
+    """Assumptions of the estimate."""
 
     @property
     def sentence(self) -> str:
         """The attribution in plain words, in points; only shares that exclude zero are called a cause."""
         causes = _OBSERVED if self.method == KITAGAWA else _REPLAYED
-        told = [self._told(each, causes[each.name]) for each in self.shares if each.excludes_zero]
+        reasons = [self._reason(share, causes[share.name]) for share in self.shares if share.excludes_zero]
         # “the evidence” is named once.
-        text = "".join(told[:1] + [f", {each.replace('the evidence', 'it')}" for each in told[1:]])
+        text = "".join(reasons[:1] + [f", {reason.replace('the evidence', 'it')}" for reason in reasons[1:]])
         unclear = [each for each in self.shares if not each.excludes_zero]
         doubt = " and ".join(f"{each.name} ({_signed(each.difference)})" for each in unclear)
-        parts = f"the part{'s' if len(unclear) > 1 else ''} of {doubt} cannot be told apart from zero"
-        return self._whole() + (f": {text}" if told else "") + (f"; {parts}" if unclear else "")
+        parts = f"the part{'s' if len(unclear) > 1 else ''} of {doubt} cannot be distinguished from zero"
+        return self._whole() + (f": {text}" if reasons else "") + (f"; {parts}" if unclear else "")
 
     def _whole(self) -> str:
         points = f"{abs(self.difference) * 100:.1f}"
@@ -74,9 +74,9 @@ class Attribution:
             return "answers are as good as before"
         moved = f"answers {'fell' if self.difference < 0 else 'rose'} {points} points"
         is_clear = self.lower > 0 or self.upper < 0
-        return moved if is_clear else f"{moved}, which cannot be told apart from zero"
+        return moved if is_clear else f"{moved}, which cannot be distinguished from zero"
 
-    def _told(self, share: Share, causes: tuple[str, str]) -> str:
+    def _reason(self, share: Share, causes: tuple[str, str]) -> str:
         because = f"because {causes[share.difference > 0]}"
         points = f"{abs(share.difference) * 100:.1f}"
         if self.difference * share.difference <= 0 or abs(self.difference) < 5e-4:
@@ -88,7 +88,7 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceiling:
-    """What one generator reaches with the oracle's contexts, and by how much what retrieval brings stays below."""
+    """The mean score of one generator with oracle contexts, and the distance from it with retrieved contexts."""
 
     mean: float
     lower: float

@@ -1,4 +1,4 @@
-"""What a swap did to the geometry behind the rankings: the numbers, and one paragraph that a person understands."""
+"""The change of the embedding space at a swap: the measures, and a paragraph that describes them."""
 
 from __future__ import annotations
 
@@ -24,55 +24,55 @@ from monitor.model.snapshots import Embedded, Rankings, Snapshot
 from monitor.model.suites import Pair
 
 ALIGNED = 0.95
-"""From this alignment on, two spaces are called the same but for rotation and scale."""
+"""With a larger alignment, two spaces differ by rotation and scale only."""
 MOVED = 0.98
-"""Below this mean cosine with its former self, a vector is said to have moved."""
-TOLD = 0.10
-"""Relative changes smaller than this are not worth a person's time."""
+"""With a smaller mean cosine before and after, vectors have moved."""
+NOTABLE = 0.10
+"""Smaller relative changes are not described."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """One embedding space, as its canaries show it; NaN or empty where it could not be measured."""
+    """One embedding space, measured on the canaries; NaN or empty without the data."""
 
     effective_rank: float = float("nan")
     anisotropy: float = float("nan")
     hubness: float = float("nan")
     margins: Mapping[str, float] = field(default_factory=dict)
-    """Phenomenon to mean cosine with the satisfying less that with the violating document."""
+    """Phenomenon to the mean cosine with the satisfying minus that with the violating document."""
     near_misses: Mapping[str, float] = field(default_factory=dict)
-    """Phenomenon to mean cosine between the satisfying and the violating document."""
+    """Phenomenon to the mean cosine between the satisfying and the violating document."""
     recall_of_exact: float = float("nan")
-    """Share of what exact search finds that the index returned, at the depth of the snapshot."""
+    """Share of the results of exact search that the index returned, at the depth of the snapshot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
-    """Two spaces, and how they relate; NaN where that could not be measured."""
+    """Two spaces and their relation; NaN without the data."""
 
     before: Space
     after: Space
     overlap: float
-    """Mean share of the top k that both have."""
+    """Mean share of the first k hits that both have."""
     rank_biased_overlap: float
     kernel_alignment: float = float("nan")
     procrustes_distance: float = float("nan")
     same_place: float = float("nan")
-    """Mean cosine of a text's vector with its former self, where both spaces have the same dimension."""
+    """Mean cosine of the vectors of a text before and after, if both spaces have the same dimension."""
 
 
 class Labelled(NamedTuple):
-    """A compositional pair and the phenomenon that it is about."""
+    """A compositional pair and its phenomenon."""
 
     pair: Pair
     phenomenon: str
 
 
 def compare_spaces(before: Snapshot, after: Snapshot, pairs: Sequence[Labelled] = ()) -> Geometry:
-    """What two snapshots show of the geometry before and after, from whatever they hold.
+    """The geometry of two snapshots and its change, as far as their data allows.
 
-    Spaces are compared by the stored documents where those can be had, else by the canary queries. ``pairs`` whose
-    texts have no vectors in a snapshot are left out of its margins.
+    Spaces are compared by the stored documents if their vectors are available, else by the canary queries. ``pairs``
+    whose texts have no vectors in a snapshot are left out of its margins.
     """
     shared = sorted(before.rankings.keys() & after.rankings.keys())
     ranked = [(before.rankings[each].doc_ids, after.rankings[each].doc_ids) for each in shared]
@@ -93,7 +93,7 @@ def compare_spaces(before: Snapshot, after: Snapshot, pairs: Sequence[Labelled] 
 
 
 def recall_of_exact(exact: Rankings, served: Rankings, k: int) -> float:
-    """Mean share of what exact search ranks first that the index returned, in [0, 1]; NaN without a shared query.
+    """Mean share of the first ``k`` exact results that the index returned, in [0, 1]; NaN without a shared query.
 
     Examples
     --------
@@ -110,12 +110,12 @@ def recall_of_exact(exact: Rankings, served: Rankings, k: int) -> float:
 
 
 def describe(geometry: Geometry) -> str:
-    """One paragraph about what the swap did to the space, in the words of a person who runs a search.
+    """A paragraph that describes the change of the space to operators of a search service.
 
     Examples
     --------
     >>> describe(Geometry(before=Space(), after=Space(), overlap=1.0, rank_biased_overlap=1.0))
-    'The same documents come back in the same order.'
+    'The same documents are returned in the same order.'
     """
     return " ".join(_sentences(geometry))
 
@@ -139,10 +139,10 @@ def _structure(snapshot: Snapshot, pairs: Sequence[Labelled]) -> tuple[dict[str,
     queries, documents = snapshot.queries, snapshot.stored
     if queries is None or documents is None:
         return {}, {}
-    asked, held = set(queries.ids), set(documents.ids)
+    query_ids, doc_ids = set(queries.ids), set(documents.ids)
     usable = [
         each for each in pairs
-        if each.pair.query_id in asked and {each.pair.satisfying_id, each.pair.violating_id} <= held
+        if each.pair.query_id in query_ids and {each.pair.satisfying_id, each.pair.violating_id} <= doc_ids
     ]  # fmt: skip
     if not usable or queries.vectors.shape[1] != documents.vectors.shape[1]:
         return {}, {}
@@ -154,9 +154,9 @@ def _structure(snapshot: Snapshot, pairs: Sequence[Labelled]) -> tuple[dict[str,
 
 
 def _relation(before: Embedded | None, after: Embedded | None) -> tuple[float, float, float]:
-    """Kernel alignment, Procrustes distance and mean cosine of each text with its former self."""
-    held = set(after.ids) if after else set()
-    shared = [each for each in before.ids if each in held] if before else []
+    """Kernel alignment, Procrustes distance and mean cosine of the vectors of a text before and after."""
+    ids = set(after.ids) if after else set()
+    shared = [each for each in before.ids if each in ids] if before else []
     if before is None or after is None or not shared:
         return float("nan"), float("nan"), float("nan")
     x, y = before.of(shared), after.of(shared)
@@ -171,40 +171,40 @@ def _distinct(doc_ids: Sequence[str]) -> list[str]:
 def _sentences(geometry: Geometry) -> Iterator[str]:
     yield from _movement(geometry)
     if geometry.overlap == 1.0 and geometry.rank_biased_overlap == 1.0:
-        yield "The same documents come back in the same order."
+        yield "The same documents are returned in the same order."
     elif geometry.overlap == geometry.overlap:
-        yield f"Of the documents that come back, {geometry.overlap:.0%} are the same as before."
+        yield f"{geometry.overlap:.0%} of the returned documents are the same as before."
     yield from _spread(geometry.before, geometry.after)
     yield from _trade(geometry.before, geometry.after)
     old, new = geometry.before.recall_of_exact, geometry.after.recall_of_exact
     if abs(new - old) >= 0.01:
-        yield f"The index finds {new:.1%} of what exact search finds, before {old:.1%}."
+        yield f"The index returns {new:.1%} of the results of exact search, before {old:.1%}."
 
 
 def _movement(geometry: Geometry) -> Iterator[str]:
     aligned, same = geometry.kernel_alignment, geometry.same_place
     if same >= MOVED:
-        yield "The vectors are where they were."
+        yield "The vectors have not changed."
     elif aligned >= ALIGNED:
-        yield f"The new space is rotated, not stretched: distances are as they were (alignment {aligned:.2f})."
+        yield f"The new space is a rotation of the old one: distances are the same (alignment {aligned:.2f})."
     elif aligned == aligned:
         yield (
-            f"The new space is another one, not a rotation of the old: alignment {aligned:.2f} of 1, and no rotation "
-            f"explains {geometry.procrustes_distance:.0%} of it."
+            f"The new space is not a rotation of the old one: alignment {aligned:.2f} of 1; rotation leaves "
+            f"{geometry.procrustes_distance:.0%} of the variance unexplained."
         )
 
 
 def _spread(before: Space, after: Space) -> Iterator[str]:
     if _differs(before.effective_rank, after.effective_rank):
         fewer = "fewer" if after.effective_rank < before.effective_rank else "more"
-        yield f"It uses {fewer} dimensions: {after.effective_rank:.0f}, before {before.effective_rank:.0f}."
+        yield f"The vectors use {fewer} dimensions: {after.effective_rank:.0f}, before {before.effective_rank:.0f}."
     if abs(after.anisotropy - before.anisotropy) >= 0.05:
         closer = "closer together" if after.anisotropy > before.anisotropy else "further apart"
         yield (f"Unrelated texts lie {closer}: mean cosine {after.anisotropy:.2f}, before {before.anisotropy:.2f}.")
     if abs(after.hubness - before.hubness) >= 0.5:
         more = "more" if after.hubness > before.hubness else "less"
         yield (
-            f"A few documents come back {more} often for everything: hubness {after.hubness:.1f}, "
+            f"A few documents are returned {more} often for all queries: hubness {after.hubness:.1f}, "
             f"before {before.hubness:.1f}."
         )
 
@@ -213,15 +213,15 @@ def _trade(before: Space, after: Space) -> Iterator[str]:
     old, new = mean_over(before.near_misses), mean_over(after.near_misses)
     if abs(new - old) >= 0.01:
         apart = "further apart" if new < old else "closer together"
-        yield f"Near-copies that mean something else lie {apart}: cosine {new:.2f}, before {old:.2f}."
+        yield f"Near-copies with another meaning lie {apart}: cosine {new:.2f}, before {old:.2f}."
     moved = {name: after.margins[name] - before.margins[name] for name in before.margins.keys() & after.margins.keys()}
-    won = sorted(name for name, by in moved.items() if by >= 0.01)
-    lost = sorted(name for name, by in moved.items() if by <= -0.01)
-    if won:
-        yield f"The right one of them is told more clearly in {', '.join(won)}."
-    if lost:
-        yield f"The right one of them is told less clearly in {', '.join(lost)}."
+    gains = sorted(name for name, by in moved.items() if by >= 0.01)
+    losses = sorted(name for name, by in moved.items() if by <= -0.01)
+    if gains:
+        yield f"The correct document stands out more clearly in {', '.join(gains)}."
+    if losses:
+        yield f"The correct document stands out less clearly in {', '.join(losses)}."
 
 
 def _differs(before: float, after: float) -> bool:
-    return abs(after - before) >= TOLD * abs(before)
+    return abs(after - before) >= NOTABLE * abs(before)

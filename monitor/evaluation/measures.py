@@ -56,7 +56,9 @@ ANSWER_MEASURES = names(*(needs for needs in Needs if needs.is_answer))
 UNRANKED = frozenset(names(*(needs for needs in Needs if needs is not Needs.RANKINGS)))
 """Measures that are not computed from the judgements of a ranking, by name."""
 
-REPORTED = tuple(measure.at(k) for measure in MEASURES.values() for k in measure.reported)
+REPORTED = tuple(
+    measure.at(k) for measure in MEASURES.values() if measure.needs is Needs.RANKINGS for k in measure.reported
+)
 """Rank measures of every run; a policy may name more."""
 
 LEADING = {
@@ -117,6 +119,7 @@ def table() -> list[dict[str, str]]:
             "aliases": ", ".join(f"{alias}@k" if measure.has_cutoff else alias for alias in measure.aliases),
             "axis": ", ".join(measure.axes),
             "range": "{:g} to {:g}".format(*measure.range),
+            "better": "higher" if measure.higher_is_better else "lower",
             "unit": measure.unit,
             "needs": str(measure.needs),
             "summary": measure.summary,

@@ -23,7 +23,9 @@ from monitor.model.suites import Query, Suite
 
 Grades = Mapping[str, int]
 
-PAIR_MEASURES = registry.names(Needs.PAIRS)
+PAIR_MEASURES = registry.names(Needs.PAIRS, Needs.SCORES)
+PAIR_DEPTH = 50
+"""Hits to request for a suite with pairs that sets no depth, so that both documents of most pairs are returned."""
 
 
 def depth_of(measures: Iterable[str]) -> int:
@@ -35,6 +37,14 @@ def depth_of(measures: Iterable[str]) -> int:
     20
     """
     return max((registry.parse(measure).k or 1 for measure in measures), default=1)
+
+
+def run_depth(suite: Suite, measures: Iterable[str]) -> int:
+    """Number of hits that every probe of a suite requests.
+
+    It is at least the depth that the suite sets, or `PAIR_DEPTH` for a suite with pairs that sets none.
+    """
+    return max(depth_of(measures), suite.depth or (PAIR_DEPTH if suite.pairs else 0))
 
 
 def measure(run: Run, suite: Suite, measures: Sequence[str] = REPORTED) -> Measured:
@@ -58,12 +68,16 @@ def measure(run: Run, suite: Suite, measures: Sequence[str] = REPORTED) -> Measu
         if query.is_judged and (ranking := outcomes[query.query_id].ranking) is not None
     }
     judged = judge(suite, rankings)
+    paired = _pair_measurements(suite, rankings)
     answered, replies = measure_answers(suite, outcomes, is_graded=bool(run.judge))
     return Measured(
         run=run,
         suite=suite,
         counts=_count(suite, outcomes.values(), len(rankings)),
-        measurements=dict(_rank_measurements(judged, measures)) | dict(_pair_measurements(suite, rankings)) | answered,
+        measurements=dict(_rank_measurements(judged, measures))
+        | {name: each for name, each in paired.items() if _is_compared(name)}
+        | answered,
+        shown_only={name: each for name, each in paired.items() if not _is_compared(name)},
         judged_share=_judged_share(judged),
         labels=_label_counts(suite, rankings),
         replies=replies,
@@ -88,10 +102,12 @@ def stratum_means(
 ) -> Iterator[tuple[str, str, float]]:
     """Stratum, measure and mean: the whole suite (“overall”) and each stratum with a scored query.
 
-    ``measurements`` replaces the measurements of the run; it must be on the queries of its suite.
+    ``measurements`` replaces the measurements of the run, with those that are only shown; it must be on the queries of
+    its suite.
     """
     stratum_of = {query.query_id: query.stratum for query in measured.suite.queries}
-    for measurement in (measured.measurements if measurements is None else measurements).values():
+    every = {**measured.measurements, **measured.shown_only}
+    for measurement in (every if measurements is None else measurements).values():
         if len(measurement.values):
             yield "overall", measurement.measure, measurement.mean
         values: dict[str, list[float]] = {}
@@ -133,9 +149,19 @@ def _rank_measurements(judged: Mapping[str, Judged], measures: Sequence[str]) ->
     return [(name, Measurements(name, ids, evaluate(relevance, name))) for name in measures]
 
 
-def _pair_measurements(suite: Suite, rankings: dict[str, Ranking]) -> Iterable[tuple[str, Measurements]]:
-    computed = [(name, *registry.function(MEASURES[name])(suite.pairs, rankings)) for name in PAIR_MEASURES]
-    return [(name, Measurements(name, ids, values)) for name, ids, values in computed if ids]
+def _pair_measurements(suite: Suite, rankings: dict[str, Ranking]) -> dict[str, Measurements]:
+    """The pair measures with at least one value, by name; measures with a cutoff at each reported cutoff."""
+    measurements: dict[str, Measurements] = {}
+    for measure in map(MEASURES.__getitem__, PAIR_MEASURES):
+        for k in measure.reported if measure.has_cutoff else (None,):
+            ids, values = registry.function(measure)(suite.pairs, rankings, *(() if k is None else (k,)))
+            if ids:
+                measurements[measure.at(k)] = Measurements(measure.at(k), ids, values)
+    return measurements
+
+
+def _is_compared(name: str) -> bool:
+    return registry.parse(name).measure.higher_is_better
 
 
 def _judged_share(judged: Mapping[str, Judged]) -> float:

@@ -38,6 +38,8 @@ class Measured:
     suite: Suite
     counts: Counts
     measurements: Mapping[str, Measurements]
+    shown_only: Mapping[str, Measurements] = field(default_factory=dict)
+    """Measures of which less is better; they are reported, and never compared or stored."""
     judged_share: float = float("nan")
     """Share of returned documents that carry a judgement."""
     labels: Mapping[LabelState, int] = field(default_factory=dict)

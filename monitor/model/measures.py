@@ -74,7 +74,7 @@ class Measure:
     leads: bool = False
     """Whether it comes first among the measures that need the same."""
     precedence: int = 0
-    """Place among the gating measures of an axis, before the order of `Needs`; answers always come last."""
+    """Place among the gating measures of an axis, before the order of `Needs`; answers always come after all others."""
 
     @property
     def pattern(self) -> str:
@@ -98,7 +98,7 @@ def _rankings() -> Iterator[Measure]:
     yield Measure(
         name="recall", aliases=("R",), summary=text, has_cutoff=True, citation=_TREC_EVAL,
         function="retrieval:recall", upper_bound="residuals:upper_recall",
-        family=Family("recallwatch_recall_ratio", text), reported=(5, 10), gates={Axis.BROAD: (5, 10)},
+        family=Family("recallwatch_recall_ratio", text), reported=(5, 10), gates={Axis.BROAD: (5, 10)}, precedence=1,
     )  # fmt: skip
     text = "Reciprocal rank of the first relevant document within k, mean over queries."
     yield Measure(

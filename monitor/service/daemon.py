@@ -176,9 +176,9 @@ async def _adapters(
 
 
 async def _watch_database(store: Store, watchdog: Watchdog, metrics: Metrics, readiness: Readiness) -> None:
-    """Refresh the snapshot of outbox and incidents, so that a scrape needs no query; note whether the query succeeds.
+    """Refresh the snapshot of outbox and incidents, so that a scrape needs no query.
 
-    While the database is away the metrics keep their last values.
+    While the database is away, the metrics keep their values and the daemon is not ready.
     """
     while True:
         try:

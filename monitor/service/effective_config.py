@@ -37,18 +37,19 @@ def effective_config(path: Path) -> dict[str, Any]:
     by ``*_file`` are never read into it.
     """
     wiring.load(path)
-    shown = _section(Config, _mask_variables(read_yaml(path, ConfigError)))
-    shown["policies"] = {"default": _section(_model_in(Config.model_fields["policies"]), {}), **shown["policies"]}
-    return shown
+    sections = _section(Config, _mask_variables(read_yaml(path, ConfigError)))
+    default = {"default": _section(_model_in(Config.model_fields["policies"]), {})}
+    sections["policies"] = default | sections["policies"]
+    return sections
 
 
 def _section(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of a section in the order of its model."""
-    shown = {}
+    section = {}
     for name, field in model.model_fields.items():
         key = field.alias or name
-        shown[key] = _value(key, field, values[key]) if key in values else _default(field)
-    return shown
+        section[key] = _value(key, field, values[key]) if key in values else _default(field)
+    return section
 
 
 def _value(key: str, field: FieldInfo, value: Any) -> Any:
@@ -67,10 +68,10 @@ def _value(key: str, field: FieldInfo, value: Any) -> Any:
 
 def _adapter(port: str, options: Mapping[str, Any]) -> dict[str, Any]:
     kind = str(options["kind"])
-    shown = {"kind": kind, **_section(registry.find(port, kind, where=port).Options, options)}
-    if port == "notifier" and isinstance(shown.get("url"), str):
-        shown["url"] = _without_path(shown["url"])  # webhooks of chat tools carry their secret in the path
-    return shown
+    section = {"kind": kind, **_section(registry.find(port, kind, where=port).Options, options)}
+    if port == "notifier" and isinstance(section.get("url"), str):
+        section["url"] = _without_path(section["url"])  # webhooks of chat tools carry their secret in the path
+    return section
 
 
 def _default(field: FieldInfo) -> Any:

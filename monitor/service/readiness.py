@@ -12,7 +12,7 @@ class Readiness:
     store_is_open: bool = False
     schedules_are_planned: bool = False
     database_answers: bool = True
-    """Whether the last query of the daemon's own succeeded."""
+    """Whether the daemon's latest periodic query succeeded."""
 
     @property
     def status(self) -> str:

@@ -11,6 +11,7 @@ from monitor.errors import StoreError
 from monitor.evaluation.scoring import measure
 from monitor.model.measurements import Measured
 from monitor.model.results import SuiteResult
+from monitor.model.suites import Suite
 from monitor.model.verdicts import Evidence, Look, Verdict
 from monitor.plan import Plan
 from monitor.ports.store import Store
@@ -34,7 +35,8 @@ class Recomputation:
 async def recompute(stored: Verdict, store: Store) -> Recomputation:
     """Decide a verdict again.
 
-    1. Load its runs and baseline runs with the suites that they were replayed from, and measure them.
+    1. Load its runs and baseline runs with the suites that they were replayed from, and measure them. Measures that
+       the verdict has no evidence of, because they were added to recallwatch later, are left out.
     2. Decide with the stored policy, as a look if it was one, and with the run before a swap where there was one.
     3. Compare method, name, evidence and seed.
 
@@ -78,18 +80,16 @@ def _place(evidence: Evidence) -> tuple[str, ...]:
 
 
 async def _decide_again(stored: Verdict, store: Store) -> Verdict:
-    measures = Plan(stored.target, (), stored.policy).measures
-    measured = [await _load(run_id, measures, store) for run_id in stored.run_ids]
-    baselines = [await _load(run_id, measures, store) for run_id in stored.baseline_run_ids]
+    loader = _Loader(stored, store)
+    measured = [await loader.load(run_id) for run_id in stored.run_ids]
+    baselines = [await loader.load(run_id) for run_id in stored.baseline_run_ids]
     by_suite = {baseline.suite.name: baseline for baseline in baselines}
     steps: Mapping[str, tuple[str, str]] = stored.insights.get(RUN_BEFORE, {}).get("runs", {})
     results = [
         SuiteResult(
             measured=each,
             baseline=by_suite.get(each.suite.name),
-            previous=await _load(steps[each.suite.name][0], measures, store, like=each)
-            if each.suite.name in steps
-            else None,
+            previous=await loader.load(steps[each.suite.name][0], each.suite) if each.suite.name in steps else None,
         )
         for each in measured
     ]
@@ -107,7 +107,20 @@ async def _decide_again(stored: Verdict, store: Store) -> Verdict:
     )
 
 
-async def _load(run_id: str, measures: tuple[str, ...], store: Store, *, like: Measured | None = None) -> Measured:
-    """A run with its measurements, by its own suite or by the suite of another run."""
-    run = await store.load_run(run_id)
-    return measure(run, like.suite if like else await store.load_suite(run.suite_digest), measures)
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """Loads runs with the measurements that a verdict was decided on."""
+
+    stored: Verdict
+    store: Store
+
+    async def load(self, run_id: str, suite: Suite | None = None) -> Measured:
+        """A run with its measurements, by the suite that it was replayed from or by a given one."""
+        run = await self.store.load_run(run_id)
+        suite = suite or await self.store.load_suite(run.suite_digest)
+        measured = measure(run, suite, Plan(run.target, (suite,), self.stored.policy).measures)
+        names = dict.fromkeys(row.measure for row in self.stored.evidence if row.suite == suite.name)
+        if not names:
+            return measured
+        measurements = {name: measured.measurements[name] for name in names if name in measured.measurements}
+        return replace(measured, measurements=measurements)

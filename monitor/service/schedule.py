@@ -33,7 +33,7 @@ class Scheduler:
     watchdog: Watchdog | None = None
     """Notified of each cycle with data, and of each without."""
     reports: dict[str, Report] = field(default_factory=dict)
-    """The last report of each schedule."""
+    """The latest report of each schedule."""
     _triggers: dict[str, Trigger] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _running: set[str] = field(default_factory=set)

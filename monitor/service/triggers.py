@@ -95,7 +95,7 @@ def trigger_of(schedule: Schedule, *, where: str) -> Trigger:
 
 
 def _problem_of(expression: str) -> str:
-    """What is wrong with a cron expression; empty for a valid one."""
+    """The mistake in a cron expression; empty for a valid one."""
     fields = dict(zip(_FIELDS, expression.split(), strict=False))
     if (n_fields := len(expression.split())) != len(_FIELDS):
         return f"has {n_fields} fields; cron has five"

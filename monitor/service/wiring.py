@@ -117,8 +117,8 @@ def plan_for(checked: CheckedConfig, target: str, suites: tuple[str, ...], polic
 def require_target(checked: CheckedConfig, target: str) -> None:
     """Raise ConfigError unless the configuration has a target of this name."""
     if target not in checked.retrievers:
-        known = ", ".join(checked.retrievers) or "none"
-        raise ConfigError("targets", f'unknown target "{target}"; known targets: {known}')
+        names = ", ".join(checked.retrievers) or "none"
+        raise ConfigError("targets", f'unknown target "{target}"; known targets: {names}')
 
 
 def world_of(checked: CheckedConfig, clients: TargetClients, store: Store) -> World:

@@ -46,7 +46,7 @@ def stop_early(paired: Paired, *, alpha: float, rng: np.random.Generator) -> Ear
 
     Examples
     --------
-    >>> from monitor.model import Axis
+    >>> from monitor.model.suites import Axis
     >>> names = tuple("abcdefghij")
     >>> paired = Paired("s", Axis.BROAD, "all", "m", True, np.ones(10), np.zeros(10), np.arange(10), names)
     >>> stop_early(paired, alpha=0.05, rng=np.random.default_rng(1)).stopped_at

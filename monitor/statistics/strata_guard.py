@@ -16,7 +16,7 @@ from monitor.statistics.power import LEAST_MEAN
 LEVEL = 0.05
 """Posterior probability of a loss beyond the margin from which a stratum is not safe."""
 OWN_LEVEL = 0.25
-"""The same where a stratum is looked at by itself, without pooling."""
+"""The same for a stratum by itself, without pooling."""
 FEASIBLE_WIDTH = 0.27
 """Standard error in units of the margin up to which harmless swaps pass."""
 PRIOR_CLUSTERS = 20
@@ -29,7 +29,7 @@ _ODDS = np.tan(np.pi * (_NODES + 1.0) / 4.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrataEstimates:
-    """What is known of each stratum on one measure; arrays have shape (n_strata,)."""
+    """Estimates of the strata of one axis on one measure; arrays have shape (n_strata,)."""
 
     names: tuple[str, ...]
     differences: Floats
@@ -86,7 +86,7 @@ def guard_strata(
     ones still pass in 98 % where s_k ≤ 0.27 margins.
 
     The first condition decides where there are few strata, or where all are wide. Strata with few clusters take part:
-    the pooled variance is what is known of them. A stratum too wide for its margin does not pass, and
+    the pooled variance makes up for their own. A stratum too wide for its margin does not pass, and
     ``queries_needed`` holds the remedy.
 
     Parameters

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 from monitor.errors import NotifierError
 from monitor.model.alerts import AlertState
 from monitor.ports.targets import Notifier
 from monitor.testing.alerts import a_large_alert, an_alert
 
-Check = Callable[[Callable[[], Notifier]], Awaitable[None]]
+Check = Callable[[Callable[[], Notifier]], Coroutine[Any, Any, None]]
 CHARACTERS = ("x", "&", "<", '"', "\\", "\x00", "\n", "語", "😀", "`")
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from monitor.errors import RetrieverError
 from monitor.model.runs import Ranking
 from monitor.ports.targets import Retriever
 
-Check = Callable[[Callable[[], Retriever]], Awaitable[None]]
+Check = Callable[[Callable[[], Retriever]], Coroutine[Any, Any, None]]
 QUERY = "which invoices are overdue?"
 ODD_QUERIES = ("", "naïve 東京 🦊", 'quotes " and \\ and {braces}', "two\nlines\tand a tab", "x" * 10_000)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from monitor.errors import StoreError
 from monitor.evaluation.scoring import fingerprint, measure
@@ -15,7 +16,7 @@ from monitor.model.suites import Suite
 from monitor.ports.store import Store
 from monitor.testing.runs import NOW, a_run, a_suite, outcomes_of
 
-Check = Callable[[Store], Awaitable[None]]
+Check = Callable[[Store], Coroutine[Any, Any, None]]
 
 
 async def loads_a_suite_as_it_was_saved(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""A fake of each service that is notified: it takes only what the published rules allow, and fails on request."""
+"""A fake of each notified service: it accepts only valid messages, by the published rules, and fails on request."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ ROUTING_KEY = "0123456789abcdef0123s3cretrouting"[:32]
 
 
 class Fault(StrEnum):
-    """How a service fails."""
+    """The ways in which a service fails."""
 
     REJECTS = "rejects"
     FORBIDS = "forbids"
@@ -52,17 +52,17 @@ REASONS = {
 
 
 class Received(NamedTuple):
-    """What a service understood of a message it took."""
+    """An accepted message, as the service reads it."""
 
     key: str
-    """What joins the messages of one incident there."""
+    """The key that groups the messages of an incident."""
     is_closed: bool
-    """Whether it says that the incident has ended."""
+    """Whether the message closes the incident."""
     content: Any
 
     @property
-    def shown(self) -> str:
-        """Everything that it says."""
+    def as_text(self) -> str:
+        """The whole content as text."""
         if isinstance(self.content, EmailMessage):
             return f"{self.content['Subject']}\n{self.content.get_content()}"
         return str(self.content)
@@ -70,7 +70,7 @@ class Received(NamedTuple):
 
 @dataclass
 class Fake:
-    """A service that runs: how a notifier reaches it, what it took, and what it complained about."""
+    """A running service: its options for a notifier, accepted messages and complaints."""
 
     options: dict[str, Any]
     received: list[Received] = field(default_factory=list)
@@ -79,22 +79,28 @@ class Fake:
 
 
 class Service(Protocol):
-    """A service of which there is a fake."""
+    """A service with a fake."""
 
-    secrets: tuple[str, ...]
-    """What must never be shown."""
-    has_retry_after: bool
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that must never be shown."""
+        ...
+
+    @property
+    def has_retry_after(self) -> bool:
+        """Whether a refusal says when to try again."""
+        ...
 
     def running(self, *faults: Fault) -> AbstractAsyncContextManager[Fake]:
-        """The fake, failing once in each of these ways before it works."""
+        """The running fake; it fails once in each of these ways first."""
         ...
 
 
 def schema(name: str) -> Draft202012Validator:
-    """The rules of a service, formats such as dates checked too."""
-    stated = json.loads((HERE / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
-    Draft202012Validator.check_schema(stated)
-    return Draft202012Validator(stated, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    """The JSON schema of a service; formats such as dates are checked, too."""
+    rules = json.loads((HERE / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(rules)
+    return Draft202012Validator(rules, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 HTTP_FAULTS: dict[Fault, Answer] = {
@@ -114,11 +120,11 @@ TAKES: Answer = reply(200)
 
 @dataclass(frozen=True)
 class HttpService:
-    """A service that is spoken to over HTTP."""
+    """A service over HTTP."""
 
     options: dict[str, Any]
     read: Callable[[ReceivedRequest], Received]
-    """What the service makes of a request; raises if it breaks a rule."""
+    """The message of a request. Raises an exception if the request breaks a rule."""
     secrets: tuple[str, ...]
     accepts: Answer = TAKES
     path: str = "/hook/s3cret-path"
@@ -128,23 +134,23 @@ class HttpService:
 
     @asynccontextmanager
     async def running(self, *faults: Fault) -> AsyncIterator[Fake]:
-        """The fake, failing once in each of these ways before it works."""
+        """The running fake; it fails once in each of these ways first."""
         waiting = list(faults)
 
-        async def answer(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+        async def answer(request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
             fake.attempts += 1
             if waiting:
-                await HTTP_FAULTS[waiting.pop(0)](asked, writer)
+                await HTTP_FAULTS[waiting.pop(0)](request, writer)
                 return
             try:
-                assert (asked.method, asked.path) == ("POST", self.path)
-                assert asked.headers["content-type"].startswith("application/json")
-                fake.received.append(self.read(asked))
+                assert (request.method, request.path) == ("POST", self.path)
+                assert request.headers["content-type"].startswith("application/json")
+                fake.received.append(self.read(request))
             except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the service says 400
                 fake.complaints.append(f"{type(error).__name__}: {error}")
-                await reply(400)(asked, writer)
+                await reply(400)(request, writer)
             else:
-                await self.accepts(asked, writer)
+                await self.accepts(request, writer)
 
         async with serving(answer) as server:
             url = server.url(self.path if self.url_path is None else self.url_path)
@@ -152,63 +158,63 @@ class HttpService:
             yield fake
 
 
-def read_webhook(asked: ReceivedRequest) -> Received:
-    """A message whose signature verifies."""
-    said = Webhook(SIGNING).verify(asked.body, asked.headers)
-    assert asked.headers["webhook-id"]
-    return Received(said["data"]["dedup_key"], said["data"]["state"] == "resolved", said)
+def read_webhook(request: ReceivedRequest) -> Received:
+    """A message with a valid signature."""
+    message = Webhook(SIGNING).verify(request.body, request.headers)
+    assert request.headers["webhook-id"]
+    return Received(message["data"]["dedup_key"], message["data"]["state"] == "resolved", message)
 
 
-def read_slack(asked: ReceivedRequest) -> Received:
-    """A message of Block Kit that Slack shows."""
-    said = json.loads(asked.body)
-    schema("slack").validate(said)
-    assert len(asked.body.decode()) <= 13_000, "msg_blocks_too_long"
-    header = said["blocks"][0]["text"]["text"]
-    return Received("", "[RESOLVED]" in header, said)
+def read_slack(request: ReceivedRequest) -> Received:
+    """A valid Block Kit message."""
+    message = json.loads(request.body)
+    schema("slack").validate(message)
+    assert len(request.body.decode()) <= 13_000, "msg_blocks_too_long"
+    header = message["blocks"][0]["text"]["text"]
+    return Received("", "[RESOLVED]" in header, message)
 
 
-def read_slack_bot(asked: ReceivedRequest) -> Received:
-    """A message that the bot may post."""
-    received = read_slack(asked)
-    assert asked.headers["authorization"] == "Bearer xoxb-s3cret-token"
+def read_slack_bot(request: ReceivedRequest) -> Received:
+    """A message from an authorised bot."""
+    received = read_slack(request)
+    assert request.headers["authorization"] == "Bearer xoxb-s3cret-token"
     assert received.content["channel"] == "C0123456789"
     return received
 
 
-def read_pagerduty(asked: ReceivedRequest) -> Received:
-    """An event that PagerDuty queues."""
-    said = json.loads(asked.body)
-    schema("pagerduty").validate(said)
-    assert len(asked.body) <= 512 * 1024
-    assert said["routing_key"] == ROUTING_KEY
-    return Received(said["dedup_key"], said["event_action"] == "resolve", said)
+def read_pagerduty(request: ReceivedRequest) -> Received:
+    """A valid PagerDuty event."""
+    message = json.loads(request.body)
+    schema("pagerduty").validate(message)
+    assert len(request.body) <= 512 * 1024
+    assert message["routing_key"] == ROUTING_KEY
+    return Received(message["dedup_key"], message["event_action"] == "resolve", message)
 
 
-def read_alertmanager(asked: ReceivedRequest) -> Received:
-    """Alerts that Alertmanager takes, looked at a day after they began; the labels of the first are its identity."""
-    said = json.loads(asked.body)
-    schema("alertmanager").validate(said)
-    assert asked.headers["authorization"] == "Bearer s3cret-token"
-    is_active = [datetime.fromisoformat(each["endsAt"]) - datetime.fromisoformat(each["startsAt"]) for each in said]
+def read_alertmanager(request: ReceivedRequest) -> Received:
+    """Valid alerts for Alertmanager, read a day after they started; the labels of the first are its identity."""
+    message = json.loads(request.body)
+    schema("alertmanager").validate(message)
+    assert request.headers["authorization"] == "Bearer s3cret-token"
+    is_active = [datetime.fromisoformat(each["endsAt"]) - datetime.fromisoformat(each["startsAt"]) for each in message]
     assert min(is_active) >= timedelta(0), "start time must be before end time"
-    return Received(json.dumps(said[0]["labels"], sort_keys=True), max(is_active) <= timedelta(days=1), said)
+    return Received(json.dumps(message[0]["labels"], sort_keys=True), max(is_active) <= timedelta(days=1), message)
 
 
-def read_teams(asked: ReceivedRequest) -> Received:
-    """A card that a workflow posts."""
-    said = json.loads(asked.body)
-    schema("teams").validate(said)
-    assert len(asked.body) <= 21_000, "Request Entity too large"  # documented are 28 KB, refused it has been from 21 on
-    card = said["attachments"][0]["content"]
+def read_teams(request: ReceivedRequest) -> Received:
+    """A valid Adaptive Card."""
+    message = json.loads(request.body)
+    schema("teams").validate(message)
+    assert len(request.body) <= 21_000, "Request Entity too large"  # Teams documents 28 KB, but rejects some from 21
+    card = message["attachments"][0]["content"]
     return Received("", "[RESOLVED]" in card["body"][0]["inlines"][0]["text"], card)
 
 
-def read_grafana_oncall(asked: ReceivedRequest) -> Received:
-    """An alert that OnCall groups by its uid."""
-    said = json.loads(asked.body)
-    schema("grafana_oncall").validate(said)
-    return Received(said["alert_uid"], said["state"] == "ok", said)
+def read_grafana_oncall(request: ReceivedRequest) -> Received:
+    """A valid alert, grouped by its uid."""
+    message = json.loads(request.body)
+    schema("grafana_oncall").validate(message)
+    return Received(message["alert_uid"], message["state"] == "ok", message)
 
 
 SMTP_FAULTS = {
@@ -222,7 +228,7 @@ SMTP_FAULTS = {
 
 @dataclass(frozen=True)
 class MailService:
-    """An SMTP server that wants STARTTLS and a password."""
+    """An SMTP server that requires STARTTLS and a password."""
 
     secrets: tuple[str, ...] = ("s3cret-password",)
     security: str = "starttls"
@@ -230,14 +236,14 @@ class MailService:
 
     @asynccontextmanager
     async def running(self, *faults: Fault) -> AsyncIterator[Fake]:
-        """The fake, failing once in each of these ways before it works."""
+        """The running fake; it fails once in each of these ways first."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(CERTIFICATE)
         connected: list[SMTP] = []
         waiting = list(faults)
 
         class Post:
-            """What the server does with a message."""
+            """The handler of a message."""
 
             async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
                 self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -264,8 +270,10 @@ class MailService:
                 await asyncio.Event().wait()
             return SMTP_FAULTS[fault]
 
-        def admit(_: SMTP, __: Session, ___: Envelope, ____: str, said: object) -> AuthResult:
-            is_right = isinstance(said, LoginPassword) and said == LoginPassword(b"recallwatch", b"s3cret-password")
+        def admit(_: SMTP, __: Session, ___: Envelope, ____: str, credentials: object) -> AuthResult:
+            is_right = isinstance(credentials, LoginPassword) and credentials == LoginPassword(
+                b"recallwatch", b"s3cret-password"
+            )
             return AuthResult(success=is_right, handled=False)  # the server answers
 
         def protocol() -> SMTP:
@@ -312,7 +320,7 @@ class MailService:
 
 
 def read_mail(content: bytes) -> Received:
-    """A message as RFC 5322 has it, with the headers that a thread needs."""
+    """A message that follows RFC 5322, with the headers of a thread."""
     message = message_from_bytes(content, policy=policy.default)
     assert isinstance(message, EmailMessage)
     assert message.defects == []

@@ -335,7 +335,7 @@ def _graphql(query: str) -> Response:
         scored_chunks = matching_chunks(json.loads(match[1]), limit)
     objects = []
     for chunk, score in scored_chunks:
-        metadata = {"distance": 1.0 - score} if "distance" in additional else {"score": str(score)}
+        metadata: dict[str, Any] = {"distance": 1.0 - score} if "distance" in additional else {"score": str(score)}
         metadata |= {"vectors": {"dense": chunk.vector.tolist()}} if "vectors { dense }" in additional else {}
         metadata |= {"vector": chunk.vector.tolist()} if re.search(r"\bvector\b", additional) else {}
         objects.append(

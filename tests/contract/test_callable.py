@@ -194,7 +194,7 @@ def test_a_factory_is_called_once(module):
         objects.append(Object())
         return objects[-1]
 
-    module.target = factory  # type: ignore[attr-defined]  # a module takes anything
+    module.target = factory
 
     async def run() -> None:
         retriever = build(is_factory=True)
@@ -281,7 +281,7 @@ def test_a_stuck_callable_blocks_nothing_else(module):
             returned.append(query)
         return ["d1"]
 
-    module.target = find  # type: ignore[attr-defined]  # a module takes anything
+    module.target = find
 
     async def run() -> tuple[RetrieverError, Ranking]:
         retriever = build(concurrency=2, timeout="2s")
@@ -305,7 +305,7 @@ def test_the_number_of_stuck_calls_is_limited(module):
         calls.append(query)
         released.wait(PATIENCE_S)
 
-    module.target = find  # type: ignore[attr-defined]  # a module takes anything
+    module.target = find
 
     async def run() -> list[RetrieverError]:
         retriever = build(concurrency=1, timeout="10ms")

@@ -1,4 +1,4 @@
-"""What every store promises, shown on each of them."""
+"""The contract of every store."""
 
 import asyncio
 import json
@@ -72,32 +72,36 @@ def test_every_check_of_the_shipped_contract_holds(check: Callable[[Check], None
     check(shipped)
 
 
-def test_judged_passages_and_what_the_hits_cover_come_back(check: Callable[[Check], None]) -> None:
-    """Passages, sources and what was quoted come back as they were, so that the run can be measured again."""
+def test_judged_passages_and_sources_of_hits_are_stored(check: Callable[[Check], None]) -> None:
+    """Passages, sources and quotes are stored completely, so that the run can be measured again."""
 
     async def body(store: Store) -> None:
         passages = (Passage(2, "guide", 10, 40), Passage(1, None, None, None, "no refunds — “ever”"))
         queries = (replace(a_suite().queries[0], passages=passages), *a_suite().queries[1:])
         suite = replace(a_suite(), queries=queries, digest="with passages")
         quoted = (Quoted(1, 1, 0, 15, 15, Manner.FUZZY), Quoted(0, 1, 3, 9, 15, Manner.CUT))
-        told = Sources(("guide", "guide", "x"), (0, 30, 0), (30, 2**40, 9), quoted)
+        sources = Sources(("guide", "guide", "x"), (0, 30, 0), (30, 2**40, 9), quoted)
         first, second, *others = outcomes_of(suite)
+        assert first.ranking is not None
+        assert second.ranking is not None
         outcomes = (
-            replace(first, ranking=replace(first.ranking, sources=told)),
+            replace(first, ranking=replace(first.ranking, sources=sources)),
             replace(second, ranking=replace(second.ranking, sources=Sources(("a", "b", "c")))),
             *others,
         )
         await store.save_suite(suite)
         await store.start_run(a_run(suite))
         await store.save_outcomes("run-1", outcomes)
-        seen = fingerprint(outcomes)
-        done = replace(a_run(suite), outcomes=outcomes, status=RunStatus.FINISHED, finished_at=NOW, fingerprint=seen)
+        run_fingerprint = fingerprint(outcomes)
+        done = replace(
+            a_run(suite), outcomes=outcomes, status=RunStatus.FINISHED, finished_at=NOW, fingerprint=run_fingerprint
+        )
         measured = measure(replace(done, corpus="index-7"), suite)
         await store.finish_run(measured)
-        kept = await store.load_run("run-1")
-        assert set(kept.outcomes) == set(outcomes)
-        assert (kept.corpus, fingerprint(kept.outcomes)) == ("index-7", seen)
-        again = measure(kept, await store.load_suite(suite.digest))
+        stored = await store.load_run("run-1")
+        assert set(stored.outcomes) == set(outcomes)
+        assert (stored.corpus, fingerprint(stored.outcomes)) == ("index-7", run_fingerprint)
+        again = measure(stored, await store.load_suite(suite.digest))
         assert again.labels == measured.labels != {}
         assert again.measurements["ndcg@10"].values.tolist() == measured.measurements["ndcg@10"].values.tolist()
 
@@ -105,7 +109,7 @@ def test_judged_passages_and_what_the_hits_cover_come_back(check: Callable[[Chec
 
 
 async def lasting(store: Store) -> Incident | None:
-    """The regression that lasts."""
+    """The active regression."""
     return await store.find_incident(IncidentKind.REGRESSION, "target")
 
 
@@ -115,7 +119,7 @@ def a_state(revision: int) -> DetectorState:
 
 
 async def a_decision(store: Store) -> tuple[Measured, Measured]:
-    """A regression, decided and queued for two notifiers."""
+    """A regression with alerts for two notifiers."""
     suite = a_suite()
     before = await save_finished_run(store, suite, "before")
     after = await save_finished_run(store, suite, "after", minutes=1, found=False)
@@ -137,8 +141,8 @@ async def a_decision(store: Store) -> tuple[Measured, Measured]:
     return before, after
 
 
-def test_a_verdict_comes_back_so_that_it_can_be_decided_again(check: Callable[[Check], None]) -> None:
-    """From the stored runs, suite, policy and seed alone the same verdict follows, to the last digit."""
+def test_a_stored_verdict_can_be_recomputed(check: Callable[[Check], None]) -> None:
+    """The stored runs, suite, policy and seed give exactly the same verdict."""
 
     async def body(store: Store) -> None:
         await a_decision(store)
@@ -195,7 +199,7 @@ def test_runs_and_verdicts_are_found_by_target_and_by_the_beginning_of_their_ids
 
 
 def test_incident_and_alerts_are_queued_with_the_verdict(check: Callable[[Check], None]) -> None:
-    """A verdict that pages leaves one open incident and one delivery for each notifier."""
+    """A paging verdict stores one open incident and one delivery per notifier."""
 
     async def body(store: Store) -> None:
         await a_decision(store)
@@ -211,8 +215,8 @@ def test_incident_and_alerts_are_queued_with_the_verdict(check: Callable[[Check]
     check(body)
 
 
-def test_a_lease_holds_until_it_ends(check: Callable[[Check], None]) -> None:
-    """A leased delivery is nobody else's until the lease ends, and then comes back with its attempts counted."""
+def test_a_lease_is_exclusive_until_it_ends(check: Callable[[Check], None]) -> None:
+    """A leased delivery is not leased again before the lease ends; its attempts are counted."""
 
     async def body(store: Store) -> None:
         await a_decision(store)
@@ -226,7 +230,7 @@ def test_a_lease_holds_until_it_ends(check: Callable[[Check], None]) -> None:
 
 
 def test_a_delivery_ends_delivered_or_dead_and_waits_in_between(check: Callable[[Check], None]) -> None:
-    """Delivered and dead deliveries are never leased again; one put back is leased when its time has come."""
+    """Delivered and dead deliveries are never leased again; a requeued one is leased when it is due."""
 
     async def body(store: Store) -> None:
         await a_decision(store)
@@ -243,7 +247,7 @@ def test_a_delivery_ends_delivered_or_dead_and_waits_in_between(check: Callable[
 
 
 def test_the_resolved_alert_waits_for_the_firing_one(check: Callable[[Check], None]) -> None:
-    """Alerts of one incident reach a notifier in order, even when the first has to be sent again."""
+    """Alerts of one incident reach a notifier in order, even if the first is retried."""
 
     async def body(store: Store) -> None:
         before, _ = await a_decision(store)
@@ -271,8 +275,8 @@ def test_the_resolved_alert_waits_for_the_firing_one(check: Callable[[Check], No
 
 
 def an_incident(**changes: Any) -> Incident:
-    """An incident that on-call was told of."""
-    made = Incident(
+    """An incident that has fired."""
+    default = Incident(
         incident_id="i1",
         dedup_key="key",
         target="target",
@@ -281,13 +285,13 @@ def an_incident(**changes: Any) -> Incident:
         status=IncidentStatus.OPEN,
         fired_at=NOW,
     )
-    filled = replace(made, policy="strict", summary="fell", recovering={"b": 1, "a": 0}, axes=("broad",))
+    filled = replace(default, policy="strict", summary="fell", recovering={"b": 1, "a": 0}, axes=("broad",))
     return replace(filled, **{"baseline_run_ids": ("r1",), **changes})
 
 
 def an_alert(incident: Incident, state: AlertState = AlertState.FIRING, **changes: Any) -> Alert:
-    """An alert about an incident in its revision."""
-    made = Alert(
+    """An alert about this revision of an incident."""
+    default = Alert(
         alert_id=f"{incident.incident_id}/{state}/{incident.revision}",
         incident_id=incident.incident_id,
         dedup_key=incident.dedup_key,
@@ -296,7 +300,7 @@ def an_alert(incident: Incident, state: AlertState = AlertState.FIRING, **change
         created_at=NOW,
         notifiers=BOTH if state is AlertState.FIRING else (),
     )
-    return replace(made, **changes)
+    return replace(default, **changes)
 
 
 def revised(incident: Incident, **changes: Any) -> Incident:
@@ -304,8 +308,8 @@ def revised(incident: Incident, **changes: Any) -> Incident:
     return replace(incident, revision=incident.revision + 1, **changes)
 
 
-def test_an_incident_comes_back_as_it_was_saved(check: Callable[[Check], None]) -> None:
-    """Every field survives, by id, by subject and in the list; an unknown id is refused by name."""
+def test_an_incident_is_stored_completely(check: Callable[[Check], None]) -> None:
+    """Every field is stored and found by id, by subject and in the list; an unknown id is an error."""
 
     async def body(store: Store) -> None:
         first = an_incident()
@@ -332,8 +336,8 @@ def test_an_incident_comes_back_as_it_was_saved(check: Callable[[Check], None]) 
     check(body)
 
 
-def test_whoever_comes_second_is_told_so_and_keeps_nothing(check: Callable[[Check], None]) -> None:
-    """A revision that somebody else wrote first, or another incident of the subject, is refused whole."""
+def test_a_concurrent_revision_is_rejected(check: Callable[[Check], None]) -> None:
+    """A revision that already exists, or a second active incident of the subject, is rejected completely."""
 
     async def body(store: Store) -> None:
         first = an_incident()
@@ -349,8 +353,8 @@ def test_whoever_comes_second_is_told_so_and_keeps_nothing(check: Callable[[Chec
     check(body)
 
 
-def test_an_overtaken_decision_leaves_no_verdict_behind(check: Callable[[Check], None]) -> None:
-    """Verdict and incident are kept together or not at all, so that deciding again keeps one verdict."""
+def test_an_overtaken_decision_stores_no_verdict(check: Callable[[Check], None]) -> None:
+    """Verdict and incident are stored together or not at all, so that a repeated decision stores one verdict."""
 
     async def body(store: Store) -> None:
         await a_decision(store)
@@ -366,19 +370,19 @@ def test_an_overtaken_decision_leaves_no_verdict_behind(check: Callable[[Check],
     check(body)
 
 
-def test_verdicts_of_two_schedules_in_the_same_moment_are_one_incident(check: Callable[[Check], None]) -> None:
-    """Whoever is overtaken starts anew from what the other kept: one incident about both, told once."""
+def test_concurrent_verdicts_of_two_schedules_are_one_incident(check: Callable[[Check], None]) -> None:
+    """An overtaken process repeats its step: the result is one incident about both, with one alert."""
 
     async def body(store: Store) -> None:
         await a_decision(store)
-        seen = await store.latest_verdict("target")
-        assert seen is not None
+        stored = await store.latest_verdict("target")
+        assert stored is not None
         verdicts = [
             replace(
-                seen,
+                stored,
                 verdict_id=f"v{n}",
                 target="twin",
-                evidence=tuple(replace(each, suite=f"suite-{n}") for each in seen.evidence),
+                evidence=tuple(replace(each, suite=f"suite-{n}") for each in stored.evidence),
             )
             for n in range(8)
         ]
@@ -420,10 +424,10 @@ def test_a_decision_is_stored_whole_or_not_at_all(check: Callable[[Check], None]
     check(body)
 
 
-def test_a_resolved_incident_makes_room_for_another_and_cannot_come_back_beside_it(
+def test_a_subject_has_one_active_incident(
     check: Callable[[Check], None],
 ) -> None:
-    """Of one subject one incident lasts at a time, also when two processes open and reopen in the same moment."""
+    """A subject has one active incident, even if two processes open and reopen at the same time."""
 
     async def body(store: Store) -> None:
         first = an_incident()
@@ -441,8 +445,8 @@ def test_a_resolved_incident_makes_room_for_another_and_cannot_come_back_beside_
     check(body)
 
 
-def test_what_follows_goes_to_whoever_was_told(check: Callable[[Check], None]) -> None:
-    """A resolved message reaches exactly those whom the firing one was queued for, whatever the routes say now."""
+def test_later_alerts_go_to_the_notifiers_of_the_firing_one(check: Callable[[Check], None]) -> None:
+    """A resolved alert is queued for exactly the notifiers of the firing one, whatever the current routes are."""
 
     async def body(store: Store) -> None:
         incident = an_incident()
@@ -462,7 +466,7 @@ def test_what_follows_goes_to_whoever_was_told(check: Callable[[Check], None]) -
 
 
 def test_a_silence_holds_alerts_back_until_it_ends(check: Callable[[Check], None]) -> None:
-    """What still lasts then is told; the alert on record says why it was late."""
+    """If the incident is still active, the alert is sent after the silence; it has the reason of the delay."""
 
     async def body(store: Store) -> None:
         incident, until = an_incident(), NOW + timedelta(hours=1)
@@ -475,8 +479,8 @@ def test_a_silence_holds_alerts_back_until_it_ends(check: Callable[[Check], None
     check(body)
 
 
-def test_what_is_over_before_the_silence_ends_is_never_told(check: Callable[[Check], None]) -> None:
-    """Neither that it fired nor that it was resolved is sent; the deliveries are on record as silenced."""
+def test_an_incident_that_ends_within_a_silence_sends_nothing(check: Callable[[Check], None]) -> None:
+    """Neither the firing nor the resolved alert is sent; the deliveries are stored as silenced."""
 
     async def body(store: Store) -> None:
         incident, until = an_incident(), NOW + timedelta(hours=1)
@@ -489,8 +493,8 @@ def test_what_is_over_before_the_silence_ends_is_never_told(check: Callable[[Che
     check(body)
 
 
-def test_a_delivery_that_somebody_else_finished_is_not_put_back(check: Callable[[Check], None]) -> None:
-    """A courier that comes late with a refusal cannot undo what another delivered meanwhile."""
+def test_a_finished_delivery_is_not_requeued(check: Callable[[Check], None]) -> None:
+    """A late failure of one worker does not undo the delivery of another."""
 
     async def body(store: Store) -> None:
         await a_decision(store)
@@ -503,8 +507,8 @@ def test_a_delivery_that_somebody_else_finished_is_not_put_back(check: Callable[
     check(body)
 
 
-def test_a_clock_that_was_set_back_does_not_hold_alerts_for_long(check: Callable[[Check], None]) -> None:
-    """New alerts are due at once, and a lease from the future is no lease."""
+def test_a_clock_that_was_set_back_does_not_delay_alerts(check: Callable[[Check], None]) -> None:
+    """New alerts are due at once, and a lease from the future is ignored."""
 
     async def body(store: Store) -> None:
         await a_decision(store)
@@ -516,16 +520,24 @@ def test_a_clock_that_was_set_back_does_not_hold_alerts_for_long(check: Callable
     check(body)
 
 
-def test_the_noise_ledger_counts_what_became_of_incidents(check: Callable[[Check], None]) -> None:
-    """By target and policy: how many fired, were taken on or rolled back, and were false alarms."""
+def test_the_false_alarm_ledger_counts_outcomes_of_incidents(check: Callable[[Check], None]) -> None:
+    """The ledger counts fired, confirmed and dismissed incidents by target and policy."""
 
     async def body(store: Store) -> None:
         over = {"status": IncidentStatus.RESOLVED, "resolved_at": NOW}
         false = {"status": IncidentStatus.DISMISSED, "resolved_at": NOW}
         rolled_back = {**over, "resolution": Resolution.ROLLED_BACK}
         unheard = {"status": IncidentStatus.WITHDRAWN, "fired_at": None}
-        taken = {"acknowledged_at": NOW}
-        story = [over, rolled_back, {**over, **taken}, false, {**false, **taken}, unheard, {"policy": "lax", **over}]
+        acknowledged = {"acknowledged_at": NOW}
+        story: list[dict[str, Any]] = [
+            over,
+            rolled_back,
+            {**over, **acknowledged},
+            false,
+            {**false, **acknowledged},
+            unheard,
+            {"policy": "lax", **over},
+        ]
         for number, changes in enumerate([*story, {"kind": IncidentKind.NO_DATA, **over}]):
             assert await store.save_incident(an_incident(incident_id=f"i{number}", **changes), ())
         assert await store.tally_incidents() == [
@@ -536,8 +548,8 @@ def test_the_noise_ledger_counts_what_became_of_incidents(check: Callable[[Check
     check(body)
 
 
-def test_the_last_swap_of_a_target_is_known(check: Callable[[Check], None]) -> None:
-    """Since when something else is served: the newest swap in any of the suites asked for."""
+def test_the_latest_swap_of_a_target_is_found(check: Callable[[Check], None]) -> None:
+    """The latest swap in any of the given suites is found."""
 
     async def body(store: Store) -> None:
         await a_decision(store)
@@ -556,7 +568,7 @@ def test_the_last_swap_of_a_target_is_known(check: Callable[[Check], None]) -> N
     check(body)
 
 
-def test_the_alert_that_waits_longest_is_known(check: Callable[[Check], None]) -> None:
+def test_the_oldest_pending_alert_is_found(check: Callable[[Check], None]) -> None:
     """The age of the outbox is that of its oldest pending alert; delivered ones do not count."""
 
     async def body(store: Store) -> None:

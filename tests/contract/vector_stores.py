@@ -140,7 +140,7 @@ def chroma(folder: Path) -> Iterator[Store]:
     """The Chroma server. It has no credentials."""
     port = unused_port()
     program = Path(sys.executable).parent / "chroma"
-    arguments = [program, "run", "--path", folder, "--host", "127.0.0.1", "--port", str(port)]
+    arguments: list[str | Path] = [program, "run", "--path", folder, "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         collections_url = (

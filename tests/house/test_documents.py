@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -20,7 +21,7 @@ def test_a_document_that_is_written_from_the_code_equals_it(name: str) -> None:
 
 def _commands() -> dict[str, set[str]]:
     """Each command with the options that it knows."""
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
     found: dict[str, set[str]] = {}
     for name, command in group.commands.items():
         for inner, each in (getattr(command, "commands", None) or {"": command}).items():
@@ -46,7 +47,16 @@ def test_a_make_target_in_the_readme_exists(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "CHANGELOG.md", ".github/CONTRIBUTING.md", "monitor/ARCHITECTURE.md"]
+    "document",
+    [
+        "README.md",
+        "CHANGELOG.md",
+        ".github/CONTRIBUTING.md",
+        ".github/SECURITY.md",
+        "monitor/ARCHITECTURE.md",
+        *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))),
+        *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "examples").rglob("*.md"))),
+    ],
 )
 def test_a_link_to_a_file_leads_somewhere(document: str) -> None:
     """Every relative link of a document names a file that exists."""
@@ -67,7 +77,7 @@ def test_the_top_level_is_what_was_agreed() -> None:
     """Nothing but the agreed files and folders stands at the top."""
     agreed = {
         "pyproject.toml", "monitor", "probes", "dashboards", "migrations", "tests", "Dockerfile", "README.md",
-        "LICENSE", "CHANGELOG.md", "Makefile", "docs", "benchmarks", "constraints.txt",
+        "LICENSE", "CHANGELOG.md", "Makefile", "docs", "benchmarks", "constraints.txt", "examples", "mkdocs.yml",
     }  # fmt: skip
     import subprocess
 

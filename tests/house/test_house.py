@@ -197,7 +197,8 @@ def test_every_module_says_what_it_is_for():
 WITH_EXAMPLES = [
     name
     for name in MODULES
-    if name == "monitor.service.schedule" or name.startswith(("monitor.evaluation.", "monitor.decision."))
+    if name == "monitor.service.schedule"
+    or name.startswith(("monitor.evaluation.", "monitor.statistics.", "monitor.diagnosis.", "monitor.decision."))
 ]
 
 
@@ -288,8 +289,16 @@ def test_nothing_but_the_agreed_stands_at_the_top():
     """The top level of the repository is a card that a newcomer can read at a glance."""
     agreed = {
         "pyproject.toml", "monitor", "probes", "dashboards", "migrations", "tests", "Dockerfile", "README.md",
-        "LICENSE", "CHANGELOG.md", "Makefile", "docs", "benchmarks", "constraints.txt",
+        "LICENSE", "CHANGELOG.md", "Makefile", "docs", "benchmarks", "constraints.txt", "examples", "mkdocs.yml",
     }  # fmt: skip
-    made_by_tools = {"build", "dist", "recallwatch-data", "recallwatch.yaml", "recallwatch.egg-info", "__pycache__"}
+    made_by_tools = {
+        "build",
+        "site",
+        "dist",
+        "recallwatch-data",
+        "recallwatch.yaml",
+        "recallwatch.egg-info",
+        "__pycache__",
+    }
     top = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     assert top - agreed - made_by_tools == set()

@@ -1,4 +1,4 @@
-"""Whether the shares of an answer drop hold what was planted, as often as their intervals say.
+"""The intervals of the shares of an answer drop cover the planted shares at their nominal level.
 
 Seeds are fixed. Simulated are clusters of unequal size whose queries have luck in common, in retrieval and in reading;
 a query's luck is much the same in both runs.
@@ -58,7 +58,7 @@ SCENARIOS = {"retrieval only": RETRIEVAL_ONLY, "generation only": GENERATION_ONL
 
 
 class Luck:
-    """What is drawn once for a query and stays with it, and what is drawn anew for each run."""
+    """Random effects of queries, drawn once, and of runs, drawn for each run."""
 
     def __init__(self, rng: np.random.Generator, clusters: int) -> None:
         self.rng = rng
@@ -85,7 +85,7 @@ class Luck:
 
 
 def observe(planted: Planted, rng: np.random.Generator, clusters: int, *, is_binary: bool) -> Attribution:
-    """What is made of two runs in which this was planted."""
+    """The attribution of two simulated runs with these planted effects."""
     luck = Luck(rng, clusters)
     found = [luck.contexts(each) for each in planted.found]
     values = [luck.answer(*each, is_binary=is_binary) for each in zip(found, planted.used, planted.missed, strict=True)]
@@ -107,7 +107,7 @@ def replay(
 
 
 def held(blame: Attribution, *truth: float) -> tuple[bool, ...]:
-    """For each share, whether its interval holds the truth; the last is for the whole."""
+    """Whether the interval of each share, and finally of the whole, covers the truth."""
     intervals = [*blame.shares, blame]
     return tuple(each.lower <= true <= each.upper for each, true in zip(intervals, (*truth, sum(truth)), strict=True))
 
@@ -148,7 +148,7 @@ class TestPlanted:
 
 
 class TestTheCause:
-    """What is called a cause is one, and what is one is mostly called so."""
+    """A named cause is a planted one, and most planted causes are named."""
 
     @pytest.mark.parametrize(
         ("planted", "guilty", "innocent"),
@@ -186,7 +186,7 @@ class TestJudge:
 
     @staticmethod
     def graded(rng: np.random.Generator, is_good: Floats) -> Floats:
-        """What it says, this time, of answers of which some are good."""
+        """The grades of one run, with random errors."""
         return np.where(rng.random(len(is_good)) < 0.2, 1 - is_good, is_good)
 
     def test_a_fickle_judge_has_moved_in_one_of_twenty_runs(self):

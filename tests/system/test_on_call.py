@@ -1,4 +1,4 @@
-"""What on-call lives through, with the daemon, PostgreSQL, a signed webhook and the commands they type."""
+"""On-call stories with the daemon, PostgreSQL, a signed webhook and the command line."""
 
 import asyncio
 import json
@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from monitor.cycle import Report
 from monitor.demo.receiver import Receiver
 from monitor.model.deployments import Baseline
 from monitor.service import wiring
@@ -32,22 +33,22 @@ N_QUERIES = 40
 
 @dataclass
 class Live:
-    """A retriever that can be made worse, or be away."""
+    """A retriever that can be degraded or unavailable."""
 
     is_worse: bool = False
     is_away: bool = False
 
     def create_app(self) -> Starlette:
-        """Its HTTP face."""
+        """Its HTTP application."""
         return Starlette(routes=[Route("/", self._search, methods=["POST"])])
 
     async def _search(self, request: Request) -> JSONResponse:
-        asked = await request.json()
+        body = await request.json()
         if self.is_away:
             return JSONResponse({}, status_code=403)
-        number = re.sub(r"\D", "", asked["query"])
+        number = re.sub(r"\D", "", body["query"])
         best = [] if self.is_worse else [{"id": f"d{number}"}]
-        others = ({"id": f"other-{rank}"} for rank in range(asked["k"] - len(best)))
+        others = ({"id": f"other-{rank}"} for rank in range(body["k"] - len(best)))
         return JSONResponse({"hits": [*best, *others]})
 
 
@@ -75,7 +76,7 @@ class Scene:
         return [each["data"] for each in self.receiver.messages if each["data"]["kind"] == "regression"]
 
     async def promote(self) -> None:
-        """Trust what is served now."""
+        """Promote the current run."""
         await until(lambda: "often" in self.daemon.scheduler.reports)
         run = self.daemon.scheduler.reports["often"].measured[0].run
         await self.daemon.store.promote(
@@ -90,19 +91,19 @@ class Scene:
         )
 
     async def type(self, *arguments: str) -> Any:
-        """What a command answers, as JSON."""
+        """The JSON output of a command."""
         done = await asyncio.to_thread(command, *arguments, "--json", cwd=self.folder)
         return json.loads(done.stdout)
 
     async def metric(self, line: str) -> None:
-        """Wait until the daemon shows this line."""
+        """Wait until the daemon exports this line."""
         await until(lambda: self._shows(line))
 
     async def _shows(self, line: str) -> bool:
         return line in (await self.client.get(f"{self.daemon.url}/metrics", timeout=60)).text
 
     def wake_outbox(self) -> None:
-        """Have the outbox polled now, and from then on at its usual pace."""
+        """Poll the outbox now, and at its usual interval from then on."""
         _, _, world = self.daemon.scheduler.plans["often"]
         world.wake()
 
@@ -116,8 +117,10 @@ class Scene:
     async def more_cycles(self, count: int) -> None:
         """Wait until so many more cycles have ended."""
         for _ in range(count):
-            last = self.daemon.scheduler.reports["often"]
-            await until(lambda last=last: self.daemon.scheduler.reports["often"] is not last)
+            await self._another_report(self.daemon.scheduler.reports["often"])
+
+    async def _another_report(self, last: Report) -> None:
+        await until(lambda: self.daemon.scheduler.reports["often"] is not last)
 
 
 Story = Callable[[Scene], Awaitable[None]]
@@ -176,7 +179,7 @@ def tell(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_incident_pages_at_once_is_acknowledged_and_rolled_back(
     tell: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message leaves with the verdict; acknowledgement and rollback follow under one key, and are counted."""
+    """The alert is sent with the verdict; acknowledgement and rollback use the same key and are counted."""
     monkeypatch.setattr("monitor.alerting.outbox.IDLE_S", 3_600.0)  # the verdict wakes the worker, no poll does
 
     async def story(on: Scene) -> None:
@@ -191,8 +194,8 @@ def test_an_incident_pages_at_once_is_acknowledged_and_rolled_back(
         compared = await asyncio.to_thread(command, *data["next_command"].split()[1:], "--json", cwd=on.folder, check=1)
         assert json.loads(compared.stdout)["verdict"] == "regressed"
 
-        taken = await on.type("incident", "ack", data["incident_id"], "--by", "ada")
-        assert taken["status"] == "acknowledged"
+        incident = await on.type("incident", "ack", data["incident_id"], "--by", "ada")
+        assert incident["status"] == "acknowledged"
         acknowledged = await on.message("regression", "acknowledged")
         assert acknowledged["data"]["acknowledged_by"] == "ada"
 
@@ -210,7 +213,7 @@ def test_an_incident_pages_at_once_is_acknowledged_and_rolled_back(
 
 
 def test_a_false_alarm_is_dismissed_and_stays_quiet(tell: Callable[[Story], None]) -> None:
-    """The dismissal ends the page, goes into the ledger with its reason, and the same drop pages no more."""
+    """A dismissal closes the incident, is counted in the ledger, and the same drop does not page again."""
 
     async def story(on: Scene) -> None:
         await on.promote()
@@ -220,8 +223,8 @@ def test_a_false_alarm_is_dismissed_and_stays_quiet(tell: Callable[[Story], None
         await on.type("incident", "dismiss", incident_id, "--reason", "the suite is wrong", "--by", "ada")
         resolved = await on.message("regression", "resolved")
         assert resolved["data"]["resolution"] == "dismissed"
-        shown = await on.type("incident", "show", incident_id)
-        assert shown["reason"] == "the suite is wrong (ada)"
+        incident = await on.type("incident", "show", incident_id)
+        assert incident["reason"] == "the suite is wrong (ada)"
         await on.metric('recallwatch_incidents_total{outcome="dismissed",policy="default",target="docs"} 1.0')
         await on.more_cycles(3)  # which see the same drop
         assert len(on.regressions()) == 2
@@ -232,7 +235,7 @@ def test_a_false_alarm_is_dismissed_and_stays_quiet(tell: Callable[[Story], None
 
 
 def test_a_target_that_is_away_is_no_data_and_never_a_regression(tell: Callable[[Story], None]) -> None:
-    """On-call hears that nothing is measured, and that it is again, but not that quality fell."""
+    """Missing data opens and closes its own incident, and never one about quality."""
 
     async def story(on: Scene) -> None:
         await on.promote()

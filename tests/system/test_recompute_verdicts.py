@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -49,7 +50,7 @@ suites: {{numbered: {{path: "{suite}"}}}}
     return tmp_path
 
 
-def recompute(project: Path, *arguments: str, check: int = 0) -> dict[str, object]:
+def recompute(project: Path, *arguments: str, check: int = 0) -> dict[str, Any]:
     """The result of the command as JSON."""
     done = command("verdicts", "recompute", *arguments, "--json", cwd=project, check=check)
     return json.loads(done.stdout)

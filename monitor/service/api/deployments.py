@@ -93,8 +93,8 @@ def _deployment(body: dict[str, Any], request: Request, backend: DeploymentsBack
     parameters = request.query_params
     target = parameters.get("target") or body.get("target")
     if target not in backend.targets():
-        known = ", ".join(backend.targets()) or "none"
-        raise _RefusedError(422, f'unknown target "{target!s:.80}"; known targets: {known}')
+        names = ", ".join(backend.targets()) or "none"
+        raise _RefusedError(422, f'unknown target "{target!s:.80}"; known targets: {names}')
     name = _search(body, parameters["name_at"]) if "name_at" in parameters else body.get("name")
     if not isinstance(name, str | int) or not str(name).strip() or len(str(name)) > _LONGEST:
         raise _RefusedError(

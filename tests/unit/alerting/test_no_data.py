@@ -1,4 +1,4 @@
-"""A schedule that brings no data is told to on-call once, whatever the reason, and over with the next run."""
+"""A schedule without data opens one incident, whatever the reason; the next successful run resolves it."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ LIMIT_S = 600.0
 
 
 class Post:
-    """A watchdog over two schedules, with a clock of its own."""
+    """A watchdog over two schedules, with its own clock."""
 
     def __init__(self, store: MemoryStore | None = None, names: tuple[str, ...] = ("hourly", "nightly")) -> None:
         self.store = store or MemoryStore()
@@ -49,28 +49,28 @@ class Post:
         self.woken += 1
 
     def look(self, after_s: float = 0.0) -> None:
-        """Let time pass, then look around."""
+        """Let time pass, then check the schedules."""
         self.passed_s += after_s
         asyncio.run(self.watchdog.check_schedules())
 
     def hear(self, name: str) -> None:
-        """A cycle brought data."""
+        """Record that a cycle produced data."""
         asyncio.run(self.watchdog.record_success(name))
 
     @property
-    def told(self) -> list[Alert]:
+    def alerts(self) -> list[Alert]:
         """Every alert in the outbox."""
         return [item.delivery.alert for item in self.store.queue.values()]
 
 
-def test_a_schedule_that_is_silent_for_too_long_is_told_once():
-    """Not before its time, not again while it lasts, and the courier is woken."""
+def test_an_overdue_schedule_sends_one_alert():
+    """The alert is sent once, after the limit, and wakes the outbox worker."""
     post = Post(names=("hourly",))
     post.look(LIMIT_S)
-    assert post.told == []
+    assert post.alerts == []
     for _ in range(5):
         post.look(60)
-    (firing,) = post.told
+    (firing,) = post.alerts
     data = firing.payload["data"]
     assert (data["kind"], data["target"], data["severity"], data["suites"], data["axes"]) == (
         "no_data",
@@ -83,61 +83,61 @@ def test_a_schedule_that_is_silent_for_too_long_is_told_once():
     assert post.watchdog.overdue == {"hourly"}
 
 
-def test_data_ends_it_and_the_message_says_how_long_it_lasted():
-    """The next finished run resolves the incident under the same key."""
+def test_new_data_resolves_the_incident_and_the_alert_has_the_duration():
+    """The next successful run resolves the incident with the same key."""
     post = Post(names=("hourly",))
     post.look(LIMIT_S + 1)
     post.passed_s += 90
     post.hear("hourly")
-    firing, resolved = post.told
+    firing, resolved = post.alerts
     assert (firing.state, resolved.state) == (AlertState.FIRING, AlertState.RESOLVED)
     assert firing.dedup_key == resolved.dedup_key
     assert resolved.payload["data"]["duration_s"] == 90.0
     post.look(LIMIT_S)
-    assert len(post.told) == 2
+    assert len(post.alerts) == 2
     post.look(1)
-    assert len(post.told) == 3
+    assert len(post.alerts) == 3
 
 
-def test_schedules_of_one_target_are_told_apart():
-    """A nightly run that is missing is not hidden by an hourly one that works."""
+def test_schedules_of_one_target_have_separate_incidents():
+    """A successful hourly run does not hide a missing nightly run."""
     post = Post()
     post.passed_s += LIMIT_S
     post.hear("hourly")
     post.look(1)
-    assert [alert.payload["data"]["dedup_key"] for alert in post.told] == ["recallwatch/no_data/nightly"]
+    assert [alert.payload["data"]["dedup_key"] for alert in post.alerts] == ["recallwatch/no_data/nightly"]
 
 
-def test_the_reason_of_the_last_failure_is_told():
-    """On-call reads what went wrong, and when it last went right."""
+def test_the_alert_has_the_reason_of_the_latest_failure():
+    """The alert names the latest failure and the time of the latest successful run."""
     post = Post(names=("hourly",))
     post.hear("hourly")
     post.watchdog.record_failure("hourly", "the database is out of reach.")
     post.look(LIMIT_S + 1)
-    summary = post.told[0].payload["data"]["summary"]
+    summary = post.alerts[0].payload["data"]["summary"]
     assert "The last cycle failed: the database is out of reach." in summary
     assert "finished at 2026-03-02 12:00 UTC" in summary
 
 
-def test_a_clock_that_is_set_does_not_raise_the_alarm():
-    """Silence is measured by a clock that nobody can set."""
+def test_a_clock_change_raises_no_alert():
+    """The time without data is measured with a monotonic clock."""
     post = Post(names=("hourly",))
     post.watchdog.now = lambda: NOON + timedelta(days=1)
     post.look(1)
-    assert post.told == []
+    assert post.alerts == []
 
 
-def test_what_an_earlier_process_told_is_ended_by_this_one():
-    """After a restart the first run resolves the incident that the process before had opened."""
+def test_a_restarted_process_resolves_the_incident():
+    """After a restart, the first run resolves the incident of the previous process."""
     before = Post(names=("hourly",))
     before.look(LIMIT_S + 1)
     after = Post(before.store, names=("hourly",))
     after.hear("hourly")
-    assert [alert.state for alert in after.told] == [AlertState.FIRING, AlertState.RESOLVED]
+    assert [alert.state for alert in after.alerts] == [AlertState.FIRING, AlertState.RESOLVED]
 
 
-def test_a_schedule_that_is_configured_no_more_is_not_missed_for_ever():
-    """What was told of it is over when a configuration without it starts."""
+def test_the_incident_of_a_removed_schedule_is_closed():
+    """A start without the schedule closes its incident."""
     before = Post()
     before.look(LIMIT_S + 1)
     after = Post(before.store, names=("hourly",))
@@ -146,8 +146,8 @@ def test_a_schedule_that_is_configured_no_more_is_not_missed_for_ever():
     assert statuses == {"hourly": IncidentStatus.OPEN, "nightly": IncidentStatus.RESOLVED}
 
 
-def test_a_store_that_is_away_is_tried_again():
-    """While nothing can be kept nothing is told; once the store is back and the schedule still silent, it is."""
+def test_an_alert_is_retried_while_the_store_is_away():
+    """Nothing is sent while the store is away; the alert follows once it is back."""
 
     class Away(MemoryStore):
         is_away = True
@@ -159,14 +159,14 @@ def test_a_store_that_is_away_is_tried_again():
 
     post = Post(Away(), names=("hourly",))
     post.look(LIMIT_S + 1)
-    assert post.told == []
+    assert post.alerts == []
     Away.is_away = False
     post.look(1)
-    assert len(post.told) == 1
+    assert len(post.alerts) == 1
 
 
 @pytest.mark.parametrize(
-    ("stated", "allowed_s"),
+    ("options", "allowed_s"),
     [
         ({"every": 3_600.0}, 2 * 3_600 + GRACE_S),
         ({"cron": "0 3 * * *"}, 2 * 86_400 + GRACE_S),
@@ -174,7 +174,7 @@ def test_a_store_that_is_away_is_tried_again():
         ({"every": 3_600.0, "no_data_after": 5_400.0}, 5_400.0),
     ],
 )
-def test_two_intervals_and_a_grace_are_allowed_unless_configured(stated, allowed_s):
-    """Over a weekend, a schedule of weekdays is not missed."""
-    schedule = Schedule(target="docs", suites=("legal",), **stated)
+def test_two_intervals_and_a_grace_are_allowed_unless_configured(options, allowed_s):
+    """A weekday schedule is not overdue over a weekend."""
+    schedule = Schedule(target="docs", suites=("legal",), **options)
     assert no_data_after_s(schedule, NOON, where="schedules.s") == allowed_s

@@ -1,4 +1,4 @@
-"""Every queued alert reaches its notifier at least once, in order, or is kept as a dead letter."""
+"""Every queued alert reaches its notifier at least once, in order, or becomes a dead letter."""
 
 import asyncio
 import random
@@ -18,18 +18,18 @@ from monitor.ports.targets import Notifier
 from tests.waiting import PATIENCE_S
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-PASSING = tuple(reason for reason in Reason if reason.is_worth_retrying)
-LASTING = tuple(reason for reason in Reason if not reason.is_worth_retrying)
+TEMPORARY = tuple(reason for reason in Reason if reason.is_worth_retrying)
+PERMANENT = tuple(reason for reason in Reason if not reason.is_worth_retrying)
 
 
 class Clock:
-    """A time that goes on only when it is told to."""
+    """A clock that advances only on request."""
 
     def __init__(self) -> None:
         self.now = NOON
 
     def __call__(self) -> datetime:
-        """The time it is."""
+        """The current time."""
         return self.now
 
     def advance(self, seconds: float) -> None:
@@ -38,7 +38,7 @@ class Clock:
 
 
 class ScriptedNotifier:
-    """Refuses with each error once, in order, then accepts."""
+    """Fails with each error once, in order, then accepts."""
 
     def __init__(self, *errors: Exception) -> None:
         self.tried: list[str] = []
@@ -46,14 +46,14 @@ class ScriptedNotifier:
         self._errors = list(errors)
 
     async def notify(self, alert: Alert) -> None:
-        """Accept the alert, or refuse it as told."""
+        """Accept the alert, or raise the next error."""
         self.tried.append(alert.alert_id)
         if self._errors:
             raise self._errors.pop(0)
         self.accepted.append(alert.alert_id)
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """Nothing to close."""
 
 
 def alert(alert_id: str, target: str = "production", state: AlertState = AlertState.FIRING) -> Alert:
@@ -69,47 +69,47 @@ def alert(alert_id: str, target: str = "production", state: AlertState = AlertSt
 
 
 class Office:
-    """A courier with its store and clock, used from tests that are not asynchronous."""
+    """An outbox worker with its store and clock, for synchronous tests."""
 
     def __init__(self, notifiers: Mapping[str, Notifier], store: MemoryStore | None = None) -> None:
         self.clock = Clock()
         self.store = store or MemoryStore()
-        self.courier = OutboxWorker(self.store, notifiers, self.clock, random.Random(7))  # noqa: S311 - jitter, not a secret
+        self.worker = OutboxWorker(self.store, notifiers, self.clock, random.Random(7))  # noqa: S311 - jitter, not a secret
 
     def queue(self, *alerts: Alert, notifiers: Sequence[str] = ("on-call",)) -> None:
-        """Put alerts into the outbox; what does not fire goes to whoever was told."""
-        for each in alerts:
-            self.store.enqueue(replace(each, notifiers=tuple(notifiers)))
+        """Queue alerts; alerts that do not fire go to the notifiers of the firing one."""
+        for queued in alerts:
+            self.store.enqueue(replace(queued, notifiers=tuple(notifiers)))
 
     def deliver(self, after_s: float = 0.0) -> int:
-        """Let time pass, then deliver what is due."""
+        """Let time pass, then deliver due alerts."""
         self.clock.advance(after_s)
-        return asyncio.run(self.courier.deliver_due())
+        return asyncio.run(self.worker.deliver_due())
 
     @property
     def states(self) -> dict[str, int]:
-        """How many deliveries are pending, delivered and dead."""
+        """Number of deliveries by state."""
         return dict(asyncio.run(self.store.count_deliveries()))
 
 
 def counted(pending: int = 0, delivered: int = 0, dead: int = 0) -> dict[str, int]:
-    """What the store counts."""
+    """The expected counts."""
     return {"pending": pending, "delivered": delivered, "dead": dead, "silenced": 0}
 
 
 def test_an_alert_that_is_accepted_is_delivered_once():
-    """What the notifier has accepted is not sent again."""
+    """An accepted alert is not sent again."""
     notifier = ScriptedNotifier()
     office = Office({"on-call": notifier})
     office.queue(alert("a1"))
     assert [office.deliver(), office.deliver(), office.deliver(after_s=2 * LEASE_S)] == [1, 0, 0]
     assert notifier.accepted == ["a1"]
     assert office.states == counted(delivered=1)
-    assert office.courier.delivered == {("on-call", AlertState.FIRING): 1}
+    assert office.worker.delivered == {("on-call", AlertState.FIRING): 1}
 
 
 def test_queueing_an_alert_twice_delivers_it_once():
-    """An alert that is decided again, after a crash, is the same alert."""
+    """An alert that is queued again after a crash is the same alert."""
     notifier = ScriptedNotifier()
     office = Office({"on-call": notifier})
     office.queue(alert("a1"))
@@ -120,7 +120,7 @@ def test_queueing_an_alert_twice_delivers_it_once():
 
 
 def test_every_notifier_gets_the_alert():
-    """One notifier that refuses does not keep the alert from another."""
+    """A notifier that rejects an alert does not affect the others."""
     refusing, accepting = ScriptedNotifier(NotifierError(Reason.REJECTED, "HTTP 404")), ScriptedNotifier()
     office = Office({"mail": refusing, "on-call": accepting})
     office.queue(alert("a1"), notifiers=("mail", "on-call"))
@@ -129,9 +129,9 @@ def test_every_notifier_gets_the_alert():
     assert office.states == counted(delivered=1, dead=1)
 
 
-@pytest.mark.parametrize("reason", PASSING)
-def test_a_passing_refusal_is_tried_again_later(reason):
-    """An alert whose notifier is down for a while is not lost, and not sent before its time."""
+@pytest.mark.parametrize("reason", TEMPORARY)
+def test_a_temporary_failure_is_retried_later(reason):
+    """An alert for an unavailable notifier is kept and retried after its delay."""
     notifier = ScriptedNotifier(NotifierError(reason, "down"))
     office = Office({"on-call": notifier})
     office.queue(alert("a1"))
@@ -140,7 +140,7 @@ def test_a_passing_refusal_is_tried_again_later(reason):
     assert office.states == counted(pending=1)
     assert office.deliver(after_s=1.0) == 1
     assert notifier.accepted == ["a1"]
-    assert office.courier.failed == {("on-call", reason): 1}
+    assert office.worker.failed == {("on-call", reason): 1}
 
 
 def test_the_wait_doubles_with_jitter_up_to_a_limit():
@@ -160,8 +160,8 @@ def test_the_wait_doubles_with_jitter_up_to_a_limit():
     assert notifier.accepted == ["a1"]
 
 
-def test_a_receiver_that_says_when_to_come_back_is_obeyed():
-    """Retry-After takes the place of the courier's own wait."""
+def test_retry_after_is_respected():
+    """Retry-After replaces the worker's own delay."""
     notifier = ScriptedNotifier(NotifierError(Reason.RATE_LIMITED, "HTTP 429", retry_after_s=90.0))
     office = Office({"on-call": notifier})
     office.queue(alert("a1"))
@@ -172,8 +172,8 @@ def test_a_receiver_that_says_when_to_come_back_is_obeyed():
 
 
 @pytest.mark.parametrize("wish_s", [1e9, 1e30, float("inf")])
-def test_a_receiver_cannot_send_the_courier_away_for_good(wish_s):
-    """A Retry-After of years is shortened to something that on-call can live with."""
+def test_a_very_long_retry_after_is_shortened(wish_s):
+    """A Retry-After of years is limited to one hour."""
     notifier = ScriptedNotifier(NotifierError(Reason.RATE_LIMITED, "HTTP 429", retry_after_s=wish_s))
     office = Office({"on-call": notifier})
     office.queue(alert("a1"))
@@ -182,9 +182,9 @@ def test_a_receiver_cannot_send_the_courier_away_for_good(wish_s):
     assert notifier.accepted == ["a1"]
 
 
-@pytest.mark.parametrize("reason", LASTING)
-def test_a_lasting_refusal_is_a_dead_letter(reason):
-    """An alert that is refused for good is kept as dead with its reason, and not sent again."""
+@pytest.mark.parametrize("reason", PERMANENT)
+def test_a_permanent_failure_is_a_dead_letter(reason):
+    """A permanently rejected alert is stored as dead with its reason and is not sent again."""
     notifier = ScriptedNotifier(NotifierError(reason, "refused"))
     office = Office({"on-call": notifier})
     office.queue(alert("a1"))
@@ -195,8 +195,8 @@ def test_a_lasting_refusal_is_a_dead_letter(reason):
     assert notifier.tried == ["a1"]
 
 
-def test_an_alert_is_given_up_after_many_attempts():
-    """A notifier that never comes back ends in a dead letter, not in an endless loop."""
+def test_an_alert_is_dead_after_the_maximum_of_attempts():
+    """Retries of an unreachable notifier end with a dead letter."""
     notifier = ScriptedNotifier(*[NotifierError(Reason.UNREACHABLE, "refused")] * 100)
     office = Office({"on-call": notifier})
     office.queue(alert("a1"))
@@ -207,7 +207,7 @@ def test_an_alert_is_given_up_after_many_attempts():
 
 
 def test_resolved_never_overtakes_firing():
-    """While the first message of an incident waits, later ones wait behind it."""
+    """Later messages of an incident wait until the first one is delivered."""
     notifier = ScriptedNotifier(NotifierError(Reason.BROKEN, "HTTP 500"))
     office = Office({"on-call": notifier})
     office.queue(alert("firing"), alert("resolved", state=AlertState.RESOLVED))
@@ -219,7 +219,7 @@ def test_resolved_never_overtakes_firing():
 
 
 def test_incidents_of_other_targets_do_not_wait():
-    """A message that is stuck holds up its own incident only."""
+    """A waiting message delays only its own incident."""
     notifier = ScriptedNotifier(NotifierError(Reason.BROKEN, "HTTP 500"))
     office = Office({"on-call": notifier})
     office.queue(alert("a1", "production"), alert("b1", "staging"))
@@ -227,8 +227,8 @@ def test_incidents_of_other_targets_do_not_wait():
     assert notifier.accepted == ["b1"]
 
 
-def test_a_dead_letter_does_not_hold_up_what_follows():
-    """After a message is given up, the next one of its incident is sent."""
+def test_a_dead_letter_does_not_delay_the_next_message():
+    """After a dead letter, the next message of the incident is sent."""
     notifier = ScriptedNotifier(NotifierError(Reason.REJECTED, "HTTP 400"))
     office = Office({"on-call": notifier})
     office.queue(alert("firing"), alert("resolved", state=AlertState.RESOLVED))
@@ -237,8 +237,8 @@ def test_a_dead_letter_does_not_hold_up_what_follows():
     assert notifier.accepted == ["resolved"]
 
 
-def test_a_notifier_that_was_configured_away_keeps_its_alert():
-    """Taking a notifier out of the configuration loses nothing: the alert goes out when it is back."""
+def test_a_removed_notifier_keeps_its_alert():
+    """An alert for a notifier that was removed from the configuration is sent once the notifier is back."""
     office = Office({})
     office.queue(alert("a1"))
     office.deliver()
@@ -250,8 +250,8 @@ def test_a_notifier_that_was_configured_away_keeps_its_alert():
     assert back.states == counted(delivered=1)
 
 
-def test_waiting_for_a_notifier_to_come_back_uses_up_no_attempts():
-    """An alert that was never sent is not given up at the first refusal."""
+def test_waiting_for_a_removed_notifier_uses_no_attempts():
+    """An alert that was never sent is retried after its first failure."""
     office = Office({})
     office.queue(alert("a1"))
     for _ in range(2 * MAX_ATTEMPTS):
@@ -263,8 +263,8 @@ def test_waiting_for_a_notifier_to_come_back_uses_up_no_attempts():
     assert back.states == counted(pending=1)
 
 
-def test_an_alert_whose_courier_died_is_sent_again():
-    """A courier that took an alert and vanished holds it only as long as its lease."""
+def test_an_alert_of_a_dead_worker_is_sent_again():
+    """A worker that dies holds an alert only until the end of its lease."""
     notifier = ScriptedNotifier()
     office = Office({"on-call": notifier})
     office.queue(alert("a1"))
@@ -275,7 +275,7 @@ def test_an_alert_whose_courier_died_is_sent_again():
 
 
 def test_a_notifier_that_hangs_is_a_timeout(monkeypatch):
-    """A notifier that never returns is broken off before its lease ends, and tried again."""
+    """A notifier that never returns is cancelled before its lease ends, and retried."""
     monkeypatch.setattr("monitor.alerting.outbox.LEASE_S", 0.1)
 
     class Hanging(ScriptedNotifier):
@@ -285,21 +285,21 @@ def test_a_notifier_that_hangs_is_a_timeout(monkeypatch):
     office = Office({"on-call": Hanging()})
     office.queue(alert("a1"))
     office.deliver()
-    assert office.courier.failed == {("on-call", Reason.TIMEOUT): 1}
+    assert office.worker.failed == {("on-call", Reason.TIMEOUT): 1}
     assert office.states == counted(pending=1)
 
 
 def test_a_notifier_with_a_bug_does_not_stop_the_others():
-    """An error that no notifier should raise is counted, and the rest of the outbox goes out."""
+    """An unexpected error is counted, and the other alerts are delivered."""
     office = Office({"faulty": ScriptedNotifier(ZeroDivisionError("bug")), "on-call": (good := ScriptedNotifier())})
     office.queue(alert("a1"), notifiers=("faulty", "on-call"))
     office.deliver()
     assert good.accepted == ["a1"]
-    assert office.courier.failed == {("faulty", Reason.BROKEN): 1}
+    assert office.worker.failed == {("faulty", Reason.BROKEN): 1}
 
 
-def test_the_loop_outlives_a_store_that_is_away(monkeypatch):
-    """When the store is back, delivery goes on where it was."""
+def test_the_loop_survives_an_unreachable_store(monkeypatch):
+    """Delivery continues once the store is back."""
     monkeypatch.setattr("monitor.alerting.outbox.IDLE_S", 0.001)
 
     class Flaky(MemoryStore):
@@ -318,9 +318,9 @@ def test_the_loop_outlives_a_store_that_is_away(monkeypatch):
     office.queue(alert("a1"))
 
     async def run() -> None:
-        loop = asyncio.create_task(office.courier.deliver_forever())
+        loop = asyncio.create_task(office.worker.deliver_forever())
         async with asyncio.timeout(PATIENCE_S):
-            while not notifier.accepted:  # noqa: ASYNC110 - the courier has no event to wait for
+            while not notifier.accepted:  # noqa: ASYNC110 - the worker has no event to wait for
                 await asyncio.sleep(0.005)
         loop.cancel()
 
@@ -328,8 +328,8 @@ def test_the_loop_outlives_a_store_that_is_away(monkeypatch):
     assert notifier.accepted == ["a1"]
 
 
-def test_an_alert_is_on_its_way_as_soon_as_it_is_queued(monkeypatch):
-    """Whoever queues wakes the courier: nothing waits for the next look at the outbox."""
+def test_a_wake_up_sends_a_queued_alert_at_once(monkeypatch):
+    """After a wake-up, an alert does not wait for the next poll of the outbox."""
     monkeypatch.setattr("monitor.alerting.outbox.IDLE_S", 3_600.0)
 
     class Ringing(ScriptedNotifier):
@@ -344,10 +344,10 @@ def test_an_alert_is_on_its_way_as_soon_as_it_is_queued(monkeypatch):
 
     async def run() -> None:
         notifier.rang = asyncio.Event()
-        loop = asyncio.create_task(office.courier.deliver_forever())
-        await asyncio.sleep(0.01)  # until it has seen that there is nothing
+        loop = asyncio.create_task(office.worker.deliver_forever())
+        await asyncio.sleep(0.01)  # until the worker has found the outbox empty
         office.store.enqueue(replace(alert("a1"), notifiers=("on-call",)))
-        office.courier.wake()
+        office.worker.wake()
         async with asyncio.timeout(PATIENCE_S):
             await notifier.rang.wait()
         loop.cancel()
@@ -356,8 +356,8 @@ def test_an_alert_is_on_its_way_as_soon_as_it_is_queued(monkeypatch):
     assert notifier.accepted == ["a1"]
 
 
-def test_a_notifier_that_hangs_holds_up_no_other(monkeypatch):
-    """Each notifier is served by itself: while one does not answer, the others' alerts go out."""
+def test_a_notifier_that_hangs_delays_no_other(monkeypatch):
+    """Each notifier has its own loop, so the others' alerts are delivered while one hangs."""
     monkeypatch.setattr("monitor.alerting.outbox.IDLE_S", 0.001)
     arrived = asyncio.Event()
 
@@ -375,7 +375,7 @@ def test_a_notifier_that_hangs_holds_up_no_other(monkeypatch):
     office.queue(alert("a1"), notifiers=("slow", "on-call"))
 
     async def run() -> None:
-        loop = asyncio.create_task(office.courier.deliver_forever())
+        loop = asyncio.create_task(office.worker.deliver_forever())
         await asyncio.sleep(0.05)
         office.queue(alert("b1", "staging"), notifiers=("slow", "on-call"))
         async with asyncio.timeout(PATIENCE_S):
@@ -387,15 +387,15 @@ def test_a_notifier_that_hangs_holds_up_no_other(monkeypatch):
 
 
 def of_kind(office: Office, kind: IncidentKind) -> list[Incident]:
-    """The incidents of a kind."""
+    """The incidents of one kind."""
     return [each for each in office.store.incidents.values() if each.kind is kind]
 
 
-def test_a_dead_letter_is_told_through_the_other_notifiers_once():
-    """However many alerts a notifier refuses, the others hear of it once, with what to try."""
+def test_a_dead_letter_sends_one_alert_to_the_other_notifiers():
+    """Several rejected alerts of one notifier cause a single alert to the others, with the next command."""
     refusing, chat = ScriptedNotifier(*[NotifierError(Reason.REJECTED, "HTTP 404")] * 3), ScriptedNotifier()
     office = Office({"pager": refusing, "chat": chat})
-    office.courier.on_call = OnCall(notifiers=("pager", "chat"))
+    office.worker.on_call = OnCall(notifiers=("pager", "chat"))
     office.queue(*(alert(f"a{n}", f"target-{n}") for n in range(3)), notifiers=("pager",))
     office.deliver()
     office.deliver()
@@ -403,21 +403,21 @@ def test_a_dead_letter_is_told_through_the_other_notifiers_once():
     assert incident.subject == "pager"
     assert incident.is_open
     assert len(chat.accepted) == 1
-    told = office.store.queue[4].delivery.alert.payload["data"]
-    assert told["next_command"] == "recallwatch notify test pager"
-    assert "HTTP 404" in told["summary"]
-    assert office.courier.dead == {("pager", Reason.REJECTED): 3}
+    message = office.store.queue[4].delivery.alert.payload["data"]
+    assert message["next_command"] == "recallwatch notify test pager"
+    assert "HTTP 404" in message["summary"]
+    assert office.worker.dead == {("pager", Reason.REJECTED): 3}
 
 
-def test_a_notifier_that_takes_alerts_again_ends_what_was_told_of_it():
-    """Also when the courier that finds it mended is not the one that gave up."""
+def test_a_working_notifier_resolves_its_dead_letter_incident():
+    """A later worker resolves the incident when the notifier accepts alerts again."""
     office = Office({"pager": ScriptedNotifier(NotifierError(Reason.REJECTED, "HTTP 404")), "chat": ScriptedNotifier()})
-    office.courier.on_call = OnCall(notifiers=("pager", "chat"))
+    office.worker.on_call = OnCall(notifiers=("pager", "chat"))
     office.queue(alert("a1"), notifiers=("pager",))
     office.deliver()
     chat = ScriptedNotifier()
     later = Office({"pager": ScriptedNotifier(), "chat": chat}, office.store)
-    later.courier.on_call = OnCall(notifiers=("pager", "chat"))
+    later.worker.on_call = OnCall(notifiers=("pager", "chat"))
     later.queue(alert("a2"), notifiers=("pager",))
     later.deliver()
     later.deliver()
@@ -429,11 +429,11 @@ def test_a_notifier_that_takes_alerts_again_ends_what_was_told_of_it():
     assert len(chat.accepted) == 2
 
 
-def test_dead_letters_about_dead_letters_come_to_an_end():
-    """When every notifier refuses everything, each is told of once and nothing goes round in circles."""
+def test_dead_letters_about_dead_letters_end():
+    """If every notifier rejects everything, each gets one incident and no alert loops."""
     refusals = [NotifierError(Reason.REJECTED, "HTTP 404")] * 100
     office = Office({"pager": ScriptedNotifier(*refusals), "chat": ScriptedNotifier(*refusals)})
-    office.courier.on_call = OnCall(notifiers=("pager", "chat"))
+    office.worker.on_call = OnCall(notifiers=("pager", "chat"))
     office.queue(alert("a1"), notifiers=("pager",))
     for _ in range(20):
         office.deliver()

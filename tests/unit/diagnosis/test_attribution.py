@@ -1,4 +1,4 @@
-"""Shares of an answer drop add up, name whom they should, and say what cannot be known."""
+"""Shares of an answer drop add up, name the planted component and note what is not identified."""
 
 import math
 from dataclasses import FrozenInstanceError
@@ -83,7 +83,7 @@ class TestObserved:
     @EXAMPLES
     @given(two_runs())
     def test_exchanging_the_runs_exchanges_the_signs(self, runs):
-        """What the new run lost is what the old one would gain; no term is left over that knows which is which."""
+        """Exchanging the runs exchanges the signs of all shares."""
         before, after, found_before, found_after, cluster = runs
         one, other = kitagawa(*runs), kitagawa(after, before, found_after, found_before, cluster)
         for each, mirrored in zip((one, *one.shares), (other, *other.shares), strict=True):
@@ -125,7 +125,7 @@ class TestObserved:
         assert blame.difference == pytest.approx(-(lost + misread) / 100)
 
     def test_clusters_are_the_units(self):
-        """Ten sources of ten queries that stand and fall together tell less than a hundred queries."""
+        """Ten clusters of ten correlated queries give wider intervals than a hundred queries."""
         before, after, found_before, found_after, cluster = planted(lost=30)
         alone = by_name(kitagawa(before, after, found_before, found_after, cluster))[RETRIEVAL]
         together = by_name(kitagawa(before, after, found_before, found_after, cluster // 10))[RETRIEVAL]
@@ -149,10 +149,10 @@ class TestObserved:
 
 
 class TestEmptyCells:
-    """What cannot be known is said, and widens the intervals."""
+    """Unidentified effects are noted and widen the intervals."""
 
     def test_a_new_run_that_finds_nothing(self):
-        """How found evidence would be used now is not known: taken as before, retrieval is to blame, and it is said."""
+        """If no evidence is retrieved now, its use is assumed to be as before, which the note states."""
         found = np.arange(60) < 50
         blame = kitagawa(found * 1.0, np.zeros(60), found, np.zeros(60), range(60))
         shares = by_name(blame)
@@ -162,21 +162,21 @@ class TestEmptyCells:
         assert shares[RETRIEVAL].upper > -50 / 60 / 2
         assert shares[GENERATION].lower < -50 / 60 / 2
         assert blame.note == (
-            "now the evidence of no query was found: how answers would be with it is not known, is taken to be as "
-            "before, and the intervals allow for all from 0 to 1"
+            "now the evidence of no query was retrieved: the score with it is unknown, is assumed to equal the one "
+            "before, and the intervals allow any score from 0 to 1"
         )
 
     def test_an_old_run_that_found_everything(self):
         """What answers were worth without evidence is not known before."""
         blame = kitagawa(np.ones(60), [0.0] * 20 + [1.0] * 40, np.ones(60), np.arange(60) >= 20, range(60))
-        assert blame.note.startswith("before the evidence of every query was found: how answers would be without it")
+        assert blame.note.startswith("before the evidence of every query was retrieved: the score without it")
         assert by_name(blame)[RETRIEVAL].difference == pytest.approx(-1 / 3)
 
     @pytest.mark.parametrize(("found", "extent"), [(True, "every"), (False, "no")])
     def test_all_or_nothing_found_in_both_runs(self, found, extent):
         """The whole change is generation's."""
         blame = kitagawa([1.0] * 30, [0.0] * 10 + [1.0] * 20, [found] * 30, [found] * 30, range(30))
-        assert f"the evidence of {extent} query was found, so that retrieval has no part" in blame.note
+        assert f"the evidence of {extent} query was retrieved in both runs, so retrieval has no part" in blame.note
         assert by_name(blame)[GENERATION].difference == blame.difference
 
     def test_a_handful_of_queries_is_not_taken_for_known(self):
@@ -188,13 +188,13 @@ class TestEmptyCells:
         assert shares[GENERATION].upper > 0.3
 
     def test_a_single_cluster_tells_nothing(self):
-        """Intervals are infinite, so that nobody is called the cause."""
+        """Intervals are infinite, so no component is called the cause."""
         before, after, found_before, found_after, _ = planted(lost=30)
         blame = kitagawa(before, after, found_before, found_after, np.zeros(100))
         assert [each.lower for each in blame.shares] == [-math.inf] * 2
-        assert "cannot be told apart from zero: " not in blame.sentence
+        assert "cannot be distinguished from zero: " not in blame.sentence
         assert blame.sentence.endswith(
-            "the parts of retrieval (−30.0) and generation (+0.0) cannot be told apart from zero"
+            "the parts of retrieval (−30.0) and generation (+0.0) cannot be distinguished from zero"
         )
 
 
@@ -212,7 +212,7 @@ class TestReplayed:
     @EXAMPLES
     @given(all_cells())
     def test_exchanging_two_components_exchanges_their_shares(self, drawn):
-        """A component counts by what it does, not by its name."""
+        """The shares do not depend on the names of the components."""
         cells, cluster = drawn
         other = {RETRIEVAL: GENERATION, GENERATION: RETRIEVAL, JUDGE: JUDGE}
         renamed = {frozenset(other[each] for each in cell): values for cell, values in cells.items()}
@@ -223,7 +223,7 @@ class TestReplayed:
     @EXAMPLES
     @given(all_cells())
     def test_exchanging_old_and_new_exchanges_the_signs(self, drawn):
-        """The way back costs what the way there gained."""
+        """Reversing all replacements reverses the signs of the shares."""
         cells, cluster = drawn
         back = {frozenset(Component) - cell: values for cell, values in cells.items()}
         for one, other in zip(shapley(cells, cluster).shares, shapley(back, cluster).shares, strict=True):
@@ -234,7 +234,7 @@ class TestReplayed:
     @EXAMPLES
     @given(all_cells((RETRIEVAL, GENERATION)))
     def test_of_two_components_it_is_the_mean_of_both_orders(self, drawn):
-        """The formula for two: the mean of replacing first and replacing last."""
+        """With two components, a share is the mean of replacing first and replacing second."""
         cells, cluster = drawn
         mean = {cell: float(np.mean(values)) for cell, values in cells.items()}
         first, last = mean[NEW_CONTEXTS] - mean[OLD], mean[NEW] - mean[NEW_GENERATOR]
@@ -263,12 +263,12 @@ class TestReplayed:
         assert (blame.method, blame.note) == ("path/1", "replaced in this order: generation, retrieval")
 
     def test_cells_that_lead_nowhere_are_refused_with_what_to_run(self):
-        """The message names what is missing."""
-        with pytest.raises(ComparisonError, match=r"run the queries also where what is new is: retrieval$"):
+        """The message names the missing cells."""
+        with pytest.raises(ComparisonError, match=r"also run the queries with new: retrieval$"):
             shapley({OLD: [1.0], NEW: [0.0]}, [0])
-        with pytest.raises(ComparisonError, match=r"what is new is: nothing$"):
+        with pytest.raises(ComparisonError, match=r"with new: nothing$"):
             shapley({NEW_GENERATOR: [1.0], NEW: [0.0]}, [0])
-        with pytest.raises(ComparisonError, match="no cell in which a component is new"):
+        with pytest.raises(ComparisonError, match="no cell has a new component"):
             shapley({OLD: [1.0]}, [0])
 
 
@@ -284,7 +284,7 @@ def test_a_cluster_that_decides_leaves_few_degrees_of_freedom(sizes, ratio):
 
 
 class TestJudge:
-    """The ruler itself may move: frozen answers, graded again, tell by how much."""
+    """A drift of the judge is measured on frozen answers."""
 
     def test_a_stricter_judge_is_not_taken_for_worse_generation(self):
         """Frozen answers lost as much as the live ones: the judge has it all."""
@@ -294,7 +294,7 @@ class TestJudge:
         assert_sound(blame)
         assert by_name(blame)[JUDGE].difference == pytest.approx(-0.2)
         assert by_name(blame)[GENERATION].difference == pytest.approx(0.0)
-        assert "the judge is taken to have moved by as much on every answer" in blame.note
+        assert "the shift of the judge is assumed to be equal on all answers" in blame.note
 
     @EXAMPLES
     @given(two_runs(), st.lists(st.tuples(score, score), min_size=1, max_size=8))
@@ -333,7 +333,7 @@ class TestJudge:
 
 
 class TestCeiling:
-    """What the oracle's contexts show."""
+    """The ceiling with oracle contexts."""
 
     def test_what_retrieval_leaves_on_the_table(self):
         """Of 80 points that the generator can reach, it had 70 with the old contexts and has 50 with the new."""
@@ -361,15 +361,15 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("changed", "message"),
         [
-            ({"before": [1.0]}, r"one value is needed for each of 2 queries; the shape is \(1,\)"),
+            ({"before": [1.0]}, r"the shape is \(1,\); one value is required for each of 2 queries"),
             ({"after": [math.nan, 1.0]}, "a score is missing"),
             ({"after": [3.0, 1.0]}, r"outside \[0, 1\]"),
             ({"found_before": [0.5, 1.0]}, "must be true or false"),
-            ({"found_after": [True]}, "one value is needed"),
+            ({"found_after": [True]}, "one value is required"),
         ],
     )
     def test_a_missing_score_is_no_zero(self, changed, message):
-        """Arrays that do not fit are refused with what is wrong."""
+        """Arrays of another shape or range are refused with the reason."""
         arrays = {"before": [1.0, 0.0], "after": [0.0, 0.0], "found_before": [True] * 2, "found_after": [False] * 2}
         with pytest.raises(ValueError, match=message):
             kitagawa(**(arrays | changed), cluster=[0, 1])
@@ -396,7 +396,7 @@ def told(whole: tuple[float, float, float], *shares: tuple[float, float, float],
 
 
 class TestSentence:
-    """What the alert says."""
+    """The sentence in the alert."""
 
     def test_two_causes(self):
         """Points, shares of the whole, and why."""
@@ -406,10 +406,10 @@ class TestSentence:
         )
 
     def test_a_share_that_covers_zero_is_no_cause(self):
-        """It is named as what cannot be told."""
+        """It is described as not distinguishable from zero."""
         assert told((-0.061, -0.08, -0.04), (-0.05, -0.07, -0.03), (-0.011, -0.03, 0.01)) == (
             "answers fell 6.1 points: 5.0 (82 %) because retrieval found the evidence less often; "
-            "the part of generation (−1.1) cannot be told apart from zero"
+            "the part of generation (−1.1) cannot be distinguished from zero"
         )
 
     def test_an_interval_that_ends_at_zero_covers_it(self):
@@ -417,7 +417,7 @@ class TestSentence:
         assert not Share(RETRIEVAL, -0.1, -0.2, 0.0).excludes_zero
 
     def test_opposite_shares(self):
-        """What one lost the other gained in part; shares of the whole would exceed it and are not told."""
+        """Shares of opposite sign have no percentages, which would exceed 100."""
         assert told((-0.03, -0.05, -0.01), (-0.05, -0.07, -0.03), (0.02, 0.01, 0.03)) == (
             "answers fell 3.0 points: 5.0 because retrieval found the evidence less often, "
             "2.0 gained because generation used it better"
@@ -434,18 +434,18 @@ class TestSentence:
         """Better answers have causes too."""
         assert told((0.04, 0.01, 0.07), (0.0, 0.0, 0.0), (0.04, 0.01, 0.07)) == (
             "answers rose 4.0 points: 4.0 (100 %) because generation used the evidence better; "
-            "the part of retrieval (+0.0) cannot be told apart from zero"
+            "the part of retrieval (+0.0) cannot be distinguished from zero"
         )
 
     def test_a_drop_that_may_be_none(self):
         """The whole is doubted as well."""
         assert told((-0.01, -0.03, 0.01), (-0.01, -0.03, 0.01), (0.0, -0.01, 0.01)) == (
-            "answers fell 1.0 points, which cannot be told apart from zero; "
-            "the parts of retrieval (−1.0) and generation (+0.0) cannot be told apart from zero"
+            "answers fell 1.0 points, which cannot be distinguished from zero; "
+            "the parts of retrieval (−1.0) and generation (+0.0) cannot be distinguished from zero"
         )
 
     def test_a_replay_speaks_of_contexts_and_the_judge_of_its_grades(self):
-        """A replay does not look at what was found; the same answers were graded lower."""
+        """A replay names contexts, and a drift of the judge names its grades."""
         assert told((-0.06, -0.08, -0.04), *[(-0.02, -0.03, -0.01)] * 3, method="path/1") == (
             "answers fell 6.0 points: 2.0 (33 %) because retrieval brought worse contexts, 2.0 (33 %) because "
             "generation made less of the same contexts, 2.0 (33 %) because the judge grades the same answers lower"

@@ -1,4 +1,4 @@
-"""The cause of a change is named with its evidence, and what cannot be told apart is named together."""
+"""The cause of a change is named with its evidence and with the causes that cannot be distinguished from it."""
 
 from dataclasses import replace
 
@@ -43,7 +43,7 @@ CASES = {
 
 
 def named(before: Space, after: Space, *, vectors: bool = True, echoes: bool = True) -> Cause:
-    """What the change between two cycles is called."""
+    """The cause of the change between two cycles."""
     return name_cause(*(each.look(seed, vectors=vectors, echoes=echoes) for seed, each in enumerate((before, after))))
 
 
@@ -59,7 +59,7 @@ def test_the_cause_is_named(before: Space, after: Space, expected: CauseName, ve
 
 
 def test_a_filter_and_deletions_are_told_by_the_index_alone():
-    """Both are named where only rankings can be seen; the index says which of them it was."""
+    """With rankings only, both are named; with the index, the actual one."""
     filtered = replace(SPACE, hidden=CHOSEN)
     blind = named(SPACE, filtered, vectors=False)
     assert {blind.name, *blind.or_else} == {CauseName.CORPUS_CHANGED, CauseName.CONFIGURATION_CHANGED}
@@ -77,7 +77,7 @@ def test_whole_groups_that_are_missing_look_like_a_filter():
 
 
 def test_without_echoes_a_model_and_an_encoder_are_not_told_apart():
-    """Two stored runs name both, and say what would tell them apart."""
+    """Two stored runs name both causes and the data that would distinguish them."""
     cause = named(SPACE, replace(TUNED, stored=SPACE.stored), vectors=False, echoes=False)
     assert {CauseName.MODEL_CHANGED, CauseName.ENCODERS_DIVERGED} <= {cause.name, *cause.or_else}
     assert "queried by their own text" in " ".join(cause.evidence)
@@ -168,7 +168,7 @@ def test_some_servers_with_another_model_are_seen():
 
 
 def test_an_answerer_is_named_alone_or_besides():
-    """Another answerer is the cause where nothing else changed, and is told besides where something did."""
+    """A new answerer is the cause if nothing else changed, and a further cause otherwise."""
     before = replace(SPACE.look(), answerer="one", judge="this")
     alone = name_cause(before, replace(before, answerer="two"))
     assert (alone.name, alone.also) == (CauseName.ANSWERER_CHANGED, ())
@@ -177,7 +177,7 @@ def test_an_answerer_is_named_alone_or_besides():
 
 
 def test_a_target_without_scores_is_judged_by_order():
-    """Rankings alone tell nothing, deletions and k."""
+    """Rankings alone distinguish no change, deletions and a new k."""
     before, gone = (_scoreless(each) for each in (SPACE, SPACE.without(ROWS)))
     assert name_cause(before, before).name is CauseName.UNCHANGED
     assert name_cause(before, gone).name is CauseName.CORPUS_CHANGED
@@ -221,7 +221,7 @@ def test_two_stored_runs_are_two_snapshots():
 
 @pytest.mark.parametrize("vectors", [np.zeros(3), np.zeros((2, 3)), np.array([[np.nan]])])
 def test_what_is_no_table_of_vectors_is_refused(vectors: np.ndarray):
-    """One finite row for each id, or an error that says what came."""
+    """Vectors need one finite row for each id; other shapes raise an error with the shape."""
     with pytest.raises(ValueError, match=r"not one row|not a finite"):
         Embedded(("a",), vectors)
 

@@ -1,4 +1,4 @@
-"""The geometry of a space is measured right, and told in words that fit the numbers."""
+"""The geometry of a space is measured correctly and described in words that match the numbers."""
 
 from dataclasses import replace
 
@@ -62,7 +62,7 @@ def test_overlaps_are_symmetric_shares(first: list[str], second: list[str]):
 
 
 def test_the_top_counts_most():
-    """A change of the first place costs more than one of the last."""
+    """A change of the first rank costs more than one of the lowest rank."""
     ranking = list("abcdefghij")
     assert rank_biased_overlap(ranking, ["x", *ranking[1:]]) < rank_biased_overlap(ranking, [*ranking[:-1], "x"])
 
@@ -121,7 +121,7 @@ def test_hubness_is_the_skewness_of_occurrences():
     ranked = [[str(each) for each in RNG.zipf(1.5, 10) if each < 50] for _ in range(40)]
     counts = [sum(str(number) in ranking for ranking in map(set, ranked)) for number in range(1, 61)]
     assert hubness([list(dict.fromkeys(each)) for each in ranked], 60, 10) == pytest.approx(skew(counts))
-    with pytest.raises(ValueError, match="more than the 1 that there are"):
+    with pytest.raises(ValueError, match="more than n_documents, which is 1"):
         hubness([["a", "b"]], 1, 2)
 
 
@@ -150,20 +150,20 @@ SERVED = Served.random(7)
 
 
 def test_a_rotated_space_is_described_as_rotated():
-    """Same rankings, aligned, moved: rotated, not stretched."""
+    """With the same rankings and aligned vectors, the new space is described as a rotation."""
     geometry = compare_spaces(SERVED.look(), SERVED.mapped(rotation(3)).look())
     assert geometry.overlap == 1.0
     assert geometry.same_place < 0.5
     text = describe(geometry)
-    assert "rotated, not stretched" in text
-    assert "same documents come back in the same order" in text
+    assert "is a rotation of the old one" in text
+    assert "same documents are returned in the same order" in text
 
 
 def test_a_collapsed_space_is_described_as_another_one():
-    """Fewer dimensions and texts that lie closer together are told as that."""
+    """The description names fewer dimensions and closer texts."""
     squeeze = np.diag(np.linspace(1.5, 0.01, SERVED.texts.shape[1]) ** 3)
     text = describe(compare_spaces(SERVED.look(), SERVED.mapped(squeeze).look()))
-    assert "another one" in text
+    assert "is not a rotation of the old one" in text
     assert "fewer dimensions" in text
 
 
@@ -171,7 +171,7 @@ def test_an_unchanged_space_is_described_in_two_sentences():
     """Nothing is made of nothing."""
     look = SERVED.look()
     assert describe(compare_spaces(look, look)) == (
-        "The vectors are where they were. The same documents come back in the same order."
+        "The vectors have not changed. The same documents are returned in the same order."
     )
 
 
@@ -182,13 +182,13 @@ def test_partial_snapshots_are_described_as_far_as_they_go():
     assert 0 < geometry.overlap < 1
     assert np.isnan(geometry.kernel_alignment)
     assert np.isnan(geometry.after.effective_rank)
-    assert describe(geometry).startswith("Of the documents that come back, ")
+    assert describe(geometry).startswith("60% of the returned documents")
     nothing = Snapshot(rankings={}, depth=10)
     assert np.isnan(compare_spaces(nothing, nothing).overlap)
 
 
 def test_pairs_that_are_told_apart_better_are_named():
-    """Margins and near-misses are measured of the pairs whose vectors are known, and told by phenomenon."""
+    """Margins and near-misses are measured on the pairs with vectors and described by phenomenon."""
     documents, worse = np.array([[1.0, 0.1], [1.0, 0.0]]), np.array([[1.0, 0.1], [1.0, 0.9]])
     before, after = (
         Snapshot(
@@ -212,7 +212,7 @@ def test_recall_of_an_index_is_measured_against_exact_search():
     geometry = Geometry(
         before=Space(recall_of_exact=0.99), after=Space(recall_of_exact=0.9), overlap=1.0, rank_biased_overlap=1.0
     )
-    assert "The index finds 90.0% of what exact search finds, before 99.0%." in describe(geometry)
+    assert "The index returns 90.0% of the results of exact search, before 99.0%." in describe(geometry)
 
 
 def test_an_index_that_misses_is_told_from_a_model_that_changed():

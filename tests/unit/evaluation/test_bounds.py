@@ -1,4 +1,4 @@
-"""Beside every measure stands how high it could be, had somebody judged what nobody has judged."""
+"""Every measure has an upper bound over all judgements of the unjudged hits."""
 
 import itertools
 

@@ -58,7 +58,7 @@ def test_a_chain_of_ten_thousand_hops_is_found():
 
 
 def test_a_hop_succeeds_when_all_its_evidence_is_within_reach():
-    """The last needed rank is within k; 0 is not retrieved."""
+    """A hop succeeds if its lowest relevant rank is within k; 0 means not retrieved."""
     assert hop_success({"a": 10, "b": 11, "c": 0}, k=10) == {"a": True, "b": False, "c": False}
 
 
@@ -82,7 +82,7 @@ def test_a_chain_succeeds_when_every_hop_does(lengths: list[int], data: st.DataO
 
 
 def test_ten_percent_of_each_hop_are_twenty_seven_of_the_task():
-    """Three hops, each losing another tenth of what succeeded: the loss of tasks is what compounding says."""
+    """If three hops lose a tenth each, the loss of whole tasks is the compounded loss."""
     chains = some_chains([3] * 1_000)
     everything = dict.fromkeys((each for chain in chains for each in chain), True)
     digit = {chain: f"{number:03d}" for number, chain in enumerate(chains)}
@@ -156,7 +156,7 @@ def test_a_chain_that_one_run_did_not_score_is_in_neither():
 
 
 def test_the_same_seed_gives_the_same_intervals():
-    """A decision can be taken again from what was stored."""
+    """A decision can be recomputed from stored data."""
     chains = some_chains([3] * 20)
     runs = [drawn(np.random.default_rng(seed), chance, chains) for seed, chance in ((1, 0.9), (2, 0.7))]
     first, second = (compounding(chains, *runs, rng=np.random.default_rng(3)) for _ in range(2))

@@ -57,18 +57,18 @@ def test_every_entry_names_functions_that_exist(measure):
 
 
 def test_the_default_policy_gates_on_what_the_registry_says():
-    """The leading measure of each part comes first, pairs before rankings before answers."""
+    """What was returned comes before its rank, the choice within a pair after it, and answers last."""
     assert Policy().gating == default_gating()
     assert default_gating() == {
-        Axis.BROAD: ("ndcg@10", "recall@5", "recall@10", "mrr@10", "answer_f1"),
-        Axis.COMPOSITIONAL: ("pair_accuracy", "mrr@10", "answer_f1"),
+        Axis.BROAD: ("ndcg@10", "mrr@10", "recall@5", "recall@10", "answer_f1"),
+        Axis.COMPOSITIONAL: ("reach", "mrr@10", "structure", "answer_f1"),
     }
 
 
 def test_the_lists_derive_from_the_registry():
     """The reported, leading and answer measures are the ones whose entries say so."""
     assert measures.REPORTED == ("recall@5", "recall@10", "mrr@10", "ndcg@10", "success@5")
-    assert list(measures.LEADING.values()) == ["pair_accuracy", "ndcg@10", "answer_f1", "answer_judged"]
+    assert list(measures.LEADING.values()) == ["structure", "ndcg@10", "answer_f1", "answer_judged"]
     assert {name for name in MEASURES if MEASURES[name].needs.is_answer} == set(measures.ANSWER_MEASURES)
     assert measures.names(Needs.JUDGE) == ("answer_judged",)
 

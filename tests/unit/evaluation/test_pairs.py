@@ -57,7 +57,7 @@ def test_equal_ranks_are_impossible(doc_ids: list[str]):
 
 
 def test_each_pair_is_scored_by_the_ranking_of_its_own_query():
-    """Values stand beside their query ids, in the order of the pairs."""
+    """Values are returned with their query ids, in the order of the pairs."""
     pairs = [Pair("q2", "a", "b"), Pair("q1", "a", "b"), Pair("q3", "b", "a")]
     found = pair_accuracy(
         pairs, {"q1": Ranking(doc_ids=("b", "a")), "q2": Ranking(doc_ids=("a", "b")), "q3": Ranking(doc_ids=("b",))}

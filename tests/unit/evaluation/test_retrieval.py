@@ -1,4 +1,4 @@
-"""The rank measures are trec_eval's, to the last digits."""
+"""The rank measures equal trec_eval to 1e-12."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -69,7 +69,7 @@ def test_an_empty_ranking_is_truthfully_a_zero(name: str):
 @pytest.mark.parametrize("grades", [{}, {"a": 0}], ids=["no judgement", "grade 0 only"])
 @pytest.mark.parametrize("asked", [None, "a", Reason.TIMEOUT], ids=["not asked", "answered", "failed"])
 def test_a_query_without_a_relevant_judgement_is_skipped(grades: dict[str, int], asked: Brought):
-    """Nobody can say what such a query should bring, so it is counted as skipped, whatever came back."""
+    """The expected results of such a query are unknown, so it is skipped, whatever the outcome."""
     suite = a_suite(a_query("q1", {"a": 1}), a_query("q2", grades))
     measured = a_measured(suite, {"q1": "a", "q2": asked})
     counts = measured.counts
@@ -127,13 +127,13 @@ def test_nothing_scored_is_not_a_number():
 
 
 def test_values_come_in_the_order_of_the_suite():
-    """However the outcomes came in, values stand in the order of the suite's queries."""
+    """Values are in the order of the queries of the suite, in any order of the outcomes."""
     measured = a_measured(THREE_QUERIES, {"q3": "xc", "q1": "a", "q2": "xxb"})
     assert list(by_query(measured, "mrr@10").items()) == [("q1", 1.0), ("q2", 1 / 3), ("q3", 0.5)]
 
 
 def test_only_the_measures_asked_for_are_computed():
-    """The caller says which rank measures and how deep."""
+    """The caller chooses the rank measures and their cutoffs."""
     measured = a_measured(TWO_QUERIES, {"q1": "xa", "q2": "b"}, measures=("mrr@1", "recall@2"))
     assert {name: by_query(measured, name) for name in measured.measurements} == {
         "mrr@1": {"q1": 0.0, "q2": 1.0},
@@ -153,7 +153,7 @@ def test_rank_is_position_whatever_the_scores_say():
 
 
 def test_a_missing_outcome_is_refused_and_never_a_zero():
-    """A run that lost a query cannot be measured: nobody knows what the query brought."""
+    """A run without an outcome for a query cannot be measured."""
     with pytest.raises(ComparisonError) as refused:
         a_measured(TWO_QUERIES, {"q1": "a"})
     assert str(refused.value) == "run run-1 has 1 outcomes for 2 queries: each query needs exactly one"
@@ -247,7 +247,7 @@ def test_a_suite_of_one_stratum_is_told_once():
 
 
 def test_nothing_scored_has_no_stratum_mean():
-    """A run whose every probe failed says nothing about quality."""
+    """A run in which every probe failed has no measurements."""
     assert list(stratum_means(a_measured(TWO_QUERIES, {"q1": Reason.BROKEN, "q2": Reason.BROKEN}))) == []
 
 

@@ -1,4 +1,4 @@
-"""An incident opens, is confirmed, recovers, comes back and ends as the policy says, and on-call hears of each once."""
+"""Incidents open, recover, reopen and close as the policy requires, with one alert per change."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,8 +29,8 @@ _verdicts = count(1)
 
 
 def evidence(difference: float = -0.03, suite: str = "legal", **changes: object) -> Evidence:
-    """One gating measure that differs by so much, significantly unless told otherwise."""
-    made = Evidence(
+    """One gating measure with this difference, significant by default."""
+    default = Evidence(
         suite=suite,
         axis=Axis.BROAD,
         stratum="overall",
@@ -50,18 +50,18 @@ def evidence(difference: float = -0.03, suite: str = "legal", **changes: object)
         p_not_safe=0.5,
         mde=0.02,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # fields by name
+    return replace(default, **changes)  # type: ignore[arg-type]  # fields by name
 
 
 def verdict(
     name: VerdictName = VerdictName.REGRESSED,
-    *found: Evidence,
+    *parts: Evidence,
     minutes: float = 0,
     policy: Policy = Policy(),  # noqa: B008 - frozen
     baselines: Sequence[str] = ("run-before",),
     lost: Sequence[dict[str, object]] = (),
 ) -> Verdict:
-    """A verdict with this evidence; without any, with what its name needs."""
+    """A verdict with this evidence, or with default evidence for its name."""
     usual = {
         VerdictName.REGRESSED: (evidence(),),
         VerdictName.TRADE_OFF: (evidence(), evidence(0.1, "negation", axis=Axis.COMPOSITIONAL)),
@@ -76,7 +76,7 @@ def verdict(
         name=name,
         summary=f"It is {name}.",
         advice="roll back",
-        evidence=mark(found or usual[name], (), policy),
+        evidence=mark(parts or usual[name], (), policy),
         run_ids=("run-after",),
         baseline_run_ids=tuple(baselines),
         policy=policy,
@@ -94,16 +94,16 @@ def restored(minutes: float = 0, suites: Sequence[str] = ("legal",), **others: o
 
 
 def after(*verdicts: Verdict, on_call: OnCall = ON_CALL, change: Change = SWAP) -> tuple[Incident | None, list[Alert]]:
-    """The incident after these verdicts, and every alert on the way."""
+    """The incident after these verdicts, and all alerts."""
     incident, sent = None, []
-    for each in verdicts:
-        incident, alerts = advance(incident, each, on_call, change)
+    for one in verdicts:
+        incident, alerts = advance(incident, one, on_call, change)
         sent += alerts
     return incident, sent
 
 
 def states(alerts: Sequence[Alert]) -> list[AlertState]:
-    """What on-call heard."""
+    """The states of the alerts."""
     return [alert.state for alert in alerts]
 
 
@@ -114,8 +114,8 @@ def opened(*verdicts: Verdict, on_call: OnCall = ON_CALL) -> Incident:
     return incident
 
 
-def test_the_first_verdict_that_pages_opens_an_incident_and_later_ones_say_nothing_new():
-    """On-call is told once, whatever number of cycles sees the same drop."""
+def test_only_the_first_paging_verdict_sends_an_alert():
+    """Repeated verdicts about the same drop send a single alert."""
     incident, alerts = after(verdict(), verdict(minutes=5), verdict(minutes=10))
     assert incident is not None
     assert incident.status is IncidentStatus.OPEN
@@ -127,12 +127,12 @@ def test_the_first_verdict_that_pages_opens_an_incident_and_later_ones_say_nothi
 
 @pytest.mark.parametrize("name", [VerdictName.PASSED, VerdictName.INCONCLUSIVE, VerdictName.INVALID])
 def test_a_verdict_that_does_not_page_opens_nothing(name):
-    """Without a regression there is no incident and nobody is told."""
+    """Without a regression there is no incident and no alert."""
     assert after(verdict(name)) == (None, [])
 
 
-def test_recovery_needs_as_many_passed_verdicts_as_the_policy_says():
-    """One good run does not resolve an incident; two in a row do, with how long it lasted."""
+def test_recovery_needs_the_policys_number_of_passed_verdicts():
+    """Two passed verdicts in a row resolve an incident, and the alert has its duration."""
     incident, alerts = after(verdict(), verdict(VerdictName.PASSED, minutes=60))
     assert incident is not None
     assert incident.is_open
@@ -144,8 +144,8 @@ def test_recovery_needs_as_many_passed_verdicts_as_the_policy_says():
 
 
 @pytest.mark.parametrize("between", [VerdictName.INCONCLUSIVE, VerdictName.REGRESSED])
-def test_what_shows_no_recovery_starts_the_count_anew(between):
-    """Passed verdicts must follow upon each other."""
+def test_another_verdict_resets_the_recovery_count(between):
+    """Passed verdicts must be consecutive."""
     incident = opened(
         verdict(), verdict(VerdictName.PASSED), verdict(between), verdict(VerdictName.PASSED), verdict(between)
     )
@@ -153,14 +153,14 @@ def test_what_shows_no_recovery_starts_the_count_anew(between):
     assert dict(incident.recovering) == {"legal": 0}
 
 
-def test_an_invalid_verdict_neither_helps_nor_harms_recovery():
-    """A cycle that could not measure counts neither as recovery nor against it."""
+def test_an_invalid_verdict_does_not_affect_recovery():
+    """A cycle without a valid comparison does not change the recovery count."""
     incident = opened(verdict(), verdict(VerdictName.PASSED), verdict(VerdictName.INVALID), verdict(VerdictName.PASSED))
     assert incident.status is IncidentStatus.RESOLVED
 
 
 def test_results_that_equal_the_baseline_resolve_at_once():
-    """After a rollback the first run is full evidence, and the incident counts as confirmed."""
+    """After a rollback, one run resolves the incident, which counts as confirmed."""
     incident, alerts = after(verdict(), restored(30))
     assert incident is not None
     assert (incident.status, incident.resolution) == (IncidentStatus.RESOLVED, Resolution.ROLLED_BACK)
@@ -168,21 +168,21 @@ def test_results_that_equal_the_baseline_resolve_at_once():
     assert states(alerts) == [AlertState.FIRING, AlertState.RESOLVED]
 
 
-def test_a_new_baseline_is_an_acceptance_and_no_rollback():
-    """Promoting what is served resolves the incident without confirming it."""
+def test_a_new_baseline_resolves_the_incident_as_accepted():
+    """Promoting the current deployment resolves the incident without confirming it."""
     incident = opened(verdict(), restored(30, baselines=("run-after",)))
     assert (incident.resolution, incident.is_confirmed) == (Resolution.ACCEPTED, False)
 
 
-def test_another_schedule_cannot_resolve_what_it_does_not_measure():
-    """Only verdicts about the suites that fell count as recovery."""
+def test_a_schedule_cannot_resolve_suites_that_it_does_not_measure():
+    """Only verdicts about the affected suites count as recovery."""
     incident = opened(verdict(), restored(5, ["medical"]), restored(6, ["medical"]))
     assert incident.is_open
     assert opened(verdict(), restored(5, ["legal", "medical"])).status is IncidentStatus.RESOLVED
 
 
-def test_suites_and_strata_that_the_same_swap_hits_are_one_incident():
-    """A second suite that falls joins the incident, and has to recover as well."""
+def test_drops_after_the_same_swap_are_one_incident():
+    """A second affected suite joins the incident and must recover as well."""
     one, two = verdict(), verdict(VerdictName.REGRESSED, evidence(-0.04, "medical", stratum="dosage"), minutes=1)
     incident, alerts = after(one, two)
     assert incident is not None
@@ -196,8 +196,8 @@ def test_suites_and_strata_that_the_same_swap_hits_are_one_incident():
     assert whole.status is IncidentStatus.RESOLVED
 
 
-def test_confirmation_waits_for_as_many_verdicts_as_the_policy_says():
-    """With confirm 3 the first two verdicts tell nobody."""
+def test_confirmation_needs_the_policys_number_of_verdicts():
+    """With confirm 3, the first two verdicts send no alert."""
     policy = Policy(confirm=3)
     incident, alerts = after(verdict(policy=policy), verdict(policy=policy))
     assert incident is not None
@@ -211,7 +211,7 @@ def test_confirmation_waits_for_as_many_verdicts_as_the_policy_says():
 
 @pytest.mark.parametrize("name", [VerdictName.PASSED, VerdictName.INCONCLUSIVE])
 def test_a_suspicion_that_is_not_confirmed_is_withdrawn(name):
-    """Nobody hears of it, and the next suspicion is another incident."""
+    """A withdrawn incident sends no alert, and the next suspicion is a new incident."""
     policy = Policy(confirm=2)
     incident, alerts = after(verdict(policy=policy), verdict(name, policy=policy))
     assert incident is not None
@@ -221,8 +221,8 @@ def test_a_suspicion_that_is_not_confirmed_is_withdrawn(name):
     assert again.incident_id != incident.incident_id
 
 
-def test_what_comes_back_soon_reopens_the_same_incident():
-    """Within the time that the policy gives, the same deployment means the same incident, told again."""
+def test_a_drop_that_returns_soon_reopens_the_incident():
+    """Within the policy's time, a drop of the same deployment reopens the incident and sends an alert."""
     policy = Policy(reopen_within=3_600.0)
     resolved = opened(verdict(policy=policy), restored(30))
     again, alerts = advance(resolved, verdict(minutes=80, policy=policy), ON_CALL, SWAP)
@@ -235,37 +235,37 @@ def test_what_comes_back_soon_reopens_the_same_incident():
 
 
 def test_a_reopening_that_is_not_confirmed_leaves_the_incident_resolved():
-    """A suspicion about an old incident that comes to nothing changes nothing of its record."""
+    """An unconfirmed suspicion does not change the record of a resolved incident."""
     policy = Policy(confirm=2)
     resolved = opened(verdict(policy=policy), verdict(policy=policy), restored(30, policy=policy))
     suspected, _ = advance(resolved, verdict(minutes=40, policy=policy), ON_CALL, SWAP)
     back, alerts = advance(suspected, restored(50, policy=policy), ON_CALL, SWAP)
     assert back is not None
     assert alerts == ()
-    kept = ("status", "resolution", "resolved_at", "reopened", "fired_at")
-    assert [getattr(back, each) for each in kept] == [getattr(resolved, each) for each in kept]
+    names = ("status", "resolution", "resolved_at", "reopened", "fired_at")
+    assert [getattr(back, name) for name in names] == [getattr(resolved, name) for name in names]
 
 
 def test_the_duration_after_a_reopening_counts_from_the_reopening():
-    """The message says how long this time lasted."""
+    """The duration starts at the reopening."""
     incident, alerts = after(verdict(), restored(30), verdict(minutes=60), restored(70))
     assert incident is not None
     assert [alert.payload["data"]["duration_s"] for alert in alerts] == [None, 1_800.0, None, 600.0]
 
 
 def test_the_key_follows_from_the_target_and_the_change_alone():
-    """Every message about one cause has one key, and another deployment has another."""
+    """All messages about one cause share a key; another deployment has another key."""
     other = replace(SWAP, candidate="minilm-v3")
     assert dedup_key("docs", SWAP) == dedup_key("docs", replace(SWAP, since=None, runs={}))
     assert len({dedup_key("docs", SWAP), dedup_key("docs", other), dedup_key("wiki", SWAP)}) == 3
     incident, _ = after(verdict())
-    kept, _ = advance(incident, verdict(minutes=5), ON_CALL, other)
-    assert kept is not None
-    assert kept.dedup_key == dedup_key("docs", SWAP), "the key stays while the incident lasts"
+    current, _ = advance(incident, verdict(minutes=5), ON_CALL, other)
+    assert current is not None
+    assert current.dedup_key == dedup_key("docs", SWAP), "the key stays while the incident is active"
 
 
 @pytest.mark.parametrize(
-    ("found", "severity"),
+    ("parts", "severity"),
     [
         ([evidence(-0.049)], Severity.WARNING),
         ([evidence(-0.05)], Severity.CRITICAL),
@@ -275,18 +275,18 @@ def test_the_key_follows_from_the_target_and_the_change_alone():
         ([evidence(-0.30, gating=False), evidence(-0.02)], Severity.WARNING),
     ],
 )
-def test_severity_follows_from_the_size_and_the_axis(found, severity):
+def test_severity_follows_from_the_size_and_the_axis(parts, severity):
     """Five points or ten per cent of the whole broad axis are critical; a part, or the other axis, is a warning."""
-    assert severity_of(verdict(VerdictName.REGRESSED, *found)) is severity
+    assert severity_of(verdict(VerdictName.REGRESSED, *parts)) is severity
 
 
 def test_a_trade_off_is_critical():
-    """The broad axis was sold for the compositional one, however little of it."""
+    """A trade-off is critical, whatever the size of the drop."""
     assert severity_of(verdict(VerdictName.TRADE_OFF)) is Severity.CRITICAL
 
 
-def test_an_incident_that_becomes_critical_is_told_again_and_never_falls_back():
-    """A warning that grows reaches those who are told of critical alerts only."""
+def test_an_incident_that_becomes_critical_sends_another_alert():
+    """A warning that becomes critical is also sent to notifiers of critical alerts, and stays critical."""
     routes = (Route(("pager",), {"severity": ("critical",)}), Route(("chat",)))
     grave = verdict(VerdictName.REGRESSED, evidence(-0.2), minutes=5)
     incident, alerts = after(
@@ -298,24 +298,24 @@ def test_an_incident_that_becomes_critical_is_told_again_and_never_falls_back():
     assert len({alert.alert_id for alert in alerts}) == 2
 
 
-def test_somebody_takes_an_incident_on_and_it_is_confirmed():
-    """Acknowledging is told under the same key, once, and does not keep the incident from resolving."""
-    taken, alerts = acknowledge(opened(), ON_CALL, by="ada", at=NOON)
-    assert taken is not None
-    assert (taken.status, taken.is_confirmed, states(alerts)) == (
+def test_an_acknowledged_incident_is_confirmed():
+    """An acknowledgement sends one alert with the same key, and the incident can still resolve."""
+    acknowledged, alerts = acknowledge(opened(), ON_CALL, by="ada", at=NOON)
+    assert acknowledged is not None
+    assert (acknowledged.status, acknowledged.is_confirmed, states(alerts)) == (
         IncidentStatus.ACKNOWLEDGED,
         True,
         [AlertState.ACKNOWLEDGED],
     )
     assert alerts[0].payload["data"]["acknowledged_by"] == "ada"
-    assert acknowledge(taken, ON_CALL, by="bob", at=NOON) == (taken, ())
-    ended, alerts = advance(taken, restored(30), ON_CALL, SWAP)
+    assert acknowledge(acknowledged, ON_CALL, by="bob", at=NOON) == (acknowledged, ())
+    ended, alerts = advance(acknowledged, restored(30), ON_CALL, SWAP)
     assert ended is not None
     assert (ended.status, states(alerts)) == (IncidentStatus.RESOLVED, [AlertState.RESOLVED])
 
 
 def test_a_false_alarm_is_dismissed_with_a_reason_and_the_same_cause_stays_quiet():
-    """Who dismisses says why; on-call tools are told that it is over, and the same drop does not page again."""
+    """A dismissal has a reason and sends a resolved alert; the same drop does not page again."""
     ended, alerts = dismiss(opened(), ON_CALL, by="ada", reason="the suite is wrong", at=NOON)
     assert ended is not None
     assert (ended.status, ended.reason, ended.is_confirmed) == (
@@ -332,8 +332,8 @@ def test_a_false_alarm_is_dismissed_with_a_reason_and_the_same_cause_stays_quiet
     assert states(alerts) == [AlertState.FIRING]
 
 
-def test_a_resolved_incident_can_still_be_called_a_false_alarm():
-    """The noise ledger is put right afterwards, and nobody is told anything."""
+def test_a_resolved_incident_can_still_be_dismissed():
+    """A late dismissal corrects the false-alarm ledger without an alert."""
     ended, alerts = dismiss(opened(verdict(), restored(30)), ON_CALL, by="ada", reason="noise", at=NOON)
     assert ended is not None
     assert (ended.status, alerts) == (IncidentStatus.DISMISSED, ())
@@ -341,13 +341,13 @@ def test_a_resolved_incident_can_still_be_called_a_false_alarm():
 
 
 def test_deciding_twice_gives_the_same_incident_and_alert():
-    """A crash between deciding and keeping cannot page twice."""
+    """A crash between decision and storage cannot page twice."""
     decided = verdict()
     assert advance(None, decided, ON_CALL, SWAP) == advance(None, decided, ON_CALL, SWAP)
 
 
 def test_every_change_is_the_next_revision():
-    """Whoever writes can tell whether somebody else wrote meanwhile."""
+    """Each change increases the revision by one, so that concurrent writes are detected."""
     steps = [verdict(), verdict(VerdictName.PASSED), verdict(VerdictName.PASSED), verdict()]
     incident, revisions = None, []
     for step in steps:
@@ -358,7 +358,7 @@ def test_every_change_is_the_next_revision():
 
 
 class Lifetimes(RuleBasedStateMachine):
-    """Any sequence of verdicts and of what people do, with any hysteresis."""
+    """Any sequence of verdicts and user actions, with any hysteresis."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -384,21 +384,21 @@ class Lifetimes(RuleBasedStateMachine):
         drop=st.sampled_from([-0.03, -0.2]),
     )
     def judge(self, name: VerdictName, suites: set[str], minutes: int, is_exact: bool, drop: float) -> None:
-        """One more cycle."""
+        """Decide one more cycle."""
         self.minutes += minutes
         if name is VerdictName.PASSED and is_exact:
             decided = restored(self.minutes, sorted(suites), policy=self.policy)
         else:
             size = drop if name.pages else -0.001
             p = 0.001 if name.pages else 0.9
-            found = [evidence(size, suite, p_worse_adjusted=p) for suite in sorted(suites)]
-            decided = verdict(name, *found, minutes=self.minutes, policy=self.policy)
+            parts = [evidence(size, suite, p_worse_adjusted=p) for suite in sorted(suites)]
+            decided = verdict(name, *parts, minutes=self.minutes, policy=self.policy)
         self._keep(advance(self.incident, decided, ON_CALL, SWAP))
 
     @precondition(lambda self: self.incident is not None)
     @rule(is_false=st.booleans())
     def attend(self, is_false: bool) -> None:
-        """Somebody looks after the incident."""
+        """Acknowledge or dismiss the incident."""
         assert self.incident is not None
         at = NOON + timedelta(minutes=self.minutes)
         if is_false:
@@ -408,28 +408,28 @@ class Lifetimes(RuleBasedStateMachine):
 
     @invariant()
     def every_message_is_its_own(self) -> None:
-        """No id is used twice."""
+        """Alert ids are unique."""
         assert len({alert.alert_id for alert in self.sent}) == len(self.sent)
 
     @invariant()
     def what_fires_is_over_once(self) -> None:
-        """Of each incident, resolved follows firing, and nothing but firing follows resolved."""
-        told: dict[str, AlertState] = {}
+        """In each incident, resolved follows firing, and only firing follows resolved."""
+        last_states: dict[str, AlertState] = {}
         for alert in self.sent:
-            before = told.get(alert.incident_id)
+            before = last_states.get(alert.incident_id)
             if alert.state is not AlertState.FIRING:
                 assert before in (AlertState.FIRING, AlertState.ACKNOWLEDGED)
-            told[alert.incident_id] = alert.state
-        for incident_id, state in told.items():
+            last_states[alert.incident_id] = alert.state
+        for incident_id, state in last_states.items():
             is_this = self.incident is not None and self.incident.incident_id == incident_id
             if is_this and self.incident is not None and self.incident.status is not IncidentStatus.SUSPECTED:
                 assert self.incident.is_open == (state is not AlertState.RESOLVED)
             else:
-                assert state is AlertState.RESOLVED, "an incident that on-call was told of was left behind open"
+                assert state is AlertState.RESOLVED, "an announced incident was left open"
 
     @invariant()
     def what_on_call_knows_is_what_is_kept(self) -> None:
-        """An open incident has fired; one that nobody heard of has not."""
+        """An open incident has fired; a suspected one has not."""
         if self.incident is not None:
             assert self.incident.has_fired or not self.incident.is_open
             assert (self.incident.resolved_at is None) or not self.incident.is_open
@@ -450,7 +450,7 @@ def data_of(*verdicts: Verdict, on_call: OnCall = ON_CALL) -> dict[str, object]:
 
 
 def test_an_alert_is_enough_to_act_on():
-    """What fell and rose, how sure, since which deployment, what to do and where to look, in one message."""
+    """One message has the drops and gains, their statistics, the deployment, links and the next command."""
     on_call = OnCall(
         notifiers=("pager",),
         owners={"docs": "search"},
@@ -484,38 +484,38 @@ def test_an_alert_is_enough_to_act_on():
 
 
 def test_every_message_has_the_same_keys():
-    """Whoever reads alerts can rely on what is in them, whatever they are about."""
+    """Alerts of every kind and state have the same keys."""
     fault = operational.no_data(
         "nightly", "docs", suites=["legal"], axes=["broad"], silent_s=60, last_at=None, problem=""
     )
     begun, firing = operational.open_incident(None, fault, ON_CALL, at=NOON)
-    _, told = after(verdict(), restored(30))
+    _, regression_alerts = after(verdict(), restored(30))
     _, acknowledged = acknowledge(opened(), ON_CALL, by="ada", at=NOON)
-    messages = [*told, *firing, *acknowledged, *operational.resolve_incident(begun, ON_CALL, at=NOON)[1]]
+    messages = [*regression_alerts, *firing, *acknowledged, *operational.resolve_incident(begun, ON_CALL, at=NOON)[1]]
     assert len({frozenset(message.payload["data"]) for message in messages}) == 1
     assert len(messages) == 5
 
 
 @pytest.mark.parametrize(
-    ("query_text", "told"),
+    ("query_text", "text"),
     [("show", "who owns it?"), ("withhold", None), ("hash", "sha256:d9fdd3c6b0b6b1e5")],
 )
-def test_the_text_of_queries_leaves_only_as_the_policy_says(query_text, told):
-    """Withheld or hashed, the text is nowhere in the message; the verdict itself keeps it."""
+def test_alerts_show_query_texts_only_as_the_policy_allows(query_text, text):
+    """A withheld or hashed text appears nowhere in the alert; the verdict still has it."""
     lost = {"query_id": "q1", "query": "who owns it?", "expected": ["d1"], "retrieved_now": ["d9"]}
     decided = verdict(lost=[lost], policy=Policy(query_text=query_text))
-    (shown,) = data_of(decided)["lost_queries"]
+    (lost_query,) = data_of(decided)["lost_queries"]
     if query_text == "hash":
-        assert shown["query"].startswith("sha256:")
-        assert len(shown["query"]) == len(told)
+        assert lost_query["query"].startswith("sha256:")
+        assert len(lost_query["query"]) == len(text)
     else:
-        assert shown["query"] == told
-    assert (shown["query_id"], shown["expected"]) == ("q1", ["d1"])
+        assert lost_query["query"] == text
+    assert (lost_query["query_id"], lost_query["expected"]) == ("q1", ["d1"])
     assert decided.lost_queries[0]["query"] == "who owns it?"
 
 
 def test_a_number_that_does_not_exist_is_null():
-    """JSON has no infinity: an interval without an end is told as such."""
+    """An unbounded interval is null, because JSON has no infinity."""
     (fallen,) = data_of(verdict(VerdictName.REGRESSED, evidence(lower=float("-inf"))))["fallen"]
     assert fallen["lower"] is None
 
@@ -523,8 +523,8 @@ def test_a_number_that_does_not_exist_is_null():
 # Routes and silences.
 
 
-def test_a_route_asks_for_every_label_and_takes_any_of_its_values():
-    """Labels are joined by and, values by or; a regular expression is for the whole label."""
+def test_a_route_needs_every_label_and_accepts_any_of_its_values():
+    """Labels are combined with and, values with or; a regular expression must match the whole label."""
     labels = Labels(
         target="docs-eu", severity=Severity.CRITICAL, owner="search", axes=("broad",), suites=("legal", "medical")
     )
@@ -541,15 +541,15 @@ def test_a_route_asks_for_every_label_and_takes_any_of_its_values():
     [(21.99, None), (22, 30), (23.5, 30), (2, 6), (5.99, 6), (6, None), (12, None)],
 )
 def test_a_part_of_every_day_may_cross_midnight(hour, end):
-    """From 22 to 6 o'clock is silent, and the end is the next 6 o'clock."""
+    """A silence from 22:00 to 06:00 ends at the next 06:00."""
     silence = Silence(reason="nightly", daily=(time(22), time(6)))
     midnight = NOON.replace(hour=0)
     expected = None if end is None else midnight + timedelta(hours=end)
     assert silence.end_after(midnight + timedelta(hours=hour)) == expected
 
 
-def test_silences_that_follow_upon_each_other_are_one():
-    """On-call is not woken for the minute in which one window hands over to the next."""
+def test_consecutive_silences_are_combined():
+    """No alert is sent between two adjacent silences."""
     first = Silence(reason="rebuild", starts_at=NOON, ends_at=NOON + timedelta(hours=1))
     second = Silence(reason="tests", starts_at=NOON + timedelta(minutes=30), ends_at=NOON + timedelta(hours=2))
     on_call = OnCall(silences=(first, second))
@@ -560,7 +560,7 @@ def test_silences_that_follow_upon_each_other_are_one():
 
 
 def test_a_silenced_incident_is_recorded_and_held_back():
-    """The alert carries why and until when; nothing else changes."""
+    """The alert has the reason and the end of the silence; the incident is unaffected."""
     on_call = OnCall(
         notifiers=("pager",),
         silences=(
@@ -574,11 +574,11 @@ def test_a_silenced_incident_is_recorded_and_held_back():
     assert alert.payload["data"]["silence"] == "rebuild"
 
 
-# Troubles of the watching itself.
+# Operational incidents.
 
 
-def test_no_data_is_told_once_and_is_over_with_the_next_run():
-    """The message says since when, why, and what to run."""
+def test_missing_data_sends_one_alert_and_resolves_with_the_next_run():
+    """The alert has the duration, the reason and the next command."""
     fault = operational.no_data(
         "nightly", "docs", suites=["my suite"], axes=["broad"], silent_s=7_260, last_at=NOON, problem="no connection"
     )
@@ -597,8 +597,8 @@ def test_no_data_is_told_once_and_is_over_with_the_next_run():
     assert operational.resolve_incident(ended, ON_CALL, at=NOON) == (ended, ())
 
 
-def test_the_others_are_told_of_a_notifier_that_takes_nothing():
-    """Those of its route, or all others where the route names nobody else."""
+def test_an_alert_about_a_notifier_goes_to_the_others():
+    """It goes to the other notifiers of the route, or to all others if the route has no other."""
     fault = operational.dead_letter("pager", "docs", Severity.CRITICAL, alert_id="alert_1", problem="HTTP 400")
     everyone = ("pager", "chat", "mail")
     _, (alert,) = operational.open_incident(

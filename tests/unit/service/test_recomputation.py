@@ -99,6 +99,20 @@ def test_the_run_before_is_judged_by_the_policy_of_the_configuration():
     assert asyncio.run(recompute(verdict, store)).is_identical
 
 
+def test_a_measure_that_was_added_later_is_left_out():
+    """A verdict is recomputed on the measures of its time: here without success@5."""
+    store, verdict = stored()
+    names = {"recall@10", "recall@5", "ndcg@10", "mrr@10"}
+    plan = Plan("production", (SUITE,), POLICY)
+    before, after = (
+        replace(measured, measurements={name: measured.measurements[name] for name in names})
+        for measured in (BASELINE, CANDIDATE)
+    )
+    earlier = decide(plan, [after], [before], Look(0, "asked for", 0.01), cycle_id="cycle-1", at=AT)
+    assert {row.measure for row in earlier.evidence} == names < {row.measure for row in verdict.evidence}
+    assert asyncio.run(recompute(earlier, store)).first_difference == ""
+
+
 def test_infinities_and_nan_are_equal_to_the_null_that_a_database_stores():
     """A number that JSON does not have comes back as NaN; that is no difference."""
     _, verdict = stored()

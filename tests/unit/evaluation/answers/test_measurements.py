@@ -1,4 +1,4 @@
-"""Answers in whole cycles: who is to blame when they fall, what is noise, and what is never a zero."""
+"""Answers in whole cycles: attribution of drops, noise, and failures that are never zeros."""
 
 import asyncio
 import random
@@ -130,7 +130,7 @@ def shares(report) -> dict[str, tuple[float, float, float]]:
 
 
 def test_answers_are_measured_beside_the_rankings():
-    """A run has token F1 and its kin, says what wrote the answers, and counts where each went."""
+    """A run has all answer measures, names the answerer and counts every answer."""
     measured = Service(Rag()).cycle().measured[0]
     assert measured.measurements["answer_f1"].mean == 1.0
     assert measured.measurements["context_recall"].mean == 1.0
@@ -185,7 +185,7 @@ def test_a_new_model_that_names_itself_is_a_declared_swap():
 
 
 def test_answers_that_do_not_come_back_are_never_zeros():
-    """A tenth of the answers refused: the rankings are judged, the answers are not, and the summary says so."""
+    """If a tenth of the answers fail, rankings are judged and answers are not, and the summary states it."""
     service = Service(Rag())
     service.cycle()
     service.rag.down = 0.1
@@ -197,7 +197,7 @@ def test_answers_that_do_not_come_back_are_never_zeros():
 
 
 def test_the_same_answers_are_graded_once():
-    """A judge is paid for what is new: the second run grades only the frozen anchors again."""
+    """A judge grades each answer once: the second run only grades the frozen anchors again."""
     service = Service(Rag(), judge := Jury())
     service.cycle()
     assert judge.asked == N_QUERIES
@@ -230,7 +230,7 @@ def test_what_could_not_be_graded_is_counted(budget: int, broken: bool):
 
 
 def test_requests_that_fail_spend_the_budget_too():
-    """A judge that talks nonsense is not asked for ever: what it was asked counts, whatever it said."""
+    """Requests to a judge with unusable responses count towards its budget."""
     judge = Jury(budget=N_QUERIES)
     judge.broken = True
     service = Service(Rag(), judge)

@@ -1,4 +1,4 @@
-"""Answers are scored as SQuAD, ROUGE and a careful reader would, and what is no answer is never rewarded."""
+"""Answers are scored like SQuAD and ROUGE, and abstentions and empty answers score 0."""
 
 import math
 import re
@@ -207,7 +207,7 @@ def test_numbers_and_dates_are_compared_by_what_they_mean(said: str, wanted: str
 
 @pytest.mark.parametrize("reference", ["Paris", "one of them", "in May", "GPT4", ""])
 def test_a_reference_without_a_number_asks_for_none(reference: str):
-    """The numeric scorer does not apply where the reference tells no number or date."""
+    """The numeric scorer does not apply to a reference without a number or date."""
     assert math.isnan(numeric_equality("5 km", [reference]))
 
 
@@ -256,7 +256,7 @@ POLARITY = [
 
 @pytest.mark.parametrize(("said", "wanted", "expected"), POLARITY)
 def test_a_lost_or_added_negation_is_seen(said: str, wanted: str, expected: int):
-    """An answer that says no for yes, or yes for no, scores 0; other words for the same score 1."""
+    """An answer with the opposite polarity scores 0; other words for the same statement score 1."""
     assert polarity(said, [wanted]) == expected
 
 
@@ -295,7 +295,7 @@ ANSWERING = [
 
 @pytest.mark.parametrize("text", ABSTAINING)
 def test_an_abstention_is_told_and_scores_nothing(text: str):
-    """A text that says it does not answer is an abstention, and no scorer that applies rewards it."""
+    """A text that declines to answer is an abstention and scores 0 in every measure."""
     assert is_abstention(text)
     references = ["No, 5 km: I will not say that in the context of information"]
     assert {score(text, references) for score in SCORERS.values()} == {0.0}
@@ -324,7 +324,7 @@ def test_an_empty_answer_scores_nothing_and_is_counted(name: str, text: str):
 
 @EVERY
 def test_without_references_nothing_applies(name: str):
-    """Nobody can say how right such an answer is."""
+    """Without references an answer has no score."""
     assert math.isnan(SCORERS[name]("Paris", []))
 
 
@@ -348,7 +348,7 @@ GRADES = {"a": 1, "b": 0, "c": 2}
 
 
 def test_citations_are_judged_against_the_graded_documents():
-    """Precision is over what is cited, each once; recall over what is relevant; grade 0 and the unjudged are wrong."""
+    """Precision counts each citation once; recall counts relevant documents; others are irrelevant."""
     assert citation_precision(["a", "a", "b", "x", "c"], GRADES) == 0.5
     assert citation_recall(["a", "a", "x"], GRADES) == 0.5
     assert context_recall(["c", "x", "a"], GRADES) == 1.0

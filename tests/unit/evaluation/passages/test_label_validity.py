@@ -59,7 +59,7 @@ def decision(before: Measured, after: Measured, policy: Policy) -> Weighed:
 
 
 def weighed(before: Measured, after: Measured) -> Judgement:
-    """What is judged of a candidate."""
+    """The judgement of a candidate."""
     return decision(before, after, Policy()).judgement
 
 
@@ -74,7 +74,7 @@ def bad(i: int) -> list[Hit]:
 
 
 def rewritten(i: int) -> list[Hit]:
-    """The right documents, of which every tenth says something else now."""
+    """The relevant documents, of which every tenth has a new text."""
     return [(f"d{i}", 0, "the house has got new rules and they are not kept"), *good(i)[1:]] if i % 10 == 0 else good(i)
 
 
@@ -90,7 +90,7 @@ def test_a_worse_retriever_has_regressed():
 
 @pytest.mark.parametrize("brings", [rewritten, moved])
 def test_lost_labels_are_invalid(brings):
-    """Documents that changed under their judgements are told, with the remedy, and nobody is paged for quality."""
+    """Changed documents make the verdict invalid, with the remedy, and do not page for quality."""
     judgement = weighed(a_measured_run(good), a_measured_run(brings))
     assert judgement.name is VerdictName.INVALID
     assert "90.0% of the judgements of suite broad" in judgement.summary
@@ -99,7 +99,7 @@ def test_lost_labels_are_invalid(brings):
 
 
 def test_labels_that_the_baseline_had_lost_already_are_no_news():
-    """What is compared is the validity then and now."""
+    """The label validity of the baseline and of the candidate are compared."""
     assert weighed(a_measured_run(rewritten), a_measured_run(rewritten)).name is VerdictName.PASSED
 
 

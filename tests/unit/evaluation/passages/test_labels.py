@@ -39,7 +39,7 @@ def asked(*passages: Passage, grades: dict[str, int] | None = None) -> Query:
 
 
 def ranked(chunks: Sequence[Chunk], texts: dict[str, str] | None = None, *, tells_places: bool = True) -> Ranking:
-    """A ranking of these chunks, which tells where they are, or what they say, or both."""
+    """A ranking of these chunks with their places, their texts or both."""
     ids = tuple(f"{doc_id}#{start}-{end}/{place}" for place, (doc_id, start, end) in enumerate(chunks))
     doc_ids, starts, ends = zip(*chunks, strict=True) if chunks else ((), (), ())
     sources = Sources(doc_ids, starts, ends) if tells_places else None
@@ -59,7 +59,7 @@ def values(measured: Measured) -> dict[str, list[float]]:
 
 
 def measured_with(queries: Sequence[Query], rankings: Sequence[Ranking]) -> Measured:
-    """These queries with what they brought, measured."""
+    """The measurements of these queries and rankings."""
     suite = a_suite(*queries)
     outcomes = tuple(
         Outcome(query_id=query.query_id, ranking=look_for_quotes(ranking, query.passages))
@@ -150,7 +150,7 @@ def test_a_target_without_sources_has_hits_that_are_whole_documents():
     ],
 )
 def test_a_judgement_that_the_target_cannot_answer_is_refused_and_no_zero(passage, ranking, needed):
-    """Without places or texts nothing can be judged, and the message says which the target must tell."""
+    """Without places or texts nothing can be judged, and the message names the required fields."""
     with pytest.raises(ComparisonError, match=needed.replace(".", r"\.")):
         resolve(asked(passage), ranking)
 
@@ -166,7 +166,7 @@ def test_a_judgement_that_the_target_cannot_answer_is_refused_and_no_zero(passag
     ],
 )
 def test_a_quote_is_found_as_strictly_as_possible(text, manner):
-    """Exactly, else by its words, else in part at the border of a chunk, else roughly; and it is said how."""
+    """A quote is found exactly, by its words, in part at the border of a chunk, or fuzzily, and is recorded so."""
     passage = Passage(1, quote="Refunds are paid within thirty days")
     if manner is Manner.NORMALISED:
         passage = Passage(1, quote="are paid within thirty days")
@@ -185,7 +185,7 @@ def test_a_quote_is_found_as_strictly_as_possible(text, manner):
     ],
 )
 def test_what_only_shares_words_with_a_quote_is_not_the_quote(text):
-    """A bag of the same words in another order says something else."""
+    """The same words in another order are no match."""
     passage = Passage(1, quote="The vendor must refund the buyer within ten days")
     assert look_for_quotes(Ranking(doc_ids=("c",), texts=(text,)), [passage]).sources.quoted == ()
 
@@ -217,7 +217,7 @@ def test_each_state_of_a_label_is_told():
 
 
 def test_words_that_moved_can_be_anchored_again_and_words_that_went_cannot():
-    """A quote in another place than it was said to be is re-anchorable; other words in its place orphan it."""
+    """A quote at another place is re-anchorable; other words at its place orphan it."""
     query = asked(Passage(1, "d", 0, 35, TEXT[:35]))
     moved = {"d": "Nothing is refunded, whatever it may be. ", "e": TEXT}
     assert states(query, ranked([("d", 0, 40), ("e", 0, 100)], moved)) == [LabelState.RE_ANCHORABLE]
@@ -230,7 +230,7 @@ def test_words_that_moved_can_be_anchored_again_and_words_that_went_cannot():
 
 
 def test_a_worse_retriever_does_not_make_judgements_invalid():
-    """What was not brought is not known to be lost: a regression is never excused by its own misses."""
+    """A passage that was not retrieved is not counted as lost: a regression does not excuse itself."""
     query = asked(Passage(1, "d", 0, 35, TEXT[:35]))
     measured = measured_with([query], [ranked([("e", 0, 30)], {"e": "Something else in this place."})])
     assert measured.labels == {}
@@ -250,7 +250,7 @@ def cut(span: Span, points: Sequence[int], overlap: int) -> list[Span]:
 
 @st.composite
 def chunkings(draw: st.DrawFn) -> tuple[list[Query], list[list[Ranking]]]:
-    """Queries over passages in an order of their own, and what they bring from indexes that are cut in two ways."""
+    """Queries over passages, and their rankings from two indexes with different chunks."""
     borders = {
         doc_id: sorted({0, *draw(st.lists(st.integers(1, 300), min_size=1, max_size=6))}) for doc_id in ("a", "b", "c")
     }
@@ -368,7 +368,7 @@ def search(query: Query, sections: dict[str, list[Span]]) -> list[tuple[str, Spa
 
 
 def brought(queries: Sequence[Query], texts: dict[str, str], chunker: Callable, *, tells: str) -> list[Ranking]:
-    """What the oracle brings from an index cut by a chunker."""
+    """The ranking of the oracle from an index of one chunker."""
     sections = {doc_id: sections_of(text) for doc_id, text in texts.items()}
     rankings = []
     for query in queries:
@@ -384,7 +384,7 @@ def brought(queries: Sequence[Query], texts: dict[str, str], chunker: Callable, 
 
 @pytest.mark.slow
 def test_re_chunking_public_documents_leaves_every_measure_unchanged(chunking):
-    """472 questions, four chunkers, one retriever: every value of every measure is the same, to the last digit."""
+    """472 questions, four chunkers, one retriever: every value of every measure is exactly the same."""
     texts, queries = chunking
     assert len(queries) == 472
     found = {
@@ -410,7 +410,7 @@ def test_quotes_survive_re_chunking_of_public_documents(chunking):
     assert all(other == first for other in others)
     by_place = values(measured_with(queries, brought(queries, texts, by_length(400), tells="places")))
     same = [sum(map(float.__eq__, first[name], by_place[name])) / len(queries) for name in REPORTED]
-    # The same words stand in a second place now and then.
+    # The same words sometimes occur at a second place.
     assert min(same) > 0.99
 
 
