@@ -114,7 +114,7 @@ async def a_decision(store: Store) -> tuple[Measured, Measured]:
     """A regression with alerts for two notifiers."""
     suite = a_suite()
     before = await save_finished_run(store, suite, "before")
-    after = await save_finished_run(store, suite, "after", minutes=1, found=False)
+    after = await save_finished_run(store, suite, "after", minutes=1, are_found=False)
     await store.save_swap(
         Swap(
             target="target",
@@ -387,8 +387,8 @@ def test_a_subject_has_one_active_incident(
         first = an_incident()
         over = revised(first, status=IncidentStatus.RESOLVED, resolved_at=NOW)
         second = an_incident(incident_id="i2", dedup_key="another", opened_at=NOW + timedelta(hours=1))
-        for each in (first, over, second):
-            assert await store.save_incident(each, ())
+        for incident in (first, over, second):
+            assert await store.save_incident(incident, ())
         assert not await store.save_incident(revised(over, status=IncidentStatus.OPEN), ())
         assert await store.find_incident(IncidentKind.REGRESSION, "target", "key") == second
         assert await store.find_incident(IncidentKind.NO_DATA, "target", "key") is None
