@@ -23,7 +23,7 @@ _RE_ANCHOR = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Paired:
     """One measure on one stratum: the values of the queries that both runs scored.
 
@@ -139,16 +139,16 @@ def _pair_stratum(
     names, cluster = np.unique([_cluster(query) for query in shared], return_inverse=True)
     suite = candidate.suite
     yield Paired(
-        suite.name,
-        suite.axis,
-        stratum,
-        measure,
-        measure in policy.gating.get(suite.axis, ()) and stratum not in suite.controls,
-        np.array([before[query.query_id] for query in shared]),
-        np.array([after[query.query_id] for query in shared]),
-        cluster,
-        tuple(names.tolist()),
-        tuple(query.query_id for query in shared),
+        suite=suite.name,
+        axis=suite.axis,
+        stratum=stratum,
+        measure=measure,
+        gating=measure in policy.gating.get(suite.axis, ()) and stratum not in suite.controls,
+        baseline=np.array([before[query.query_id] for query in shared]),
+        candidate=np.array([after[query.query_id] for query in shared]),
+        cluster=cluster,
+        cluster_names=tuple(names.tolist()),
+        query_ids=tuple(query.query_id for query in shared),
     )
 
 
