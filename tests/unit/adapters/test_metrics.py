@@ -197,6 +197,25 @@ def test_pair_accuracy_is_exported_without_a_cutoff():
     assert value(metrics, "recallwatch_pair_accuracy_ratio", stratum="overall", k="", **where) == 1.0
 
 
+def test_measures_of_structure_have_families_of_their_own():
+    """Structure, reach, separation and the rate of violating documents are exported; separation is no ratio."""
+    negation = suite("negation", Axis.COMPOSITIONAL, ("negation",))
+    shown = measured(negation, [1, 3])
+    scores = tuple(0.83 - 0.05 * math.sqrt(place) for place in range(10))
+    scored = tuple(
+        replace(each, ranking=replace(each.ranking, scores=scores)) for each in shown.run.outcomes if each.ranking
+    )
+    shown = measure(replace(shown.run, outcomes=scored), negation)
+    metrics = published(CycleResult(verdict=verdict(), measured=(shown,), incident_open=False, finished_at=NOON))
+    where = {"target": "production", "suite": "negation", "axis": "compositional", "role": "candidate"}
+    assert value(metrics, "recallwatch_structure_ratio", stratum="overall", k="", **where) == 1.0
+    assert value(metrics, "recallwatch_reach_ratio", stratum="overall", k="", **where) == 1.0
+    assert value(metrics, "recallwatch_separation", stratum="overall", k="", **where) == pytest.approx(
+        shown.measurements["separation"].mean
+    )
+    assert value(metrics, "recallwatch_violating_ratio", stratum="overall", k="1", **where) == 0.0
+
+
 def test_every_measure_that_can_be_configured_has_a_family():
     """Every measure that a policy can name is exported."""
     assert {family.name for family in empty()} >= {measure.family.metric for measure in MEASURES.values()}
