@@ -1,6 +1,7 @@
 """Tables of a run for a terminal."""
 
 from dataclasses import replace
+from io import StringIO
 
 from rich.console import Console
 
@@ -24,9 +25,9 @@ SUITE = replace(
 
 def text(*tables: object) -> str:
     """Tables as a wide terminal shows them."""
-    console = Console(width=200, record=True, quiet=True)
-    console.print(*tables)
-    return console.export_text()
+    file = StringIO()
+    Console(width=200, file=file).print(*tables)
+    return file.getvalue()
 
 
 def test_pairs_have_a_table_of_their_own_by_phenomenon():
