@@ -11,7 +11,8 @@ demo: $(STAMP)  ## the whole story, with real parts
 
 test: $(STAMP) system  ## everything: checks, real Postgres, real Prometheus tools, a real model
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n 2 --ignore tests/system
+	$(BIN)/pytest -n 2 --ignore tests/system --cov --cov-report=
+	@$(BIN)/coverage report --format=total >/dev/null || { $(BIN)/coverage report; exit 1; }
 	@# One after the other: they start servers, and some promise how soon something happens.
 	$(BIN)/pytest tests/system
 

@@ -18,43 +18,45 @@ _RIGHT = {"recallwatch", "its number", "ratio", "its inputs built in"}
 PROSE = """\
 # Benchmarks
 
-Written by `python -m benchmarks --write`; `make bench` measures anew and prints the same table. Every number
-is from one run: {when}, {machine}, Python {python}.
+Written by `python -m benchmarks --write`; `make bench` measures again and prints the same table. Every number is
+from one run: {when}, {machine}, Python {python}.
 
 {table}
 
-Each time is the median of three after a warm-up, the rounds alternating between recallwatch and its peer.
-Times of day differ by machine; the ratios are what to look at.
+Each time is the median of three after a warm-up. Rounds of recallwatch and its peer alternate. Absolute times
+depend on the machine; compare the ratios.
 
-- **Measures**: recall@5, recall@10, mrr@10, ndcg@10 and success@5, from rankings and judgements with string
-  ids in memory. The means equal pytrec_eval's to 1e-12, or the benchmark stops. What a peer needs to
-  turn rankings into its own inputs is shown in the last column and is no part of the ratio. ranx was compiled
-  before it was timed and uses all processors; recallwatch and pytrec_eval use one.
-- **Labelling**: one to three judged passages for each query, looked for in rankings of chunks of 400 characters, with
-  the states of the labels: by the places of the chunks, and by the words of their texts, which is done while probing.
-- **Storing**: the same rows into the same table of an embedded PostgreSQL, in transactions of 10,000:
-  1,000,000 by the store's binary COPY, 100,000 by executemany, whose dictionaries were built beforehand.
-- **Probing**: a server on the same machine, in its own process, answers at once with 100 hits; the clients share
-  the processors with it. The others run on the same event loop (uvloop) and only parse the answers, recallwatch also
-  checks them and takes the latency of each. pyreqwest works in threads of its own beside the loop, and can use both
-  processors.
-- **Whole cycle**: 5,000 queries in five strata replayed, kept in an embedded PostgreSQL, measured, looked at for a
-  swap, and compared with a baseline by 9,999 sign flips of 5,000 clusters; divided by replaying alone. Peak memory
-  is that of the process, PostgreSQL's own not included. The server answers at once; a real retriever takes longer,
-  and the ratio falls towards 1.
-- **Deciding**: joint sign flips and step-down max-T of both tails over 20 strata and the whole, every cluster moved in
-  every measure; one p-value of 10,000 queries against SciPy's `permutation_test` of as many flips as recallwatch's
-  default, their results compared first; and `compare` and `judge` over 20 suites of five strata and four measures.
-- **Delivering**: 10,000 alerts of as many incidents, in the outbox of an embedded PostgreSQL, to a webhook in the same
-  process that answers each signed message after 5 ms; then fifty one by one, each from its commit to its arrival.
-- **Scraping**: a daemon in its own process shows 200 targets × 30 strata × 6 measures, each with its baseline,
-  difference, interval and detectable effect; seconds until the last byte has arrived, and the peak of the daemon's
-  memory over what it had before its first cycle.
-- **Fleet**: 200 targets of 20 queries, each on a schedule of 20 s, through the scheduler, the pace and an embedded
-  PostgreSQL; five of them take every question and never answer. The lag is from when a cycle was due to when it began,
-  also where the cycle before was not over; the cycles of the stuck ones are left out.
-- **Fingerprinting**: the canaries of 1,000 queries looked at and kept, over a cycle without: LanceDB with an index of
-  20,000 vectors, searched exactly for each canary, and an embedder that answers at once.
+- **Measures**: recall@5, recall@10, mrr@10, ndcg@10 and success@5, from rankings and judgements with string ids in
+  memory. The benchmark stops unless the means equal those of pytrec_eval to 1e-12. The time that a peer needs to
+  build its own inputs is in the last column and not part of the ratio. ranx was compiled before it was timed and
+  uses all processors; recallwatch and pytrec_eval use one.
+- **Labelling**: one to three judged passages for each query, matched in rankings of chunks of 400 characters,
+  including the states of the labels: by the positions of the chunks, and by the words of their texts, which happens
+  while probing.
+- **Storing**: the same rows into the same table of an embedded PostgreSQL, in transactions of 10,000: 1,000,000
+  rows by the store's binary COPY, 100,000 rows by executemany with dictionaries that were built beforehand.
+- **Probing**: a server in another process on the same machine answers at once with 100 hits; the clients share the
+  processors with it. The peers run on the same event loop (uvloop) and only parse the answers; recallwatch also
+  validates them and measures each latency. pyreqwest works in threads beside the loop and can use both processors.
+- **Whole cycle**: 5,000 queries in five strata are replayed, stored in an embedded PostgreSQL, measured, tested for
+  a swap, and compared with a baseline by 9,999 sign flips of 5,000 clusters; the time is divided by that of the
+  replay alone. Peak memory is that of the process without PostgreSQL. The server answers at once; with a slower
+  retriever the ratio approaches 1.
+- **Deciding**: joint sign flips and step-down max-T of both tails over 20 strata and the whole, with every cluster
+  changed in every measure; one p-value of 10,000 queries against SciPy's `permutation_test` with as many flips as
+  recallwatch's default, after a comparison of their results; and `compare` and `judge` over 20 suites of five
+  strata and four measures.
+- **Delivering**: 10,000 alerts of as many incidents from the outbox of an embedded PostgreSQL to a webhook in the
+  same process, which answers each signed message after 5 ms; then fifty alerts one by one, each from its commit to
+  its arrival.
+- **Scraping**: a daemon in its own process exports 200 targets × 30 strata × 6 measures, each with its baseline,
+  difference, interval and detectable effect; the time until the last byte arrives, and the peak of the daemon's
+  memory above that before its first cycle.
+- **Fleet**: 200 targets of 20 queries, each on a schedule of 20 s, through the scheduler, the rate limit and an
+  embedded PostgreSQL; five of them accept every query and never answer. The lag is the time from when a cycle was
+  due to its start, also if the previous cycle was still running; the cycles of the five stuck targets are left out.
+- **Fingerprinting**: the canaries of 1,000 queries are examined and stored, relative to a cycle without them:
+  LanceDB with an index of 20,000 vectors, searched exactly for each canary, and an embedder that answers at once.
 """
 
 

@@ -19,6 +19,9 @@ from dashboards.series import (
 from monitor.evaluation.measures import LEADING
 from monitor.model.measures import Needs
 
+SEPARATION = "separation"
+"""The measure that shows a gain of structure, in standard deviations."""
+IN_DEVIATIONS = override("byRegexp", f"/{SEPARATION}/", unit="none", decimals=2, custom__axisPlacement="right")
 OF_SUITE = 'SELF, target=~"$target", suite=~"$suite"'
 OF_STRATUM = f'{OF_SUITE}, stratum=~"$stratum"'
 NOW = [
@@ -56,14 +59,19 @@ TRADE_OFF = [
     lines(
         "Trade-off: compositional against broad",
         "Whole suites, candidate minus baseline with the 95 % interval. If compositional is above zero and broad is "
-        "below, the model was tuned for structure and lost general domains: roll back.",
+        "below, the model was tuned for structure and lost general domains: roll back. Separation, on the right, is in "
+        "standard deviations of a query's scores; a target without scores has none.",
         *(
             query(
                 f'recallwatch_difference_{bound}ratio{{{OF_SUITE}, axis="{axis}", stratum="overall",'
                 f' measure="{measure}"}}',
                 f"{axis} {{{{suite}}}} {measure}{name}",
             )
-            for axis, measure in (("broad", LEADING[Needs.RANKINGS]), ("compositional", LEADING[Needs.PAIRS]))
+            for axis, measure in (
+                ("broad", LEADING[Needs.RANKINGS]),
+                ("compositional", LEADING[Needs.PAIRS]),
+                ("compositional", SEPARATION),
+            )
             for bound, name in (("", ""), ("lower_", " lower"), ("upper_", " upper"))
         ),
         width=24,
@@ -71,6 +79,7 @@ TRADE_OFF = [
         unit="percentunit",
         steps=LOSS,
         overrides=[
+            IN_DEVIATIONS,
             override("byRegexp", "/lower$/", custom__lineWidth=1, custom__lineStyle={"fill": "dot", "dash": [2, 4]}),
             override("byRegexp", "/upper$/", custom__lineWidth=1, custom__lineStyle={"fill": "dot", "dash": [2, 4]}),
         ],
@@ -88,17 +97,40 @@ AXES = [
         overrides=[DASHED],
     ),
     lines(
-        "Compositional axis by phenomenon: pair accuracy",
-        "Share of pairs whose satisfying document ranks above the violating one. The dashed line is the baseline. "
-        "Chance is one half.",
+        "Compositional axis by phenomenon: structure",
+        "Share of pairs whose satisfying document ranks above the violating one, of those with either returned. The "
+        "dashed line is the baseline. Chance is one half.",
         query(
-            f'recallwatch_pair_accuracy_ratio{{{OF_STRATUM}, axis="compositional"}}',
+            f'recallwatch_structure_ratio{{{OF_STRATUM}, axis="compositional"}}',
             "{{suite}} {{stratum}} {{role}}",
         ),
         unit="percentunit",
         min=0,
         max=1,
         steps=((None, BAD), (0.5, "transparent")),
+        height=10,
+        overrides=[DASHED],
+    ),
+    lines(
+        "Compositional axis by phenomenon: separation",
+        "Score of the satisfying minus that of the violating document, in standard deviations of the scores of a "
+        "query. The dashed line is the baseline. Zero: the target does not tell the two apart.",
+        query(f'recallwatch_separation{{{OF_STRATUM}, axis="compositional"}}', "{{suite}} {{stratum}} {{role}}"),
+        unit="none",
+        decimals=2,
+        steps=((None, BAD), (0, "transparent")),
+        height=10,
+        overrides=[DASHED],
+    ),
+    lines(
+        "Compositional axis: found, and its near-copy",
+        "Share of queries whose satisfying document was returned (reach), and whose violating document came first or "
+        "among the first ten (lower is better).",
+        query(f'recallwatch_reach_ratio{{{OF_SUITE}, stratum="overall"}}', "{{suite}} reach {{role}}"),
+        query(f'recallwatch_violating_ratio{{{OF_SUITE}, stratum="overall"}}', "{{suite}} violating@{{k}} {{role}}"),
+        unit="percentunit",
+        min=0,
+        max=1,
         height=10,
         overrides=[DASHED],
     ),
@@ -111,6 +143,7 @@ AXES = [
         ),
         unit="percentunit",
         steps=LOSS,
+        overrides=[IN_DEVIATIONS],
     ),
     lines(
         "Recall at 10",

@@ -10,38 +10,45 @@ from benchmarks.causes.trials import ACCESS, CHANGES, N_DOCUMENTS, N_ECHOES, N_Q
 from monitor.model.causes import CauseName
 
 PROSE = """\
-# Which cause is named
+# Accuracy of cause attribution
 
 Written by `python -m benchmarks.causes --write`{quick}.
 
-Reference services are held in process: {n_documents} canary documents and {n_queries} canary queries of the built-in
-suites, real vectors of all-MiniLM-L6-v2 (in 32 and in 8 bits), of the demo's adapters after 10 to 100 steps, and of
-wordllama; exact search and HNSW graphs of FAISS, one or two replicas; words mixed in by BM25. A trial makes one change
-of random kind and severity and compares the cycle before it with the first cycle after it (`monitor.diagnosis.causes`).
-The thresholds were set on other seeds.
+recallwatch names the most likely cause of a change. This page reports how often it is correct. A trial makes one
+change of random kind and severity to a reference service, and compares the cycle before the change with the first
+cycle after it (`monitor.diagnosis.causes`). The thresholds were set with other seeds. No trial is left out, even if
+a change of one document in a hundred hardly alters the results.
 
-Three accesses. **Two runs**: rankings and scores that are stored in any case. **And echoes and words**: {n_echoes}
-documents are also asked for by their own text, and the texts and groups of the documents are known. **And vectors**: of
-queries and stored documents, and what exact search finds. All canaries are replayed once when the noise floor is
-learnt; in a cycle {n_replayed} replays and the echoes are {n_probes} probes more, {share:.1%} of the 3,759 of both
-suites.
+The reference services run in process, with {n_documents} canary documents and {n_queries} canary queries of the
+built-in suites. They use real vectors of all-MiniLM-L6-v2 (in 32 and in 8 bits), of the demo's adapters after 10 to
+100 steps, and of wordllama; exact search and HNSW graphs of FAISS; one or two replicas; and BM25 for hybrid
+retrieval.
 
-No trial is left out, not even where a change of one document in a hundred alters little that comes back.
+There are three levels of access:
+
+- **two runs**: rankings and scores, which are stored in any case;
+- **and echoes and words**: in addition {n_echoes} documents are queried with their own text, and the texts and
+  groups of the documents are known;
+- **and vectors**: in addition the vectors of queries and stored documents, and the results of exact search.
+
+All canaries are replayed once while the noise floor is estimated. In a cycle, {n_replayed} replays and the echoes
+are {n_probes} additional probes, {share:.1%} of the 3,775 of both suites.
 """
 
 KNOWN_TO_BE_ALIKE = """\
-## What looks alike
+## Causes that cannot be distinguished
 
-- **Deleted documents and a filter**: both keep documents from ever coming back. Only the index itself can tell; without
-  it a filter is named first where whole groups are missing or rankings became shorter, else a deletion, and
-  always both. The same holds for additions and a filter that is lifted.
-- **A new model and a query encoder swapped alone**: both change all scores. A document that is asked for by its own
-  text tells them: as long as both sides are encoded alike it scores for itself what it always did. That takes scores
-  which are the same for all such documents, as those of normalised vectors are.
-- **A new model and other hybrid weights**: told by the words, where the texts of the documents are known.
-- **A rotation of the whole space** changes no score and no ranking. Without vectors it is nothing, and rightly.
-- **Scores that depend on the other hits** (reciprocal rank fusion, min-max normalisation) shift when documents come or
-  go; there only the rankings tell, and less surely. These trials have none of them.
+- **Deleted documents and a filter**: both keep documents out of all results, and only the index can distinguish
+  them. Without access to it, a filter is named first if whole groups are missing or rankings became shorter, else a
+  deletion, and always both. The same holds for added documents and a filter that is lifted.
+- **A new model and a new query encoder alone**: both change all scores. Echoes distinguish them: while queries and
+  documents are encoded by the same model, the score of a document for its own text stays the same. This requires
+  scores that are equal for all echoes, as with normalised vectors.
+- **A new model and other hybrid weights**: the words distinguish them, where the texts of the documents are known.
+- **A rotation of the whole space** changes no score and no ranking. Without vectors it is reported as no change,
+  correctly.
+- **Scores that depend on the other hits** (reciprocal rank fusion, min-max normalisation) shift when documents are
+  added or deleted. Then only rankings can be used, with less certainty. These trials contain no such scores.
 """
 
 
@@ -53,18 +60,21 @@ def page(
     head = PROSE.format(
         quick=" with `--quick`: too few trials to rely on" if quick else "",
         n_documents=N_DOCUMENTS, n_queries=N_QUERIES, n_echoes=N_ECHOES, n_replayed=N_REPLAYED, n_probes=n_probes,
-        share=n_probes / 3759,
+        share=n_probes / 3775,
     )  # fmt: skip
     parts = [head, *_right(trials), KNOWN_TO_BE_ALIKE, *_confusions(trials), *_kinds(trials), _null(nulls)]
-    parts += ["## What the geometry says\n", *(f"- **{name}**: {text}" for name, text in paragraphs.items())]
+    parts += ["## Descriptions of changed spaces\n", *(f"- **{name}**: {text}" for name, text in paragraphs.items())]
     took = 1000 * statistics.median(each.naming_s for each in trials)
     parts.append(f"\nSeeds from {seed}. Naming a cause took {took:.0f} ms (median, with vectors).\n")
     return "\n".join(parts)
 
 
 def _right(trials: Sequence[Trial]) -> Iterator[str]:
-    yield "## Causes named right\n"
-    yield "Of each 100 trials: named first; in brackets, among the causes that the verdict says it cannot tell apart.\n"
+    yield "## Correct causes\n"
+    yield (
+        "Of 100 trials each: the cause was named first; in brackets, it was among the causes that the verdict lists as "
+        "indistinguishable.\n"
+    )
     rows = []
     for cause in CHANGES:
         these = [each for each in trials if each.cause is cause]
@@ -80,14 +90,14 @@ def _hits(trials: Sequence[Trial], access: int) -> str:
 
 def _confusions(trials: Sequence[Trial]) -> Iterator[str]:
     for access, title in enumerate(ACCESS):
-        yield f"## What was named: {title}\n"
+        yield f"## Confusion matrix: {title}\n"
         counts = Counter((each.cause, each.causes[access].name) for each in trials)
         rows = [[cause.label, *(f"{counts[cause, name] or ''}" for name in CauseName)] for cause in CHANGES]
-        yield _grid(("what was done", *(f"`{name.value}`" for name in CauseName)), rows)
+        yield _grid(("change", *(f"`{name.value}`" for name in CauseName)), rows)
 
 
 def _kinds(trials: Sequence[Trial]) -> Iterator[str]:
-    yield "## By what was done\n"
+    yield "## Correct causes by kind of change\n"
     kinds = dict.fromkeys((each.cause, each.kind) for each in sorted(trials, key=lambda each: each.kind))
     rows = []
     for cause in CHANGES:
@@ -104,8 +114,8 @@ def _null(nulls: Sequence[Trial]) -> str:
         raised = sum(count for name, count in names.items() if name.is_swap)
         rows.append([title, f"{names[CauseName.UNCHANGED]}", f"{names[CauseName.NOISY]}", f"{raised}"])
     intro = (
-        f"## Cycles in which nothing changes\n\n{len(nulls):,} cycles of two HNSW replicas built in different orders, "
-        "one of which answers a query by chance, with scores that jitter by 1e-6 to 1e-4.\n\n"
+        f"## False alarms in unchanged cycles\n\n{len(nulls):,} cycles of two HNSW replicas built in different orders, "
+        "one of which is chosen at random for each query, with scores that jitter by 1e-6 to 1e-4.\n\n"
     )
     return intro + _grid(("access", "nothing changed", "numerical noise", "raised"), rows)
 

@@ -20,7 +20,7 @@ from monitor.suites.reading import read_suite
 
 N_QUERIES, N_REPLAYED, N_ECHOES, N_DOCUMENTS = 300, 60, 50, 200
 """Canaries of one trial. All are replayed when the baseline's noise floor is learnt, and 60 in each cycle: with the
-echoes these are 110 probes, 2.9 % of the 3,759 of both suites."""
+echoes these are 110 probes, 2.9 % of the 3,775 of both suites."""
 ADAPTERS = tuple(f"adapter {steps}/{seed}" for steps in STEPS for seed in ADAPTER_SEEDS)
 ACCESS = ("two runs", "and echoes and words", "and vectors")
 """Levels of access: rankings and scores only; also documents queried by their own text; also vectors."""

@@ -66,7 +66,17 @@ def _whole(strata: list[Paired]) -> Paired:
     )
     names = tuple(name for each in strata for name in each.cluster_names)
     one = paired(together)
-    return Paired(one.suite, one.axis, OVERALL, one.measure, True, one.baseline, one.candidate, one.cluster, names)
+    return Paired(
+        suite=one.suite,
+        axis=one.axis,
+        stratum=OVERALL,
+        measure=one.measure,
+        gating=True,
+        baseline=one.baseline,
+        candidate=one.candidate,
+        cluster=one.cluster,
+        cluster_names=names,
+    )
 
 
 def _any(p_values: Floats) -> bool:

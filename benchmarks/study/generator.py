@@ -63,7 +63,17 @@ def paired(swapped: Swap, row: int = 0, *, cluster_size: int = 1, stratum: str =
     cluster = np.arange(n_queries) // cluster_size
     names = tuple(f"{stratum}-{number}" for number in range(int(cluster[-1]) + 1))
     measure, axis = kind.get("measure", RECALL), Axis(kind.get("axis", Axis.BROAD))
-    return Paired("suite", axis, stratum, measure, True, swapped.baseline[row], swapped.candidate[row], cluster, names)
+    return Paired(
+        suite="suite",
+        axis=axis,
+        stratum=stratum,
+        measure=measure,
+        gating=True,
+        baseline=swapped.baseline[row],
+        candidate=swapped.candidate[row],
+        cluster=cluster,
+        cluster_names=names,
+    )
 
 
 def _difficulty(shape: tuple[int, int], rng: np.random.Generator) -> Floats:

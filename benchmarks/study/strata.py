@@ -54,22 +54,32 @@ def draw(scenario: Scenario, kind: Kind, n_clusters: int, rng: np.random.Generat
 def stratum_of(name: str, measure: str, before: Floats, after: Floats, cluster: np.ndarray) -> Paired:
     """One stratum as the pairs that the decision procedure takes."""
     names = tuple(f"{name}-{number}" for number in range(int(cluster.max()) + 1))
-    return Paired("suite", Axis.BROAD, name, measure, True, before, after, cluster, names)
+    return Paired(
+        suite="suite",
+        axis=Axis.BROAD,
+        stratum=name,
+        measure=measure,
+        gating=True,
+        baseline=before,
+        candidate=after,
+        cluster=cluster,
+        cluster_names=names,
+    )
 
 
 def axis_of(strata: Sequence[Paired]) -> Paired:
     """All strata as one."""
     offsets = np.cumsum([0, *(paired.n_clusters for paired in strata[:-1])])
     return Paired(
-        strata[0].suite,
-        strata[0].axis,
-        OVERALL,
-        strata[0].measure,
-        True,
-        np.concatenate([paired.baseline for paired in strata]),
-        np.concatenate([paired.candidate for paired in strata]),
-        np.concatenate([paired.cluster + offset for paired, offset in zip(strata, offsets, strict=True)]),
-        tuple(name for paired in strata for name in paired.cluster_names),
+        suite=strata[0].suite,
+        axis=strata[0].axis,
+        stratum=OVERALL,
+        measure=strata[0].measure,
+        gating=True,
+        baseline=np.concatenate([paired.baseline for paired in strata]),
+        candidate=np.concatenate([paired.candidate for paired in strata]),
+        cluster=np.concatenate([paired.cluster + offset for paired, offset in zip(strata, offsets, strict=True)]),
+        cluster_names=tuple(name for paired in strata for name in paired.cluster_names),
     )
 
 

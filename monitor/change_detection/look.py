@@ -50,6 +50,8 @@ async def detect_changes(
     3. Choose one look for the whole cycle, and pay for it from the error budget.
     """
     states = [await world.store.detector_state(plan.target, each.measured.suite.name) for each in results]
+    if plan.asked:  # the detector's run before may be older than the run that a person made last
+        states = [None] * len(results)
     previous = [await _load_previous(each, state, world) for each, state in zip(results, states, strict=True)]
     detections = [
         _detect(each, state, run, plan, world.now()) for each, state, run in zip(results, states, previous, strict=True)
@@ -136,15 +138,14 @@ async def _load_previous(result: SuiteResult, state: DetectorState | None, world
     run = result.measured.run
     if state is not None and state.identity == monitor.identity_of(result.measured, result.noise):
         return None
-    run_id = (state.run_id if state else "") or (result.baseline.run.run_id if result.baseline else "")
-    latest = await _run_before(run_id, run, world)
+    latest = await _run_before(state.run_id if state else "", run, world)
     if latest is None or latest.suite_digest != run.suite_digest or swaps.is_same(latest, run):
         return None
     return latest if latest.outcomes else await world.store.load_run(latest.run_id)
 
 
 async def _run_before(run_id: str, run: Run, world: World) -> Run | None:
-    """The run with this id, else the last finished one: before a baseline exists, swaps are noticed as well."""
+    """The run with this id, else the last finished one: at first contact, and where a person asked."""
     if run_id:
         return await world.store.load_run(run_id)
     return await world.store.latest_run(run.target, run.suite_name, before=run.started_at)

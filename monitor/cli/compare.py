@@ -52,6 +52,7 @@ def compare(
 
 async def compare_runs(path: Path, baseline_id: str, candidate_id: str, policy: str, attribution: bool) -> Result:
     """Compare two stored runs of one suite; with ``attribution``, replay contexts to attribute an answer drop."""
+    from monitor.change_detection.look import ON_REQUEST
     from monitor.cli.url_targets import load_with_targets
     from monitor.decision.verdict import decide
     from monitor.evaluation.scoring import measure
@@ -67,7 +68,7 @@ async def compare_runs(path: Path, baseline_id: str, candidate_id: str, policy: 
         suites = [await store.load_suite(run.suite_digest) for run in runs]
     plan = Plan(runs[1].target, (suites[1],), checked.config.policy(policy))
     measured = [measure(run, suite, plan.measures) for run, suite in zip(runs, suites, strict=True)]
-    look = Look(0, "asked for", plan.policy.alpha_page)
+    look = Look(0, ON_REQUEST, plan.policy.alpha_page)
     result = SuiteResult(measured=measured[1], baseline=measured[0])
     verdict = decide(plan, [result], look, cycle_id=runs[1].cycle_id, at=wiring.utc_now())
     output, data = [terminal.verdict_text(verdict)], terminal.verdict_to_dict(verdict)

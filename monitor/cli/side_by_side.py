@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+from monitor.change_detection.look import ON_REQUEST
 from monitor.cli.progress import probe_progress
 from monitor.cli.result import Result, exit_code_of
 from monitor.cli.url_targets import load_with_targets
@@ -46,7 +47,7 @@ async def compare_targets(path: Path, baseline: str, candidate: str, suites: tup
         finally:
             await asyncio.gather(*(client.close() for client in clients))
         results = [SuiteResult(measured=pair[1], baseline=pair[0]) for pair in measured]
-        look = Look(0, "asked for", plans[1].policy.alpha_page)
+        look = Look(0, ON_REQUEST, plans[1].policy.alpha_page)
         verdict = decide(plans[1], results, look, cycle_id=cycle_id, at=wiring.utc_now())
         await store.save_decision(Decision(verdict=verdict))
     tables = [table for pair in measured for each in pair for table in terminal.run_tables(each)]

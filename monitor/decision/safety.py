@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from monitor.evaluation.measures import parse
 from monitor.model.policies import Policy, ToleratedDrop
 from monitor.model.suites import Axis
 from monitor.model.verdicts import AxisSafety
@@ -15,10 +16,6 @@ from monitor.statistics.non_inferiority import (
 )
 from monitor.statistics.pairing import OVERALL, Paired
 from monitor.statistics.strata_guard import Guard, guard_strata, relative_margins
-
-SEPARATION = "separation"
-SEPARATION_MARGIN, SEPARATION_RANGE = 0.10, (-3.0, 3.0)
-"""Separation has no natural zero: its margin is absolute, in standard deviations of a query's scores."""
 
 
 def axis_safety(everything: Sequence[Paired], policy: Policy) -> list[AxisSafety]:
@@ -36,16 +33,17 @@ def axis_safety(everything: Sequence[Paired], policy: Policy) -> list[AxisSafety
 
 def non_inferiority_of(paired: Paired, tolerated: ToleratedDrop, *, min_clusters: int) -> NonInferiority | None:
     """The non-inferiority test that fits the measure: relative to the baseline mean, or absolute for separation."""
-    if paired.measure == SEPARATION:
+    measure = parse(paired.measure).measure
+    if measure.absolute_margin is not None:
         return absolute_non_inferiority(
-            paired, margin=SEPARATION_MARGIN, lowest=SEPARATION_RANGE[0], min_clusters=min_clusters
+            paired, margin=measure.absolute_margin, lowest=measure.range[0], min_clusters=min_clusters
         )
     return relative_non_inferiority(paired, margin=tolerated.margin, min_clusters=min_clusters)
 
 
 def range_of(measure: str) -> tuple[float, float]:
     """Lowest and highest value of a measure."""
-    return SEPARATION_RANGE if measure == SEPARATION else (0.0, 1.0)
+    return parse(measure).measure.range
 
 
 def _safety(family: Sequence[Paired], policy: Policy) -> AxisSafety:
@@ -61,7 +59,7 @@ def _safety(family: Sequence[Paired], policy: Policy) -> AxisSafety:
         axis=Axis(overall.axis),
         measure=overall.measure,
         p_value=test.p_value if test else math.nan,
-        margin=SEPARATION_MARGIN if overall.measure == SEPARATION else tolerated.margin,
+        margin=parse(overall.measure).measure.absolute_margin or tolerated.margin,
         lower=test.lower if test else math.nan,
         is_safe=is_kept and guard.passed,
         worst_stratum=guard.worst,
@@ -72,9 +70,11 @@ def _safety(family: Sequence[Paired], policy: Policy) -> AxisSafety:
 
 def _guard(strata: Sequence[Paired], policy: Policy) -> Guard:
     """The guard over the strata of one measure, each with the margin that the policy gives it."""
-    if strata and strata[0].measure == SEPARATION:
-        widest = SEPARATION_RANGE[1] - SEPARATION_RANGE[0]
-        return guard_strata(strata, [2 * SEPARATION_MARGIN] * len(strata), worst_drop=widest)
+    measure = parse(strata[0].measure).measure if strata else None
+    if measure and measure.absolute_margin is not None:
+        lowest, highest = measure.range
+        widened = measure.absolute_margin * policy.stratum_margin / policy.margin
+        return guard_strata(strata, [widened] * len(strata), worst_drop=highest - lowest)
     margins = [
         margin
         for each in strata

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from monitor.decision.trade_off import TradeOff
+from monitor.evaluation.measures import parse
 from monitor.model.policies import Policy
 from monitor.model.suites import Axis
 from monitor.model.verdicts import AxisSafety, Evidence
@@ -121,8 +122,9 @@ def size(value: float, evidence: Evidence, *, unit: bool = True) -> str:
     """The absolute size of a change in points, or in standard deviations for separation."""
     if not math.isfinite(value):
         return "∞"
-    if evidence.measure == "separation":
-        return f"{abs(value):.2f}" + (" standard deviations" if unit else "")
+    measure = parse(evidence.measure).measure
+    if measure.absolute_floor is not None:
+        return f"{abs(value):.2f}" + (f" {measure.unit}" if unit else "")
     return f"{abs(100 * value):.1f}" + (" points" if unit else "")
 
 

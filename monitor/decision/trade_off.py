@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from monitor.evaluation.measures import MEASURES, parse
 from monitor.model.policies import Policy
 from monitor.model.suites import Axis
 from monitor.model.verdicts import Evidence
 from monitor.statistics.pairing import OVERALL
 
-GAINS = ("separation", "structure", "pair_accuracy")
+GAINS = sorted((each for each in MEASURES.values() if each.gain), key=lambda each: each.gain)
 """Measures that show a gain of structure, the most sensitive first; the first one with evidence decides."""
-SEPARATION_FLOOR = 0.05
-"""Smallest gain of separation that counts, in standard deviations of a query's scores."""
 
 
 class TradeOff(NamedTuple):
@@ -54,8 +53,9 @@ def find_trade_off(evidence: Sequence[Evidence], policy: Policy) -> TradeOff | N
 def is_beyond_floors(evidence: Evidence, policy: Policy) -> bool:
     """Whether the drop is larger than both floors: absolute, and relative to the baseline mean."""
     tolerance = policy.tolerance_of(evidence.axis, evidence.suite, evidence.stratum, evidence.measure)
-    if evidence.measure == "separation":
-        return evidence.difference <= -SEPARATION_FLOOR
+    floor = parse(evidence.measure).measure.absolute_floor
+    if floor is not None:
+        return evidence.difference <= -floor
     return (
         evidence.difference <= -tolerance.floor_absolute
         and not evidence.relative_difference > -tolerance.floor_relative
@@ -68,10 +68,10 @@ def _gain(evidence: Sequence[Evidence], policy: Policy) -> Evidence | None:
         for each in evidence
         if each.axis is Axis.COMPOSITIONAL and each.stratum == OVERALL and each.p_better == each.p_better
     }
-    best = next((pooled[name] for name in GAINS if name in pooled), None)
+    best = next((pooled[each.name] for each in GAINS if each.name in pooled), None)
     if best is None or best.p_better > policy.alpha_page:
         return None
-    floor = SEPARATION_FLOOR if best.measure == "separation" else policy.floor_absolute
+    floor = parse(best.measure).measure.absolute_floor or policy.floor_absolute
     return best if best.difference >= floor else None
 
 

@@ -70,7 +70,7 @@ _ASKS = re.compile(r"\b(?:what|which|how|why)\b")
 _ENDINGS = re.compile(r"(?:ing|edly|ed|ies|es|s|ly|ation|ions?|'s|’s|ment|er|ers|al|ity)$")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """Consecutive words of a sentence that could be an answer."""
 
@@ -143,7 +143,9 @@ def parse(text: str) -> Sentence:
         cut = tuple(stems[place] for place in (first - 1, last + 1) if run[0] <= place <= run[1])
         inside = tuple(stems[place] for place in range(first, last + 1) if tokens[place].lower() not in _STOP)
         words, kind = text[matches[first].start() : matches[last].end()], _kind(within, first)
-        spans.append(Span(words, first, last, kind, inside, cut, _shape(within, kind)))
+        spans.append(
+            Span(text=words, first=first, last=last, kind=kind, stems=inside, cut=cut, shape=_shape(within, kind))
+        )
     return Sentence(text, places, tuple(spans))
 
 

@@ -137,7 +137,17 @@ def paired_scores(before: ArrayLike, after: ArrayLike, cluster: ArrayLike, *, of
     if not len(number):
         raise ComparisonError(f"no {of} was scored in both runs: nothing can be attributed")
     old, new = checked(before, len(number)), checked(after, len(number))
-    return Paired("", Axis.BROAD, OVERALL, "", False, old, new, number, tuple(map(str, names.tolist())))
+    return Paired(
+        suite="",
+        axis=Axis.BROAD,
+        stratum=OVERALL,
+        measure="",
+        gating=False,
+        baseline=old,
+        candidate=new,
+        cluster=number,
+        cluster_names=tuple(map(str, names.tolist())),
+    )
 
 
 def checked(values: ArrayLike, count: int) -> Floats:

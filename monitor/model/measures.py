@@ -60,6 +60,14 @@ class Measure:
     higher_is_better: bool = True
     """A measure of which less is better is shown and never compared: every test takes a fall for a loss."""
     unit: str = "ratio"
+    is_choice: bool = False
+    """Whether it is about the choice between the two documents of a pair, which a gain of structure moves."""
+    gain: int = 0
+    """Place among the measures that can show a gain of structure, the most sensitive first; 0 if it cannot."""
+    absolute_floor: float | None = None
+    """Smallest change that counts, in units of a measure without a natural zero; None for one relative to its mean."""
+    absolute_margin: float | None = None
+    """Tolerated drop, in the same units."""
     needs: Needs = Needs.RANKINGS
     citation: str
     function: str
@@ -154,11 +162,13 @@ def _pairs() -> Iterator[Measure]:
     yield Measure(
         name="pair_accuracy", summary=text, axes=_COMPOSITIONAL, needs=Needs.PAIRS, citation=_NEVIR,
         function="pairs:pair_accuracy", family=Family("recallwatch_pair_accuracy_ratio", text),
+        is_choice=True, gain=3,
     )  # fmt: skip
     text = "Share of mirrored pairs with both queries right, wrong where a satisfying document was not returned."
     yield Measure(
         name="mirrored_accuracy", summary=text, axes=_COMPOSITIONAL, needs=Needs.PAIRS, citation=_NEVIR,
         function="pairs:mirrored_accuracy", family=Family("recallwatch_mirrored_accuracy_ratio", text),
+        is_choice=True,
     )  # fmt: skip
     text = "Share of pairs whose satisfying document was returned at any rank."
     yield Measure(
@@ -171,17 +181,20 @@ def _pairs() -> Iterator[Measure]:
         name="structure", summary=text, axes=_COMPOSITIONAL, needs=Needs.PAIRS, citation=f"{_WINOGROUND}; {_NEVIR}",
         function="structure:structure", family=Family("recallwatch_structure_ratio", text),
         gates={Axis.COMPOSITIONAL: (None,)}, leads=True, precedence=1,
+        is_choice=True, gain=2,
     )  # fmt: skip
     text = "Share of mirrored pairs with both choices right, of those with a choice for both; chance is one quarter."
     yield Measure(
         name="group_score", summary=text, axes=_COMPOSITIONAL, needs=Needs.PAIRS, citation=f"{_WINOGROUND}; {_NEVIR}",
         function="structure:group_score", family=Family("recallwatch_group_score_ratio", text),
+        is_choice=True,
     )  # fmt: skip
     text = "Score of the satisfying minus that of the violating document, in standard deviations of a query's scores."
     yield Measure(
         name="separation", summary=text, axes=_COMPOSITIONAL, range=(-3.0, 3.0), unit="standard deviations",
         needs=Needs.SCORES, citation=f"{_WINOGROUND}; {_NEVIR}", function="structure:separation",
         family=Family("recallwatch_separation", text),
+        is_choice=True, gain=1, absolute_floor=0.05, absolute_margin=0.10,
     )  # fmt: skip
     text = "Share of pairs with the violating document among the first k hits; lower is better."
     yield Measure(

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.evaluation.bounds import judged_shares, upper_bounds
-from monitor.evaluation.measures import ANSWER_MEASURES
-from monitor.evaluation.scoring import stratum_means
+from monitor.evaluation.measures import ANSWER_MEASURES, UNRANKED, parse
+from monitor.evaluation.scoring import PAIR_MEASURES, stratum_means
 from monitor.model.answers import Replies
 from monitor.model.deployments import Baseline
 from monitor.model.measurements import Measured, Measurements
@@ -45,7 +45,7 @@ def run_table(measured: Measured) -> Table:
     )
     means, upper = by_stratum(measured), by_stratum(measured, upper_bounds(measured))
     shares = judged_by_stratum(measured)
-    measures = [name for name in measured.measurements if name not in ANSWER_MEASURES]
+    measures = [name for name in measured.measurements if name not in UNRANKED]
     table.add_column("stratum")
     table.add_column("judged", justify="right")
     for name in measures:
@@ -54,6 +54,27 @@ def run_table(measured: Measured) -> Table:
         cells = [_cell(values, upper.get(stratum, {}), name) for name in measures]
         share = f"{shares[stratum]:.0%}" if stratum in shares else ""
         table.add_row(stratum, share, *cells, style="bold" if stratum == "overall" else None)
+    return table
+
+
+def structure_table(measured: Measured) -> Table:
+    """Measures of pairs by phenomenon, the whole suite first."""
+    table = Table(
+        title=f"Pairs of {measured.suite.name} · {measured.run.target}",
+        caption=f"of the first {measured.run.depth} hits; separation in standard deviations of a query's scores; "
+        "violating@k: lower is better",
+        title_justify="left",
+        caption_justify="left",
+    )
+    measures = [name for name in (*measured.measurements, *measured.shown_only) if _is_of_pairs(name)]
+    table.add_column("stratum")
+    for name in measures:
+        table.add_column(name, justify="right")
+    for stratum, values in by_stratum(measured).items():
+        if values.keys() & set(measures):
+            name = f"{stratum} (control)" if stratum in measured.suite.controls else stratum
+            cells = [f"{values[measure]:.4f}" if measure in values else "" for measure in measures]
+            table.add_row(name, *cells, style="bold" if stratum == "overall" else None)
     return table
 
 
@@ -81,8 +102,17 @@ def answers_table(measured: Measured, replies: Replies) -> Table:
 
 
 def run_tables(measured: Measured) -> list[Table]:
-    """The measures of a run: one table of rankings, and one of answers if it has answers."""
-    return [run_table(measured), *([answers_table(measured, measured.replies)] if measured.replies else [])]
+    """The measures of a run: one table of rankings, one of pairs and one of answers where it has them."""
+    has_pairs = any(map(_is_of_pairs, measured.measurements))
+    return [
+        run_table(measured),
+        *([structure_table(measured)] if has_pairs else []),
+        *([answers_table(measured, measured.replies)] if measured.replies else []),
+    ]
+
+
+def _is_of_pairs(name: str) -> bool:
+    return parse(name).measure.name in PAIR_MEASURES
 
 
 def _cell(values: Mapping[str, float], upper: Mapping[str, float], name: str) -> str:
@@ -107,7 +137,7 @@ def verdict_text(verdict: Verdict) -> RenderableType:
 
 
 def evidence_table(evidence: Iterable[Evidence]) -> Table:
-    """Differences with their intervals, worst first."""
+    """Differences with their intervals, worst first; ratios in points, others in their own unit."""
     table = Table(title="Changed measures (points)", title_justify="left")
     for name, justify in (("axis", "left"), ("stratum", "left"), ("measure", "left"), ("baseline", "right"),
                           ("now", "right"), ("difference", "right"), ("95 % interval", "right"),
@@ -120,13 +150,18 @@ def evidence_table(evidence: Iterable[Evidence]) -> Table:
             row.measure,
             f"{row.baseline_mean:.3f}",
             f"{row.candidate_mean:.3f}",
-            f"{100 * row.difference:+.1f}",
-            f"{100 * row.lower:+.1f} … {100 * row.upper:+.1f}",
+            _points(row.measure, row.difference),
+            f"{_points(row.measure, row.lower)} … {_points(row.measure, row.upper)}",
             f"{row.p_worse_adjusted:.2g}",
             str(row.n_queries),
-            f"{100 * row.mde:.1f}",
+            _points(row.measure, row.mde).lstrip("+"),
         )
     return table
+
+
+def _points(measure: str, value: float) -> str:
+    """A difference in points, or in standard deviations."""
+    return f"{100 * value:+.1f}" if parse(measure).measure.unit == "ratio" else f"{value:+.3f} sd"
 
 
 def baseline_table(baselines: Iterable[Baseline]) -> Table:

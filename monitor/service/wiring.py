@@ -23,7 +23,7 @@ from monitor.suites.reading import has_corpus, read_corpus, read_suite, suite_na
 from monitor.world import World
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedConfig:
     """A configuration whose every key was checked; nothing has been opened yet."""
 
@@ -64,14 +64,14 @@ def assemble(config: Config) -> CheckedConfig:
         if target.judge and not target.answerer:
             raise ConfigError(f"targets.{name}.judge", "has nothing to grade: the target has no answerer")
     return CheckedConfig(
-        config,
-        _of_targets(config, "retriever"),
-        {
+        config=config,
+        retrievers=_of_targets(config, "retriever"),
+        notifiers={
             name: registry.resolve("notifier", options, where=f"notifiers.{name}")
             for name, options in config.notifiers.items()
         },
-        _of_targets(config, "answerer"),
-        _of_targets(config, "judge"),
+        answerers=_of_targets(config, "answerer"),
+        judges=_of_targets(config, "judge"),
     )
 
 

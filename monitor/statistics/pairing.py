@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import ComparisonError
+from monitor.evaluation.measures import parse
 from monitor.model.measurements import Floats, Measured
 from monitor.model.policies import Policy
 from monitor.model.suites import Axis, Query, Suite
@@ -17,16 +18,13 @@ from monitor.statistics.comparability import answers_out_of_measure
 OVERALL = "overall"
 """Name of the stratum that is the whole suite."""
 
-PAIR_MEASURES = frozenset({"pair_accuracy", "mirrored_accuracy", "structure", "group_score", "separation"})
-"""Measures of the choice between the two documents of a pair."""
-
 _RE_ANCHOR = (
     "check the judgements with `recallwatch suite lint`, re-anchor those that moved, and promote a new run with "
     "`recallwatch baseline promote`"
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Paired:
     """One measure on one stratum: the values of the queries that both runs scored.
 
@@ -138,17 +136,17 @@ def _pair_stratum(
     names, cluster = np.unique([_cluster(query) for query in shared], return_inverse=True)
     suite = candidate.suite
     yield Paired(
-        suite.name,
-        suite.axis,
-        stratum,
-        measure,
-        measure in policy.gating.get(suite.axis, ()) and _gates(suite, stratum, measure),
-        np.array([before[query.query_id] for query in shared]),
-        np.array([after[query.query_id] for query in shared]),
-        cluster,
-        tuple(names.tolist()),
-        tuple(query.query_id for query in shared),
-        stratum in suite.controls,
+        suite=suite.name,
+        axis=suite.axis,
+        stratum=stratum,
+        measure=measure,
+        gating=measure in policy.gating.get(suite.axis, ()) and _gates(suite, stratum, measure),
+        baseline=np.array([before[query.query_id] for query in shared]),
+        candidate=np.array([after[query.query_id] for query in shared]),
+        cluster=cluster,
+        cluster_names=tuple(names.tolist()),
+        query_ids=tuple(query.query_id for query in shared),
+        is_control=stratum in suite.controls,
     )
 
 
@@ -160,7 +158,7 @@ def _gates(suite: Suite, stratum: str, measure: str) -> bool:
     """
     if suite.axis is Axis.COMPOSITIONAL and stratum == OVERALL:
         return len(suite.strata) <= 1
-    return stratum not in suite.controls or measure not in PAIR_MEASURES
+    return stratum not in suite.controls or not parse(measure).measure.is_choice
 
 
 def _columns(measured: Measured, measure: str) -> tuple[tuple[str, ...], list[float]]:

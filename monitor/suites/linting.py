@@ -43,7 +43,7 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One problem of a suite and its remedy."""
 
@@ -62,7 +62,13 @@ def lint(suite: Suite, documents: Documents | None) -> Iterator[Finding]:
     yield from _queries(suite.queries)
     if documents is None:
         problem = "the suite has no documents: leaked answers, holes and unreachable documents are not checked"
-        yield Finding(Severity.NOTE, "no-corpus", "corpus.jsonl", problem, "add a corpus.jsonl to check them")
+        yield Finding(
+            severity=Severity.NOTE,
+            rule="no-corpus",
+            where="corpus.jsonl",
+            text=problem,
+            remedy="add a corpus.jsonl to check them",
+        )
     else:
         yield from _documents(suite.queries, documents)
 
@@ -70,12 +76,20 @@ def lint(suite: Suite, documents: Documents | None) -> Iterator[Finding]:
 def _head(suite: Suite) -> Iterator[Finding]:
     if suite.version in ("", "0"):
         problem = "the suite has no version: results cannot be assigned to a version of it"
-        yield Finding(Severity.WARNING, "no-version", "suite.yaml", problem, 'add one, such as version: "1"')
+        yield Finding(
+            severity=Severity.WARNING,
+            rule="no-version",
+            where="suite.yaml",
+            text=problem,
+            remedy='add one, such as version: "1"',
+        )
     clusters = Counter((query.stratum, query.cluster) for query in suite.queries)
     if len(clusters) == len(suite.queries):
         problem = "every query is its own cluster: the queries are treated as independent"
         remedy = "give queries from the same template, document or conversation the same metadata.cluster"
-        yield Finding(Severity.NOTE, "independence-assumed", "queries.jsonl", problem, remedy)
+        yield Finding(
+            severity=Severity.NOTE, rule="independence-assumed", where="queries.jsonl", text=problem, remedy=remedy
+        )
 
 
 def _strata(suite: Suite) -> Iterator[Finding]:
@@ -86,15 +100,29 @@ def _strata(suite: Suite) -> Iterator[Finding]:
     for stratum in suite.strata:
         if clusters[stratum] < ENOUGH_CLUSTERS:
             problem = f"only {clusters[stratum]} clusters: a valid test and interval need at least {ENOUGH_CLUSTERS}"
-            yield Finding(Severity.WARNING, "few-clusters", stratum, problem, "add queries from other sources")
+            yield Finding(
+                severity=Severity.WARNING,
+                rule="few-clusters",
+                where=stratum,
+                text=problem,
+                remedy="add queries from other sources",
+            )
         if suite.axis is Axis.COMPOSITIONAL and pairs[stratum] < ENOUGH_PAIRS:
             problem = f"only {pairs[stratum]} pairs: detecting a relevant change needs at least {ENOUGH_PAIRS}"
-            yield Finding(Severity.WARNING, "few-pairs", stratum, problem, "add pairs to pairs.jsonl")
+            yield Finding(
+                severity=Severity.WARNING,
+                rule="few-pairs",
+                where=stratum,
+                text=problem,
+                remedy="add pairs to pairs.jsonl",
+            )
         # With two strata, one always has half of the queries.
         if len(suite.strata) > 2 and 2 * sizes[stratum] > sizes.total():
             problem = f"{sizes[stratum]} of {sizes.total()} judged queries are in this stratum: it dominates the suite"
             remedy = "add queries to the other strata, or move this one to its own suite"
-            yield Finding(Severity.WARNING, "unbalanced-strata", stratum, problem, remedy)
+            yield Finding(
+                severity=Severity.WARNING, rule="unbalanced-strata", where=stratum, text=problem, remedy=remedy
+            )
 
 
 def _queries(queries: Iterable[Query]) -> Iterator[Finding]:
@@ -104,7 +132,9 @@ def _queries(queries: Iterable[Query]) -> Iterator[Finding]:
         if not query.is_judged:
             problem = "has no relevant document: every run skips it"
             remedy = "judge a document for it, or remove it"
-            yield Finding(Severity.WARNING, "unjudged-query", query.query_id, problem, remedy)
+            yield Finding(
+                severity=Severity.WARNING, rule="unjudged-query", where=query.query_id, text=problem, remedy=remedy
+            )
     for group in groups.values():
         yield from _duplicates(group)
     yield from _near_duplicates({text: group[0] for text, group in groups.items() if text})
@@ -115,11 +145,19 @@ def _duplicates(group: list[Query]) -> Iterator[Finding]:
     for other in others:
         if (other.grades, other.passages) == (first.grades, first.passages):
             problem = f"is a duplicate of {first.query_id}: it counts twice"
-            yield Finding(Severity.WARNING, "duplicate-query", other.query_id, problem, "remove one of them")
+            yield Finding(
+                severity=Severity.WARNING,
+                rule="duplicate-query",
+                where=other.query_id,
+                text=problem,
+                remedy="remove one of them",
+            )
         else:
             problem = f"is a duplicate of {first.query_id} with other judgements: no ranking can satisfy both"
             remedy = "merge the judgements into one of them and remove the other"
-            yield Finding(Severity.ERROR, "contradicting-queries", other.query_id, problem, remedy)
+            yield Finding(
+                severity=Severity.ERROR, rule="contradicting-queries", where=other.query_id, text=problem, remedy=remedy
+            )
 
 
 def _near_duplicates(queries: Mapping[str, Query]) -> Iterator[Finding]:
@@ -130,7 +168,13 @@ def _near_duplicates(queries: Mapping[str, Query]) -> Iterator[Finding]:
         if (one.stratum, one.cluster) != (other.stratum, other.cluster):
             problem = f"is a near-duplicate of {one.query_id} ({similarity:.0%} of the words) in another cluster"
             remedy = "give both the same metadata.cluster, or remove one of them"
-            yield Finding(Severity.WARNING, "near-duplicate-query", other.query_id, problem, remedy)
+            yield Finding(
+                severity=Severity.WARNING,
+                rule="near-duplicate-query",
+                where=other.query_id,
+                text=problem,
+                remedy=remedy,
+            )
 
 
 def _documents(queries: Iterable[Query], documents: Documents) -> Iterator[Finding]:
@@ -177,7 +221,13 @@ def _relevant(query: Query) -> set[str]:
 
 def _unreachable(doc_id: str, queries: list[Query], why: str) -> Finding:
     problem = f"is judged for {_listed(queries)} and {why}: no retriever can find it"
-    return Finding(Severity.ERROR, "unreachable-document", doc_id, problem, "add its text, or remove the judgement")
+    return Finding(
+        severity=Severity.ERROR,
+        rule="unreachable-document",
+        where=doc_id,
+        text=problem,
+        remedy="add its text, or remove the judgement",
+    )
 
 
 def _leaks(doc_id: str, text: str, queries: list[Query]) -> Iterator[Finding]:
@@ -186,7 +236,9 @@ def _leaks(doc_id: str, text: str, queries: list[Query]) -> Iterator[Finding]:
         if quotation in text and quotation.count(" ") + 1 >= LEAKED_WORDS:
             problem = f"is a quotation of its relevant document {doc_id}: word matching is enough to find it"
             remedy = "rephrase it"
-            yield Finding(Severity.WARNING, "leaked-answer", query.query_id, problem, remedy)
+            yield Finding(
+                severity=Severity.WARNING, rule="leaked-answer", where=query.query_id, text=problem, remedy=remedy
+            )
 
 
 def _lost(quotes: QuoteCheck) -> Iterator[Finding]:
@@ -194,7 +246,7 @@ def _lost(quotes: QuoteCheck) -> Iterator[Finding]:
         severity = Severity.ERROR if state is LabelState.ORPHANED else Severity.WARNING
         problem = f"the quote of {passage.name} is not at its judged place ({state.replace('_', '-')})"
         remedy = "correct the place or the quote in passages.jsonl"
-        yield Finding(severity, "lost-passage", query_id, problem, remedy)
+        yield Finding(severity=severity, rule="lost-passage", where=query_id, text=problem, remedy=remedy)
 
 
 def _holes(relevant: Mapping[str, str], judging: Mapping[str, list[Query]], documents: Documents) -> Iterator[Finding]:
@@ -211,7 +263,7 @@ def _holes(relevant: Mapping[str, str], judging: Mapping[str, list[Query]], docu
             if unjudged and copy != original:
                 problem = f"is a near-copy of {original} ({similarity:.0%}) without a judgement for {_listed(unjudged)}"
                 remedy = "judge it, with 0 if it is not relevant"
-                yield Finding(Severity.WARNING, "hole", copy, problem, remedy)
+                yield Finding(severity=Severity.WARNING, rule="hole", where=copy, text=problem, remedy=remedy)
 
 
 def _batches(rows: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:

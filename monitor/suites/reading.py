@@ -51,7 +51,7 @@ class Document:
         return f"{self.title} {self.text}".strip()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Head:
     name: str
     version: str
@@ -165,7 +165,9 @@ def _read_head(path: Path) -> _Head:
         raise SuiteError(
             str(path), f"depth is {depth!r}; must be a whole number, the minimum number of hits to request"
         )
-    return _Head(name, head.get("version", "0"), Axis(axis), frozenset(controls), int(depth))
+    return _Head(
+        name=name, version=head.get("version", "0"), axis=Axis(axis), controls=frozenset(controls), depth=int(depth)
+    )
 
 
 def _load_head(path: Path) -> dict[Any, Any]:

@@ -52,9 +52,9 @@ def a_run(suite: Suite, run_id: str = "run-1", *, minutes: int = 0) -> Run:
     )
 
 
-def outcomes_of(suite: Suite, *, found: bool = True, failing: int = 0) -> tuple[Outcome, ...]:
+def outcomes_of(suite: Suite, *, are_found: bool = True, failing: int = 0) -> tuple[Outcome, ...]:
     """Rankings with awkward ids and scores, the first ``failing`` of them failures."""
-    first = "d{}" if found else "nothing{}"
+    first = "d{}" if are_found else "nothing{}"
     rankings = [
         Outcome(
             query_id=query.query_id,

@@ -109,11 +109,11 @@ CHECKS: tuple[Check, ...] = (
 
 
 async def save_finished_run(
-    store: Store, suite: Suite, run_id: str = "run-1", *, minutes: int = 0, found: bool = True
+    store: Store, suite: Suite, run_id: str = "run-1", *, minutes: int = 0, are_found: bool = True
 ) -> Measured:
     """Save a replayed and measured run with all its outcomes."""
     run = a_run(suite, run_id, minutes=minutes)
-    outcomes = outcomes_of(suite, found=found)
+    outcomes = outcomes_of(suite, are_found=are_found)
     await store.save_suite(suite)
     await store.start_run(run)
     await store.save_outcomes(run.run_id, outcomes)

@@ -300,9 +300,9 @@ class MailService:
             yield fake
         finally:
             server.close()
-            for each in connected:
-                if isinstance(each.transport, asyncio.Transport):
-                    each.transport.abort()
+            for session in connected:
+                if isinstance(session.transport, asyncio.Transport):
+                    session.transport.abort()
             await asyncio.sleep(0.01)  # transports under TLS need some turns of the loop to be gone
 
     def _options(self, port: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What every store promises about answers, grades and deployments, shown on each of them."""
+"""The contract of every store for answers, grades and deployments."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,7 +35,7 @@ REPLIES = (
 
 
 def test_answers_and_grades_come_back_as_they_were_saved(check: Callable[[Check], None]) -> None:
-    """Every part of a reply survives, told or not; grades join the answers they were given to."""
+    """Every part of a reply is stored, and grades are stored with their answers."""
 
     async def body(store: Store) -> None:
         suite = a_suite()
@@ -70,8 +70,8 @@ def test_answers_and_grades_come_back_as_they_were_saved(check: Callable[[Check]
     check(body)
 
 
-def test_a_grade_is_found_again_by_its_judge_alone(check: Callable[[Check], None]) -> None:
-    """What one judge said is no other judge's word, and every request counts."""
+def test_a_grade_belongs_to_its_judge(check: Callable[[Check], None]) -> None:
+    """A grade is found only for its judge, and every request is counted."""
 
     async def body(store: Store) -> None:
         await store.keep_grade("key-1", Grades("judge-1", (0.5, 1.0)), 2, NOW)
@@ -85,14 +85,14 @@ def test_a_grade_is_found_again_by_its_judge_alone(check: Callable[[Check], None
 
 
 def test_deployments_are_listed_newest_first(check: Callable[[Check], None]) -> None:
-    """What was declared last is what the target serves."""
+    """The latest declaration comes first."""
 
     async def body(store: Store) -> None:
         older = Deployment(target="docs", name="march", declared_by="ada", declared_at=NOW, detail={"commit": "4f2c"})
         newer = Deployment(target="docs", name="april", declared_by="ci", declared_at=NOW + timedelta(minutes=1))
         other = Deployment(target="shop", name="x", declared_by="ada", declared_at=NOW)
-        for each in (older, newer, other):
-            await store.save_deployment(each)
+        for deployment in (older, newer, other):
+            await store.save_deployment(deployment)
         assert await store.deployments("docs") == [newer, older]
         assert len(await store.deployments()) == 3
         assert await store.deployments("docs", limit=1) == [newer]
@@ -101,7 +101,7 @@ def test_deployments_are_listed_newest_first(check: Callable[[Check], None]) -> 
 
 
 def test_probes_of_every_run_are_counted(check: Callable[[Check], None]) -> None:
-    """A budget counts what was sent, whether or not the run ended well."""
+    """A budget counts the probes of every run, whatever its status."""
 
     async def body(store: Store) -> None:
         suite = a_suite()

@@ -42,7 +42,7 @@ def test_a_test_alert_arrives_and_is_marked_as_a_test(name, tmp_path):
     first, second = fake.received
     assert first.key == second.key
     assert (first.is_closed, second.is_closed) == (False, True)
-    assert "This is a test of the notifier on-call" in first.shown
+    assert "This is a test of the notifier on-call" in first.as_text
 
 
 @pytest.mark.parametrize("name", SERVICES)

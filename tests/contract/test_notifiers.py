@@ -1,4 +1,4 @@
-"""What every notifier promises, each checked against a fake of its service over a real connection."""
+"""The contract of every notifier, checked against a fake of its service over a real connection."""
 
 import asyncio
 import inspect
@@ -28,7 +28,7 @@ def service(request: pytest.FixtureRequest) -> Service:
 
 @pytest.fixture(params=[name for name in SERVICES if name != "webhook"])
 def wording_service(request: pytest.FixtureRequest) -> Service:
-    """Each service in turn that is told in words; the webhook carries the payload itself, whole."""
+    """Each service that gets a rendered message; the webhook gets the payload itself."""
     return SERVICES[request.param]
 
 
@@ -39,12 +39,12 @@ def http_service(request: pytest.FixtureRequest) -> Service:
 
 
 def build(options: dict[str, Any]) -> Any:
-    """The notifier, built as a configuration would build it."""
+    """The notifier, built from options as in a configuration."""
     return registry.resolve("notifier", {"timeout": "60s", **options}, where="notifiers.on-call").build()
 
 
 async def send(options: dict[str, Any], *alerts: Alert) -> None:
-    """Deliver alerts one after the other."""
+    """Deliver alerts in order."""
     notifier = build(options)
     try:
         for alert in alerts:
@@ -68,7 +68,7 @@ def delivered(service: Service, *alerts: Alert, **options: Any) -> Fake:
 
 
 def refusal(service: Service, *faults: Fault, **options: Any) -> tuple[NotifierError, Fake]:
-    """The error that comes of a service that fails, and the service."""
+    """The error of a failing service, and the service."""
 
     async def run() -> tuple[NotifierError, Fake]:
         async with service.running(*faults) as fake:
@@ -80,7 +80,7 @@ def refusal(service: Service, *faults: Fault, **options: Any) -> tuple[NotifierE
 
 
 def silence_of(service: Service) -> tuple[NotifierError, Fake]:
-    """The error of a service that takes the message and never answers; a busy machine needs longer to get there."""
+    """The error of a service that accepts the message and never responds; the timeout grows for busy machines."""
     for timeout in ("300ms", "3s", "30s"):
         error, fake = refusal(service, Fault.IS_SILENT, timeout=timeout)
         if fake.attempts:
@@ -89,7 +89,7 @@ def silence_of(service: Service) -> tuple[NotifierError, Fake]:
 
 
 def options_of(service: Service) -> dict[str, Any]:
-    """Options with which a notifier reaches the service, which runs no more."""
+    """Options for a service that is no longer running."""
 
     async def run() -> dict[str, Any]:
         async with service.running() as fake:
@@ -98,8 +98,8 @@ def options_of(service: Service) -> dict[str, Any]:
     return asyncio.run(run())
 
 
-def test_every_notifier_is_in_the_suite():
-    """A notifier cannot be added without a fake of its service."""
+def test_every_notifier_has_a_fake():
+    """Every built-in notifier has a fake of its service."""
     assert {options_of(each)["kind"] for each in SERVICES.values()} == set(registry.BUILT_IN["notifier"])
 
 
@@ -107,51 +107,51 @@ STATES = ("firing", "acknowledged", "reopened", "resolved")
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_an_alert_in_any_state_is_taken(service: Service, state: str):
-    """The service takes a message of every state an incident can be in, by its own published rules."""
+def test_an_alert_in_any_state_is_accepted(service: Service, state: str):
+    """The service accepts a message of every incident state, by its published rules."""
     fake = delivered(service, an_alert(state))
     assert len(fake.received) == 1
     assert fake.received[0].is_closed is (state == "resolved")
 
 
-def test_firing_and_resolved_are_one_incident_there(service: Service):
-    """Both messages of an incident carry the same key, so that the second ends what the first began."""
+def test_firing_and_resolved_are_one_incident_at_the_service(service: Service):
+    """Both messages of an incident have the same key, so that the second one closes the incident."""
     first, second = delivered(service, FIRING, RESOLVED).received
     assert first.key == second.key
     assert (first.is_closed, second.is_closed) == (False, True)
 
 
-def test_two_incidents_are_two_there(service: Service):
-    """Messages of different incidents have different keys where the service has keys."""
+def test_two_incidents_are_separate_at_the_service(service: Service):
+    """Messages of different incidents have different keys, if the service uses keys."""
     other = replace(FIRING, incident_id="incident_2", dedup_key="recallwatch/staging")
     other = replace(other, payload={**FIRING.payload, "data": {**FIRING.payload["data"], "dedup_key": other.dedup_key}})
     first, second = delivered(service, FIRING, other).received
     assert first.key != second.key or first.key == second.key == ""
 
 
-def test_a_message_says_what_on_call_needs(service: Service):
-    """What fell, which query shows it, what to do and where to look arrive in every service."""
+def test_a_message_has_the_facts_that_on_call_needs(service: Service):
+    """Every service shows the drops, the affected queries, the advice, the command and the links."""
     (received,) = delivered(service, FIRING).received
     for needed in ("production", "recall@10", "roll back", "which invoices are overdue?", "recallwatch compare b1 r1"):
-        assert needed in received.shown
-    assert "https://watch.example.org/runs/r1" in received.shown
+        assert needed in received.as_text
+    assert "https://watch.example.org/runs/r1" in received.as_text
 
 
-def test_a_payload_with_nothing_in_it_is_taken(service: Service):
-    """An alert of a kind that knows neither target nor summary nor evidence is still delivered."""
+def test_an_empty_payload_is_accepted(service: Service):
+    """An alert without target, summary or evidence is still delivered."""
     data = {"dedup_key": FIRING.dedup_key, "state": "firing"}
     assert delivered(service, replace(FIRING, payload={"type": "incident.firing", "data": data})).received
 
 
 @pytest.mark.parametrize("character", ["x", "&", "<", '"', "\\", "\x00", "\n", "é", "語", "😀", "\ud800", "`"])
 def test_a_huge_payload_stays_within_the_limits(wording_service: Service, character: str):
-    """However long a text is and whatever it is made of, the service takes the message."""
+    """The service accepts texts of any length and any characters."""
     assert delivered(wording_service, a_large_alert(character)).received
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_every_refusal_has_its_reason_and_tells_no_secret(service: Service, fault: Fault):
-    """What goes wrong at the service is told by its reason, without secrets, after a single attempt."""
+def test_every_failure_has_its_reason_and_shows_no_secret(service: Service, fault: Fault):
+    """A failure has its reason, contains no secret, and takes a single attempt."""
     error, fake = refusal(service, fault) if fault is not Fault.IS_SILENT else silence_of(service)
     assert error.reason is REASONS[fault], error
     assert error.retry_after_s == (120.0 if fault is Fault.THROTTLES and service.has_retry_after else None)
@@ -159,8 +159,8 @@ def test_every_refusal_has_its_reason_and_tells_no_secret(service: Service, faul
     assert fake.attempts == 1  # a redirect, too, is not followed
 
 
-def test_what_failed_can_be_sent_again(service: Service):
-    """After a failure the same notifier delivers."""
+def test_a_failed_alert_can_be_sent_again(service: Service):
+    """The same notifier delivers after a failure."""
 
     async def run() -> Fake:
         async with service.running(Fault.IS_DOWN) as fake:
@@ -174,16 +174,16 @@ def test_what_failed_can_be_sent_again(service: Service):
     assert len(asyncio.run(run()).received) == 1
 
 
-def test_a_port_where_nobody_listens_is_unreachable(service: Service):
-    """A refused connection is told as such, not as a slow service."""
+def test_a_closed_port_is_unreachable(service: Service):
+    """A refused connection is unreachable, not a timeout."""
     options = options_of(service)
     with pytest.raises(NotifierError) as caught:
         asyncio.run(send(_with_port(options, unused_port()), FIRING))
     assert caught.value.reason is Reason.UNREACHABLE
 
 
-def test_bytes_of_another_protocol_are_a_refusal(service: Service):
-    """A port that speaks something else is told as a NotifierError."""
+def test_another_protocol_is_a_notifier_error(service: Service):
+    """A port with another protocol raises a NotifierError."""
 
     async def run() -> NotifierError:
         async with serving(raw(b"\x15\x03\x01 what?\r\n")) as server:
@@ -196,7 +196,7 @@ def test_bytes_of_another_protocol_are_a_refusal(service: Service):
 
 
 def _with_port(options: dict[str, Any], port: int) -> dict[str, Any]:
-    """The options, leading to another port."""
+    """The options with another port."""
     if "port" in options:
         return {**options, "port": port}
     key = "api_url" if "api_url" in options else "url"
@@ -204,10 +204,10 @@ def _with_port(options: dict[str, Any], port: int) -> dict[str, Any]:
 
 
 def test_the_options_do_not_show_a_secret(service: Service):
-    """Printing the options, as a log or a traceback might, does not print what is secret in them."""
+    """The printed options, as in a log or traceback, contain no secret."""
     part = registry.resolve("notifier", options_of(service), where="notifiers.on-call")
-    shown = repr(part) + str(part.options) + part.options.model_dump_json() + repr(part.build())
-    assert [secret for secret in service.secrets if secret in shown] == []
+    printed = repr(part) + str(part.options) + part.options.model_dump_json() + repr(part.build())
+    assert [secret for secret in service.secrets if secret in printed] == []
 
 
 SECRET_KEYS = [
@@ -218,7 +218,7 @@ SECRET_KEYS = [
 
 @pytest.mark.parametrize(("name", "key"), SECRET_KEYS)
 def test_a_secret_can_come_from_a_file(name, key, tmp_path):
-    """A secret in a file does what the same secret in the configuration does, trailing newline or not."""
+    """A secret in a file works like the same secret in the configuration, with or without a newline."""
 
     async def run() -> Fake:
         async with SERVICES[name].running() as fake:
@@ -232,8 +232,8 @@ def test_a_secret_can_come_from_a_file(name, key, tmp_path):
 
 @pytest.mark.parametrize(("name", "key"), SECRET_KEYS)
 @pytest.mark.parametrize("mistake", ["both", "empty", "no such file", "empty file"])
-def test_a_mistake_with_a_secret_is_found_before_anything_starts(name, key, mistake, tmp_path):
-    """A secret that is given twice, is empty or missing is a configuration error that does not show it."""
+def test_a_wrong_secret_option_is_a_configuration_error(name, key, mistake, tmp_path):
+    """A duplicate, empty or missing secret is a configuration error that does not show the secret."""
     options = options_of(SERVICES[name])
     file = tmp_path / "secret"
     if mistake == "both":
@@ -251,8 +251,8 @@ def test_a_mistake_with_a_secret_is_found_before_anything_starts(name, key, mist
 
 
 @pytest.mark.parametrize(("name", "key"), [each for each in SECRET_KEYS if each != ("email", "password")])
-def test_a_secret_that_cannot_work_is_found_before_anything_starts(name, key):
-    """A secret that cannot sign, be sent or be asked is a configuration error that does not show it."""
+def test_an_unusable_secret_is_a_configuration_error(name, key):
+    """A secret that cannot be used is a configuration error that does not show the secret."""
     options = {**options_of(SERVICES[name]), key: "s3cret ünusable\n"}
     with pytest.raises(ConfigError, match=r"^notifiers\.on-call") as caught:
         registry.resolve("notifier", options, where="notifiers.on-call")
@@ -261,7 +261,7 @@ def test_a_secret_that_cannot_work_is_found_before_anything_starts(name, key):
 
 def test_no_error_of_a_library_leaves_a_notifier_over_http(http_service: Service, monkeypatch):
     """Every exception of httpx and aiohttp becomes a NotifierError with a reason, and without its text."""
-    _fails_calmly(http_service, monkeypatch, aiohttp.ClientSession, "request", map(an_instance_of, LIBRARY_ERRORS))
+    _check_errors(http_service, monkeypatch, aiohttp.ClientSession, "request", map(an_instance_of, LIBRARY_ERRORS))
 
 
 MAIL_ERRORS = [
@@ -275,7 +275,7 @@ MAIL_ERRORS = [
 def test_no_error_of_a_library_leaves_the_email_notifier(moment, monkeypatch):
     """Every exception of smtplib and of the connection becomes a NotifierError with a reason, and without its text."""
     assert len(MAIL_ERRORS) > 15
-    _fails_calmly(SERVICES["email"], monkeypatch, smtplib.SMTP, moment, map(_mail_error, MAIL_ERRORS))
+    _check_errors(SERVICES["email"], monkeypatch, smtplib.SMTP, moment, map(_mail_error, MAIL_ERRORS))
 
 
 def _mail_error(kind: type[Exception]) -> Exception:
@@ -295,7 +295,7 @@ def _mail_error(kind: type[Exception]) -> Exception:
     raise AssertionError(kind)
 
 
-def _fails_calmly(service: Service, monkeypatch: Any, place: type, name: str, errors: Any) -> None:
+def _check_errors(service: Service, monkeypatch: Any, place: type, name: str, errors: Any) -> None:
     async def run() -> None:
         async with service.running() as fake:
             notifier = build(fake.options)
@@ -315,5 +315,5 @@ def _fails_calmly(service: Service, monkeypatch: Any, place: type, name: str, er
 
 
 def test_the_suite_knows_every_state():
-    """A new state of an alert needs a line in the suite."""
+    """Every alert state is covered by this module."""
     assert {str(each) for each in AlertState} <= set(STATES)

@@ -1,4 +1,4 @@
-"""What each notifier promises of its own service."""
+"""The contract of each notifier with its own service."""
 
 import asyncio
 import json
@@ -25,23 +25,23 @@ from tests.waiting import until
 
 
 def content(name: str, *alerts: Any, **options: Any) -> list[Any]:
-    """What a service took."""
+    """The content that a service accepted."""
     return [each.content for each in delivered(SERVICES[name], *alerts, **options).received]
 
 
 # --- Slack
 
 
-def test_slack_shows_reserved_characters_and_mentions_nobody():
-    """A query text cannot make a link or call a whole channel."""
-    (said,) = content("slack", an_alert(lost_queries=[a_lost_query("<!channel> a & b")]))
-    assert "&lt;!channel&gt; a &amp; b" in str(said)
-    assert "<!channel>" not in str(said)
+def test_slack_escapes_reserved_characters_and_mentions():
+    """A query text cannot create a link or notify a channel."""
+    (body,) = content("slack", an_alert(lost_queries=[a_lost_query("<!channel> a & b")]))
+    assert "&lt;!channel&gt; a &amp; b" in str(body)
+    assert "<!channel>" not in str(body)
 
 
 @pytest.mark.parametrize("limit", range(1, 30))
-def test_an_entity_is_never_cut_apart(limit):
-    """A shortened text of reserved characters stays within the limit and is still right."""
+def test_an_entity_is_never_split(limit):
+    """A shortened text of reserved characters stays within the limit and stays valid."""
     text = escape("&<>" * 10, limit)
     assert len(text) <= limit
     assert text.endswith("…")
@@ -49,9 +49,9 @@ def test_an_entity_is_never_cut_apart(limit):
 
 
 def test_slack_gets_a_button_for_each_link():
-    """Run, comparison, dashboard and runbook are one click away."""
-    (said,) = content("slack", FIRING)
-    assert [each["text"]["text"] for each in said["blocks"][-1]["elements"]] == [
+    """The message has buttons for run, comparison, dashboard and runbook."""
+    (body,) = content("slack", FIRING)
+    assert [each["text"]["text"] for each in body["blocks"][-1]["elements"]] == [
         "Run", "Comparison", "Dashboard", "Runbook",
     ]  # fmt: skip
 
@@ -70,8 +70,8 @@ BOT_ANSWERS: dict[str, tuple[Answer, Reason]] = {
 
 
 @pytest.mark.parametrize("case", BOT_ANSWERS)
-def test_a_bot_that_is_refused_with_status_200_is_told(case):
-    """Slack's `ok: false` is a failure, with a reason that says whether to try again."""
+def test_an_error_with_status_200_is_a_failure(case):
+    """Slack's `ok: false` is a failure with the matching reason."""
     answer, reason = BOT_ANSWERS[case]
     options = options_of(SERVICES["slack bot"])
 
@@ -97,7 +97,7 @@ def test_a_bot_that_is_refused_with_status_200_is_told(case):
     ],
 )
 def test_slack_is_either_a_webhook_or_a_bot(options):
-    """Half a bot, both, or neither is a configuration error."""
+    """An incomplete bot, both kinds, or neither is a configuration error."""
     with pytest.raises(ConfigError):
         registry.resolve("notifier", {"kind": "slack", **options}, where="n")
 
@@ -107,23 +107,23 @@ def test_slack_is_either_a_webhook_or_a_bot(options):
 
 @pytest.mark.parametrize(("state", "action"), [("firing", "trigger"), ("acknowledged", "acknowledge"),
                                                ("reopened", "trigger"), ("resolved", "resolve")])  # fmt: skip
-def test_pagerduty_does_what_the_state_says(state, action):
-    """Each state of an incident is the action that PagerDuty has for it."""
+def test_each_state_has_its_pagerduty_action(state, action):
+    """Each state of an incident maps to one PagerDuty action."""
     assert content("pagerduty", an_alert(state))[0]["event_action"] == action
 
 
 @pytest.mark.parametrize(("severity", "there"), [("critical", "critical"), ("warning", "warning"), ("info", "info"),
                                                  (None, "error"), ("dire", "error")])  # fmt: skip
-def test_a_severity_is_one_that_pagerduty_knows(severity, there):
-    """What is absent or unknown is an error there, which pages."""
+def test_a_severity_is_valid_at_pagerduty(severity, there):
+    """A missing or unknown severity becomes error, which pages."""
     assert content("pagerduty", an_alert(severity=severity))[0]["payload"]["severity"] == there
 
 
-def test_a_long_dedup_key_is_shortened_the_same_way_each_time():
-    """Two keys that differ only at the end stay different, and one stays itself."""
+def test_a_long_dedup_key_is_shortened_deterministically():
+    """Keys that differ only at the end stay different, and equal keys stay equal."""
     keys = [f"recallwatch/{'p' * 300}/{n}" for n in (1, 2, 1)]
-    said = content("pagerduty", *(replace(FIRING, dedup_key=key) for key in keys))
-    first, second, third = (each["dedup_key"] for each in said)
+    body = content("pagerduty", *(replace(FIRING, dedup_key=key) for key in keys))
+    first, second, third = (each["dedup_key"] for each in body)
     assert first == third != second
 
 
@@ -139,7 +139,7 @@ SWAP = Swap(
 
 
 def announced(answer: Answer) -> tuple[LocalServer, OutboxWorker]:
-    """What PagerDuty and a webhook are asked when a swap is announced."""
+    """The requests to PagerDuty and a webhook when a swap is announced."""
 
     async def run() -> tuple[LocalServer, OutboxWorker]:
         async with serving(answer) as server:
@@ -157,31 +157,31 @@ def announced(answer: Answer) -> tuple[LocalServer, OutboxWorker]:
     return asyncio.run(run())
 
 
-def test_a_model_swap_is_a_change_event_at_pagerduty_and_pages_nobody():
-    """The change is on the timeline as its schema has it; a notifier without one is left alone."""
-    (asked,) = announced(reply(202, {"status": "success"}))[0].requests
-    said = json.loads(asked.body)
-    schema("pagerduty_change").validate(said)
-    assert asked.path == "/v2/change/enqueue"
-    assert said["payload"]["summary"] == "production: silent swap, 43% of the rankings of broad changed"
+def test_a_model_swap_is_a_change_event_at_pagerduty():
+    """The change event matches its schema; a notifier without change events gets no request."""
+    (request,) = announced(reply(202, {"status": "success"}))[0].requests
+    body = json.loads(request.body)
+    schema("pagerduty_change").validate(body)
+    assert request.path == "/v2/change/enqueue"
+    assert body["payload"]["summary"] == "production: silent swap, 43% of the rankings of broad changed"
 
 
-def test_a_change_that_cannot_be_announced_is_counted_and_harms_nothing():
-    """The remark is tried once; what pages goes through the outbox."""
+def test_a_failed_announcement_is_only_counted():
+    """An announcement is sent once; only alerts use the outbox."""
     server, courier = announced(reply(500, {}))
     assert len(server.requests) == 1
     assert courier.failed == {("pager", Reason.BROKEN): 1}
 
 
 def test_pagerduty_shows_links_and_details():
-    """The run is linked, and the details hold what fell and the next command."""
-    (said,) = content("pagerduty", FIRING)
-    assert {"href": "https://watch.example.org/runs/r1", "text": "Run"} in said["links"]
-    assert {"Drops", "Most affected queries", "Next command", "Incident"} <= set(said["payload"]["custom_details"])
+    """The event has a link to the run, the drops and the next command."""
+    (body,) = content("pagerduty", FIRING)
+    assert {"href": "https://watch.example.org/runs/r1", "text": "Run"} in body["links"]
+    assert {"Drops", "Most affected queries", "Next command", "Incident"} <= set(body["payload"]["custom_details"])
 
 
 def test_a_routing_key_has_32_characters():
-    """A key that was cut while copying is found before anything starts."""
+    """An incomplete key is a configuration error."""
     with pytest.raises(ConfigError, match="32 characters"):
         registry.resolve("notifier", {"kind": "pagerduty", "routing_key": "abc"}, where="n")
 
@@ -190,36 +190,36 @@ def test_a_routing_key_has_32_characters():
 
 
 def test_an_alert_fires_until_it_is_resolved():
-    """Alertmanager is told an end far away, because its own five minutes are for clients that repeat themselves."""
+    """The end of a firing alert is far away, because Alertmanager's five minutes are for clients that resend."""
     (first,), (second, *_) = content("alertmanager", FIRING, RESOLVED, fires_for="7d")
     assert first["startsAt"] == second["startsAt"] == AT.isoformat()
     assert first["endsAt"] == (AT + timedelta(days=7)).isoformat()
     assert second["endsAt"] == (AT + timedelta(seconds=7_500)).isoformat()
 
 
-def test_an_end_before_the_start_is_moved_to_it():
-    """A clock that was set back does not make an alert that Alertmanager refuses."""
-    ((said, *_),) = content("alertmanager", an_alert("resolved", resolved_at="2025-12-31T00:00:00+00:00"))
-    assert said["endsAt"] == said["startsAt"]
+def test_an_end_before_the_start_becomes_the_start():
+    """A clock that was set back gives no alert that Alertmanager rejects."""
+    ((body, *_),) = content("alertmanager", an_alert("resolved", resolved_at="2025-12-31T00:00:00+00:00"))
+    assert body["endsAt"] == body["startsAt"]
 
 
 def test_alertmanager_routes_by_labels_and_shows_annotations():
-    """Severity and target are labels; runbook and text are annotations; the comparison is the origin."""
-    ((said,),) = content("alertmanager", FIRING)
-    assert said["labels"] == {
+    """Severity and target are labels, runbook and text are annotations, and the comparison is the generator URL."""
+    ((body,),) = content("alertmanager", FIRING)
+    assert body["labels"] == {
         "alertname": "RecallwatchIncident", "dedup_key": "recallwatch/production", "target": "production",
         "severity": "critical",
     }  # fmt: skip
-    assert said["annotations"]["runbook_url"] == "https://docs.example.org/runbook"
-    assert said["generatorURL"] == "https://watch.example.org/compare/b1/r1"
+    assert body["annotations"]["runbook_url"] == "https://docs.example.org/runbook"
+    assert body["generatorURL"] == "https://watch.example.org/compare/b1/r1"
 
 
-def test_an_incident_that_got_worse_is_one_alert_again():
-    """What fired as a warning ends when it fires as critical, and whatever fires ends when it is resolved."""
+def test_an_incident_that_got_worse_replaces_its_alert():
+    """The warning ends when the incident becomes critical, and all its alerts end when it is resolved."""
     later = AT + timedelta(hours=1)
     worse = an_alert(at=later)
-    said = content("alertmanager", an_alert(severity="warning"), worse, an_alert("resolved", at=later))
-    ends = [{each["labels"]["severity"]: each["endsAt"] for each in posted} for posted in said]
+    body = content("alertmanager", an_alert(severity="warning"), worse, an_alert("resolved", at=later))
+    ends = [{each["labels"]["severity"]: each["endsAt"] for each in posted} for posted in body]
     far, near = (AT + timedelta(days=30)).isoformat(), later.isoformat()
     assert ends[0] == {"warning": far}
     assert ends[1] == {"critical": (later + timedelta(days=30)).isoformat(), "warning": near}
@@ -229,8 +229,8 @@ def test_an_incident_that_got_worse_is_one_alert_again():
 # --- Teams
 
 
-def test_teams_shows_a_text_as_it_is():
-    """Nothing in a query is taken for Markdown."""
+def test_teams_shows_plain_text():
+    """A query text is not interpreted as Markdown."""
     (card,) = content("teams", an_alert(lost_queries=[a_lost_query("*a* [b](http://c) _d_")]))
     assert "“*a* [b](http://c) _d_”" in str(card)
     assert {each["type"] for each in card["body"]} == {"RichTextBlock"}
@@ -241,35 +241,35 @@ def test_teams_shows_a_text_as_it_is():
 
 @pytest.mark.parametrize("security", ["starttls", "tls", "none"])
 def test_mail_goes_out_over_each_kind_of_connection(security):
-    """Encrypted from the start, after STARTTLS, or not at all, as configured."""
+    """Mail is sent over TLS, STARTTLS or plain text, as configured."""
     (received,) = delivered(MailService(security=security), FIRING).received
     assert received.content["Subject"] == "[FIRING] production: trade off"
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_a_certificate_of_nobody_known_is_refused(security):
-    """A server that cannot prove who it is gets neither the password nor the message."""
+def test_an_untrusted_certificate_is_rejected(security):
+    """A server with an untrusted certificate gets neither the password nor the message."""
     error, fake = refusal(MailService(security=security), ca_file=None)
     assert error.reason is Reason.UNREACHABLE
     assert fake.attempts == 0
 
 
 def test_a_server_without_starttls_is_refused():
-    """Where encryption is wanted, nothing is sent without it."""
+    """Nothing is sent without the configured encryption."""
     error, fake = refusal(MailService(security="none"), security="starttls")
     assert error.reason is Reason.REJECTED
     assert fake.attempts == 0
 
 
-def test_a_wrong_password_is_told():
-    """The server's refusal of the password has its own reason, and does not show it."""
+def test_a_wrong_password_is_unauthorised():
+    """A rejected password has its own reason, and the error does not show it."""
     error, _ = refusal(SERVICES["email"], password="s3cret-wrong")
     assert error.reason is Reason.UNAUTHORISED
     assert "s3cret" not in str(error)
 
 
 def test_messages_of_an_incident_are_one_thread():
-    """Each message has its own id, the same however often it is sent, and all refer to one."""
+    """Each message has its own stable id, and all messages of an incident refer to the same thread."""
     first, again, second = content("email", FIRING, FIRING, RESOLVED)
     assert first["Message-ID"] == again["Message-ID"] != second["Message-ID"]
     assert first["References"] == second["References"] == second["In-Reply-To"] == "<incident_1@example.org>"
@@ -299,15 +299,15 @@ def test_no_text_of_an_alert_becomes_a_header():
         {"host": ""},
     ],
 )
-def test_a_mistake_in_the_mail_options_is_found_before_anything_starts(change):
-    """Options that cannot work, or would send a password in clear, are a configuration error."""
+def test_wrong_mail_options_are_a_configuration_error(change):
+    """Invalid options, or a password without encryption, are a configuration error."""
     options = {key: value for key, value in {**options_of(SERVICES["email"]), **change}.items() if value is not None}
     with pytest.raises(ConfigError, match=r"^n"):
         registry.resolve("notifier", options, where="n")
 
 
-def test_a_silent_mail_server_does_not_hold_up_the_lookup_of_names():
-    """While many messages wait for a mail server that says nothing, names are still looked up for everybody else."""
+def test_a_silent_mail_server_does_not_block_name_lookups():
+    """Names are resolved while many messages wait for a mail server that does not respond."""
 
     async def run() -> None:
         async with SERVICES["email"].running(*[Fault.IS_SILENT] * 40) as fake:
@@ -323,29 +323,29 @@ def test_a_silent_mail_server_does_not_hold_up_the_lookup_of_names():
     asyncio.run(run())
 
 
-def test_one_refused_recipient_is_told():
-    """That some got the message does not hide that another did not."""
+def test_one_refused_recipient_is_a_failure():
+    """A delivery fails if any recipient is refused, even if others got the message."""
     error, fake = refusal(SERVICES["email"], recipients=["on-call@example.org", "nobody@example.org"])
     assert error.reason is Reason.REJECTED
     assert len(fake.received) == 1
 
 
-# --- names that lead where they should not
+# --- names that resolve to forbidden addresses
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "::ffff:169.254.169.254"])
-def test_a_name_that_leads_to_a_link_local_address_is_refused(address, monkeypatch):
-    """A message never reaches the place where clouds keep credentials because a name was pointed there."""
-    lead_to(address, monkeypatch)
+def test_a_name_that_resolves_to_a_link_local_address_is_refused(address, monkeypatch):
+    """A name that resolves to a cloud's metadata address is refused."""
+    resolve_to(address, monkeypatch)
     with pytest.raises(NotifierError, match="allow_private_hosts") as caught:
         asyncio.run(send({"kind": "teams", "url": "http://hooks.example.org/x"}, FIRING))
     assert caught.value.reason is Reason.UNREACHABLE
 
 
 @pytest.mark.parametrize("allowed", ["hooks.example.org", "HOOKS.example.org."])
-def test_a_listed_name_may_lead_anywhere(allowed, monkeypatch):
-    """What the operator lists is meant."""
-    lead_to("169.254.169.254", monkeypatch)
+def test_a_listed_name_may_resolve_to_any_address(allowed, monkeypatch):
+    """A name in the allow-list may resolve to a link-local address."""
+    resolve_to("169.254.169.254", monkeypatch)
 
     async def run() -> list[Any]:
         return await transport.GuardedResolver([allowed]).resolve("hooks.example.org", 80)
@@ -355,12 +355,12 @@ def test_a_listed_name_may_lead_anywhere(allowed, monkeypatch):
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "192.168.1.1", "::1", "fd00::1", "93.184.216.34"])
 def test_loopback_and_private_addresses_are_not_refused(address):
-    """Whoever writes a name of their own network into the configuration means it."""
+    """Addresses of the operator's own network are allowed."""
     assert not transport.is_link_local(address)
 
 
 def test_a_name_of_this_machine_is_reached():
-    """A real name that leads to loopback works without being listed."""
+    """A name that resolves to loopback works without the allow-list."""
 
     async def run() -> int:
         async with serving(reply(202)) as server:
@@ -370,16 +370,16 @@ def test_a_name_of_this_machine_is_reached():
     assert asyncio.run(run()) == 1
 
 
-def lead_to(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make every name lead to an address: the only part of the network that cannot be real here."""
+def resolve_to(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every name resolve to an address, because these addresses cannot be real in a test."""
     is_v6 = ":" in address
     family = socket.AF_INET6 if is_v6 else socket.AF_INET
     place = (address, unused_port(), 0, 0) if is_v6 else (address, unused_port())
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(family, socket.SOCK_STREAM, 6, "", place)])
 
 
-def test_a_client_for_retrievers_resolves_as_ever():
-    """Only what is asked to be wary is."""
+def test_a_client_for_retrievers_resolves_without_restrictions():
+    """Only clients with an allow-list check addresses."""
     http_client = transport.open_client(timeout_s=1, connections=1)
     assert isinstance(http_client, httpx.AsyncClient)
     asyncio.run(http_client.aclose())

@@ -122,7 +122,7 @@ async def a_decision(store: Store) -> tuple[Measured, Measured]:
     """A regression with alerts for two notifiers."""
     suite = a_suite()
     before = await save_finished_run(store, suite, "before")
-    after = await save_finished_run(store, suite, "after", minutes=1, found=False)
+    after = await save_finished_run(store, suite, "after", minutes=1, are_found=False)
     swap = Swap(
         target="target",
         suite_name="sample",
@@ -177,7 +177,7 @@ def test_runs_and_verdicts_are_found_by_target_and_by_the_beginning_of_their_ids
         verdict = await store.latest_verdict("target")
         assert verdict is not None
         later = replace(verdict, verdict_id="other", target="another", decided_at=NOW + timedelta(minutes=1))
-        assert await store.save_decision(later, None, ())
+        assert await store.save_decision(Decision(verdict=later))
         assert [each.verdict_id for each in await store.list_verdicts()] == ["other", verdict.verdict_id]
         assert [each.verdict_id for each in await store.list_verdicts(target="target")] == [verdict.verdict_id]
         assert len(await store.list_verdicts(limit=1)) == 1
@@ -433,8 +433,8 @@ def test_a_subject_has_one_active_incident(
         first = an_incident()
         over = revised(first, status=IncidentStatus.RESOLVED, resolved_at=NOW)
         second = an_incident(incident_id="i2", dedup_key="another", opened_at=NOW + timedelta(hours=1))
-        for each in (first, over, second):
-            assert await store.save_incident(each, ())
+        for incident in (first, over, second):
+            assert await store.save_incident(incident, ())
         assert not await store.save_incident(revised(over, status=IncidentStatus.OPEN), ())
         assert await store.find_incident(IncidentKind.REGRESSION, "target", "key") == second
         assert await store.find_incident(IncidentKind.NO_DATA, "target", "key") is None

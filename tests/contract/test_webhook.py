@@ -1,4 +1,4 @@
-"""What the webhook promises beyond every notifier: its signature, and what each answer of a receiver means."""
+"""The webhook's own contract: its signature, and the meaning of each response."""
 
 import asyncio
 import json
@@ -35,11 +35,11 @@ ALERT = Alert(
 
 
 def build(url: str, **options: Any) -> Any:
-    """The webhook, built as a configuration would build it."""
-    stated = {"kind": "webhook", "url": url, "secret": SECRET, "timeout": "60s", **options}
+    """The webhook, built from options as in a configuration."""
+    settings = {"kind": "webhook", "url": url, "secret": SECRET, "timeout": "60s", **options}
     if "secret_file" in options:
-        del stated["secret"]
-    return registry.resolve("notifier", stated, where="notifiers.on-call").build()
+        del settings["secret"]
+    return registry.resolve("notifier", settings, where="notifiers.on-call").build()
 
 
 async def send(url: str, alert: Alert = ALERT, **options: Any) -> None:
@@ -52,7 +52,7 @@ async def send(url: str, alert: Alert = ALERT, **options: Any) -> None:
 
 
 def received(answer: Answer, *alerts: Alert, path: str = "/hook", **options: Any) -> LocalServer:
-    """A server that was sent the alerts one after the other."""
+    """A server that received the alerts in order."""
 
     async def run() -> LocalServer:
         async with serving(answer) as server:
@@ -64,44 +64,44 @@ def received(answer: Answer, *alerts: Alert, path: str = "/hook", **options: Any
 
 
 def refusal(answer: Answer, **options: Any) -> NotifierError:
-    """The error that comes of a server that answers in the given way."""
+    """The error for a server that responds like this."""
     with pytest.raises(NotifierError) as caught:
         received(answer, path="/hook/s3cret-path", **options)
     return caught.value
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_an_accepted_alert_carries_a_signature_that_verifies(status):
-    """A receiver with the secret and the reference library can trust the message, byte for byte."""
-    (asked,) = received(reply(status)).requests
-    assert asked.method == "POST"
-    assert asked.headers["content-type"] == "application/json"
-    assert Webhook(SECRET).verify(asked.body, asked.headers) == ALERT.payload
-    assert json.loads(asked.body) == ALERT.payload
+def test_an_accepted_alert_has_a_valid_signature(status):
+    """The reference library verifies the message with the secret, byte for byte."""
+    (request,) = received(reply(status)).requests
+    assert request.method == "POST"
+    assert request.headers["content-type"] == "application/json"
+    assert Webhook(SECRET).verify(request.body, request.headers) == ALERT.payload
+    assert json.loads(request.body) == ALERT.payload
 
 
 def test_a_changed_message_does_not_verify():
-    """The signature is over the body: another body is refused."""
-    (asked,) = received(reply()).requests
+    """The signature covers the body, so a changed body is rejected."""
+    (request,) = received(reply()).requests
     with pytest.raises(Exception, match="No matching signature"):
-        Webhook(SECRET).verify(asked.body.replace(b"8 points", b"1 point"), asked.headers)
+        Webhook(SECRET).verify(request.body.replace(b"8 points", b"1 point"), request.headers)
 
 
 def test_the_secret_can_come_from_a_file(tmp_path):
-    """A secret in a file signs as the same secret in the configuration, trailing newline or not."""
+    """A secret in a file signs like the same secret in the configuration, with or without a newline."""
     (tmp_path / "secret").write_text(SECRET + "\n")
-    (asked,) = received(reply(), secret_file=str(tmp_path / "secret")).requests
-    assert Webhook(SECRET).verify(asked.body, asked.headers) == ALERT.payload
+    (request,) = received(reply(), secret_file=str(tmp_path / "secret")).requests
+    assert Webhook(SECRET).verify(request.body, request.headers) == ALERT.payload
 
 
-def test_a_file_that_is_not_there_is_a_configuration_error(tmp_path):
-    """A missing secret is told by the name of its file."""
+def test_a_missing_file_is_a_configuration_error(tmp_path):
+    """The error for a missing secret names its file."""
     with pytest.raises(ConfigError, match="No such file"):
         build("http://127.0.0.1:1/", secret_file=str(tmp_path / "missing"))
 
 
 def test_the_id_stays_the_same_over_retries():
-    """A receiver can drop what it has seen: a second attempt has the first one's id."""
+    """A retry has the id of the first attempt, so that a receiver can ignore duplicates."""
 
     async def run() -> LocalServer:
         async with serving(in_turn(reply(503), reply(200))) as server:
@@ -118,7 +118,7 @@ def test_the_id_stays_the_same_over_retries():
 
 
 def test_different_alerts_have_different_ids():
-    """Firing and resolved of one incident are two messages."""
+    """The firing and the resolved message of an incident have different ids."""
     other = replace(ALERT, alert_id="resolved_1", state=AlertState.RESOLVED)
     first, second = received(reply(), ALERT, other).requests
     assert first.headers["webhook-id"] != second.headers["webhook-id"]
@@ -142,8 +142,8 @@ REFUSALS: dict[str, tuple[Answer, Reason]] = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_every_refusal_has_its_reason_and_tells_no_secret(case):
-    """What goes wrong at the receiver is told by its reason, without the secret or the address."""
+def test_every_failure_has_its_reason_and_shows_no_secret(case):
+    """A failure has its reason, without the secret or the address."""
     answer, reason = REFUSALS[case]
     error = refusal(answer, timeout="300ms" if reason is Reason.TIMEOUT else "60s")
     assert error.reason is reason, error
@@ -152,24 +152,24 @@ def test_every_refusal_has_its_reason_and_tells_no_secret(case):
 
 
 @pytest.mark.parametrize(
-    ("stated", "expected"),
+    ("header", "expected"),
     [("120", 120.0), ("0", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-5", None), ("", None)],
 )
-def test_retry_after_is_kept_where_it_is_a_number(stated, expected):
-    """How long the receiver asks to be left alone reaches the courier."""
-    error = refusal(reply(429, headers={"retry-after": stated}))
+def test_a_numeric_retry_after_is_used(header, expected):
+    """The delay that the receiver requests is part of the error."""
+    error = refusal(reply(429, headers={"retry-after": header}))
     assert error.retry_after_s == expected
 
 
 def test_a_retry_after_in_strange_digits_is_ignored():
-    """A header that only looks like a number is no reason to lose the error's own."""
+    """A header that only looks like a number is ignored, and the error keeps its reason."""
     error = refusal(reply(429, headers={"retry-after": "\xb2"}))
     assert (error.reason, error.retry_after_s) == (Reason.RATE_LIMITED, None)
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_a", "whsec_ünïcode"])
-def test_a_secret_that_cannot_sign_is_found_before_anything_starts(secret):
-    """A secret that is empty or not base64 is a configuration error, found while the configuration is checked."""
-    stated = {"kind": "webhook", "url": "http://127.0.0.1:1/", "secret": secret}
+def test_an_invalid_secret_is_a_configuration_error(secret):
+    """An empty secret, or one that is not base64, is a configuration error."""
+    settings = {"kind": "webhook", "url": "http://127.0.0.1:1/", "secret": secret}
     with pytest.raises(ConfigError, match=r"notifiers\.on-call"):
-        registry.resolve("notifier", stated, where="notifiers.on-call")
+        registry.resolve("notifier", settings, where="notifiers.on-call")

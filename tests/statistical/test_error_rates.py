@@ -113,7 +113,18 @@ def paired_on(values: tuple[Floats, Floats], clusters: int = 0) -> Paired:
     queries = len(values[0])
     names = tuple(f"c{each:04}" for each in range(clusters or queries))
     cluster = np.arange(queries) % len(names)
-    return Paired("broad", Axis.BROAD, OVERALL, "recall@10", True, *values, cluster, names)
+    baseline, candidate = values
+    return Paired(
+        suite="broad",
+        axis=Axis.BROAD,
+        stratum=OVERALL,
+        measure="recall@10",
+        gating=True,
+        baseline=baseline,
+        candidate=candidate,
+        cluster=cluster,
+        cluster_names=names,
+    )
 
 
 def at_most(rate: float, repetitions: int) -> float:

@@ -10,6 +10,7 @@ from monitor.decision.verdict import weigh
 from monitor.evaluation.scoring import measure
 from monitor.model.answers import Answer, Grades, Reply
 from monitor.model.policies import Policy
+from monitor.model.results import SuiteResult
 from monitor.model.runs import Outcome, Ranking, Run, RunStatus
 from monitor.model.suites import Axis, Query, Suite
 from monitor.model.verdicts import VerdictName
@@ -56,8 +57,8 @@ def test_a_judge_that_changes_its_mind_a_fifth_of_the_time_does_not_regress_anyt
     regressed = 0
     for replay in range(REPLAYS):
         before, after = (graded(np.where(rng.random(N) < FICKLE, ~right, right).astype(float)) for _ in range(2))
-        told, _ = weigh([(before, after)], [after], POLICY, replay)
-        regressed += told.name is VerdictName.REGRESSED
+        weighed = weigh([SuiteResult(measured=after, baseline=before)], POLICY, replay, may_page=True, causes={})
+        regressed += weighed.judgement.name is VerdictName.REGRESSED
     # 3-sigma bound on 200 draws at alpha = 0.01.
     assert regressed <= REPLAYS * POLICY.alpha_page + 3 * np.sqrt(REPLAYS * POLICY.alpha_page)
 

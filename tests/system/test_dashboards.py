@@ -1,4 +1,4 @@
-"""Every query of every dashboard and rule brings something back, after a real daemon has seen a real regression."""
+"""Every query of every dashboard and rule returns data, after a real daemon has detected a regression."""
 
 import asyncio
 import re
@@ -25,7 +25,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.slow
 PAGES = {name: build() for name, build in DASHBOARDS.items()}
 PANELS = [(name, panel) for name, page in PAGES.items() for panel in page["panels"] if panel["type"] != "row"]
-SHOWN = [
+EXPRESSIONS = [
     (f"{name}: {panel['title']} {target['refId']}", target["expr"])
     for name, panel in PANELS
     for target in panel["targets"]
@@ -40,7 +40,7 @@ RULES = [
     for group in yaml.safe_load((ROOT / "dashboards" / "prometheus-rules.yaml").read_text())["groups"]
     for rule in group["rules"]
 ]
-CHOICES = [
+VARIABLES = [
     (f"{name}: {each['name']}", each["definition"])
     for name, page in PAGES.items()
     for each in page["templating"]["list"]
@@ -50,34 +50,34 @@ SQL_PANELS = [panel for name, panel in PANELS if name == "evidence"]
 
 
 @dataclass
-class Told:
-    """What Prometheus answered while the daemon ran, and where what it kept is."""
+class Observations:
+    """Results of Prometheus queries while the daemon ran, and the URL of its database."""
 
     database: str
     series: dict[str, int] = field(default_factory=dict)
-    """Expression to the number of series that it gave."""
+    """Expression to the number of its series."""
     values: dict[str, list[str]] = field(default_factory=dict)
-    """Variable's query to the values that it offered."""
+    """Query of a variable to its values."""
 
 
 @pytest.fixture(scope="module")
-def told(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """A daemon probes both axes, is scraped, sees a regression and cannot deliver its alert; then all is asked."""
+def observations(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Observations:
+    """Results from a daemon that probes both axes, detects a regression and cannot deliver its alert."""
     folder = tmp_path_factory.mktemp("dashboards")
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute("CREATE DATABASE dashboards TEMPLATE template_recallwatch")
-    found = Told(postgres_server.replace("/postgres?", "/dashboards?"))
+    results = Observations(postgres_server.replace("/postgres?", "/dashboards?"))
     suites = small_suites(folder / "suites", one_in=7)
     with started("tests/word_retriever.py", str(folder / "suites")) as retriever:
-        asyncio.run(_tell(found, folder, suites, retriever["url"]))
-    with psycopg.connect(found.database, autocommit=True) as connection:
+        asyncio.run(_observe(results, folder, suites, retriever["url"]))
+    with psycopg.connect(results.database, autocommit=True) as connection:
         connection.execute((ROOT / "dashboards" / "read-only.sql").read_text().encode())
-    return found
+    return results
 
 
-async def _tell(found: Told, folder: Path, suites: dict[str, Path], retriever: str) -> None:
+async def _observe(results: Observations, folder: Path, suites: dict[str, Path], retriever: str) -> None:
     async with AsyncExitStack() as running:
-        daemon = await running.enter_async_context(_daemon(found.database, suites, retriever))
+        daemon = await running.enter_async_context(_daemon(results.database, suites, retriever))
         watcher = await running.enter_async_context(prometheus(folder / "prometheus", daemon.url))
         client = await running.enter_async_context(httpx.AsyncClient())
         await promote_first_runs(daemon)
@@ -85,7 +85,7 @@ async def _tell(found: Told, folder: Path, suites: dict[str, Path], retriever: s
         await until(lambda: watcher.query("recallwatch_incident_open == 1"))
         await until(lambda: watcher.query("recallwatch_outbox_oldest_timestamp_seconds"))
         await until(lambda: watcher.query("rate(recallwatch_incidents_total[30s])"))
-        await _ask(found, watcher)
+        await _query_all(results, watcher)
 
 
 @asynccontextmanager
@@ -110,73 +110,73 @@ async def _daemon(database: str, suites: dict[str, Path], retriever: str) -> Asy
 SECRET = "whsec_" + "c2VjcmV0" * 4
 
 
-async def _ask(found: Told, watcher: Prometheus) -> None:
-    for _, expression in SHOWN:
-        found.series[expression] = await _count(watcher, _chosen(expression))
+async def _query_all(results: Observations, watcher: Prometheus) -> None:
+    for _, expression in EXPRESSIONS:
+        results.series[expression] = await _count(watcher, _with_every_option(expression))
     for _, expression in RULES:
-        found.series[expression] = await _count(watcher, _without_threshold(expression))
-    for _, query in CHOICES:
+        results.series[expression] = await _count(watcher, _without_threshold(expression))
+    for _, query in VARIABLES:
         series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", query).groups()  # type: ignore[union-attr]  # it matches, or the test fails
-        found.values[query] = await watcher.label_values(_chosen(series), label)
+        results.values[query] = await watcher.label_values(_with_every_option(series), label)
 
 
 async def _count(watcher: Prometheus, expression: str) -> int:
-    """How many series there are, when the last scrape was not one of the few that a busy machine let time out."""
+    """Number of series; retries, because a scrape can time out on a busy machine."""
     with suppress(TimeoutError):
         return len(await until(lambda: watcher.query(expression), patience_s=10))
     return 0
 
 
-def _chosen(expression: str) -> str:
-    """The expression as Grafana sends it when everything is chosen."""
+def _with_every_option(expression: str) -> str:
+    """The expression as Grafana sends it with every option selected."""
     return re.sub(r"\$\w+", ".+", expression.replace("$__rate_interval", "30s"))
 
 
 def _without_threshold(expression: str) -> str:
-    """The expression of an alert that tells whether it fires, and so gives something while it does not."""
+    """The expression of an alert with a result even while it does not fire."""
     return re.sub(r" (>|<|==) ", r" \1 bool ", expression.replace("absent(", "count("))
 
 
-@pytest.mark.parametrize(("where", "expression"), SHOWN, ids=[where for where, _ in SHOWN])
-def test_every_expression_of_a_dashboard_gives_something(told: Told, where: str, expression: str) -> None:
-    """Prometheus parses and executes what each panel asks, and answers with at least one series."""
-    assert told.series[expression] > 0, _chosen(expression)
+@pytest.mark.parametrize(("where", "expression"), EXPRESSIONS, ids=[where for where, _ in EXPRESSIONS])
+def test_every_expression_of_a_dashboard_returns_data(observations: Observations, where: str, expression: str) -> None:
+    """Prometheus executes the query of each panel and returns at least one series."""
+    assert observations.series[expression] > 0, _with_every_option(expression)
 
 
 @pytest.mark.parametrize(("where", "expression"), RULES, ids=[where for where, _ in RULES])
-def test_every_expression_of_a_rule_has_data(told: Told, where: str, expression: str) -> None:
-    """No alert is silent because a series that it compares does not exist."""
-    assert told.series[expression] > 0, _without_threshold(expression)
+def test_every_expression_of_a_rule_has_data(observations: Observations, where: str, expression: str) -> None:
+    """Every series in an alert's expression exists."""
+    assert observations.series[expression] > 0, _without_threshold(expression)
 
 
-@pytest.mark.parametrize(("where", "query"), CHOICES, ids=[where for where, _ in CHOICES])
-def test_every_variable_offers_something(told: Told, where: str, query: str) -> None:
-    """No dashboard opens with an empty choice."""
-    assert told.values[query]
+@pytest.mark.parametrize(("where", "query"), VARIABLES, ids=[where for where, _ in VARIABLES])
+def test_every_variable_has_values(observations: Observations, where: str, query: str) -> None:
+    """No dashboard opens with an empty selection."""
+    assert observations.values[query]
 
 
-def test_both_axes_are_shown(told: Told) -> None:
-    """The daemon of these tests really watched both sides of the trade-off."""
+def test_both_axes_are_shown(observations: Observations) -> None:
+    """The trade-off panel shows both axes."""
     panel = next(panel for name, panel in PANELS if panel["title"].startswith("Trade-off"))
     assert {axis for axis in Axis for target in panel["targets"] if f'axis="{axis}"' in target["expr"]} == set(Axis)
 
 
 @pytest.fixture(scope="module")
-def reader(told: Told) -> Iterator[psycopg.Connection[Any]]:
-    """A connection as the role that Grafana has."""
-    with psycopg.connect(told.database, user="recallwatch_reader", autocommit=True) as connection:
+def reader(observations: Observations) -> Iterator[psycopg.Connection[Any]]:
+    """A connection with the role of Grafana."""
+    with psycopg.connect(observations.database, user="recallwatch_reader", autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture(scope="module")
-def chosen(reader: psycopg.Connection[Any]) -> dict[str, str]:
-    """What a reader sees first: the first value that each variable offers."""
-    found: dict[str, str] = {}
-    for each in PAGES["evidence"]["templating"]["list"][1:]:
-        row = reader.execute(_interpolated(each["query"], found)).fetchone()
-        assert row is not None, each["query"]
-        found[each["name"]] = row[-1]
-    return found
+def selection(reader: psycopg.Connection[Any]) -> dict[str, str]:
+    """The initial selection: the first value of each variable."""
+    values: dict[str, str] = {}
+    for variable in PAGES["evidence"]["templating"]["list"][1:]:
+        row = reader.execute(_interpolated(variable["query"], values)).fetchone()
+        assert row is not None, variable["query"]
+        values[variable["name"]] = row[-1]
+    return values
 
 
 def _interpolated(statement: str, values: dict[str, str]) -> bytes:
@@ -186,30 +186,32 @@ def _interpolated(statement: str, values: dict[str, str]) -> bytes:
 
 
 @pytest.mark.parametrize("panel", SQL_PANELS, ids=[panel["title"] for panel in SQL_PANELS])
-def test_every_sql_panel_gives_something(
-    reader: psycopg.Connection[Any], chosen: dict[str, str], panel: dict[str, Any]
+def test_every_sql_panel_returns_rows(
+    reader: psycopg.Connection[Any], selection: dict[str, str], panel: dict[str, Any]
 ) -> None:
-    """PostgreSQL executes what each panel asks, as the read-only role, and answers with at least one row."""
-    rows = reader.execute(_interpolated(panel["targets"][0]["rawSql"], chosen)).fetchall()
+    """PostgreSQL executes the query of each panel with the read-only role and returns at least one row."""
+    rows = reader.execute(_interpolated(panel["targets"][0]["rawSql"], selection)).fetchall()
     assert rows
 
 
-def test_the_first_choice_is_what_on_call_needs(reader: psycopg.Connection[Any], chosen: dict[str, str]) -> None:
-    """Opened after a page, the dashboard shows the verdict that paged, and the baseline against the latest run."""
-    row = reader.execute("SELECT verdict FROM dashboard.verdict WHERE verdict_id = %s", [chosen["verdict"]]).fetchone()
+def test_the_initial_selection_shows_the_page(reader: psycopg.Connection[Any], selection: dict[str, str]) -> None:
+    """After a page, the dashboard opens with the paging verdict, the baseline and the latest run."""
+    row = reader.execute(
+        "SELECT verdict FROM dashboard.verdict WHERE verdict_id = %s", [selection["verdict"]]
+    ).fetchone()
     assert row is not None
     assert row[0] in ("regressed", "trade_off")
-    assert chosen["baseline"] != chosen["candidate"]
+    assert selection["baseline"] != selection["candidate"]
 
 
 def test_a_query_that_lost_its_document_is_shown_with_it(
-    reader: psycopg.Connection[Any], chosen: dict[str, str]
+    reader: psycopg.Connection[Any], selection: dict[str, str]
 ) -> None:
-    """The difference of two runs names ranks before and after, and the document that is missing now."""
+    """The comparison of two runs has the ranks before and after, and the missing document."""
     rows = reader.execute(
         "SELECT rank_before, rank_now, missing_now FROM dashboard.compare(%s, %s, 'recall@10')"
         " WHERE value_before = 1 AND value_now = 0",
-        [chosen["baseline"], chosen["candidate"]],
+        [selection["baseline"], selection["candidate"]],
     ).fetchall()
     assert rows
     assert all(before <= 10 and now is None and missing for before, now, missing in rows)
@@ -225,16 +227,16 @@ def test_a_query_that_lost_its_document_is_shown_with_it(
         "BEGIN READ WRITE; CREATE TABLE dashboard.mine (n integer)",
     ],
 )
-def test_the_reader_sees_its_views_and_changes_nothing(reader: psycopg.Connection[Any], statement: str) -> None:
-    """The role of Grafana reaches no table, and writes nowhere even if it asks to."""
+def test_the_reader_can_only_read_its_views(reader: psycopg.Connection[Any], statement: str) -> None:
+    """The role of Grafana can read no table and write nothing, even in a read-write transaction."""
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         reader.execute(statement.encode())
     reader.rollback()
 
 
-def test_the_script_of_the_role_can_be_run_again(told: Told) -> None:
-    """After an upgrade the same file brings the views up to date."""
-    with psycopg.connect(told.database, autocommit=True) as connection:
+def test_the_script_of_the_role_can_be_run_again(observations: Observations) -> None:
+    """The script can run again after an upgrade to update the views."""
+    with psycopg.connect(observations.database, autocommit=True) as connection:
         connection.execute((ROOT / "dashboards" / "read-only.sql").read_text().encode())
         count = connection.execute("SELECT count(*) FROM pg_views WHERE schemaname = 'dashboard'").fetchone()
     assert count is not None

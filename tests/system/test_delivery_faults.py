@@ -1,4 +1,4 @@
-"""A thousand faults at random, and every alert still arrives: at least once, in order, under one id."""
+"""Every alert arrives at least once, in order and under one id, despite a thousand random faults."""
 
 import asyncio
 import random
@@ -37,12 +37,12 @@ STATUSES = {
 
 
 class KilledError(BaseException):
-    """The process is gone: nothing after this is done."""
+    """The process is killed at this point."""
 
 
 @dataclass
 class Street:
-    """A clock that jumps, and receivers that fail in every way there is."""
+    """A clock that jumps, and receivers that fail in many ways."""
 
     rng: random.Random
     now: datetime = NOON
@@ -51,11 +51,11 @@ class Street:
     arrived: dict[str, list[Alert]] = field(default_factory=lambda: {name: [] for name in NAMES})
 
     def __call__(self) -> datetime:
-        """The time it is."""
+        """The current time."""
         return self.now
 
     def move_on(self) -> None:
-        """Let time pass, or set the clock, forwards or back."""
+        """Let time pass, or set the clock forwards or back."""
         if not self.is_calm and self.rng.random() < 0.1:
             self.faults["clock jump"] += 1
             self.now += timedelta(seconds=self.rng.uniform(-7_200, 7_200))
@@ -63,7 +63,7 @@ class Street:
             self.now += timedelta(seconds=self.rng.uniform(0, 180))
 
     def receive(self, name: str, alert: Alert) -> None:
-        """Take a message, or not."""
+        """Accept a message, or fail."""
         faults = (self._down, self._slow, self._overloaded, self._broken, self._reset, self._late, self._killed)
         if not self.is_calm and self.rng.random() < 0.5:
             self.rng.choice(faults)(name, alert)
@@ -111,12 +111,12 @@ class Door:
     street: Street
 
     async def notify(self, alert: Alert) -> None:
-        """Hand the alert over, after others had their turn."""
+        """Deliver the alert after other tasks have run."""
         await asyncio.sleep(0)
         self.street.receive(self.name, alert)
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """Nothing to close."""
 
 
 def doors(street: Street) -> Mapping[str, Door]:
@@ -125,10 +125,10 @@ def doors(street: Street) -> Mapping[str, Door]:
 
 
 async def tell_next(store: Store, lives: dict[str, Incident], sent: list[Alert], street: Street) -> None:
-    """One more message about one of the incidents, committed with it."""
+    """Store the next alert about one of the incidents."""
     target = f"target-{street.rng.randrange(N_TARGETS)}"
-    found = lives.get(target)
-    if found is None:
+    incident_before = lives.get(target)
+    if incident_before is None:
         incident, state = (
             Incident(
                 incident_id=f"i-{target}", dedup_key=f"key-{target}", target=target, opened_at=NOON, subject=target
@@ -137,8 +137,8 @@ async def tell_next(store: Store, lives: dict[str, Incident], sent: list[Alert],
         )
         incident = replace(incident, status=IncidentStatus.OPEN)
     else:
-        state = LIVES[next(each.state for each in reversed(sent) if each.incident_id == found.incident_id)]
-        incident = replace(found, status=STATUSES[state], revision=found.revision + 1)
+        state = LIVES[next(each.state for each in reversed(sent) if each.incident_id == incident_before.incident_id)]
+        incident = replace(incident_before, status=STATUSES[state], revision=incident_before.revision + 1)
     alert = Alert(
         alert_id=f"{incident.incident_id}/{incident.revision}",
         incident_id=incident.incident_id,
@@ -154,7 +154,7 @@ async def tell_next(store: Store, lives: dict[str, Incident], sent: list[Alert],
 
 
 async def live_through(store: Store, seed: int) -> tuple[Street, list[Alert]]:
-    """Two couriers on one outbox while everything fails at random, and then a calm day."""
+    """Two workers on one outbox with random faults, then a day without faults."""
     street = Street(random.Random(seed))  # noqa: S311 - faults, not secrets
     lives: dict[str, Incident] = {}
     sent: list[Alert] = []
@@ -178,7 +178,7 @@ async def live_through(store: Store, seed: int) -> tuple[Street, list[Alert]]:
 
 @asynccontextmanager
 async def opened(url: str | None) -> AsyncIterator[Store]:
-    """A store of the kind asked for."""
+    """A store of the requested kind."""
     store: Store = PostgresStore(url) if url else MemoryStore()
     await store.open()
     try:
@@ -191,8 +191,8 @@ async def opened(url: str | None) -> AsyncIterator[Store]:
 def test_a_thousand_faults_lose_nothing(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str, seed: int
 ) -> None:
-    """Each alert reaches each notifier at least once, in order per incident, the same message under the same id."""
-    # That an alert is given up after many attempts, and told of, is shown elsewhere; here every second one fails.
+    """Each alert reaches each notifier at least once, in order per incident, with a stable message and id."""
+    # Dead letters have their own tests; here half of the attempts fail, so the limit is raised.
     monkeypatch.setattr("monitor.alerting.outbox.MAX_ATTEMPTS", 1_000)
     url = request.getfixturevalue("postgres_url") if kind == "postgres" else None
 

@@ -1,4 +1,4 @@
-"""A Prometheus and an Alertmanager of the test's own on loopback, and suites small enough to be replayed quickly."""
+"""Prometheus and Alertmanager on loopback for tests, and small suites that are replayed quickly."""
 
 import asyncio
 import json
@@ -30,22 +30,22 @@ class Prometheus:
     client: httpx.AsyncClient
 
     async def query(self, expression: str) -> list[dict[str, Any]]:
-        """The series that an expression gives now."""
+        """The current result of an expression."""
         answer = await self.client.get(f"{self.url}/api/v1/query", params={"query": expression})
         assert answer.status_code == 200, f"{expression}: {answer.text}"
-        found: list[dict[str, Any]] = answer.json()["data"]["result"]
-        return found
+        series: list[dict[str, Any]] = answer.json()["data"]["result"]
+        return series
 
     async def label_values(self, series: str, label: str) -> list[str]:
-        """The values of a label, as a dashboard's variable asks for them."""
+        """The values of a label, queried as by a dashboard variable."""
         answer = await self.client.get(f"{self.url}/api/v1/label/{label}/values", params={"match[]": series})
         assert answer.status_code == 200, f"{series}: {answer.text}"
-        found: list[str] = answer.json()["data"]
-        return found
+        values: list[str] = answer.json()["data"]
+        return values
 
 
 async def promote_first_runs(daemon: Daemon) -> None:
-    """Trust what the first cycle of each schedule found."""
+    """Promote the first run of each schedule."""
     await until(lambda: daemon.scheduler.reports.keys() == daemon.scheduler.plans.keys())
     for report in daemon.scheduler.reports.values():
         for run in (measured.run for measured in report.measured):
@@ -61,7 +61,7 @@ async def promote_first_runs(daemon: Daemon) -> None:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """An unused port of loopback."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
@@ -69,21 +69,23 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def prometheus(folder: Path, scraped: str, alertmanager_url: str = "") -> AsyncIterator[Prometheus]:
-    """Prometheus over one daemon, with the rules of the project but none of their patience."""
+    """Prometheus for one daemon, with the project's rules without their delays."""
     address = f"127.0.0.1:{free_port()}"
     config = yaml.safe_load((DASHBOARDS / "prometheus.yaml").read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "500ms", "scrape_timeout": "1s"}
     config["rule_files"] = ["rules.yaml"]
     config["scrape_configs"][0]["static_configs"][0]["targets"] = [scraped.removeprefix("http://")]
-    told = [{"static_configs": [{"targets": [alertmanager_url.removeprefix("http://")]}]}] if alertmanager_url else []
-    config["alerting"]["alertmanagers"] = told
-    _write(folder, **{"prometheus.yaml": config, "rules.yaml": impatient_rules()})
+    receivers = (
+        [{"static_configs": [{"targets": [alertmanager_url.removeprefix("http://")]}]}] if alertmanager_url else []
+    )
+    config["alerting"]["alertmanagers"] = receivers
+    _write(folder, **{"prometheus.yaml": config, "rules.yaml": rules_without_delays()})
     arguments = (
         f"--config.file={folder / 'prometheus.yaml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={address}",
         "--log.level=error",
-        # An alert that is over is told at once, and every half second again while it lasts.
+        # Resolved alerts are sent at once, active ones again every half second.
         "--rules.alert.resend-delay=500ms",
     )
     async with _running("prometheus", *arguments, address=address) as client:
@@ -92,7 +94,7 @@ async def prometheus(folder: Path, scraped: str, alertmanager_url: str = "") -> 
 
 @asynccontextmanager
 async def alertmanager(folder: Path, hook: str) -> AsyncIterator[str]:
-    """The project's Alertmanager example, with every receiver at one webhook and no patience; yields its URL."""
+    """The project's Alertmanager example without delays, with every receiver at one webhook; yields its URL."""
     address = f"127.0.0.1:{free_port()}"
     config = yaml.safe_load((DASHBOARDS / "alertmanager.yaml").read_text())
     for route in (config["route"], *config["route"]["routes"]):
@@ -135,14 +137,14 @@ async def _running(program: str, *arguments: str, address: str) -> AsyncIterator
 
 
 def _write(folder: Path, **contents: Any) -> None:
-    """JSON is YAML."""
+    """Write the contents as JSON, which is valid YAML."""
     folder.mkdir()
     for name, content in contents.items():
         (folder / name).write_text(json.dumps(content))
 
 
-def impatient_rules() -> dict[str, Any]:
-    """The rules as they are, but evaluated twice a second and firing at once."""
+def rules_without_delays() -> dict[str, Any]:
+    """The project's rules, evaluated twice a second and without delays."""
     rules: dict[str, Any] = yaml.safe_load((DASHBOARDS / "prometheus-rules.yaml").read_text())
     for group in rules["groups"]:
         group["interval"] = "500ms"
@@ -153,25 +155,29 @@ def impatient_rules() -> dict[str, Any]:
 
 
 def small_suites(folder: Path, *, one_in: int) -> dict[str, Path]:
-    """Both built-in suites with one in so many of their clusters, over one corpus of the documents of both."""
-    made = {}
+    """Both built-in suites with one in ``one_in`` of their clusters, over one shared corpus."""
+    folders = {}
     documents: list[str] = []
     for axis in ("broad", "compositional"):
-        source, made[axis] = ROOT / "probes" / axis, folder / axis
-        (made[axis] / "qrels").mkdir(parents=True)
+        source, folders[axis] = ROOT / "probes" / axis, folder / axis
+        (folders[axis] / "qrels").mkdir(parents=True)
         documents += (source / "corpus.jsonl").read_text().splitlines()
         queries = [json.loads(line) for line in (source / "queries.jsonl").read_text().splitlines()]
         clusters = list(dict.fromkeys(each["metadata"]["cluster"] for each in queries))[::one_in]
-        kept = {each["_id"]: each for each in queries if each["metadata"]["cluster"] in clusters}
-        _write_lines(made[axis] / "queries.jsonl", map(json.dumps, kept.values()))
+        selected = {each["_id"]: each for each in queries if each["metadata"]["cluster"] in clusters}
+        _write_lines(folders[axis] / "queries.jsonl", map(json.dumps, selected.values()))
         head, *judgements = (source / "qrels" / "test.tsv").read_text().splitlines()
-        _write_lines(made[axis] / "qrels" / "test.tsv", [head, *(j for j in judgements if j.split("\t")[0] in kept)])
-        shutil.copy(source / "suite.yaml", made[axis])
+        _write_lines(
+            folders[axis] / "qrels" / "test.tsv", [head, *(j for j in judgements if j.split("\t")[0] in selected)]
+        )
+        shutil.copy(source / "suite.yaml", folders[axis])
         if (source / "pairs.jsonl").exists():
             pairs = (source / "pairs.jsonl").read_text().splitlines()
-            _write_lines(made[axis] / "pairs.jsonl", [pair for pair in pairs if json.loads(pair)["query_id"] in kept])
+            _write_lines(
+                folders[axis] / "pairs.jsonl", [pair for pair in pairs if json.loads(pair)["query_id"] in selected]
+            )
     _write_lines(folder / "corpus.jsonl", documents)
-    return made
+    return folders
 
 
 def _write_lines(path: Path, lines: Any) -> None:

@@ -14,7 +14,7 @@ from monitor.model.runs import Ranking
 ShortRankings = Literal["fail", "accept"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hits:
     """Hits of one query as columns, best first. A column is None if it was not requested."""
 

@@ -39,7 +39,7 @@ class RedisOptions(VectorStoreOptions):
     """Parameters of the index search, such as ``EF_RUNTIME: 64``; use those of the application."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
     """Description of an index."""
 

@@ -117,13 +117,20 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 def _topic(row: Value) -> Topic:
     metadata = row["metadata"]
     if metadata.is_missing():
-        return Topic(row["_id"].text(), row["text"].text())
+        return Topic(query_id=row["_id"].text(), text=row["text"].text())
     other = dict(metadata.object())
     answers = answers_of(metadata["answers"], metadata["answer_spans"])
     stratum, cluster = label(other, "stratum", ""), label(other, "cluster", "")
     for key in ("stratum", "cluster", "answers", "answer_spans"):
         other.pop(key, None)
-    return Topic(row["_id"].text(), row["text"].text(), stratum, cluster, answers, other)
+    return Topic(
+        query_id=row["_id"].text(),
+        text=row["text"].text(),
+        stratum=stratum,
+        cluster=cluster,
+        answers=answers,
+        metadata=other,
+    )
 
 
 def _topic_row(topic: Topic) -> dict[str, Any]:
@@ -173,4 +180,4 @@ def _recognises(path: Path) -> bool:
     return (path / "queries.jsonl").is_file()
 
 
-FORMAT = Format("beir", read, write, _recognises, takes_qrels=True, takes_corpus=True)
+FORMAT = Format(name="beir", read=read, write=write, recognises=_recognises, takes_qrels=True, takes_corpus=True)

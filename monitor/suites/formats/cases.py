@@ -63,7 +63,7 @@ def _topic(row: Value) -> Topic:
     answers = () if row["answers"].is_missing() else tuple(map(_answer, row["answers"].items()))
     metadata = {} if row["metadata"].is_missing() else row["metadata"].object()
     stratum, cluster = label(row.object(), "stratum", ""), label(row.object(), "cluster", "")
-    return Topic(query_id, text, stratum, cluster, answers, metadata)
+    return Topic(query_id=query_id, text=text, stratum=stratum, cluster=cluster, answers=answers, metadata=metadata)
 
 
 def _answer(value: Value) -> Answer:
@@ -97,4 +97,4 @@ def _recognises(path: Path) -> bool:
     return first.startswith("{") and '"query"' in first and '"relevant"' in first
 
 
-FORMAT = Format("jsonl", read, write, _recognises, takes_corpus=True)
+FORMAT = Format(name="jsonl", read=read, write=write, recognises=_recognises, takes_corpus=True)

@@ -46,7 +46,7 @@ class Document:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
     """A query without judgements, with further metadata of its format."""
 
@@ -58,7 +58,7 @@ class Topic:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
     """Topics, judgements and documents in source order."""
 
@@ -105,7 +105,7 @@ class Destination:
     """The index named in Elasticsearch ratings."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """How a format is read, written and recognised."""
 
@@ -185,13 +185,13 @@ class CollectionBuilder:
             skipped = "; ".join(f"{count} skipped: {reason}" for reason, count in self._skipped.items())
             raise SuiteError(str(self._source), f"no query has a relevant document{f' ({skipped})' if skipped else ''}")
         return Collection(
-            tuple(self._topics.values()),
-            tuple(Qrel(query_id, doc_id, grade) for (query_id, doc_id), grade in self._grades.items()),
-            None if self._documents is None else tuple(self._documents.values()),
-            tuple(pairs),
-            passages,
-            head or {},
-            dict(self._skipped),
+            topics=tuple(self._topics.values()),
+            qrels=tuple(Qrel(query_id, doc_id, grade) for (query_id, doc_id), grade in self._grades.items()),
+            documents=None if self._documents is None else tuple(self._documents.values()),
+            pairs=tuple(pairs),
+            passages=passages,
+            head=head or {},
+            skipped=dict(self._skipped),
         )
 
     def _check_document(self, doc_id: str, where: str) -> None:

@@ -41,7 +41,7 @@ def read(sources: Sources) -> Collection:
     for where, (text, doc_id, rating) in _rows(sources.source):
         query_id = hashed_id("q-", text)
         if not builder.has_topic(query_id):
-            builder.add_topic(Topic(query_id, text), where)
+            builder.add_topic(Topic(query_id=query_id, text=text), where)
         if doc_id or rating:
             grade = whole_number(re.sub(r"\.0+$", "", rating.strip()), where)  # Quepid writes 3 as 3.0
             builder.judge(Qrel(query_id, doc_id, grade), where)
@@ -124,4 +124,4 @@ def _recognises(path: Path) -> bool:
     )
 
 
-FORMAT = Format("csv", read, write, _recognises, takes_corpus=True)
+FORMAT = Format(name="csv", read=read, write=write, recognises=_recognises, takes_corpus=True)

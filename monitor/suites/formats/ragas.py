@@ -66,7 +66,7 @@ def _read_sample(sample: Value, builder: CollectionBuilder, n_by_text: Counter[s
     rest = {key: value for key, value in sample.object().items() if key not in _KEYS and value is not None}
     metadata = {key: value for key, value in {"retrieved_doc_ids": retrieved, "ragas": rest}.items() if value}
     answers = () if sample["reference"].value in (None, "") else (Answer(sample["reference"].text()),)
-    builder.add_topic(Topic(query_id, text, answers=answers, metadata=metadata))
+    builder.add_topic(Topic(query_id=query_id, text=text, answers=answers, metadata=metadata))
     for doc_id in dict.fromkeys(relevant):
         builder.judge(Qrel(query_id, doc_id, 1))
 
@@ -114,4 +114,4 @@ def _recognises(path: Path) -> bool:
     return start.startswith(("{", "[")) and '"user_input"' in start
 
 
-FORMAT = Format("ragas", read, write, _recognises)
+FORMAT = Format(name="ragas", read=read, write=write, recognises=_recognises)

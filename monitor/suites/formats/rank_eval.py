@@ -75,7 +75,7 @@ def _read_request(request: Value, text: str, builder: CollectionBuilder) -> None
     optional = {"request": None if is_plain else request["request"].value, "indices": indices}
     original = {key: value for key, value in optional.items() if value}
     metadata = {"rank_eval": original} if original else {}
-    builder.add_topic(Topic(query_id, text, metadata=metadata))
+    builder.add_topic(Topic(query_id=query_id, text=text, metadata=metadata))
     for rating in ratings:
         builder.judge(Qrel(query_id, rating["_id"].text(), rating["rating"].whole_number()))
 
@@ -127,4 +127,4 @@ def _recognises(path: Path) -> bool:
     return start.startswith("{") and '"requests"' in start and '"ratings"' in start
 
 
-FORMAT = Format("elasticsearch", read, write, _recognises, takes_corpus=True)
+FORMAT = Format(name="elasticsearch", read=read, write=write, recognises=_recognises, takes_corpus=True)

@@ -84,7 +84,7 @@ def _read_paragraph(paragraph: Value, title: str, builder: CollectionBuilder, nu
         spans = tuple(_answer(answer, document) for answer in answers)
         query_id = question["id"].text()
         with question.placing():
-            builder.add_topic(Topic(query_id, question["question"].text(), answers=spans))
+            builder.add_topic(Topic(query_id=query_id, text=question["question"].text(), answers=spans))
             builder.judge(Qrel(query_id, doc_id, 1))
 
 
@@ -125,4 +125,4 @@ def _recognises(path: Path) -> bool:
     return start.startswith("{") and '"data"' in start and '"paragraphs"' in start
 
 
-FORMAT = Format("squad", read, write, _recognises)
+FORMAT = Format(name="squad", read=read, write=write, recognises=_recognises)

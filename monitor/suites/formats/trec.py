@@ -92,7 +92,7 @@ def _listed_topics(path: Path) -> Iterator[tuple[str, Topic]]:
         query_id, tab, text = line.partition("\t")
         if not tab:
             raise SuiteError(where, "must be <top>, or an id, a tab and a text")
-        yield where, Topic(query_id.strip(), text.strip())
+        yield where, Topic(query_id=query_id.strip(), text=text.strip())
 
 
 def _tagged_topics(path: Path) -> Iterator[tuple[str, Topic]]:
@@ -124,7 +124,7 @@ def _topic(fields: Mapping[str, list[str]], where: str) -> Topic:
         if not values.get(tag):
             raise SuiteError(where, f"the topic has no <{tag}>")
     metadata = {name: values[tag] for tag, name in _METADATA.items() if values.get(tag)}
-    return Topic(values["num"], values["title"], metadata=metadata)
+    return Topic(query_id=values["num"], text=values["title"], metadata=metadata)
 
 
 def _field(tag: str, lines: list[str]) -> str:
@@ -166,4 +166,4 @@ def _recognises(path: Path) -> bool:
     return (path / TOPICS).is_file() if path.is_dir() else opening(path, 5).lower() == "<top>"
 
 
-FORMAT = Format("trec", read, write, _recognises, takes_qrels=True, takes_corpus=True)
+FORMAT = Format(name="trec", read=read, write=write, recognises=_recognises, takes_qrels=True, takes_corpus=True)

@@ -24,7 +24,7 @@ def write(folder: Path, drafts: Sequence[Draft], head: Mapping[str, Any], corpus
     topics = tuple(map(_topic, drafts))
     qrels = tuple(Qrel(query_id_of(draft), draft.doc_id, 1) for draft in drafts if draft.quote is None)
     passages = tuple(_passage(draft) for draft in drafts if draft.quote is not None)
-    beir.write(Collection(topics, qrels, passages=passages, head=head), Destination(folder))
+    beir.write(Collection(topics=topics, qrels=qrels, passages=passages, head=head), Destination(folder))
     if corpus is not None:
         shutil.copyfile(corpus, folder / "corpus.jsonl")
     review.write(folder, _review_lines(drafts))
@@ -33,7 +33,14 @@ def write(folder: Path, drafts: Sequence[Draft], head: Mapping[str, Any], corpus
 def _topic(draft: Draft) -> Topic:
     answers = tuple(map(Answer, draft.answers))
     metadata = {"provenance": draft.provenance}
-    return Topic(query_id_of(draft), draft.text, draft.kind, draft.doc_id, answers, metadata)
+    return Topic(
+        query_id=query_id_of(draft),
+        text=draft.text,
+        stratum=draft.kind,
+        cluster=draft.doc_id,
+        answers=answers,
+        metadata=metadata,
+    )
 
 
 def _passage(draft: Draft) -> dict[str, Any]:

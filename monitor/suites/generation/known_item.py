@@ -41,7 +41,9 @@ def draft(document: Document, frequencies: DocumentFrequencies, seed: int) -> Dr
     if normalise(query) in normalise(document.full_text):
         return Refusal("the words are adjacent in the document")
     rule = f"{n_words} of the {len(candidates)} words with the most BM25 weight, drawn by weight"
-    return Draft(KIND, query, document.doc_id, rule, start=query_words[0].start, end=query_words[-1].end)
+    return Draft(
+        kind=KIND, text=query, doc_id=document.doc_id, rule=rule, start=query_words[0].start, end=query_words[-1].end
+    )
 
 
 def _is_word(term: str) -> bool:

@@ -25,7 +25,7 @@ OVERSAMPLING = 100
 """Documents sampled for each requested pair of a phenomenon."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MinimalPair:
     """A sentence of a document and its rewrite, each with the question that it answers."""
 
@@ -93,9 +93,17 @@ class PairGenerator:
         mirror = question_about(parse, can_ask_for_subject=rewrite.keeps_subject)
         if normalise(question.text) == normalise(mirror.text):
             return Refusal("both sentences answer the same question")
-        start, end = sentence.start_char, sentence.end_char
-        place = document.doc_id, document.title, start, end
-        return MinimalPair(phenomenon, *place, sentence.text, rewrite, question, mirror)
+        return MinimalPair(
+            phenomenon=phenomenon,
+            doc_id=document.doc_id,
+            title=document.title,
+            start=sentence.start_char,
+            end=sentence.end_char,
+            sentence=sentence.text,
+            rewrite=rewrite,
+            question=question,
+            mirror=mirror,
+        )
 
     def _add(self, pair: MinimalPair) -> None:
         self.pairs.append(pair)

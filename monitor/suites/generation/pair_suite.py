@@ -29,10 +29,10 @@ def write(folder: Path, pairs: Sequence[MinimalPair], head: Mapping[str, Any]) -
     """Write the suite."""
     sides = [(pair, side) for pair in pairs for side in sides_of(pair)]
     collection = Collection(
-        tuple(_topic(pair, side) for pair, side in sides),
-        tuple(qrel for _, side in sides for qrel in _qrels(side)),
-        tuple(document for pair in pairs for document in _documents(pair)),
-        tuple(_pair(pair, side) for pair, side in sides),
+        topics=tuple(_topic(pair, side) for pair, side in sides),
+        qrels=tuple(qrel for _, side in sides for qrel in _qrels(side)),
+        documents=tuple(document for pair in pairs for document in _documents(pair)),
+        pairs=tuple(_pair(pair, side) for pair, side in sides),
         head=head,
     )
     beir.write(collection, Destination(folder))
@@ -59,7 +59,9 @@ def _topic(pair: MinimalPair, side: Side) -> Topic:
         "asks_for": "the rewrite" if side.is_mirror else "the sentence",
     }
     metadata = {"provenance": provenance}
-    return Topic(side.query_id, side.question.text, pair.phenomenon, pair.doc_id, metadata=metadata)
+    return Topic(
+        query_id=side.query_id, text=side.question.text, stratum=pair.phenomenon, cluster=pair.doc_id, metadata=metadata
+    )
 
 
 def _qrels(side: Side) -> Iterator[Qrel]:

@@ -77,4 +77,14 @@ def read_answer(reply: str, document: Document, place: Stretch) -> Draft | Refus
     if normalise(question) in normalise(document.full_text):
         return Refusal("the model's question is a quotation of the document")
     rule = "written by a language model, with an answer from the passage"
-    return Draft(KIND, question, document.doc_id, rule, "text", place.start, place.end, passage, (answer,))
+    return Draft(
+        kind=KIND,
+        text=question,
+        doc_id=document.doc_id,
+        rule=rule,
+        part="text",
+        start=place.start,
+        end=place.end,
+        quote=passage,
+        answers=(answer,),
+    )

@@ -43,7 +43,7 @@ def unreviewed(folder: Path) -> Iterator[Finding]:
     if os.path.lexists(folder / FILE):
         problem = "the queries are generated and not yet reviewed"
         remedy = f"fill in the column accept of {FILE}, then run recallwatch suite review"
-        yield Finding(Severity.WARNING, "unreviewed", FILE, problem, remedy)
+        yield Finding(severity=Severity.WARNING, rule="unreviewed", where=FILE, text=problem, remedy=remedy)
 
 
 def read(path: Path) -> dict[str, bool]:

@@ -60,7 +60,9 @@ def draft(document: Document, frequencies: DocumentFrequencies, seed: int) -> Dr
         return Refusal(f"fewer than {FEWEST_WORDS} words are left")
     if normalise(query) in normalise(document.full_text):
         return Refusal("the query would be a quotation of its document")
-    return Draft(KIND, query, document.doc_id, rule, start=place.start, end=place.end, quote=sentence)
+    return Draft(
+        kind=KIND, text=query, doc_id=document.doc_id, rule=rule, start=place.start, end=place.end, quote=sentence
+    )
 
 
 def shortened(sentence: str, frequencies: DocumentFrequencies) -> tuple[str, str]:

@@ -28,4 +28,4 @@ def draft(document: Document, n_same_title: int) -> Draft | Refusal:
         return Refusal("a long title without a function word would be a quotation of its document")
     n_left_out = len(words) - len(content)
     rule = f"{n_left_out} function words of the title left out" if n_left_out else "the title unchanged"
-    return Draft(KIND, query, document.doc_id, rule, part="title", end=len(document.title))
+    return Draft(kind=KIND, text=query, doc_id=document.doc_id, rule=rule, part="title", end=len(document.title))

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes is exactly the last cycle of each target, under bounded labels."""
+"""A scrape returns the latest cycle of each target, with bounded labels."""
 
 import math
 import shutil
@@ -29,7 +29,7 @@ ALL_MEASURES = ("recall@1", "recall@10", "mrr@10", "ndcg@10", "success@5")
 
 
 def suite(name: str = "legal", axis: Axis = Axis.BROAD, strata: Sequence[str] = ("contracts", "torts")) -> Suite:
-    """Two queries for each stratum, each with one relevant document."""
+    """Two queries per stratum, each with one relevant document."""
     queries = tuple(
         Query(
             query_id=f"query-{stratum}-{n}",
@@ -53,16 +53,16 @@ def suite(name: str = "legal", axis: Axis = Axis.BROAD, strata: Sequence[str] = 
 
 
 def measured(of: Suite, ranks: Sequence[int | None]) -> Measured:
-    """A run that found each query's document at the given rank; None is a failure."""
+    """A run with each query's document at the given rank; None is a failure."""
     outcomes = []
     for query, rank in zip(of.queries, ranks, strict=True):
-        found = [f"document-other-{place}" for place in range(10)]
+        doc_ids = [f"document-other-{place}" for place in range(10)]
         if rank is None:
             outcomes.append(Outcome(query_id=query.query_id, failure=Failure(Reason.TIMEOUT, "slow")))
             continue
-        found[rank - 1] = next(iter(query.grades))
-        outcomes.append(Outcome(query_id=query.query_id, ranking=Ranking(doc_ids=tuple(found)), duration_s=0.02))
-    seen = fingerprint(outcomes)
+        doc_ids[rank - 1] = next(iter(query.grades))
+        outcomes.append(Outcome(query_id=query.query_id, ranking=Ranking(doc_ids=tuple(doc_ids)), duration_s=0.02))
+    run_fingerprint = fingerprint(outcomes)
     run = Run(
         run_id="run-candidate",
         cycle_id="cycle-1",
@@ -76,15 +76,15 @@ def measured(of: Suite, ranks: Sequence[int | None]) -> Measured:
         status=RunStatus.FINISHED,
         owner="here/1",
         outcomes=tuple(outcomes),
-        fingerprint=seen,
+        fingerprint=run_fingerprint,
         deployment="minilm-v2",
     )
     return measure(run, of, ALL_MEASURES)
 
 
 def evidence(of: Suite, stratum: str = "overall", name: str = "recall@10", **changes: float) -> Evidence:
-    """A fall from 0.9 to 0.75."""
-    made = Evidence(
+    """A drop from 0.9 to 0.75."""
+    default = Evidence(
         suite=of.name,
         axis=of.axis,
         stratum=stratum,
@@ -104,10 +104,10 @@ def evidence(of: Suite, stratum: str = "overall", name: str = "recall@10", **cha
         p_not_safe=0.9,
         mde=0.05,
     )
-    return replace(made, **changes)
+    return replace(default, **changes)
 
 
-def verdict(name: VerdictName = VerdictName.REGRESSED, *found: Evidence, target: str = "production") -> Verdict:
+def verdict(name: VerdictName = VerdictName.REGRESSED, *parts: Evidence, target: str = "production") -> Verdict:
     """A verdict about a target."""
     return Verdict(
         verdict_id="verdict-1",
@@ -116,7 +116,7 @@ def verdict(name: VerdictName = VerdictName.REGRESSED, *found: Evidence, target:
         name=name,
         summary="fell",
         advice="roll back",
-        evidence=found,
+        evidence=parts,
         run_ids=("run-candidate",),
         baseline_run_ids=("run-baseline",),
         policy=Policy(),
@@ -141,31 +141,31 @@ def swap() -> Swap:
 
 
 def published(*snapshots: CycleResult) -> Metrics:
-    """Metrics after these cycles, one after the other."""
+    """Metrics after these cycles, in this order."""
     metrics = Metrics()
-    for seen in snapshots:
-        metrics.publish(seen)
+    for result in snapshots:
+        metrics.publish(result)
     return metrics
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """Every sample of a scrape by name and labels; a sample given twice is an error."""
-    found: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
+    """Every sample of a scrape by name and labels; a duplicate is an error."""
+    samples: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
     for family in text_string_to_metric_families(metrics.render().decode()):
         for sample in family.samples:
             key = (sample.name, frozenset(sample.labels.items()))
-            assert key not in found, f"twice: {key}"
-            found[key] = sample.value
-    return found
+            assert key not in samples, f"twice: {key}"
+            samples[key] = sample.value
+    return samples
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
-    """One sample, or None if there is none."""
+    """One sample; None if it does not exist."""
     return samples(metrics).get((name, frozenset(labels.items())))
 
 
-def test_measures_have_a_series_for_each_stratum_and_one_overall():
-    """Each measure is a family of its own, labelled by target, suite, axis, stratum, cutoff and role."""
+def test_measures_have_a_series_per_stratum_and_one_overall():
+    """Each measure has its own family, with target, suite, axis, stratum, cutoff and role as labels."""
     legal = suite()
     metrics = published(
         CycleResult(
@@ -188,7 +188,7 @@ def test_measures_have_a_series_for_each_stratum_and_one_overall():
 
 
 def test_pair_accuracy_is_exported_without_a_cutoff():
-    """A compositional suite shows the share of pairs in the right order."""
+    """A compositional suite exports the share of pairs in the right order."""
     negation = suite("negation", Axis.COMPOSITIONAL, ("negation",))
     metrics = published(
         CycleResult(verdict=verdict(), measured=(measured(negation, [1, 3]),), incident_open=False, finished_at=NOON)
@@ -197,13 +197,32 @@ def test_pair_accuracy_is_exported_without_a_cutoff():
     assert value(metrics, "recallwatch_pair_accuracy_ratio", stratum="overall", k="", **where) == 1.0
 
 
+def test_measures_of_structure_have_families_of_their_own():
+    """Structure, reach, separation and the rate of violating documents are exported; separation is no ratio."""
+    negation = suite("negation", Axis.COMPOSITIONAL, ("negation",))
+    shown = measured(negation, [1, 3])
+    scores = tuple(0.83 - 0.05 * math.sqrt(place) for place in range(10))
+    scored = tuple(
+        replace(each, ranking=replace(each.ranking, scores=scores)) for each in shown.run.outcomes if each.ranking
+    )
+    shown = measure(replace(shown.run, outcomes=scored), negation)
+    metrics = published(CycleResult(verdict=verdict(), measured=(shown,), incident_open=False, finished_at=NOON))
+    where = {"target": "production", "suite": "negation", "axis": "compositional", "role": "candidate"}
+    assert value(metrics, "recallwatch_structure_ratio", stratum="overall", k="", **where) == 1.0
+    assert value(metrics, "recallwatch_reach_ratio", stratum="overall", k="", **where) == 1.0
+    assert value(metrics, "recallwatch_separation", stratum="overall", k="", **where) == pytest.approx(
+        shown.measurements["separation"].mean
+    )
+    assert value(metrics, "recallwatch_violating_ratio", stratum="overall", k="1", **where) == 0.0
+
+
 def test_every_measure_that_can_be_configured_has_a_family():
-    """Whatever a policy may name is exported, so that a scrape cannot stumble over it."""
+    """Every measure that a policy can name is exported."""
     assert {family.name for family in empty()} >= {measure.family.metric for measure in MEASURES.values()}
 
 
 def test_evidence_shows_baseline_difference_and_interval():
-    """What the verdict rests on is exported with its bounds and its detectable effect."""
+    """The evidence of a verdict is exported with its bounds and the smallest detectable effect."""
     legal = suite()
     metrics = published(
         CycleResult(
@@ -221,13 +240,13 @@ def test_evidence_shows_baseline_difference_and_interval():
     assert value(metrics, "recallwatch_mde_ratio", measure="recall@10", **where) == 0.05
 
 
-def test_what_could_not_be_computed_has_no_series():
-    """A bound that is not a number is left out, not exported as NaN."""
+def test_a_value_that_is_not_finite_has_no_series():
+    """A bound that is not finite is left out instead of exported as NaN."""
     legal = suite()
-    found = evidence(legal, lower=math.nan, upper=math.nan, mde=math.inf)
+    unbounded = evidence(legal, lower=math.nan, upper=math.nan, mde=math.inf)
     metrics = published(
         CycleResult(
-            verdict=verdict(VerdictName.INCONCLUSIVE, found),
+            verdict=verdict(VerdictName.INCONCLUSIVE, unbounded),
             measured=(measured(legal, [1, 1, 1, 1]),),
             incident_open=False,
             finished_at=NOON,
@@ -244,15 +263,15 @@ def test_what_could_not_be_computed_has_no_series():
 
 
 @pytest.mark.parametrize("holds", list(VerdictName))
-def test_exactly_one_verdict_holds(holds):
-    """Each possible verdict has a series, and only the one that holds is 1."""
+def test_exactly_one_verdict_is_current(holds):
+    """Each possible verdict has a series, and only the current one is 1."""
     metrics = published(CycleResult(verdict=verdict(holds), measured=(), incident_open=False, finished_at=NOON))
-    shown = {name: value(metrics, "recallwatch_verdict", target="production", verdict=name) for name in VerdictName}
-    assert shown == {name: float(name is holds) for name in VerdictName}
+    values = {name: value(metrics, "recallwatch_verdict", target="production", verdict=name) for name in VerdictName}
+    assert values == {name: float(name is holds) for name in VerdictName}
 
 
 def test_states_of_a_run_are_exported():
-    """Coverage, judged share, the last good run, the deployment and the incident are there."""
+    """Coverage, judged share, the latest successful run, the deployment and the incident are exported."""
     legal = suite()
     metrics = published(
         CycleResult(verdict=verdict(), measured=(measured(legal, [1, 1, 1, 1]),), incident_open=True, finished_at=NOON)
@@ -266,7 +285,7 @@ def test_states_of_a_run_are_exported():
 
 
 def test_a_run_with_too_many_failures_is_no_success():
-    """Below the coverage floor the time of the last success does not move."""
+    """A run below the minimum coverage does not change the time of the latest success."""
     metrics = published(
         CycleResult(
             verdict=verdict(VerdictName.INVALID),
@@ -280,8 +299,8 @@ def test_a_run_with_too_many_failures_is_no_success():
     assert value(metrics, "recallwatch_run_last_success_timestamp_seconds", **where) is None
 
 
-def test_the_last_success_is_remembered_through_a_bad_run():
-    """An alert on the age of the last success needs the series to stay while runs fail."""
+def test_the_latest_success_survives_a_failed_run():
+    """The time of the latest success stays while runs fail, because an alert uses its age."""
     legal = suite()
     metrics = published(
         CycleResult(
@@ -302,7 +321,7 @@ def test_the_last_success_is_remembered_through_a_bad_run():
 
 
 def test_probes_are_counted_as_they_end():
-    """Failures count by reason, answers by duration; a skipped query is neither."""
+    """Failures are counted by reason, answers by duration; a skipped query is not counted."""
     metrics = Metrics()
     for outcome in measured(suite(), [1, None, None, 4]).run.outcomes:
         metrics.watch("production", outcome)
@@ -313,8 +332,8 @@ def test_probes_are_counted_as_they_end():
     assert value(metrics, "recallwatch_probe_duration_seconds_bucket", target="production", le="0.025") == 2.0
 
 
-def test_deliveries_and_broken_cycles_are_counted():
-    """What the courier and the timetable count shows under its own names."""
+def test_deliveries_and_failed_cycles_are_counted():
+    """The counts of the outbox worker and the scheduler are exported."""
     metrics = Metrics()
     metrics.alerts["on-call", "firing"] += 2
     metrics.refused["on-call", "timeout"] += 3
@@ -324,19 +343,19 @@ def test_deliveries_and_broken_cycles_are_counted():
     assert value(metrics, "recallwatch_cycle_failures_total", target="production") == 1.0
 
 
-def test_the_noise_ledger_is_exported_by_target_policy_and_outcome():
-    """How often a policy called and how often it was right can be told from the metrics."""
+def test_the_false_alarm_ledger_is_exported_by_target_policy_and_outcome():
+    """The metrics have the number of pages per policy, and how many were confirmed or dismissed."""
     metrics = Metrics(tallies=[Tally(target="production", policy="strict", fired=5, confirmed=2, dismissed=1)])
     where = {"target": "production", "policy": "strict"}
-    shown = {
+    values = {
         outcome: value(metrics, "recallwatch_incidents_total", outcome=outcome, **where)
         for outcome in ("fired", "confirmed", "dismissed")
     }
-    assert shown == {"fired": 5.0, "confirmed": 2.0, "dismissed": 1.0}
+    assert values == {"fired": 5.0, "confirmed": 2.0, "dismissed": 1.0}
 
 
-def test_silent_schedules_and_dead_letters_are_exported():
-    """What keeps recallwatch from doing its work has series of its own."""
+def test_overdue_schedules_and_dead_letters_are_exported():
+    """Overdue schedules and dead letters have their own series."""
     metrics = Metrics(no_data={("production", "nightly"): True, ("production", "hourly"): False})
     metrics.dead_letters["on-call", "rejected"] += 2
     assert value(metrics, "recallwatch_no_data", target="production", schedule="nightly") == 1.0
@@ -344,16 +363,16 @@ def test_silent_schedules_and_dead_letters_are_exported():
     assert value(metrics, "recallwatch_dead_letters_total", notifier="on-call", reason="rejected") == 2.0
 
 
-def test_the_last_swap_is_remembered():
-    """A swap stays visible after the cycle that saw it."""
-    seen = CycleResult(verdict=verdict(), measured=(), incident_open=False, finished_at=NOON, swap=swap())
-    metrics = published(seen, replace(seen, swap=None))
+def test_the_latest_swap_stays_visible():
+    """A swap stays visible after the cycle that detected it."""
+    result = CycleResult(verdict=verdict(), measured=(), incident_open=False, finished_at=NOON, swap=swap())
+    metrics = published(result, replace(result, swap=None))
     name = "recallwatch_swap_last_detected_timestamp_seconds"
     assert value(metrics, name, target="production") == NOON.timestamp()
 
 
-def test_a_stratum_that_is_gone_leaves_no_series():
-    """When a later cycle lacks a stratum or a suite, its series vanish by themselves."""
+def test_a_removed_stratum_leaves_no_series():
+    """If a later cycle lacks a stratum or a suite, its series disappear."""
     legal, smaller = suite(), suite(strata=("contracts", "wills"))
     other = suite("medical")
     before = CycleResult(
@@ -373,7 +392,7 @@ def test_a_stratum_that_is_gone_leaves_no_series():
 
 
 def test_targets_do_not_overwrite_each_other():
-    """Each target shows its own last cycle."""
+    """Each target shows its own latest cycle."""
     legal = suite()
     metrics = published(
         CycleResult(
@@ -394,8 +413,8 @@ def test_targets_do_not_overwrite_each_other():
     assert value(metrics, "recallwatch_recall_ratio", target="green", **where) == 0.0
 
 
-def test_two_schedules_of_one_target_both_show():
-    """Suites that are replayed on schedules of their own keep their series side by side."""
+def test_two_schedules_of_one_target_are_both_exported():
+    """Suites with their own schedules keep their series side by side."""
     metrics = published(
         CycleResult(
             verdict=verdict(),
@@ -441,22 +460,22 @@ def everything() -> Metrics:
     return metrics
 
 
-def test_no_label_carries_a_query_document_or_run():
-    """Labels are bounded: what grows with the suite or with time is never among their values."""
+def test_no_label_contains_a_query_document_or_run():
+    """Label values are bounded: they do not grow with the suite or with time."""
     for _, labels in samples(everything()):
         for label, content in labels:
             assert not content.startswith(("query-", "document-", "run-", "cycle-", "verdict-", "cluster-")), label
 
 
 def test_every_family_has_the_prefix_and_a_help_text():
-    """A reader of the exposition can tell whose metrics these are and what they mean."""
+    """Every family has the prefix recallwatch_ and a help text."""
     for family in text_string_to_metric_families(everything().render().decode()):
         assert family.name.startswith("recallwatch_")
         assert len(family.documentation) > 10
 
 
 def test_label_values_that_need_escaping_survive():
-    """A suite with quotes, backslashes or line breaks in its name is still one well-formed line."""
+    """A suite name with quotes, backslashes or line breaks gives one well-formed line."""
     odd = suite('a "quoted"\\name\nand more')
     metrics = published(
         CycleResult(verdict=verdict(), measured=(measured(odd, [1, 1, 1, 1]),), incident_open=False, finished_at=NOON)
@@ -464,8 +483,8 @@ def test_label_values_that_need_escaping_survive():
     assert _values_of(metrics, "suite") == {odd.name}
 
 
-def test_two_exporters_do_not_know_each_other():
-    """Each has a registry of its own; nothing is registered for the whole process."""
+def test_two_exporters_are_independent():
+    """Each exporter has its own registry; nothing is registered globally."""
     from prometheus_client import REGISTRY
 
     Metrics()
@@ -474,13 +493,13 @@ def test_two_exporters_do_not_know_each_other():
 
 
 def test_the_content_type_is_that_of_the_text_format():
-    """A scraper is told the format and its version."""
+    """The content type names the format and its version."""
     assert CONTENT_TYPE.startswith("text/plain; version=")
 
 
 @pytest.mark.slow
 def test_promtool_accepts_the_exposition():
-    """Prometheus' own linter has nothing to say about names, units and help texts."""
+    """The tool reports no problem with names, units and help texts."""
     promtool = shutil.which("promtool")
     assert promtool, "this test needs promtool: apt-get install prometheus"
     done = subprocess.run(
@@ -490,12 +509,12 @@ def test_promtool_accepts_the_exposition():
 
 
 def planned(target: str = "production", *suites: str, interval_s: float = 60.0) -> Planned:
-    """What a schedule will run."""
+    """The plan of a schedule."""
     return Planned(target, suites or ("legal",), interval_s)
 
 
-def test_counters_begin_at_zero():
-    """A first failure is an increase: every counter of a planned target and notifier is there before it happens."""
+def test_counters_start_at_zero():
+    """Every counter of a planned target and notifier exists at zero, so that a first event is an increase."""
     metrics = Metrics()
     metrics.plan({"daily": planned()}, ["on-call"])
     for reason in Reason:
@@ -506,8 +525,8 @@ def test_counters_begin_at_zero():
     assert value(metrics, "recallwatch_probe_duration_seconds_count", target="production") == 0.0
 
 
-def test_planning_again_forgets_no_count():
-    """A reload that keeps a target keeps what was counted."""
+def test_planning_again_keeps_the_counts():
+    """A reload that keeps a target keeps its counts."""
     metrics = Metrics()
     metrics.plan({"daily": planned()}, ["on-call"])
     metrics.watch("production", Outcome(query_id="query-1", failure=Failure(Reason.TIMEOUT, "slow")))
@@ -515,14 +534,14 @@ def test_planning_again_forgets_no_count():
     assert value(metrics, "recallwatch_probe_failures_total", target="production", reason="timeout") == 1.0
 
 
-def test_a_target_that_is_planned_no_more_leaves_no_series():
-    """After a reload nothing of a deleted target is left, neither series nor counters nor times."""
+def test_a_removed_target_leaves_no_series():
+    """After a reload, a removed target has no series, counters or times."""
     legal = suite()
     metrics = Metrics()
     metrics.plan({"daily": planned("blue"), "weekly": planned("green")})
     for name, schedule in (("blue", "daily"), ("green", "weekly")):
         gone = replace(swap(), target=name)
-        seen = CycleResult(
+        result = CycleResult(
             verdict=verdict(target=name),
             measured=(measured(legal, [1, 1, 1, 1]),),
             incident_open=False,
@@ -530,7 +549,7 @@ def test_a_target_that_is_planned_no_more_leaves_no_series():
             swap=gone,
             schedule=schedule,
         )
-        metrics.publish(seen)
+        metrics.publish(result)
         metrics.due[schedule], metrics.cycle_seconds[schedule] = NOON, 1.0
     assert _values_of(metrics, "target") == {"blue", "green"}
     metrics.plan({"daily": planned("blue")})
@@ -538,8 +557,8 @@ def test_a_target_that_is_planned_no_more_leaves_no_series():
     assert [result.verdict.target for result in metrics.results.values()] == ["blue"]
 
 
-def test_a_suite_that_is_planned_no_more_leaves_no_series():
-    """After a reload that takes a suite out of a schedule the other suites stay."""
+def test_a_removed_suite_leaves_no_series():
+    """After a reload without a suite, the other suites of the schedule stay."""
     metrics = Metrics()
     metrics.plan({"daily": planned("production", "legal", "medical")})
     runs = (measured(suite("legal"), [1, 1, 1, 1]), measured(suite("medical"), [1, 1, 1, 1]))
@@ -551,8 +570,8 @@ def test_a_suite_that_is_planned_no_more_leaves_no_series():
     assert value(metrics, "recallwatch_verdict", target="production", verdict="regressed") == 1.0
 
 
-def test_a_schedule_shows_when_its_next_cycle_is_due():
-    """Lateness can be told without asking the daemon, which may hang."""
+def test_a_schedule_exports_the_start_of_its_next_cycle():
+    """The delay of a cycle can be computed without the daemon, which may hang."""
     metrics = Metrics()
     metrics.plan({"daily": planned(interval_s=86_400.0)})
     metrics.due["daily"], metrics.cycle_seconds["daily"] = NOON, 12.5
@@ -562,15 +581,15 @@ def test_a_schedule_shows_when_its_next_cycle_is_due():
     assert value(metrics, "recallwatch_run_interval_seconds", target="production", suite="legal") == 86_400.0
 
 
-def test_a_suite_of_two_schedules_is_expected_by_the_faster_one():
-    """No data is told by the schedule that would have brought it first."""
+def test_a_suite_of_two_schedules_has_the_shorter_interval():
+    """The interval of a suite is that of its most frequent schedule."""
     metrics = Metrics()
     metrics.plan({"daily": planned(interval_s=86_400.0), "hourly": planned(interval_s=3_600.0)})
     assert value(metrics, "recallwatch_run_interval_seconds", target="production", suite="legal") == 3_600.0
 
 
-def test_the_daemon_tells_how_it_is_itself():
-    """Outbox, database, configuration, start and version have series, and an outbox nobody looked at has none."""
+def test_the_health_of_the_daemon_is_exported():
+    """Outbox, database, configuration, start and version have series; an outbox that was never checked has none."""
     metrics = Metrics(started_at=NOON)
     assert value(metrics, "recallwatch_outbox_deliveries", state="pending") is None
     metrics.outbox = Outbox({"pending": 3, "delivered": 9, "dead": 1}, NOON)
@@ -584,8 +603,8 @@ def test_the_daemon_tells_how_it_is_itself():
     assert value(metrics, "recallwatch_build_info", version=__version__) == 1.0
 
 
-def test_the_policy_is_shown_beside_what_it_bounds():
-    """Alerts and dashboards compare with the policy's own coverage floor and margin, not with a number of theirs."""
+def test_the_limits_of_the_policy_are_exported():
+    """Alerts and dashboards compare with the policy's own minimum coverage and margin."""
     metrics = published(
         CycleResult(
             verdict=verdict(), measured=(measured(suite(), [1, 1, 1, None]),), incident_open=False, finished_at=NOON
@@ -594,12 +613,12 @@ def test_the_policy_is_shown_beside_what_it_bounds():
     where = {"target": "production", "suite": "legal"}
     assert value(metrics, "recallwatch_coverage_floor_ratio", **where) == Policy().coverage_floor
     assert value(metrics, "recallwatch_margin_ratio", **where) == Policy().margin
-    shown = {each: value(metrics, "recallwatch_run_queries", outcome=each, **where) for each in ("scored", "failed")}
-    assert shown == {"scored": 3.0, "failed": 1.0}
+    values = {each: value(metrics, "recallwatch_run_queries", outcome=each, **where) for each in ("scored", "failed")}
+    assert values == {"scored": 3.0, "failed": 1.0}
 
 
-def test_a_scrape_under_way_is_not_disturbed_by_a_cycle_that_ends():
-    """All of one scrape is of one snapshot: no family is of another cycle than the family before it."""
+def test_a_cycle_that_ends_does_not_change_a_running_scrape():
+    """All families of a scrape come from the same snapshot."""
     legal = suite()
     metrics = published(
         CycleResult(
@@ -623,7 +642,7 @@ def test_a_scrape_under_way_is_not_disturbed_by_a_cycle_that_ends():
     assert metrics.render() != before
 
 
-def test_what_is_kept_of_a_cycle_has_no_rankings_and_no_evidence():
+def test_a_stored_cycle_has_no_rankings_and_no_evidence():
     """The memory of a daemon does not grow with its suites."""
     legal = suite()
     metrics = published(
@@ -634,5 +653,5 @@ def test_what_is_kept_of_a_cycle_has_no_rankings_and_no_evidence():
             finished_at=NOON,
         )
     )
-    [kept] = metrics.results.values()
-    assert (kept.measured, kept.verdict.evidence) == ((), ())
+    [stored] = metrics.results.values()
+    assert (stored.measured, stored.verdict.evidence) == ((), ())

@@ -99,7 +99,8 @@ class Mortal:
     """A store that ends the process before its n-th call, counted from when it is armed."""
 
     def __init__(self, store: Any) -> None:
-        self.store, self.left = store, None
+        self.store = store
+        self.left: int | None = None
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self.store, name)

@@ -49,7 +49,17 @@ def clustered(shared: float, *, groups: int = 2_000, size: int = 5, seed: int = 
     baseline = np.full(groups * size, 0.6)
     cluster = np.arange(groups).repeat(size)
     names = tuple(map(str, range(groups)))
-    return Paired("s", Axis.BROAD, OVERALL, "ndcg@10", True, baseline, baseline + differences, cluster, names)
+    return Paired(
+        suite="s",
+        axis=Axis.BROAD,
+        stratum=OVERALL,
+        measure="ndcg@10",
+        gating=True,
+        baseline=baseline,
+        candidate=baseline + differences,
+        cluster=cluster,
+        cluster_names=names,
+    )
 
 
 @pytest.mark.parametrize("shared", [0.0, 0.12, 0.33])

@@ -102,7 +102,7 @@ def test_ids_are_unique_and_nothing_overlaps(page: Page) -> None:
         assert not cells & occupied, panel["title"]
         occupied |= cells
     assert all(
-        [target["refId"] for target in panel["targets"]] == list("ABCDEFGH"[: len(panel["targets"])])
+        [target["refId"] for target in panel["targets"]] == list("ABCDEFGHI"[: len(panel["targets"])])
         for panel in panels(page)
     )
 

@@ -502,7 +502,7 @@ class TestLostQueries:
         suite = a_suite(a_query("q1", {"yes": 1, "also": 1}), pairs=[Pair("q1", "yes", "no")], axis=COMPOSITIONAL)
         runs = a_measured(suite, {"q1": ["yes", "no"]}), a_measured(suite, {"q1": ["no", "yes"]})
         [told] = lost_queries([runs])
-        assert (told["measure"], told["difference"], told["expected"]) == ("pair_accuracy", -1.0, ["yes"])
+        assert (told["measure"], told["difference"], told["expected"]) == ("structure", -1.0, ["yes"])
 
 
 CHANGED: dict[type, Any] = {float: lambda value: value + 0.001, int: lambda value: value + 1}

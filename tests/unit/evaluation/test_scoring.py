@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from monitor.errors import ComparisonError, Reason
 from monitor.evaluation.measures import REPORTED
-from monitor.evaluation.scoring import depth_of, fingerprint, measure, stratum_means
+from monitor.evaluation.scoring import PAIR_DEPTH, depth_of, fingerprint, measure, run_depth, stratum_means
 from monitor.model.measurements import Measured
+from monitor.model.policies import Policy
 from monitor.model.runs import Outcome, Ranking
 from monitor.model.suites import Axis, Pair
+from monitor.statistics.pairing import pair
 from tests.builders import Brought, a_measured, a_query, a_run, a_suite, an_outcome
 
 TWO_QUERIES = a_suite(a_query("q1", {"a": 1}), a_query("q2", {"b": 1}))
@@ -190,6 +192,34 @@ def test_pairs_are_measured_beside_the_ranks():
     assert by_query(measured, "mrr@10") == {"q1": 1.0, "q2": 0.5}
 
 
+def test_structure_is_measured_apart_from_retrieval():
+    """Reach, the forced choice and the group score stand beside the ranks; without scores there is no separation."""
+    measured = a_measured(PAIRS, {"q1": "xy", "q2": "ab"})
+    assert by_query(measured, "reach") == {"q1": 1.0, "q2": 0.0}
+    assert by_query(measured, "structure") == {"q1": 1.0}
+    assert not {"group_score", "separation"} & measured.measurements.keys()
+
+
+def test_separation_comes_from_the_scores_of_the_target():
+    """A run whose hits have scores has a separation for each pair with a returned document."""
+    run = a_run(PAIRS, {"q1": "xya", "q2": "xya"})
+    scores = (0.9, 0.8, 0.1)
+    outcomes = tuple(
+        replace(outcome, ranking=replace(outcome.ranking, scores=scores)) for outcome in run.outcomes if outcome.ranking
+    )
+    measured = measure(replace(run, outcomes=outcomes), PAIRS)
+    assert by_query(measured, "separation") == pytest.approx({"q1": 0.2810, "q2": -0.2810}, abs=1e-4)
+
+
+def test_a_measure_of_which_less_is_better_is_shown_and_not_compared():
+    """The rate of violating documents is in the means of a run, and not among the measurements that are compared."""
+    measured = a_measured(PAIRS, {"q1": "xy", "q2": "xy"})
+    assert set(measured.shown_only) == {"violating@1", "violating@10"}
+    assert not measured.shown_only.keys() & measured.measurements.keys()
+    assert ("overall", "violating@1", 0.5) in list(stratum_means(measured))
+    assert not any(each.measure in measured.shown_only for each in pair(measured, measured, Policy()))
+
+
 def test_a_failed_query_is_in_no_pair():
     """The pair of a failed query is left out, and so is the mirrored pair that needs it."""
     measured = a_measured(PAIRS, {"q1": Reason.TIMEOUT, "q2": "yx"})
@@ -287,3 +317,20 @@ def test_every_visible_change_changes_the_fingerprint():
 def test_a_probe_asks_as_deep_as_the_deepest_measure():
     """The depth is the largest cutoff; pair measures have none and take what there is."""
     assert depth_of(("recall@5", "ndcg@20", "mrr@10", "pair_accuracy", "mirrored_accuracy")) == 20
+
+
+def test_a_suite_with_pairs_is_probed_deeper_unless_it_sets_a_depth():
+    """Both documents of a pair are requested; a depth in suite.yaml and a deeper cutoff take precedence."""
+    assert run_depth(TWO_QUERIES, REPORTED) == 10
+    assert run_depth(PAIRS, REPORTED) == PAIR_DEPTH
+    assert run_depth(replace(PAIRS, depth=20), REPORTED) == 20
+    assert run_depth(replace(PAIRS, depth=20), ("recall@100",)) == 100
+
+
+def test_more_hits_change_no_measure_with_a_cutoff():
+    """Hits below the cutoff move neither mrr@10 nor any other measure that every run reports."""
+    first = [f"d{number}" for number in range(10)]
+    shallow = a_measured(PAIRS, {"q1": first, "q2": ["x", *first[:9]]})
+    deep = a_measured(PAIRS, {"q1": [*first, "x", "y"], "q2": ["x", *first[:9], "y", "z"]})
+    assert all(by_query(shallow, name) == by_query(deep, name) for name in REPORTED)
+    assert by_query(deep, "reach") == {"q1": 1.0, "q2": 1.0}

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from monitor.adapters.stores.memory.store import MemoryStore
-from monitor.decision.judgement import digest_of
-from monitor.decision.verdict import RUN_BEFORE, decide, with_run_before
+from monitor.decision.verdict import RUN_BEFORE, decide
 from monitor.model.measurements import Measured
 from monitor.model.policies import Policy
+from monitor.model.results import SuiteResult
 from monitor.model.runs import RunStatus
 from monitor.model.verdicts import Look, Verdict, VerdictName
 from monitor.plan import Plan
@@ -34,8 +34,8 @@ BASELINE, BEFORE, CANDIDATE = ranked("baseline", 0), ranked("before", 9), ranked
 def stored(look: Look | None = Look(2, "a swap", 0.005), *, policy: Policy = POLICY) -> tuple[MemoryStore, Verdict]:  # noqa: B008
     """A store with three runs and one verdict on the last."""
     plan = Plan("production", (SUITE,), policy)
-    verdict = decide(plan, [CANDIDATE], [BASELINE], look, cycle_id="cycle-1", at=AT)
-    verdict = with_run_before(verdict, [(BEFORE, CANDIDATE)], policy)
+    result = SuiteResult(measured=CANDIDATE, baseline=BASELINE, previous=BEFORE)
+    verdict = decide(plan, [result], look, cycle_id="cycle-1", at=AT)
     store = MemoryStore()
 
     async def fill() -> None:
@@ -53,7 +53,7 @@ def stored(look: Look | None = Look(2, "a swap", 0.005), *, policy: Policy = POL
     ("look", "name"),
     [
         (Look(2, "a swap", 0.005), VerdictName.REGRESSED),
-        (Look(0, "asked for", 0.01), VerdictName.REGRESSED),
+        (Look(0, "on request", 0.01), VerdictName.REGRESSED),
         (None, VerdictName.INCONCLUSIVE),
     ],
 )
@@ -90,13 +90,11 @@ def test_each_kind_of_difference_is_named(changes: dict[str, object], difference
     assert difference in asyncio.run(recompute(replace(verdict, **changes), store)).first_difference
 
 
-def test_the_run_before_is_judged_by_the_policy_of_the_configuration():
-    """A look lowers the page level that is stored; the original level is found by the policy's digest."""
-    _, verdict = stored(Look(9, "a swap", 1e-12))
-    assert verdict.policy.alpha_page == 1e-12
-    assert verdict.policy_digest == digest_of(POLICY)
-    store, verdict = stored(Look(9, "a swap", 1e-12))
-    assert asyncio.run(recompute(verdict, store)).is_identical
+def test_a_verdict_of_another_method_says_so():
+    """A version that decides otherwise cannot reproduce the verdict, and names both methods."""
+    store, verdict = stored()
+    earlier = replace(verdict, method="cluster-sign-flip-maxt/3")
+    assert asyncio.run(recompute(earlier, store)).first_difference.startswith("method: stored cluster-sign-flip-maxt/3")
 
 
 def test_a_measure_that_was_added_later_is_left_out():
@@ -108,7 +106,13 @@ def test_a_measure_that_was_added_later_is_left_out():
         replace(measured, measurements={name: measured.measurements[name] for name in names})
         for measured in (BASELINE, CANDIDATE)
     )
-    earlier = decide(plan, [after], [before], Look(0, "asked for", 0.01), cycle_id="cycle-1", at=AT)
+    earlier = decide(
+        plan,
+        [SuiteResult(measured=after, baseline=before)],
+        Look(0, "on request", 0.01),
+        cycle_id="cycle-1",
+        at=AT,
+    )
     assert {row.measure for row in earlier.evidence} == names < {row.measure for row in verdict.evidence}
     assert asyncio.run(recompute(earlier, store)).first_difference == ""
 

@@ -16,7 +16,17 @@ def pairs(differences, cluster=None):
     cluster = np.arange(len(differences)) if cluster is None else np.asarray(cluster)
     names = tuple(map(str, range(int(cluster.max()) + 1)))
     baseline = np.zeros(len(differences))
-    return Paired("suite", Axis.BROAD, "overall", "recall@10", True, baseline, differences, cluster, names)
+    return Paired(
+        suite="suite",
+        axis=Axis.BROAD,
+        stratum="overall",
+        measure="recall@10",
+        gating=True,
+        baseline=baseline,
+        candidate=differences,
+        cluster=cluster,
+        cluster_names=names,
+    )
 
 
 def stop(differences, cluster=None, *, alpha=0.05, seed=1):

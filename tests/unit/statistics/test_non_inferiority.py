@@ -21,7 +21,17 @@ def a_paired(before: Floats, after: Floats, cluster: Floats | None = None) -> Pa
     """One measure of a whole axis; unless clusters are given each query is its own."""
     unique, of = np.unique(np.arange(len(before)) if cluster is None else cluster, return_inverse=True)
     names = tuple(f"{number:04}" for number in unique)
-    return Paired("broad", Axis.BROAD, OVERALL, "recall@10", True, before, after, of, names)
+    return Paired(
+        suite="broad",
+        axis=Axis.BROAD,
+        stratum=OVERALL,
+        measure="recall@10",
+        gating=True,
+        baseline=before,
+        candidate=after,
+        cluster=of,
+        cluster_names=names,
+    )
 
 
 def a_swap(seed: int, *, clusters: int = 40) -> Paired:

@@ -51,7 +51,17 @@ def a_paired(
     names = clusters or [f"{number:03}" for number in range(len(differences))]
     unique, cluster = np.unique(names, return_inverse=True)
     after = before + np.array(differences, dtype=float)
-    return Paired(suite, Axis.BROAD, stratum, "recall@10", True, before, after, cluster, tuple(unique.tolist()))
+    return Paired(
+        suite=suite,
+        axis=Axis.BROAD,
+        stratum=stratum,
+        measure="recall@10",
+        gating=True,
+        baseline=before,
+        candidate=after,
+        cluster=cluster,
+        cluster_names=tuple(unique.tolist()),
+    )
 
 
 def p_values(sums: Floats, *, resamples: int = RESAMPLES, seed: int = 1) -> tuple[Floats, Floats]:

@@ -61,7 +61,17 @@ def a_stratum(name: str, *, lost: int = 0, clusters: int = 40, baseline: float =
     before = np.full(clusters, baseline)
     after = np.where(np.arange(clusters) < lost, 0.0, before)
     names = tuple(f"{name}{number}" for number in range(clusters))
-    return Paired("broad", Axis.BROAD, name, "recall@10", True, before, after, np.arange(clusters), names)
+    return Paired(
+        suite="broad",
+        axis=Axis.BROAD,
+        stratum=name,
+        measure="recall@10",
+        gating=True,
+        baseline=before,
+        candidate=after,
+        cluster=np.arange(clusters),
+        cluster_names=names,
+    )
 
 
 class TestPosterior:
@@ -178,7 +188,17 @@ class TestGuard:
         before = np.full(40, 0.5)
         after = np.where(np.arange(40) % 2, 1.0, 0.0)
         names = tuple(map(str, range(40)))
-        wide = Paired("broad", Axis.BROAD, "wide", "mrr@10", True, before, after, np.arange(40), names)
+        wide = Paired(
+            suite="broad",
+            axis=Axis.BROAD,
+            stratum="wide",
+            measure="mrr@10",
+            gating=True,
+            baseline=before,
+            candidate=after,
+            cluster=np.arange(40),
+            cluster_names=names,
+        )
         guard = guard_strata([wide, a_stratum("narrow")], [0.05, 0.1])
         assert not guard.passed
         assert guard.worst == "wide"

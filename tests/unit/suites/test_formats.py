@@ -113,13 +113,21 @@ def sample(folder: Path, name: str) -> Path:
     else:
         documents = (Document("d1", "Parking is free.", "Sundays"), Document("d2", ""))
         topic = Topic(
-            "q1", "Free?", "rules", "parking", (Answer("yes"), Answer("free", Span("d1", 11, 15))), {"style": 1}
+            query_id="q1",
+            text="Free?",
+            stratum="rules",
+            cluster="parking",
+            answers=(Answer("yes"), Answer("free", Span("d1", 11, 15))),
+            metadata={"style": 1},
         )
         pairs = ({"query_id": "q1", "satisfying_id": "d1", "violating_id": "d2"},)
         passages = ({"query_id": "q1", "quote": "Parking is free"},)
         qrels = (Qrel("q1", "d2", 0), Qrel("q1", "d1", 2))
         head = {"name": "city", "version": "1.10", "axis": "compositional"}
-        beir.write(Collection((topic,), qrels, documents, pairs, passages, head), Destination(source))
+        beir.write(
+            Collection(topics=(topic,), qrels=qrels, documents=documents, pairs=pairs, passages=passages, head=head),
+            Destination(source),
+        )
     return source
 
 
@@ -186,14 +194,21 @@ def test_an_answer_that_stands_twice_keeps_its_place():
     """SQuAD says which of two equal words is the answer; an answer without a place is found at the first."""
     document = Document("d", "free, free")
     answers = (Answer("free", Span("d", 6, 10)), Answer("free"))
-    found = through("squad", Collection((Topic("q", "Free?", answers=answers),), (Qrel("q", "d", 1),), (document,)))
+    found = through(
+        "squad",
+        Collection(
+            topics=(Topic(query_id="q", text="Free?", answers=answers),),
+            qrels=(Qrel("q", "d", 1),),
+            documents=(document,),
+        ),
+    )
     assert [each.span for each in found.topics[0].answers] == [Span("d", 6, 10), Span("d", 0, 4)]
 
 
 def test_a_request_of_an_older_wording_is_not_written_again():
     """Whoever rewords a query wants that asked, not what Elasticsearch was asked before."""
     kept = {"rank_eval": {"request": {"query": {"match": {"text": "old"}}}}}
-    collection = Collection((Topic("q", "new", metadata=kept),), (Qrel("q", "d", 1),))
+    collection = Collection(topics=(Topic(query_id="q", text="new", metadata=kept),), qrels=(Qrel("q", "d", 1),))
     assert [topic.text for topic in through("elasticsearch", collection).topics] == ["new"]
 
 
@@ -597,12 +612,12 @@ def collections(draw: st.DrawFn) -> Collection:
 
     topics = [
         Topic(
-            each,
-            draw(TEXTS),
-            draw(labels),
-            draw(labels),
-            tuple(answer() for _ in range(draw(st.integers(0, 2)))),
-            draw(METADATA),
+            query_id=each,
+            text=draw(TEXTS),
+            stratum=draw(labels),
+            cluster=draw(labels),
+            answers=tuple(answer() for _ in range(draw(st.integers(0, 2)))),
+            metadata=draw(METADATA),
         )
         for each in draw(ids)
     ]
@@ -610,7 +625,7 @@ def collections(draw: st.DrawFn) -> Collection:
     chosen = draw(st.lists(judged, min_size=1, unique_by=lambda each: (each[0].query_id, each[1].doc_id)))
     qrels = [Qrel(topic.query_id, document.doc_id, draw(st.integers(0, 3))) for topic, document in chosen]
     qrels[0] = qrels[0]._replace(grade=1)
-    return Collection(tuple(topics), tuple(qrels), tuple(documents))
+    return Collection(topics=tuple(topics), qrels=tuple(qrels), documents=tuple(documents))
 
 
 def through(name: str, collection: Collection) -> Collection:

@@ -20,9 +20,9 @@ def read_hits(result: Any, k: int, id_key: str | None, document_key: str | None,
     hits = list(result)[:k]
     scores = [_score(hit) for hit in hits]
     return Hits(
-        [_id(hit, id_key) for hit in hits],
-        None if None in scores else scores,
-        [_lookup(_inner(hit), (document_key,)) for hit in hits] if document_key else None,
+        doc_ids=[_id(hit, id_key) for hit in hits],
+        scores=None if None in scores else scores,
+        documents=[_lookup(_inner(hit), (document_key,)) for hit in hits] if document_key else None,
         texts=[_lookup(_inner(hit), _TEXTS) for hit in hits] if needs_text else None,
     )
 

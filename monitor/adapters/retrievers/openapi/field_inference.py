@@ -38,7 +38,7 @@ _NO_FIELD = ""
 """Configuration value for a field that does not exist."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InferredFields:
     """Request template and response paths for the HTTP retriever."""
 
@@ -82,7 +82,7 @@ def infer_fields(
         "k": ".".join(k or ()),
         **{key: expression or "" for key, expression in response.items()},
     }
-    return InferredFields(operation.method, path, request, response, summary)
+    return InferredFields(method=operation.method, path=path, request=request, response=response, summary=summary)
 
 
 def _inputs(document: Document, operation: Operation) -> tuple[list[Field], bool]:

@@ -98,4 +98,4 @@ class ProcessRetriever:
         if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
             raise RetrieverError(Reason.MALFORMED, "the response has no list of objects at hits")
         columns = {name: [hit.get(name) for hit in hits[:k]] for name in ("id", "score")}
-        return to_ranking(Hits(columns["id"], columns["score"]), k, short=self._options.short_rankings)
+        return to_ranking(Hits(doc_ids=columns["id"], scores=columns["score"]), k, short=self._options.short_rankings)

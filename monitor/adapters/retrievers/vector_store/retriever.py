@@ -160,12 +160,12 @@ class VectorStoreRetriever(ABC):
 
         return to_ranking(
             Hits(
-                [row.doc_id for row in rows],
-                [row.score for row in rows],
-                column(options.document),
-                column(options.start),
-                column(options.end),
-                column(options.text),
+                doc_ids=[row.doc_id for row in rows],
+                scores=[row.score for row in rows],
+                documents=column(options.document),
+                starts=column(options.start),
+                ends=column(options.end),
+                texts=column(options.text),
             ),
             k,
             short=options.short_rankings,
