@@ -16,10 +16,10 @@ from scipy import stats
 from benchmarks.result import Result, dump
 from benchmarks.study.runs import measured, suite
 from benchmarks.timing import median_seconds, say, seconds
-from monitor.decision.comparison import compare
-from monitor.decision.judgement import judge
+from monitor.decision.verdict import weigh
 from monitor.model.measurements import Floats, Measured
 from monitor.model.policies import Policy
+from monitor.model.results import SuiteResult
 from monitor.model.suites import Axis
 from monitor.statistics.exact_p_values import sign_flip_p
 from monitor.statistics.significance import sign_flips, step_down
@@ -70,7 +70,8 @@ async def compare_all() -> list[Result]:
     (family_s,) = await median_seconds(lambda: resample(sums))
     peak = _peak_mb()
     say(f"deciding: {N_SUITES} suites of {N_QUERIES:,} queries")
-    (verdict_s,) = await median_seconds(lambda: judge(compare(runs, policy, rng=np.random.default_rng(1)), policy))
+    results = [SuiteResult(measured=after, baseline=before) for before, after in runs]
+    (verdict_s,) = await median_seconds(lambda: weigh(results, policy, 1, may_page=True, causes={}))
     single = await single_p_values(rng)
     heading = f"{N_STRATA} strata × {MEASURES} measures × {N_CLUSTERS:,} queries, {RESAMPLES:,} joint flips"
     return [

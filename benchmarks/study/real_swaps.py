@@ -23,13 +23,13 @@ from benchmarks.public_data import public_data
 from benchmarks.study.plot import Line, chart
 from benchmarks.study.table import Table, percent
 from monitor.adapters.retrievers.local import BUNDLED_MODEL, build_index, load_model
-from monitor.decision.comparison import compare, pair_all
-from monitor.decision.judgement import judge
+from monitor.decision.verdict import weigh
 from monitor.demo.near_misses import near_misses
 from monitor.demo.tuning import Vectors, apply, tune
 from monitor.evaluation.scoring import fingerprint, measure
 from monitor.model.measurements import Measured, Measurements
 from monitor.model.policies import Policy
+from monitor.model.results import SuiteResult
 from monitor.model.runs import Outcome, Ranking, Run
 from monitor.model.suites import Axis, Suite
 from monitor.model.verdicts import Evidence, VerdictName
@@ -82,7 +82,8 @@ def _measure_all(seed: int) -> tuple[dict[tuple[str, str], tuple[Measured, Measu
 
 def _read() -> tuple[dict[str, Texts], list[str]]:
     folder = public_data(SETS)
-    sets, texts = {}, []
+    sets: dict[str, Texts] = {}
+    texts: list[str] = []
     for name in SETS:
         suite, documents = read_suite(folder / name), list(read_corpus(folder / name))
         start = len(texts)
@@ -162,9 +163,10 @@ def _part(measured: Measured, suite: Suite, is_selected: np.ndarray) -> Measured
 
 
 def _verdict(pair: tuple[Measured, Measured], rng: np.random.Generator) -> tuple[VerdictName, Mapping[str, Evidence]]:
-    evidence = compare(pair_all([pair], POLICY), POLICY, rng=rng)
-    overall = {each.measure: each for each in evidence if each.stratum == "overall"}
-    return judge(evidence, POLICY).name, overall
+    result = SuiteResult(measured=pair[1], baseline=pair[0])
+    weighed = weigh([result], POLICY, int(rng.integers(2**31)), may_page=True, causes={})
+    overall = {each.measure: each for each in weighed.evidence if each.stratum == "overall"}
+    return weighed.judgement.name, overall
 
 
 Swaps = Mapping[tuple[str, str], tuple[Measured, Measured]]

@@ -9,10 +9,10 @@ import numpy as np
 from benchmarks.study.generator import RECALL, swap
 from benchmarks.study.runs import measured, suite
 from benchmarks.study.table import Table, percent
-from monitor.decision.comparison import compare
-from monitor.decision.judgement import judge
+from monitor.decision.verdict import weigh
 from monitor.model.measurements import Floats
 from monitor.model.policies import Policy
+from monitor.model.results import SuiteResult
 from monitor.model.suites import Axis
 from monitor.model.verdicts import VerdictName
 
@@ -60,18 +60,15 @@ def _verdict(
     sample = swap((1, n_queries), rng, drop=drop)
     broad, pairs = suite(Axis.BROAD, n_queries), suite(Axis.COMPOSITIONAL, n_pairs)
     before, after = _pairs(n_pairs, rise, rng)
-    evidence = compare(
-        [
-            (
-                measured(broad, {RECALL: sample.baseline[0]}, run_id="a"),
-                measured(broad, {RECALL: sample.candidate[0]}, run_id="b"),
-            ),
-            (measured(pairs, {PAIRS: before}, run_id="c"), measured(pairs, {PAIRS: after}, run_id="d")),
-        ],
-        policy,
-        rng=rng,
-    )
-    return judge(evidence, policy).name
+    runs = [
+        (
+            measured(broad, {RECALL: sample.baseline[0]}, run_id="a"),
+            measured(broad, {RECALL: sample.candidate[0]}, run_id="b"),
+        ),
+        (measured(pairs, {PAIRS: before}, run_id="c"), measured(pairs, {PAIRS: after}, run_id="d")),
+    ]
+    results = [SuiteResult(measured=candidate, baseline=baseline) for baseline, candidate in runs]
+    return weigh(results, policy, int(rng.integers(2**31)), may_page=True, causes={}).judgement.name
 
 
 def _pairs(count: int, rise: float, rng: np.random.Generator) -> tuple[Floats, Floats]:

@@ -14,9 +14,10 @@ from benchmarks.validity.evaluation_sets import Encode
 from benchmarks.validity.models import Model
 from benchmarks.validity.resampling import resampled_changes
 from benchmarks.validity.scores import EvaluationSets, Scores, score
-from monitor.decision.comparison import compare, pair_all
-from monitor.decision.judgement import Judgement, judge
+from monitor.decision.judgement import Judgement
+from monitor.decision.verdict import weigh
 from monitor.model.policies import Policy
+from monitor.model.results import SuiteResult
 
 SEED = 20_261_121
 """Seed of the sign flips behind each verdict, and of the cluster bootstrap."""
@@ -78,10 +79,8 @@ def _swap(model: Model, before: Scores, after: Scores) -> Swap:
 
 
 def _judge(before: Scores, after: Scores) -> Judgement:
-    policy = Policy()
-    runs = list(zip(before.runs, after.runs, strict=True))
-    evidence = compare(pair_all(runs, policy), policy, rng=np.random.default_rng(SEED))
-    return judge(evidence, policy)
+    results = [SuiteResult(measured=now, baseline=then) for then, now in zip(before.runs, after.runs, strict=True)]
+    return weigh(results, Policy(), SEED, may_page=True, causes={}).judgement
 
 
 def _timed(name: str, evaluation_sets: EvaluationSets, encode: Encode) -> Scores:
