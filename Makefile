@@ -6,14 +6,14 @@ STAMP  := $(VENV)/.installed
 
 .PHONY: demo test check install lock format bench clean
 
-demo: $(STAMP)  ## the whole story, with real parts
+demo: $(STAMP)  ## a model swap from end to end, with real components
 	$(BIN)/recallwatch demo
 
-test: $(STAMP) system  ## everything: checks, real Postgres, real Prometheus tools, a real model
+test: $(STAMP) system  ## everything: checks, coverage, real PostgreSQL, real Prometheus tools, a real model
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n 2 --ignore tests/system --cov --cov-report=
 	@$(BIN)/coverage report --format=total >/dev/null || { $(BIN)/coverage report; exit 1; }
-	@# One after the other: they start servers, and some promise how soon something happens.
+	@# One after the other: they start servers.
 	$(BIN)/pytest tests/system
 
 check: $(STAMP) lint  ## under a minute: format, lint, types, contracts, fast tests
@@ -43,13 +43,13 @@ $(STAMP): pyproject.toml constraints.txt
 	  || { echo "recallwatch needs Python's venv module: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	@# torch first and alone: asked for together with others, pip may choose a build with gigabytes of CUDA.
+	@# torch first and alone: together with others, pip may choose a build with gigabytes of CUDA.
 	$(BIN)/pip install --quiet "$$(grep '^torch==' constraints.txt)"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[local,generate,dev]'
 	@touch $(STAMP)
 
 .PHONY: system
-system:  ## what the system tests need beyond Python
+system:  ## the programs that the system tests need
 	@{ command -v prometheus && command -v promtool && command -v amtool \
 	   && { command -v prometheus-alertmanager || command -v alertmanager; }; } >/dev/null || { \
 	  command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
@@ -59,7 +59,7 @@ system:  ## what the system tests need beyond Python
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    prometheus prometheus-alertmanager >/dev/null; }
 
-lock: $(STAMP)  ## write the versions that are installed now
+lock: $(STAMP)  ## write the installed versions to constraints.txt
 	$(BIN)/pip install --quiet --upgrade --upgrade-strategy eager --editable '.[local,generate,dev,bench]'
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 

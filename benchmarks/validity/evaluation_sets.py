@@ -66,9 +66,9 @@ def read_triplets(path: Path, *, every: int = 1) -> Triplets:
     return Triplets(*columns)
 
 
-def replay(evaluation_set: EvaluationSet, encode: Encode) -> Measured:
-    """A measured run of the suite: exact cosine search over its own corpus."""
-    depth = min(run_depth(evaluation_set.suite, REPORTED), len(evaluation_set.documents))
+def replay(evaluation_set: EvaluationSet, encode: Encode, *, depth: int | None = None) -> Measured:
+    """A measured run of the suite: exact cosine search over its own corpus, by default as deep as in production."""
+    depth = min(depth or run_depth(evaluation_set.suite, REPORTED), len(evaluation_set.documents))
     index = build_index(encode(evaluation_set.documents))
     scores, places = index.search(encode(evaluation_set.questions), depth)
     outcomes = tuple(

@@ -102,11 +102,11 @@ def separation(pairs: Sequence[Pair], rankings: Mapping[str, Ranking]) -> Values
     where neither was returned, without scores, and where all scores are equal. There are no values at all where the
     scores of the run are not on a linear scale (`score_scale`); distances count as negative similarities.
 
-    Positive is better; 0 where both documents score alike.
+    Positive is better; 0 where both documents have the same score.
 
     References
     ----------
-    Weller et al. 2024, NevIR, and Thrush et al. 2022, Winoground, for the choice that it grades.
+    The choice that it grades: Thrush et al. 2022, Winoground; Weller et al. 2024, NevIR.
 
     Examples
     --------

@@ -48,7 +48,10 @@ def stop_early(paired: Paired, *, alpha: float, rng: np.random.Generator) -> Ear
     --------
     >>> from monitor.model.suites import Axis
     >>> names = tuple("abcdefghij")
-    >>> paired = Paired("s", Axis.BROAD, "all", "m", True, np.ones(10), np.zeros(10), np.arange(10), names)
+    >>> paired = Paired(
+    ...     suite="s", axis=Axis.BROAD, stratum="all", measure="m", gating=True,
+    ...     baseline=np.ones(10), candidate=np.zeros(10), cluster=np.arange(10), cluster_names=names,
+    ... )
     >>> stop_early(paired, alpha=0.05, rng=np.random.default_rng(1)).stopped_at
     5
     """

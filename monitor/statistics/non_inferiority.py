@@ -78,7 +78,10 @@ def relative_non_inferiority(
     --------
     >>> ones = np.ones(100)
     >>> clusters = tuple(f"{number:03}" for number in range(100))
-    >>> twin = Paired("broad", "broad", "overall", "recall@10", True, ones, ones, np.arange(100), clusters)
+    >>> twin = Paired(
+    ...     suite="broad", axis="broad", stratum="overall", measure="recall@10", gating=True,
+    ...     baseline=ones, candidate=ones, cluster=np.arange(100), cluster_names=clusters,
+    ... )
     >>> result = relative_non_inferiority(twin)
     >>> round(result.p_value, 4), result.change, round(result.lower, 4)
     (0.0001, 0.0, -0.0263)
@@ -134,7 +137,10 @@ def absolute_non_inferiority(
     --------
     >>> zeros = np.zeros(299)
     >>> clusters = tuple(f"{number:03}" for number in range(299))
-    >>> same = Paired("pairs", "compositional", "overall", "separation", True, zeros, zeros, np.arange(299), clusters)
+    >>> same = Paired(
+    ...     suite="pairs", axis="compositional", stratum="overall", measure="separation", gating=True,
+    ...     baseline=zeros, candidate=zeros, cluster=np.arange(299), cluster_names=clusters,
+    ... )
     >>> result = absolute_non_inferiority(same)
     >>> result.p_value < 1e-9, result.change, round(result.lower, 4)
     (True, 0.0, -0.0265)

@@ -114,7 +114,10 @@ def guard_strata(
     >>> def stratum(name, lost):
     ...     after = np.where(np.arange(40) < lost, 0.0, 1.0)
     ...     clusters = tuple(f"{name}{number:02}" for number in range(40))
-    ...     return Paired("suite", "broad", name, "recall@10", True, np.ones(40), after, np.arange(40), clusters)
+    ...     return Paired(
+    ...         suite="suite", axis="broad", stratum=name, measure="recall@10", gating=True,
+    ...         baseline=np.ones(40), candidate=after, cluster=np.arange(40), cluster_names=clusters,
+    ...     )
     >>> same = [stratum(name, 0) for name in "abcdefghijkl"]
     >>> guard = guard_strata(same, relative_margins(same, 0.10))
     >>> guard.passed, guard.queries_needed
@@ -191,7 +194,10 @@ def estimate_strata(strata: Sequence[Paired], margins: Sequence[float], worst_dr
     Two strata of 50 queries, nothing changed: v = 1 / (2·49 + 1), s² = 20/69·v/50.
 
     >>> clusters = tuple(f"{number:02}" for number in range(50))
-    >>> one = Paired("suite", "broad", "a", "recall@10", True, np.ones(50), np.ones(50), np.arange(50), clusters)
+    >>> one = Paired(
+    ...     suite="suite", axis="broad", stratum="a", measure="recall@10", gating=True,
+    ...     baseline=np.ones(50), candidate=np.ones(50), cluster=np.arange(50), cluster_names=clusters,
+    ... )
     >>> estimate_strata([one, one], [0.1, 0.1]).variances.round(7).tolist()
     [5.86e-05, 5.86e-05]
     """

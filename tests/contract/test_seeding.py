@@ -26,13 +26,18 @@ DOCUMENTS = [{"id": f"d{n}", "title": f"title {n}", "text": f"text {{id}} {n}"} 
 
 
 def build(
-    url: str, *, path: str = "/documents", seed: dict[str, Any] | None = None, unseed: dict[str, Any] | None = None
+    url: str,
+    *,
+    path: str = "/documents",
+    seed: dict[str, Any] | None = None,
+    unseed: dict[str, Any] | None = None,
+    timeout: str = "60s",
 ) -> Any:
     """The HTTP retriever with templates for seeding, built from its configuration."""
     section = {
         "kind": "http",
         "url": f"{url}/search",
-        "timeout": "60s",
+        "timeout": timeout,
         "headers": {"x-key": "k"},
         "seed": {"url": f"{url}{path}", **(seed or {})},
         "unseed": {"url": f"{url}/documents/canary", **(unseed or {})},
@@ -132,7 +137,7 @@ def test_removing_is_one_request():
 def test_every_fault_is_a_retriever_error_with_its_reason(work, answer, reason):
     """No other exception leaves the adapter, and no redirect is followed."""
     with pytest.raises(RetrieverError) as refused:
-        requests_of(work, answer)
+        requests_of(work, answer, timeout="300ms" if reason is Reason.TIMEOUT else "60s")
     assert refused.value.reason is reason
 
 
