@@ -74,7 +74,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"target": "docs", "suite_name": "legal", "run_id": "run-1", "promoted_by": "ada", "reason": "checked",
          "promoted_at": NOON, "retired_at": None},
     ],
-    "detector_state": [{"target": "docs", "suite_name": "legal", "state": {"baseline_run_id": "run-1"}}],
+    "detector_state": [{
+        "target": "docs", "suite_name": "legal", "revision": 1,
+        "state": {"baseline_run_id": "run-1", "noise": {"replays": 3}, "looks": ["2026-03-01T12:00:00Z"]},
+    }],
     "deployment": [
         {"target": "docs", "name": "v1", "declared_by": "ada", "declared_at": NOON, "detail": {"model": "minilm"}}
     ],
