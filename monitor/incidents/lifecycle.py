@@ -21,6 +21,7 @@ from monitor.model.incidents import Change, Incident, IncidentStatus, Resolution
 from monitor.model.policies import Policy
 from monitor.model.suites import Axis
 from monitor.model.verdicts import Evidence, Verdict, VerdictName
+from monitor.statistics.pairing import OVERALL
 
 Step = tuple[Incident | None, tuple[Alert, ...]]
 """The incident after a step, and the alerts to queue with it."""
@@ -42,9 +43,9 @@ def advance(
     ``current`` is the active incident of the target, else the latest one with the key of the change. If the verdict
     adds nothing, the same object is returned.
 
-    ``confirm`` paging verdicts in a row open an incident. ``recover`` passing verdicts in a row for each of its suites
-    resolve it; results equal to the baseline's resolve it at once. ``invalid`` changes nothing, because it shows
-    neither a drop nor a recovery.
+    ``confirm`` paging verdicts in a row open an incident. ``recover`` verdicts in a row for each of its suites resolve
+    it that either passed, or show that whatever fell is no longer worse, while nothing else fell. Results equal to the
+    baseline's resolve it at once. ``invalid`` changes nothing, because it shows neither a drop nor a recovery.
     """
     if verdict.name.pages:
         return _worsen(current, verdict, on_call, change, policy)
@@ -95,7 +96,7 @@ def severity_of(verdict: Verdict) -> Severity:
 def _is_critical(evidence: Evidence, policy: Policy) -> bool:
     return (
         evidence.axis is Axis.BROAD
-        and evidence.stratum == "overall"
+        and evidence.stratum == OVERALL
         and evidence.fallen
         and (
             evidence.difference <= -policy.critical_absolute
@@ -149,6 +150,7 @@ def _with_evidence(incident: Incident, verdict: Verdict, severity: Severity) -> 
         verdict_name=str(verdict.name),
         severity=max(severity, incident.severity, key=lambda level: level.rank),
         recovering={**incident.recovering, **{evidence.suite: 0 for evidence in fallen}},
+        fallen=tuple(dict.fromkeys((*incident.fallen, *(_place(evidence) for evidence in fallen)))),
         axes=tuple(dict.fromkeys((*incident.axes, *(str(evidence.axis) for evidence in fallen)))),
         baseline_run_ids=tuple(dict.fromkeys((*incident.baseline_run_ids, *verdict.baseline_run_ids))),
     )
@@ -180,9 +182,9 @@ def _withdraw(incident: Incident) -> Incident:
 
 def _recover(incident: Incident, verdict: Verdict, judged: set[str], on_call: OnCall, change: Change) -> Step:
     """Count one more verdict that does not page; resolve the incident once every suite has recovered."""
-    passed = verdict.name is VerdictName.PASSED
+    is_recovered = verdict.name is VerdictName.PASSED or _is_no_longer_worse(incident, verdict)
     counts = {
-        suite: _recovery(suite, count, verdict) if passed and suite in judged else 0 if suite in judged else count
+        suite: _recovery(suite, count, verdict) if is_recovered and suite in judged else 0 if suite in judged else count
         for suite, count in incident.recovering.items()
     }
     if counts == dict(incident.recovering):
@@ -202,6 +204,27 @@ def _recover(incident: Incident, verdict: Verdict, judged: set[str], on_call: On
 def _recovery(suite: str, count: int, verdict: Verdict) -> int:
     """Passed verdicts in a row; results that equal the baseline's count as a full recovery."""
     return verdict.policy.recover if _is_restored(verdict, {suite}) else min(count + 1, verdict.policy.recover)
+
+
+def _is_no_longer_worse(incident: Incident, verdict: Verdict) -> bool:
+    """Whether the intervals of everything that fell lie above the tolerated drop, while nothing else fell."""
+    if verdict.fallen or not incident.fallen:
+        return False
+    by_place = {_place(evidence): evidence for evidence in verdict.evidence}
+    judged = [by_place[place] for place in incident.fallen if place in by_place]
+    return bool(judged) and all(_is_within_margin(evidence, verdict.policy) for evidence in judged)
+
+
+def _is_within_margin(evidence: Evidence, policy: Policy) -> bool:
+    """Whether the interval of the difference lies above the tolerated drop of an axis or a stratum."""
+    place = (evidence.axis, evidence.suite, evidence.stratum, evidence.measure)
+    is_whole = evidence.stratum == OVERALL
+    margin = policy.tolerance_of(*place).margin if is_whole else policy.stratum_margin_of(*place)
+    return evidence.lower > -margin * evidence.baseline_mean
+
+
+def _place(evidence: Evidence) -> tuple[str, str, str]:
+    return evidence.suite, evidence.stratum, evidence.measure
 
 
 def _is_restored(verdict: Verdict, suites: set[str]) -> bool:

@@ -56,7 +56,7 @@ def no_data(
         kind=IncidentKind.NO_DATA,
         subject=schedule,
         target=target,
-        summary=f"{target} has not been measured by schedule {schedule} for {_format_duration(silent_s)}. "
+        summary=f"{target} has not been judged by schedule {schedule} for {_format_duration(silent_s)}. "
         f"{last_run}{failure}",
         advice="fix the target, the database or the network; quality is not evaluated until a run succeeds",
         next_command=shlex.join(("recallwatch", "run", "--target", target, *suite_options)),

@@ -91,7 +91,9 @@ class Incident:
     n_paging: int = 0
     """Paging verdicts in a row while it is suspected."""
     recovering: Mapping[str, int] = field(default_factory=dict)
-    """The suites that regressed, each with its number of passed verdicts in a row."""
+    """The suites that regressed, each with its number of recovered verdicts in a row."""
+    fallen: tuple[tuple[str, str, str], ...] = ()
+    """Suite, stratum and measure of everything that fell since it opened."""
     axes: tuple[str, ...] = ()
     baseline_run_ids: tuple[str, ...] = ()
     reopened: int = 0

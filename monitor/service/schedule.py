@@ -17,6 +17,7 @@ from monitor.config.config import Schedule
 from monitor.cycle import Report, run_cycle
 from monitor.errors import MonitorError
 from monitor.model.incidents import IncidentStatus
+from monitor.model.verdicts import VerdictName
 from monitor.plan import Plan
 from monitor.service.triggers import SPREAD_S, Trigger, next_after, start_offset_s, trigger_of
 from monitor.world import World
@@ -155,6 +156,9 @@ def _needs_confirmation(report: Report) -> bool:
 
 
 def _has_data(report: Report) -> bool:
+    """Whether the cycle judged the target: an invalid verdict is missing data, whatever the probes returned."""
+    if report.verdict.name is VerdictName.INVALID:
+        return False
     floor = report.verdict.policy.coverage_floor
     answered = all(each.replies is None or each.replies.coverage >= floor for each in report.measured)
     return answered and all(each.counts.coverage >= floor for each in report.measured)

@@ -66,7 +66,7 @@ def verdict(
         VerdictName.REGRESSED: (evidence(),),
         VerdictName.TRADE_OFF: (evidence(), evidence(0.1, "negation", axis=Axis.COMPOSITIONAL)),
         VerdictName.PASSED: (evidence(-0.001, p_worse_adjusted=0.6),),
-        VerdictName.INCONCLUSIVE: (evidence(-0.02, p_worse_adjusted=0.2),),
+        VerdictName.INCONCLUSIVE: (evidence(-0.02, p_worse_adjusted=0.2, lower=-0.06),),
         VerdictName.INVALID: (),
     }
     return Verdict(
@@ -610,3 +610,24 @@ def test_an_alert_about_a_notifier_goes_to_the_others():
     )
     assert alert.notifiers == ("chat", "mail")
     assert alert.payload["data"]["severity"] == "critical"
+
+
+def test_an_incident_recovers_when_what_fell_is_no_longer_worse():
+    """A fix that is not shown safe everywhere ends the incident, if what fell lies within its margin again."""
+    healthy = evidence(-0.002, p_worse_adjusted=0.9)
+    opening = verdict(VerdictName.REGRESSED)
+    eased = [verdict(VerdictName.INCONCLUSIVE, healthy, minutes=minutes) for minutes in (60, 120)]
+    incident, alerts = after(opening, *eased)
+    assert incident is not None
+    assert incident.fallen == (("legal", "overall", "recall@10"),)
+    assert incident.status is IncidentStatus.RESOLVED
+    assert states(alerts) == [AlertState.FIRING, AlertState.RESOLVED]
+
+
+def test_an_incident_stays_open_while_its_interval_reaches_beyond_the_margin():
+    """Not significant is not recovered: the drop may still be as large as the margin."""
+    unsure = replace(evidence(-0.02, p_worse_adjusted=0.2), lower=-0.06)
+    incident, alerts = after(verdict(VerdictName.REGRESSED), *[verdict(VerdictName.INCONCLUSIVE, unsure)] * 3)
+    assert incident is not None
+    assert incident.status is IncidentStatus.OPEN
+    assert states(alerts) == [AlertState.FIRING]

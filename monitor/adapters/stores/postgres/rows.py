@@ -218,14 +218,15 @@ def incident_to_row(incident: Incident) -> dict[str, Any]:
     """The row of an incident."""
     row = {field.name: getattr(incident, field.name) for field in fields(incident)}
     enums = {name: str(row[name]) for name in _INCIDENT_ENUMS}
-    return row | enums | {name: list(row[name]) for name in _INCIDENT_LISTS}
+    return row | enums | {name: list(row[name]) for name in _INCIDENT_LISTS} | {"fallen": list(incident.fallen)}
 
 
 def incident_from_row(row: Row) -> Incident:
     """The incident, as it was saved."""
     values = {field.name: row[field.name] for field in fields(Incident)}
     enums = {name: enum(row[name]) for name, enum in _INCIDENT_ENUMS.items()}
-    return Incident(**values | enums | {name: tuple(row[name]) for name in _INCIDENT_LISTS})
+    lists = {name: tuple(row[name]) for name in _INCIDENT_LISTS}
+    return Incident(**values | enums | lists | {"fallen": tuple((*place,) for place in row["fallen"])})
 
 
 def alert_to_row(alert: Alert) -> dict[str, Any]:

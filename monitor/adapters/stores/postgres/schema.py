@@ -242,6 +242,7 @@ incident = Table(
     Column("summary", Text, nullable=False),
     Column("n_paging", Integer, nullable=False),
     Column("recovering", JSONB, nullable=False),
+    Column("fallen", JSONB, nullable=False),
     Column("axes", JSONB, nullable=False),
     Column("baseline_run_ids", JSONB, nullable=False),
     Column("reopened", Integer, nullable=False),
