@@ -59,18 +59,14 @@ def decide(
 
     Parameters
     ----------
-    plan
-        Target and policy.
     results
         The run of each suite, its baseline, and the run before a swap where there is one.
     look
         The comparison that may page and its error level; None where nothing changed, so that nothing can page.
-    cycle_id, at
-        Stored with the verdict.
     causes
         The likely cause of the change, by suite, where a swap was detected.
     replicas
-        How often results came back that others had replaced; 0 where that is not a habit of the target.
+        How often results returned after others had replaced them; 0 where the target shows no replicas.
     """
     policy = replace(plan.policy, alpha_page=look.alpha) if look else plan.policy
     compared = [(each.baseline, each.measured) for each in results if each.baseline]

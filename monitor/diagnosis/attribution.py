@@ -48,10 +48,8 @@ def kitagawa(
 
     Raises
     ------
-    ValueError
-        If shapes differ, or a score is missing or outside [0, 1].
-    ComparisonError
-        If there is no query, or no anchor.
+    ValueError, ComparisonError
+        If shapes differ, or a score is missing or outside [0, 1]; if there is no query, or no anchor.
 
     References
     ----------

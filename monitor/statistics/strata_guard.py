@@ -1,10 +1,29 @@
-"""Is any stratum likely to have lost more than its margin? Partial pooling over the strata of one measure."""
+"""Is any stratum likely to have lost more than its margin? Partial pooling over the strata of one measure.
+
+The model is d_k ~ N(θ_k, s_k²) and θ_k ~ N(μ, τ²): the true changes of the strata vary around a common one. The prior
+on μ is flat; τ is half-Cauchy with the mean margin as its scale, so that a swap whose strata differ by more than the
+margin is as likely as one whose strata differ by less. A stratum is safe where both hold:
+
+1. P(θ_k < −margin_k | all strata) ≤ 0.05;
+2. P(θ_k < −margin_k | d_k alone) ≤ 0.25.
+
+The second condition bounds the optimism of the first. Under a normal population one bad stratum is an outlier, and
+the many good ones draw it back: by the first condition alone a stratum that lost its margin passes in half of all
+samples (12 strata, s_k of 0.27 margins) and in three of four (20 strata), and one that lost twice its margin in whole
+clusters passes nearly always, because a τ wide enough for it is too unlikely for the others. With the second condition
+a stratum at its margin passes in one sample of four, whatever the number of strata, and twelve harmless ones still
+pass in 98 % where s_k ≤ 0.27 margins.
+
+The first condition decides where there are few strata, or where all are wide. Strata with few clusters take part: the
+pooled variance makes up for their own. A stratum too wide for its margin does not pass, and ``queries_needed`` holds
+the remedy.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import ndtr
@@ -46,17 +65,17 @@ class Guard:
     """Whether every stratum is shown to be within its margin, and which one is least so."""
 
     passed: bool
-    worst: str
+    worst: str = ""
     """The stratum that exceeds its limits most, or comes nearest to them; empty where none was tested."""
-    probability: float
+    probability: float = math.nan
     """Posterior probability that its loss is beyond the margin; NaN where none was tested."""
-    own_probability: float
+    own_probability: float = math.nan
     """The same from this stratum alone, without pooling."""
-    probabilities: Mapping[str, float]
+    probabilities: Mapping[str, float] = field(default_factory=dict)
     """Posterior probability of every stratum tested."""
-    queries_needed: Mapping[str, int]
+    queries_needed: Mapping[str, int] = field(default_factory=dict)
     """Queries for each stratum whose standard error is too wide for its margin; empty where none is."""
-    untested: tuple[str, ...]
+    untested: tuple[str, ...] = ()
     """Strata with too few clusters or no margin."""
 
 
@@ -71,23 +90,9 @@ def guard_strata(
 ) -> Guard:
     """Test that no stratum of one measure lost its margin or more.
 
-    d_k ~ N(θ_k, s_k²) and θ_k ~ N(μ, τ²): the strata's true changes vary around a common one. The prior on μ is flat;
-    τ is half-Cauchy with the mean margin as its scale, so that a swap whose strata differ by more than the margin is
-    as likely as one whose strata differ by less. The guard passes where both hold for every stratum:
-
-    1. P(θ_k < −margin_k | all strata) ≤ ``level``;
-    2. P(θ_k < −margin_k | d_k alone) ≤ ``own_level``.
-
-    The second condition bounds the optimism of the first. Under a normal population one bad stratum is an outlier, and
-    the many good ones draw it back: by the first condition alone a stratum that lost its margin passes in half of all
-    samples (12 strata, s_k of 0.27 margins) and in three of four (20 strata), and one that lost twice its margin in
-    whole clusters passes nearly always, because a τ wide enough for it is too unlikely for the others. With the second
-    condition a stratum at its margin passes in one sample of four, whatever the number of strata, and twelve harmless
-    ones still pass in 98 % where s_k ≤ 0.27 margins.
-
-    The first condition decides where there are few strata, or where all are wide. Strata with few clusters take part:
-    the pooled variance makes up for their own. A stratum too wide for its margin does not pass, and
-    ``queries_needed`` holds the remedy.
+    Null hypothesis: at least one stratum lost its margin. The guard passes where, for every stratum, the posterior
+    probability of such a loss is at most ``level`` given all strata and at most ``own_level`` given this one alone.
+    It does not pass where no stratum could be tested, unless there is none at all.
 
     Parameters
     ----------
@@ -97,35 +102,20 @@ def guard_strata(
         Tolerated drop of each, in units of the measure; see `relative_margins`. NaN leaves a stratum out.
     worst_drop
         The largest drop of a query that the measure allows: 1 for measures in [0, 1], 6 for separation.
-    level, own_level
-        As above.
     min_clusters
         Strata with fewer clusters are not tested.
 
-    Returns
-    -------
-    Guard
-        Not passed where no stratum could be tested, unless there is none at all.
-
     Examples
     --------
-    Twelve strata of 40 queries that nothing happened to, and the same with half of one stratum lost:
+    Twelve strata of 40 queries in which nothing changed, and the same with half of one stratum lost:
 
-    >>> def stratum(name, lost):
-    ...     after = np.where(np.arange(40) < lost, 0.0, 1.0)
-    ...     clusters = tuple(f"{name}{number:02}" for number in range(40))
-    ...     return Paired(
-    ...         suite="suite", axis="broad", stratum=name, measure="recall@10", gating=True,
-    ...         baseline=np.ones(40), candidate=after, cluster=np.arange(40), cluster_names=clusters,
-    ...     )
-    >>> same = [stratum(name, 0) for name in "abcdefghijkl"]
-    >>> guard = guard_strata(same, relative_margins(same, 0.10))
-    >>> guard.passed, guard.queries_needed
-    (True, {})
-    >>> fallen = [*same[:-1], stratum("l", 20)]
-    >>> guard = guard_strata(fallen, relative_margins(fallen, 0.10))
-    >>> guard.passed, guard.worst, round(guard.own_probability, 3)
-    (False, 'l', 1.0)
+    >>> names, ones = tuple(map(str, range(40))), np.ones(40)
+    >>> every = {"suite": "s", "axis": "broad", "measure": "recall@10", "gating": True, "baseline": ones}
+    >>> every |= {"cluster": np.arange(40), "cluster_names": names}
+    >>> same = [Paired(stratum=name, candidate=ones, **every) for name in "abcdefghijkl"]
+    >>> lost = Paired(stratum="l", candidate=ones * (np.arange(40) < 20), **every)
+    >>> guard_strata(same, [0.1] * 12).passed, guard_strata([*same[:-1], lost], [0.1] * 12).worst
+    (True, 'l')
     """
     tested = [
         (paired, margin)
@@ -135,16 +125,13 @@ def guard_strata(
     names = {paired.stratum for paired, _ in tested}
     untested = tuple(paired.stratum for paired in strata if paired.stratum not in names)
     if not tested:
-        return Guard(
-            passed=not strata,
-            worst="",
-            probability=math.nan,
-            probabilities={},
-            own_probability=math.nan,
-            queries_needed={},
-            untested=untested,
-        )
+        return Guard(passed=not strata, untested=untested)
     estimates = estimate_strata([paired for paired, _ in tested], [margin for _, margin in tested], worst_drop)
+    return _guard(estimates, untested, level=level, own_level=own_level)
+
+
+def _guard(estimates: StrataEstimates, untested: tuple[str, ...], *, level: float, own_level: float) -> Guard:
+    """Both conditions on every stratum; the worst stratum exceeds its limits most, or comes nearest to them."""
     pooled = probabilities_of_loss(estimates)
     own = ndtr(-(estimates.differences + estimates.margins) / np.sqrt(estimates.variances))
     excess = np.maximum(pooled / level, own / own_level)
