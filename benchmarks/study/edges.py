@@ -10,7 +10,8 @@ from benchmarks.study.generator import Swap, paired, swap
 from benchmarks.study.table import Table, percent
 from monitor.model.measurements import Floats
 from monitor.statistics.exact_p_values import sign_flip_p
-from monitor.statistics.significance import interval, non_inferiority, sign_flips, step_down
+from monitor.statistics.non_inferiority import relative_non_inferiority
+from monitor.statistics.significance import interval, sign_flips, step_down
 
 ALPHA = 0.05
 LEVELS: dict[str, Callable[[np.random.Generator], Floats]] = {
@@ -56,8 +57,9 @@ def answers(repetitions: int, seed: int) -> Table:
     for name, differences in cases.items():
         sample = paired(Swap(np.ones((1, len(differences))), 1.0 + differences[None]))
         lower, upper = interval(sample)
-        safe = non_inferiority(sample, margin=0.05)
-        rows.append([name, f"{sign_flip_p(-differences):.4g}", f"{lower:.3f} to {upper:.3f}", f"{safe:.3g}"])
+        safety = relative_non_inferiority(sample, margin=0.05, min_clusters=1)
+        p_not_safe = f"{safety.p_value:.3g}" if safety else "–"
+        rows.append([name, f"{sign_flip_p(-differences):.4g}", f"{lower:.3f} to {upper:.3f}", p_not_safe])
     rows.append(["a NaN among them", _refusal(np.array([0.1, float("nan")])), "–", "–"])
     return Table(
         "Edge cases: answers",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmarks.study.early_stopping import stop_early
 from benchmarks.study.generator import paired, swap
 from benchmarks.study.table import Table, percent
-from monitor.statistics.early_stopping import stop_early
 
 ALPHA, N_QUERIES = 0.05, 2_000
 DROPS = {0.0: "null 3–4 %", 0.05: "322", 0.08: "127", 0.20: "26", 0.40: "13"}

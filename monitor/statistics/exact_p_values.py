@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from monitor.model.measurements import Floats
 
@@ -55,24 +55,6 @@ def sign_flip_p(sums: Floats) -> float:
         return _saddlepoint(np.abs(sums), float(sums.sum()))
     unit = float(np.abs(sums).sum()) / _GRID
     return _convolved(np.abs(sums) / unit, sums.sum() / unit, slack=len(sums) / 2)
-
-
-def mcnemar_mid_p(losses: int, gains: int) -> float:
-    """One-sided mid-p value that ``losses`` outnumber ``gains`` by more than chance.
-
-    Null hypothesis: a query that changed is as likely to be lost as to be gained. Half the probability of the
-    observed count is left out, which holds the level closely where the exact test wastes it (Fagerland, Lydersen
-    & Laake 2013). 1 when nothing changed.
-
-    Examples
-    --------
-    >>> mcnemar_mid_p(5, 0)
-    0.015625
-    """
-    changed = losses + gains
-    if not changed:
-        return 1.0
-    return float(stats.binom.sf(losses, changed, 0.5) + 0.5 * stats.binom.pmf(losses, changed, 0.5))
 
 
 def _unit(sums: Floats) -> float:

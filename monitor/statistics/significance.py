@@ -1,4 +1,4 @@
-"""Is the difference more than chance? Cluster sign flips, step-down max-T, intervals, non-inferiority."""
+"""Is the difference more than chance? Cluster sign flips, step-down max-T and intervals."""
 
 from __future__ import annotations
 
@@ -120,39 +120,17 @@ def interval(paired: Paired, *, confidence: float = 0.95) -> tuple[float, float]
     if paired.n_clusters < 2:
         return float("-inf"), float("inf")
     mean = float(paired.differences.mean())
-    half = float(stats.t.ppf((1 + confidence) / 2, paired.n_clusters - 1)) * _standard_error(paired, paired.differences)
+    half = float(stats.t.ppf((1 + confidence) / 2, paired.n_clusters - 1)) * standard_error(paired)
     return mean - half, mean + half
 
 
-def non_inferiority(paired: Paired, *, margin: float) -> float:
-    """p-value against the null hypothesis that the candidate lost the relative ``margin`` or more.
-
-    With x = candidate − (1 − margin)·baseline, the mean of x must be above zero. One worst-case
-    pseudo-cluster, in which every query lost everything, is appended, so that a rare total loss that the sample
-    missed is reckoned with: plain t calls a true loss on the margin safe in 40 % of samples of 50 queries, this one
-    in none. Its size is the root mean square of the clusters' sizes, for whole clusters are lost together.
-    """
-    kept = 1.0 - margin
-    sizes = paired.sum_by_cluster(np.ones(paired.n_queries))
-    lost = float(np.sqrt((sizes**2).mean()))
-    sums = np.append(paired.sum_by_cluster(paired.candidate - kept * paired.baseline), -kept * lost)
-    sizes = np.append(sizes, lost)
-    mean = sums.sum() / sizes.sum()
-    count = len(sums)
-    error = np.sqrt(count / (count - 1) * ((sums - sizes * mean) ** 2).sum()) / sizes.sum()
-    return float(stats.t.sf(mean / error, count - 1)) if error > 0 else float(mean <= 0)
-
-
 def standard_error(paired: Paired) -> float:
-    """Standard error of the mean difference with clusters as the units; 0 when nothing changed."""
-    return _standard_error(paired, paired.differences) if paired.n_clusters > 1 else float("nan")
-
-
-def _standard_error(paired: Paired, values: Floats) -> float:
-    sums = paired.sum_by_cluster(values)
-    sizes = paired.sum_by_cluster(np.ones(paired.n_queries))
-    residuals = sums - sizes * values.mean()
+    """Standard error of the mean difference with clusters as the units; 0 when nothing changed, NaN for one cluster."""
     count = paired.n_clusters
+    if count < 2:
+        return float("nan")
+    sizes = paired.sum_by_cluster(np.ones(paired.n_queries))
+    residuals = paired.sum_by_cluster(paired.differences) - sizes * paired.differences.mean()
     return float(np.sqrt(count / (count - 1) * (residuals**2).sum()) / paired.n_queries)
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from monitor.diagnosis.causes import name_cause
-from monitor.evaluation.bm25 import WordIndex
 from monitor.model.causes import Cause, CauseName
 from monitor.model.runs import Ranking
 from monitor.model.snapshots import Embedded, Snapshot, from_run, from_runs
@@ -224,12 +223,3 @@ def test_what_is_no_table_of_vectors_is_refused(vectors: np.ndarray):
     """Vectors need one finite row for each id; other shapes raise an error with the shape."""
     with pytest.raises(ValueError, match=r"not one row|not a finite"):
         Embedded(("a",), vectors)
-
-
-def test_words_match_best_where_rare_words_are_shared():
-    """The best match of a query has 1; documents without any of its words have 0; an empty query matches nothing."""
-    index = WordIndex(["the cat sat on the mat", "the dog sat", "a bird"])
-    matches = index.match(["cat on mat", "the bird", ""])
-    assert matches.max(axis=1).tolist() == [1.0, 1.0, 0.0]
-    assert matches[0].tolist()[1:] == [0.0, 0.0]
-    assert matches[1, 2] == 1.0

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from monitor.statistics.exact_p_values import mcnemar_mid_p, sign_flip_p
+from monitor.statistics.exact_p_values import sign_flip_p
 
 SUMS = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=1, max_size=10).map(np.array)
 LATTICE = st.lists(st.sampled_from([-1.0, -0.5, -1 / 3, 0.0, 0.1, 1 / 3, 0.5, 1.0]), min_size=1, max_size=11)
@@ -110,11 +110,3 @@ def test_adding_what_did_not_change_changes_nothing():
     """Clusters without a difference carry no evidence."""
     sums = np.random.default_rng(5).normal(0.2, 1, 40)
     assert sign_flip_p(np.concatenate((sums, np.zeros(100)))) == sign_flip_p(sums)
-
-
-@given(st.integers(0, 60), st.integers(0, 60))
-def test_mcnemar_mid_p_lies_between_the_strict_and_the_weak_tail(losses, gains):
-    """The mid-p value is the mean of P(X > losses) and P(X ≥ losses)."""
-    n = losses + gains
-    expected = (stats.binom.sf(losses, n, 0.5) + stats.binom.sf(losses - 1, n, 0.5)) / 2 if n else 1.0
-    assert mcnemar_mid_p(losses, gains) == pytest.approx(expected, abs=1e-12)

@@ -5,13 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
+from benchmarks.study.early_stopping import BETS, stop_early
 from monitor.model.suites import Axis
-from monitor.statistics.early_stopping import BETS, stop_early
 from monitor.statistics.pairing import Paired
 
 
 def pairs(differences, cluster=None):
-    """Pairs with these differences; each query a cluster of its own unless told otherwise."""
+    """Pairs with these differences; by default each query is a cluster of its own."""
     differences = np.asarray(differences, dtype=float)
     cluster = np.arange(len(differences)) if cluster is None else np.asarray(cluster)
     names = tuple(map(str, range(int(cluster.max()) + 1)))

@@ -1,4 +1,7 @@
-"""Stopping a replay at a swap as soon as the drop is established: fewer calls to a retriever that has got worse."""
+"""Stop a replay at a swap as soon as the drop is established: fewer calls to a retriever that got worse.
+
+Nothing in recallwatch uses it yet: a cycle replays the whole suite.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ _CEILING = 700.0
 
 
 class EarlyStop(NamedTuple):
-    """How the evidence grew while clusters were probed in random order."""
+    """Growth of the evidence while clusters are probed in random order."""
 
     order: NDArray[np.intp]
     """Cluster numbers in the order in which they are probed, shape (n_clusters,)."""
@@ -28,15 +31,14 @@ class EarlyStop(NamedTuple):
 
 
 def stop_early(paired: Paired, *, alpha: float, rng: np.random.Generator) -> EarlyStop:
-    """The evidence path of a drop, and where probing could have stopped.
+    """The evidence path of a drop, and the cluster at which probing could have stopped.
 
     Null hypothesis: the differences of each cluster are symmetric about zero. With x the baseline's sum less the
     candidate's, over the root of the mean cluster size, E_n = mean over λ of Π exp(λx)/cosh(λx). Under the null it
     is a martingale that starts at 1, so that it ever reaches 1/``alpha`` with probability ``alpha`` at most, however
-    often one looks. The order is random, for a suite is written in an order that means something.
+    often one looks. The order is random, because the order of a suite has a meaning.
 
-    It can only establish a drop. Not having stopped is no evidence of safety: then the whole suite is compared as
-    always.
+    It can only establish a drop. A replay that does not stop is no evidence of safety: then compare the whole suite.
 
     Raises ValueError if a difference is not a finite number, or if ``alpha`` is not between 0 and 1.
 
