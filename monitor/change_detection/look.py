@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from monitor.change_detection import monitor, swaps
-from monitor.change_detection.monitor import Detection, SuiteRuns
+from monitor.change_detection.monitor import Detection
 from monitor.change_detection.noise import gating_means
+from monitor.change_detection.summary import SuiteRuns, identity_of
 from monitor.evaluation.scoring import measure
 from monitor.model.deployments import Swap
 from monitor.model.measurements import Measured
@@ -72,7 +73,7 @@ async def detect_changes(
         swaps=explained,
         look=look,
         states={
-            each.measured.suite.name: _next_state(detection, look)
+            each.measured.suite.name: next_state(detection, look)
             for each, detection in zip(results, detections, strict=True)
         },
         replicas=max((each.state.returns for each in detections if monitor.is_replicated(each.state)), default=0),
@@ -109,7 +110,7 @@ def choose_look(
     return None
 
 
-def _next_state(detection: Detection, look: Look | None) -> DetectorState:
+def next_state(detection: Detection, look: Look | None) -> DetectorState:
     """The state to store: with the looks spent so far, and with this result remembered if a look judged it."""
     state = replace(detection.state, revision=detection.state.revision + 1)
     if look is None:
@@ -136,7 +137,7 @@ def _detect(
 async def _load_previous(result: SuiteResult, state: DetectorState | None, world: World) -> Run | None:
     """The run that was decided on before, with its outcomes; None if it returned the same results or cannot compare."""
     run = result.measured.run
-    if state is not None and state.identity == monitor.identity_of(result.measured, result.noise):
+    if state is not None and state.identity == identity_of(result.measured, result.noise):
         return None
     latest = await _run_before(state.run_id if state else "", run, world)
     if latest is None or latest.suite_digest != run.suite_digest or swaps.is_same(latest, run):

@@ -29,21 +29,32 @@ async def learn_noise(state: DetectorState | None, measured: Measured, policy: P
     """The noise floor of what is served now: the stored one, or a new one from replays of a part of the suite."""
     stored = state.noise if state else Noise()
     lacks_answers = _answers_came(measured, policy) and not stored.answer_replays
-    is_same = stored.deployment == _deployment(measured) or not _names_itself(measured, stored)
-    if stored.replays and is_same and not lacks_answers:
+    is_declared = measured.run.deployment != measured.run.fingerprint
+    if is_known(stored, _deployment(measured), is_declared=is_declared) and not lacks_answers:
         return stored
     floor = await _replay(measured, FIRST_REPLAYS, FIRST_QUERIES, policy, endpoints)
     if not floor.is_deterministic and floor.replays:
         # Answers cost the most, and their noise is known by now.
         rankings_only = replace(endpoints, answerer=None)
         more = await _replay(measured, policy.replays, policy.replayed_queries, policy, rankings_only)
-        floor = replace(
-            more,
-            deviations={**floor.deviations, **more.deviations},
-            answer_replays=floor.answer_replays,
-            answers_changed=floor.answers_changed,
-        )
+        floor = refined(floor, more)
     return replace(floor, deployment=_deployment(measured))
+
+
+def is_known(stored: Noise, deployment: str, *, is_declared: bool) -> bool:
+    """Whether a stored noise floor is that of this deployment; the fingerprint of a noisy target is not a name."""
+    names_itself = stored.is_deterministic or is_declared
+    return stored.replays > 0 and (stored.deployment == deployment or not names_itself)
+
+
+def refined(floor: Noise, more: Noise) -> Noise:
+    """The noise floor from more replays of the rankings, with the noise of the answers from the first ones."""
+    return replace(
+        more,
+        deviations={**floor.deviations, **more.deviations},
+        answer_replays=floor.answer_replays,
+        answers_changed=floor.answers_changed,
+    )
 
 
 def gating_means(measured: Measured, policy: Policy) -> dict[str, float]:
@@ -56,12 +67,22 @@ def gating_means(measured: Measured, policy: Policy) -> dict[str, float]:
     }
 
 
+def part_of(suite: Suite, queries: int) -> Suite:
+    """An evenly spaced part of the judged queries of a suite, of at most so many queries."""
+    judged = [query for query in suite.queries if query.is_judged]
+    step = max(1, -(-len(judged) // queries))
+    chosen: tuple[Query, ...] = tuple(judged[::step])
+    ids = {query.query_id for query in chosen}
+    pairs = tuple(pair for pair in suite.pairs if pair.query_id in ids)
+    return replace(suite, queries=chosen, pairs=pairs, digest=f"{suite.digest}/{step}")
+
+
 async def _replay(measured: Measured, count: int, queries: int, policy: Policy, endpoints: Endpoints) -> Noise:
     """Noise of ``count`` replays of an evenly spaced part of the suite; none if a replay mostly failed."""
-    part = _part(measured.suite, queries)
+    part = part_of(measured.suite, queries)
     chosen = {query.query_id for query in part.queries}
     first = tuple(outcome for outcome in measured.run.outcomes if outcome.query_id in chosen)
-    means, shares, replays = [], [], []
+    shares, replays = [], []
     measures = tuple(measured.measurements)
     for _ in range(count):
         outcomes = await replay(part.queries, endpoints, keep=_forget, watch=lambda _: None)
@@ -69,14 +90,22 @@ async def _replay(measured: Measured, count: int, queries: int, policy: Policy, 
         found = measure(run, part, tuple(name for name in measures if "@" in name))
         if found.counts.coverage < policy.coverage_floor:
             return Noise()
-        means.append(gating_means(found, policy))
         shares.append(share_changed(first, outcomes))
         replays.append(found)
         first = first or outcomes
-    floor = noise_floor(means, shares, queries=len(part.queries))
-    if len(part.queries) < sum(query.is_judged for query in measured.suite.queries):
+    return noise_of(measured, replays, shares, policy)
+
+
+def noise_of(measured: Measured, replays: Sequence[Measured], shares: Sequence[float], policy: Policy) -> Noise:
+    """The noise floor of a run of the whole suite, from replays of a part of it. Pure.
+
+    ``shares`` holds the share of changed rankings of each replay.
+    """
+    queries = len(replays[0].suite.queries)
+    floor = noise_floor([gating_means(each, policy) for each in replays], shares, queries=queries)
+    if queries < sum(query.is_judged for query in measured.suite.queries):
         floor = replace(floor, means={}, deviations=_whole_run(floor.deviations, measured, replays))
-    return _with_answers(floor, measured, replays, policy) if endpoints.answerer else floor
+    return _with_answers(floor, measured, replays, policy)
 
 
 def _whole_run(deviations: Mapping[str, float], measured: Measured, replays: Sequence[Measured]) -> dict[str, float]:
@@ -138,20 +167,6 @@ def _answers_came(measured: Measured, policy: Policy) -> bool:
     """Whether answers were endpoints for and enough of them came back to say anything."""
     replies = measured.replies
     return replies is not None and replies.scored > 0 and replies.coverage >= policy.coverage_floor
-
-
-def _part(suite: Suite, queries: int) -> Suite:
-    judged = [query for query in suite.queries if query.is_judged]
-    step = max(1, -(-len(judged) // queries))
-    chosen: tuple[Query, ...] = tuple(judged[::step])
-    ids = {query.query_id for query in chosen}
-    pairs = tuple(pair for pair in suite.pairs if pair.query_id in ids)
-    return replace(suite, queries=chosen, pairs=pairs, digest=f"{suite.digest}/{step}")
-
-
-def _names_itself(measured: Measured, stored: Noise) -> bool:
-    """Whether another name means another deployment; the fingerprint of a noisy target is not a name."""
-    return stored.is_deterministic or measured.run.deployment != measured.run.fingerprint
 
 
 async def _forget(_: Sequence[Outcome]) -> None:

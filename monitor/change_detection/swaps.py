@@ -34,12 +34,7 @@ def detect(previous: Run | None, run: Run, *, at: datetime, noise: Noise = NO_NO
     answers = share_of_answers_changed(previous.outcomes, run.outcomes)
     declared = _is_declared(previous, run, rankings, answers)
     answered = sum(outcome.reply is not None for outcome in run.outcomes)
-    if not (
-        declared
-        or _exceeds(rankings, noise.share_changed, len(run.outcomes))
-        # Answers whose noise nobody has measured yet prove nothing.
-        or (noise.answer_replays and _exceeds(answers, noise.answers_changed, answered))
-    ):
+    if not (declared or is_beyond_noise(noise, (rankings, len(run.outcomes)), (answers, answered))):
         return None
     return Swap(
         target=run.target,
@@ -60,8 +55,24 @@ def _is_declared(previous: Run, run: Run, rankings: float, answers: float) -> bo
     return (renamed and rankings > 0) or (rewritten and answers > 0)
 
 
-def _exceeds(share: float, noise: float, count: int) -> bool:
-    """Whether more has changed than replays did; without noise, any change is one."""
+def is_beyond_noise(noise: Noise, rankings: tuple[float, int], answers: tuple[float, int] = (0.0, 0)) -> bool:
+    """Whether more rankings or answers changed than replays of one deployment ever did.
+
+    Each argument holds the share that changed and the number of results. Answers without a known noise prove nothing.
+
+    Examples
+    --------
+    >>> quiet, noisy = Noise(replays=5), Noise(replays=24, share_changed=0.1)
+    >>> [is_beyond_noise(quiet, (0.02, 100)), is_beyond_noise(noisy, (0.14, 100)), is_beyond_noise(noisy, (0.3, 100))]
+    [True, False, True]
+    """
+    return _exceeds(noise.share_changed, *rankings) or (
+        noise.answer_replays > 0 and _exceeds(noise.answers_changed, *answers)
+    )
+
+
+def _exceeds(noise: float, share: float, count: int) -> bool:
+    """Whether a share is beyond the noise; without noise, any change is."""
     spread = math.sqrt(noise * (1 - noise) / max(count, 1))
     return share > (noise + max(NOISE_ALLOWANCE, NOISE_DEVIATIONS * spread) if noise else 0.0)
 

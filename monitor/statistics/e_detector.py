@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from scipy import stats
@@ -88,7 +89,12 @@ def spread_of(level: Level) -> float:
     """Standard deviation of the cycles behind a complete level, at its upper 95 % bound; 0 before it is complete."""
     if level.cycles < LEVEL_CYCLES or level.squares <= _ROUNDING:
         return 0.0
-    return math.sqrt(level.squares / float(stats.chi2.ppf(0.05, level.cycles - 1)))
+    return math.sqrt(level.squares / _chi2_bound(level.cycles - 1))
+
+
+@lru_cache
+def _chi2_bound(freedom: int) -> float:
+    return float(stats.chi2.ppf(0.05, freedom))
 
 
 def deviation_of(noise: Noise, churn: Churn, level: Level, series: str) -> float:
