@@ -24,6 +24,7 @@ from monitor.model.incidents import IncidentKind, IncidentStatus
 from tests.conftest import ROOT
 from tests.system.stored_rows import LATER, fill, lost_rows, read
 
+pytestmark = pytest.mark.slow
 EDITIONS = sorted((Path(__file__).parent / "old_schemas").glob("edition_*.sql"))
 """The schemas that revision 0001 has stood for; the last one is the current edition."""
 CONFIG = Config()

@@ -151,6 +151,7 @@ def test_both_sides_of_a_pair_have_nearly_the_same_words():
     assert far_apart == {}
 
 
+@pytest.mark.slow
 def test_no_text_has_the_words_of_a_text_of_the_suites():
     """Every text is compared with every query and document under ``probes/``, by the words that they share."""
     ids_and_texts = training_texts()
@@ -163,6 +164,7 @@ def test_no_text_has_the_words_of_a_text_of_the_suites():
     assert near(ids_and_texts, similarity, MOST_WORDS_SHARED_WITH_A_SUITE) == []
 
 
+@pytest.mark.slow
 def test_no_text_has_the_word_runs_of_a_text_of_the_suites():
     """No query or document under ``probes/`` contains a large share of the five-word runs of a training text."""
     ids_and_texts = training_texts()

@@ -41,6 +41,7 @@ class Sticky(Target):
             yield from [lost] * cycles
 
 
+@pytest.mark.slow
 def test_churn_spends_no_looks_once_it_is_known_and_a_swap_in_it_is_paged():
     """Two per cent of the queries change every hour: few looks, no page; then a fifth of the answers is lost."""
     target = Churning(11, share=0.02)
@@ -57,6 +58,7 @@ def test_churn_spends_no_looks_once_it_is_known_and_a_swap_in_it_is_paged():
     assert service.cycle().verdict.name is VerdictName.REGRESSED
 
 
+@pytest.mark.slow
 def test_rare_noise_is_no_series_of_swaps():
     """One query in two hundred flickers, which five replays of a hundred queries cannot show."""
     target = Target(12, noise=0.0)
@@ -117,6 +119,7 @@ class Mortal:
         return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_a_process_that_stops_at_any_call_of_the_store_loses_no_regression(noise):
     """Half of the answers are lost, and the process is killed before every await in turn: the next cycle pages."""

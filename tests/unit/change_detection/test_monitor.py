@@ -59,8 +59,8 @@ class Service:
         suite = Suite(name="suite", version="1", axis=Axis.BROAD, queries=queries, digest="suite")
         self.target, self.store = target, MemoryStore()
         self.clock = datetime(2026, 1, 1, tzinfo=UTC)
-        self.plan = Plan("target", (suite,), Policy(**{"resamples": 999} | policy))
-        self.world = World(self.store, target, OnCall(), lambda: self.clock, "test")
+        self.plan = Plan(target="target", suites=(suite,), policy=Policy(**{"resamples": 999} | policy))
+        self.world = World(store=self.store, retriever=target, on_call=OnCall(), now=lambda: self.clock, owner="test")
 
     def cycle(self):
         """The report of the next cycle; the first one becomes the baseline."""
@@ -134,6 +134,7 @@ def test_noise_alone_is_neither_a_swap_nor_a_look():
     assert not any(report.verdict.name.pages for report in reports)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 @pytest.mark.parametrize("lost", [0.1, 0.3])
 def test_a_drop_is_paged_within_four_cycles_on_a_quiet_and_on_a_noisy_target(noise, lost):

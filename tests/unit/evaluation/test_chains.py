@@ -99,6 +99,7 @@ def drawn(rng: np.random.Generator, success: float, chains: list[Chain]) -> dict
     return {each: bool(rng.random() < success) for chain in chains for each in chain}
 
 
+@pytest.mark.slow
 def test_the_intervals_hold_the_truth_as_often_as_they_say():
     """Where hops succeed independently with known chances, the true losses and factor are inside 95 % of the time."""
     chains, before, after = some_chains([3] * 150), 0.95, 0.80

@@ -260,7 +260,7 @@ def test_a_cancelled_replay_asks_no_more():
 
     async def run() -> int:
         work = asyncio.create_task(
-            replay([query(n) for n in range(100_000)], Endpoints(retriever, 1), keep=Kept(), watch=lambda _: None)
+            replay([query(n) for n in range(20_000)], Endpoints(retriever, 1), keep=Kept(), watch=lambda _: None)
         )
         await asyncio.sleep(0.05)
         work.cancel()

@@ -36,6 +36,7 @@ def after(values, series=None, **how):
     return series, None
 
 
+@pytest.mark.slow
 def test_a_year_of_noise_raises_no_alarm():
     """In 20 series of 8,760 hourly runs of pure noise, at the estimated floor, no detector alarms."""
     for seed in range(20):
