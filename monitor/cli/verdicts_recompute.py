@@ -11,7 +11,7 @@ from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, per
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from rich.console import RenderableType
@@ -26,7 +26,7 @@ def verdicts_recompute(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Decide a verdict again from its stored runs, policy and seed. Exit code 1 if the result differs."""
+    """Decide a verdict again from its stored runs, policy and seed. Exit code 1 if the same method gives another."""
     if (verdict is None) != all_verdicts:
         raise ConfigError("verdicts recompute", "give either a verdict id or --all")
     finish(perform(recompute_verdicts(config, verdict)), as_json)
@@ -44,12 +44,19 @@ async def recompute_verdicts(path: Path, prefix: str | None) -> Result:
             results = await _recompute_all(store)
         else:
             results = [await recompute(await load_verdict(store, prefix), store)]
-    n_different = sum(not result.is_identical for result in results)
+    return report(results, with_total=prefix is None)
+
+
+def report(results: Sequence[Recomputation], *, with_total: bool) -> Result:
+    """A line for each verdict, and the exit code: 1 if the same method gives another result."""
+    counts = _count(results)
     output: list[RenderableType] = [_line(result) for result in results]
-    if prefix is None:
-        output.append(f"{len(results)} verdicts recomputed: {len(results) - n_different} identical, {n_different} not.")
-    data = {"identical": len(results) - n_different, "different": n_different, "verdicts": _to_dicts(results)}
-    return Result(output, data, REGRESSED if n_different else PASSED)
+    if with_total:
+        output.append(
+            f"{len(results)} verdicts recomputed: {counts['identical']} identical, {counts['different']} different, "
+            f"{counts['other_method']} decided by another method."
+        )
+    return Result(output, counts | {"verdicts": _to_dicts(results)}, REGRESSED if counts["different"] else PASSED)
 
 
 async def _recompute_all(store: Store) -> list[Recomputation]:
@@ -62,9 +69,17 @@ async def _recompute_all(store: Store) -> list[Recomputation]:
     with progress_bar("recomputing verdicts", len(verdict_ids)) as advance:
         for verdict_id in reversed(verdict_ids):
             results.append(await recompute(await store.load_verdict(verdict_id), store))
-            n_different = sum(not result.is_identical for result in results)
-            advance(f"{n_different} not identical" if n_different else "")
+            n_different = _count(results)["different"]
+            advance(f"{n_different} different" if n_different else "")
     return results
+
+
+def _count(results: Sequence[Recomputation]) -> dict[str, Any]:
+    return {
+        "identical": sum(result.is_identical for result in results),
+        "different": sum(result.is_different for result in results),
+        "other_method": sum(result.is_by_other_method for result in results),
+    }
 
 
 def _line(result: Recomputation) -> RenderableType:
@@ -74,6 +89,13 @@ def _line(result: Recomputation) -> RenderableType:
     label = f"{stored.verdict_id}  {stored.name} on {stored.target}, {stored.decided_at:%Y-%m-%d %H:%M:%S} UTC: "
     if result.is_identical:
         return Text(f"✓ {label}name, {len(stored.evidence)} rows of evidence and seed are identical")
+    if result.recomputed and result.is_by_other_method:
+        now = result.recomputed
+        difference = f"; first difference: {result.first_difference}" if result.first_difference else ""
+        return Text(
+            f"↷ {label}decided by {stored.method}; this version decides by {now.method}: "
+            f"{stored.name} then, {now.name} now{difference}"
+        )
     return Text(f"✗ {label}{result.first_difference}")
 
 
@@ -84,6 +106,8 @@ def _to_dicts(results: Iterable[Recomputation]) -> list[dict[str, Any]]:
             "target": result.stored.target,
             "verdict": str(result.stored.name),
             "identical": result.is_identical,
+            "other_method": result.is_by_other_method,
+            "recomputed_verdict": str(result.recomputed.name) if result.recomputed else None,
             "first_difference": result.first_difference or None,
             "evidence": len(result.stored.evidence),
             "seed": result.stored.seed,

@@ -1,4 +1,8 @@
-"""Stored verdicts decided again from the database: the same runs, policy and seed must give the same verdict."""
+"""Stored verdicts decided again from the database: the same runs, policy and seed must give the same verdict.
+
+A verdict that another version decided by another method may come out otherwise. That is a change of the procedure, not
+of the stored data, so it is reported apart from a difference.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +24,28 @@ from monitor.reports.terminal import finite
 
 @dataclass(frozen=True, slots=True)
 class Recomputation:
-    """A stored verdict, and its first difference from the recomputed one."""
+    """A stored verdict, the recomputed one, and the first difference between them."""
 
     stored: Verdict
+    recomputed: Verdict | None
+    """None if the verdict cannot be recomputed."""
     first_difference: str
-    """Empty if name, evidence and seed are identical."""
+    """Empty if there is none. Of a verdict by another method, the first one besides the name."""
+
+    @property
+    def is_by_other_method(self) -> bool:
+        """Whether the verdict was decided by the method of another version."""
+        return self.recomputed is not None and self.stored.method != self.recomputed.method
 
     @property
     def is_identical(self) -> bool:
-        """Whether name, evidence (every float exactly) and seed are the same."""
-        return not self.first_difference
+        """Whether method, name, evidence (every float exactly) and seed are the same."""
+        return not self.first_difference and not self.is_by_other_method
+
+    @property
+    def is_different(self) -> bool:
+        """Whether the same method gives another result, or none."""
+        return bool(self.first_difference) and not self.is_by_other_method
 
 
 async def recompute(stored: Verdict, store: Store) -> Recomputation:
@@ -38,23 +54,27 @@ async def recompute(stored: Verdict, store: Store) -> Recomputation:
     1. Load its runs and baseline runs with the suites that they were replayed from, and measure them. Measures that
        the verdict has no evidence of, because they were added to recallwatch later, are left out.
     2. Decide with the stored policy, as a look if it was one, and with the run before a swap where there was one.
-    3. Compare method, name, evidence and seed.
+    3. Compare name, evidence and seed.
 
     A run or suite that is no longer stored counts as a difference.
     """
     try:
         recomputed = await _decide_again(stored, store)
     except StoreError as error:
-        return Recomputation(stored, f"cannot be recomputed: {error}")
-    return Recomputation(stored, next(differences(stored, recomputed), ""))
+        return Recomputation(stored, None, f"cannot be recomputed: {error}")
+    compare = differences if stored.method == recomputed.method else differences_in_evidence
+    return Recomputation(stored, recomputed, next(compare(stored, recomputed), ""))
 
 
 def differences(stored: Verdict, recomputed: Verdict) -> Iterator[str]:
-    """One sentence for each difference in method, name, seed, evidence and the step since the run before."""
-    if stored.method != recomputed.method:
-        yield f"method: stored {stored.method}, this version decides by {recomputed.method}"
+    """One sentence for each difference in name, seed, evidence and the step since the run before."""
     if stored.name != recomputed.name:
         yield f"name: stored {stored.name}, recomputed {recomputed.name}"
+    yield from differences_in_evidence(stored, recomputed)
+
+
+def differences_in_evidence(stored: Verdict, recomputed: Verdict) -> Iterator[str]:
+    """One sentence for each difference in seed, evidence and the step since the run before."""
     if stored.seed != recomputed.seed:
         yield f"seed: stored {stored.seed}, recomputed {recomputed.seed}"
     before, after = _by_place(stored), _by_place(recomputed)
@@ -93,7 +113,7 @@ async def _decide_again(stored: Verdict, store: Store) -> Verdict:
         )
         for each in measured
     ]
-    plan = Plan(stored.target, tuple(each.suite for each in measured), stored.policy)
+    plan = Plan(target=stored.target, suites=tuple(each.suite for each in measured), policy=stored.policy)
     # The stored policy already holds the error level of the look.
     look = Look(stored.look, stored.look_reason, stored.policy.alpha_page) if stored.look_reason else None
     return decide(
@@ -118,7 +138,7 @@ class _Loader:
         """A run with its measurements, by the suite that it was replayed from or by a given one."""
         run = await self.store.load_run(run_id)
         suite = suite or await self.store.load_suite(run.suite_digest)
-        measured = measure(run, suite, Plan(run.target, (suite,), self.stored.policy).measures)
+        measured = measure(run, suite, Plan(target=run.target, suites=(suite,), policy=self.stored.policy).measures)
         names = dict.fromkeys(row.measure for row in self.stored.evidence if row.suite == suite.name)
         if not names:
             return measured

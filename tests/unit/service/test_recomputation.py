@@ -33,7 +33,7 @@ BASELINE, BEFORE, CANDIDATE = ranked("baseline", 0), ranked("before", 9), ranked
 
 def stored(look: Look | None = Look(2, "a swap", 0.005), *, policy: Policy = POLICY) -> tuple[MemoryStore, Verdict]:  # noqa: B008
     """A store with three runs and one verdict on the last."""
-    plan = Plan("production", (SUITE,), policy)
+    plan = Plan(target="production", suites=(SUITE,), policy=policy)
     result = SuiteResult(measured=CANDIDATE, baseline=BASELINE, previous=BEFORE)
     verdict = decide(plan, [result], look, cycle_id="cycle-1", at=AT)
     store = MemoryStore()
@@ -90,18 +90,33 @@ def test_each_kind_of_difference_is_named(changes: dict[str, object], difference
     assert difference in asyncio.run(recompute(replace(verdict, **changes), store)).first_difference
 
 
-def test_a_verdict_of_another_method_says_so():
-    """A version that decides otherwise cannot reproduce the verdict, and names both methods."""
+def test_a_verdict_by_another_method_is_neither_identical_nor_different():
+    """Another procedure may give another verdict; the first difference besides the name is still reported."""
     store, verdict = stored()
-    earlier = replace(verdict, method="cluster-sign-flip-maxt/3")
-    assert asyncio.run(recompute(earlier, store)).first_difference.startswith("method: stored cluster-sign-flip-maxt/3")
+    earlier = replace(verdict, method="cluster-sign-flip-maxt/3", name=VerdictName.INCONCLUSIVE)
+    result = asyncio.run(recompute(earlier, store))
+    assert (result.is_by_other_method, result.is_identical, result.is_different) == (True, False, False)
+    assert result.first_difference == ""
+    assert result.recomputed is not None
+    assert result.recomputed.name is VerdictName.REGRESSED
+    result = asyncio.run(recompute(replace(earlier, seed=1), store))
+    assert not result.is_different
+    assert result.first_difference.startswith("seed: stored 1, recomputed ")
+
+
+def test_a_verdict_by_another_method_whose_runs_are_lost_is_different():
+    """A verdict that cannot be recomputed is a difference, whichever method decided it."""
+    store, verdict = stored()
+    result = asyncio.run(recompute(replace(verdict, method="cluster-sign-flip-maxt/3", run_ids=("lost",)), store))
+    assert result.is_different
+    assert result.recomputed is None
 
 
 def test_a_measure_that_was_added_later_is_left_out():
     """A verdict is recomputed on the measures of its time: here without success@5."""
     store, verdict = stored()
     names = {"recall@10", "recall@5", "ndcg@10", "mrr@10"}
-    plan = Plan("production", (SUITE,), POLICY)
+    plan = Plan(target="production", suites=(SUITE,), policy=POLICY)
     before, after = (
         replace(measured, measurements={name: measured.measurements[name] for name in names})
         for measured in (BASELINE, CANDIDATE)
