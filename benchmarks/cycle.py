@@ -34,7 +34,9 @@ def plan() -> Plan:
     """One suite of 5,000 questions in five strata; ``recall@100`` makes probes request 100 hits."""
     policy = Policy(gating={Axis.BROAD: ("ndcg@10", "mrr@10", "recall@10", f"recall@{DEPTH}")})
     return Plan(
-        "target", (Suite(name="questions", version="1", axis=Axis.BROAD, queries=questions(), digest="1"),), policy
+        target="target",
+        suites=(Suite(name="questions", version="1", axis=Axis.BROAD, queries=questions(), digest="1"),),
+        policy=policy,
     )
 
 
@@ -42,7 +44,9 @@ async def promote_first(whole: Plan, store: PostgresStore, address: str) -> None
     """Run one cycle against ``/before`` and promote it to baseline."""
     retriever = open_retriever(f"{address}/before")
     try:
-        report = await run_cycle(whole, World(store, retriever, OnCall(), utc_now, this_process()))
+        report = await run_cycle(
+            whole, World(store=store, retriever=retriever, on_call=OnCall(), now=utc_now, owner=this_process())
+        )
     finally:
         await retriever.close()
     run = report.measured[0].run
@@ -76,7 +80,9 @@ async def measure(store: PostgresStore, retriever: object, address: str) -> list
     whole = plan()
     say(f"cycle: {N_OURS:,} probes in {N_STRATA} strata, kept and compared with a baseline")
     await promote_first(whole, store, address)
-    world = World(store, retriever, OnCall(notifiers=("on-call",)), utc_now, this_process())
+    world = World(
+        store=store, retriever=retriever, on_call=OnCall(notifiers=("on-call",)), now=utc_now, owner=this_process()
+    )
     reports: list[Report] = []
 
     async def cycle() -> None:

@@ -111,8 +111,8 @@ async def compare() -> list[Result]:
 
 async def measure(store: PostgresStore, retriever: LanceDbRetriever) -> list[Result]:
     """Both, one after the other."""
-    plan = Plan("target", (suite(),), Policy())
-    world = World(store, Closed(retriever), OnCall(), utc_now, this_process())
+    plan = Plan(target="target", suites=(suite(),), policy=Policy())
+    world = World(store=store, retriever=Closed(retriever), on_call=OnCall(), now=utc_now, owner=this_process())
     report = await run_cycle(plan, world)
     run, verdict = report.measured[0].run, report.verdict
 

@@ -113,9 +113,15 @@ def fleet(address: str, stuck_address: str, store: Store) -> WatchedSchedule:
         is_stuck = number % (N_TARGETS // N_STUCK) == 0
         url = stuck_address if is_stuck else f"{address}/before"
         retriever = RateLimitedRetriever(HttpRetriever(HttpOptions(url=url, timeout=TIMEOUT_S)), Limits())
-        world = World(store, retriever, OnCall(notifiers=("on-call",)), utc_now, this_process())
+        world = World(
+            store=store, retriever=retriever, on_call=OnCall(notifiers=("on-call",)), now=utc_now, owner=this_process()
+        )
         schedule = Schedule(target=name, suites=("questions",), every=EVERY_S)
-        plans[f"{'stuck' if is_stuck else 'well'}-{name}"] = (schedule, Plan(name, (suite,), Policy()), world)
+        plans[f"{'stuck' if is_stuck else 'well'}-{name}"] = (
+            schedule,
+            Plan(target=name, suites=(suite,), policy=Policy()),
+            world,
+        )
     return WatchedSchedule(Metrics(), plans)
 
 

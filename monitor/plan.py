@@ -10,7 +10,7 @@ from monitor.model.policies import Policy
 from monitor.model.suites import Suite
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What one cycle does: these suites against this target, judged by this policy."""
 

@@ -23,7 +23,7 @@ class Endpoints:
     """How often a probe that fails for a passing reason is sent in all."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """Everything outside that a cycle needs."""
 

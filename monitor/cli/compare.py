@@ -66,7 +66,7 @@ async def compare_runs(path: Path, baseline_id: str, candidate_id: str, policy: 
     async with wiring.open_store(checked.config) as store:
         runs = [await _load_finished(store, run_id) for run_id in (baseline_id, candidate_id)]
         suites = [await store.load_suite(run.suite_digest) for run in runs]
-    plan = Plan(runs[1].target, (suites[1],), checked.config.policy(policy))
+    plan = Plan(target=runs[1].target, suites=(suites[1],), policy=checked.config.policy(policy))
     measured = [measure(run, suite, plan.measures) for run, suite in zip(runs, suites, strict=True)]
     look = Look(0, ON_REQUEST, plan.policy.alpha_page)
     result = SuiteResult(measured=measured[1], baseline=measured[0])

@@ -36,5 +36,7 @@ async def show_run(path: Path, prefix: str, policy: str) -> Result:
     async with wiring.open_store(checked.config) as store:
         run = await load_run(store, prefix)
         suite = await store.load_suite(run.suite_digest)
-    measured = measure(run, suite, Plan(run.target, (suite,), checked.config.policy(policy)).measures)
+    measured = measure(
+        run, suite, Plan(target=run.target, suites=(suite,), policy=checked.config.policy(policy)).measures
+    )
     return Result([*terminal.run_tables(measured)], terminal.run_to_dict(measured) | {"status": str(run.status)})

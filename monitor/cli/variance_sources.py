@@ -198,7 +198,7 @@ def _scored(suite: Suite, name: str) -> set[str]:
 
 
 def _measures(policy: Policy) -> tuple[str, ...]:
-    return Plan("", (), policy).measures
+    return Plan(target="", suites=(), policy=policy).measures
 
 
 def _key(paired: Paired) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from monitor.decision.trade_off import find_trade_off
 from monitor.incidents.routing import Labels, Links, OnCall
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.incidents import Change, Incident, IncidentKind
@@ -32,7 +33,7 @@ _NO_EVIDENCE: dict[str, Any] = {
 }  # fmt: skip
 _EVIDENCE_KEYS = (
     "suite", "axis", "stratum", "measure", "baseline_mean", "candidate_mean", "difference", "lower", "upper",
-    "p_worse_adjusted", "p_better_adjusted", "n_queries", "n_clusters", "mde",
+    "p_worse_adjusted", "p_better_adjusted", "n_queries", "n_clusters", "mde", "mde_page",
 )  # fmt: skip
 
 
@@ -79,8 +80,9 @@ def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str
     """The part of an alert that comes from a verdict: drops and gains, statistics, deployment, lost queries."""
     policy = verdict.policy
     fallen = verdict.fallen
+    trade_off = find_trade_off(verdict.evidence, policy)
     gains = (evidence for evidence in verdict.evidence if has_risen(evidence, policy))
-    risen = sorted(gains, key=lambda evidence: -evidence.difference)
+    risen = [*([trade_off.risen] if trade_off else []), *sorted(gains, key=lambda evidence: -evidence.difference)]
     return {
         "verdict_id": verdict.verdict_id,
         "verdict": str(verdict.name),

@@ -154,7 +154,7 @@ def evidence_table(evidence: Iterable[Evidence]) -> Table:
             f"{_points(row.measure, row.lower)} … {_points(row.measure, row.upper)}",
             f"{row.p_worse_adjusted:.2g}",
             str(row.n_queries),
-            _points(row.measure, row.mde).lstrip("+"),
+            _points(row.measure, row.mde_page).lstrip("+"),
         )
     return table
 

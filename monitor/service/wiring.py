@@ -106,9 +106,9 @@ def plan_for(checked: CheckedConfig, target: str, suites: tuple[str, ...], polic
             problem = f"suite {suite.name} has queries that follow an answer; configure an answerer"
             raise ConfigError(f"targets.{target}.answerer", problem)
     return Plan(
-        target,
-        loaded,
-        checked.config.policy(policy),
+        target=target,
+        suites=loaded,
+        policy=checked.config.policy(policy),
         policy_name=policy,
         probes_per_day=checked.config.targets[target].limits.probes_per_day,
     )

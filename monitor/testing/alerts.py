@@ -16,7 +16,7 @@ def a_fall(measure: str = "recall@10", difference: float = -0.19, **changes: Any
         "suite": "broad", "axis": "broad", "stratum": "overall", "measure": measure, "baseline_mean": 0.759,
         "candidate_mean": 0.759 + difference, "difference": difference, "lower": difference - 0.03,
         "upper": difference + 0.03, "p_worse_adjusted": 0.0001, "p_better_adjusted": 0.002,
-        "n_queries": 826, "n_clusters": 186, "mde": 0.021,
+        "n_queries": 826, "n_clusters": 186, "mde": 0.021, "mde_page": 0.034,
         **changes,
     }  # fmt: skip
 

@@ -132,7 +132,7 @@ async def a_decision(store: Store) -> tuple[Measured, Measured]:
         share_changed=1.0,
         detected_at=NOW,
     )
-    plan = Plan("target", (suite,), Policy(resamples=999))
+    plan = Plan(target="target", suites=(suite,), policy=Policy(resamples=999))
     verdict = decide(plan, [SuiteResult(measured=after, baseline=before)], LOOK, cycle_id="cycle-1", at=NOW)
     incident, alerts = advance(None, verdict, OnCall(notifiers=BOTH))
     decision = Decision(verdict=verdict, incident=incident, alerts=alerts, swaps=(swap,), states={"sample": a_state(1)})
@@ -150,7 +150,7 @@ def test_a_stored_verdict_can_be_recomputed(check: Callable[[Check], None]) -> N
         assert verdict is not None
         runs = [await store.load_run(run_id) for run_id in (*verdict.baseline_run_ids, *verdict.run_ids)]
         before, after = [measure(run, await store.load_suite(run.suite_digest)) for run in runs]
-        plan = Plan("target", (after.suite,), verdict.policy)
+        plan = Plan(target="target", suites=(after.suite,), policy=verdict.policy)
         again = decide(
             plan,
             [SuiteResult(measured=after, baseline=before)],
@@ -252,7 +252,7 @@ def test_the_resolved_alert_waits_for_the_firing_one(check: Callable[[Check], No
     async def body(store: Store) -> None:
         before, _ = await a_decision(store)
         recovered = await save_finished_run(store, before.suite, "recovered", minutes=2)
-        plan = Plan("target", (before.suite,), Policy(resamples=999))
+        plan = Plan(target="target", suites=(before.suite,), policy=Policy(resamples=999))
         verdict = decide(
             plan,
             [SuiteResult(measured=recovered, baseline=before)],

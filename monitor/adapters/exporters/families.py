@@ -90,11 +90,17 @@ def _verdicts(cycles: Iterable[CycleResult]) -> Iterator[Metric]:
         "recallwatch_verdict", "1 for the current verdict, 0 for the others.", labels=("target", "verdict")
     )
     incident = GaugeMetricFamily("recallwatch_incident_open", "Whether an incident is open.", labels=("target",))
+    watched = GaugeMetricFamily(
+        "recallwatch_watched_measures",
+        "Measures that fell beyond their floors, significantly at the warning level but not at that of a page.",
+        labels=("target",),
+    )
     for result in cycles:
+        watched.add_metric((result.verdict.target,), len(result.verdict.watched))
         for name in VerdictName:
             verdict.add_metric((result.verdict.target, name), float(result.verdict.name is name))
         incident.add_metric((result.verdict.target,), float(result.incident_open))
-    yield from (verdict, incident)
+    yield from (verdict, incident, watched)
 
 
 def _runs(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
@@ -166,7 +172,7 @@ def _differences(runs: tuple[tuple[CycleResult, Measured], ...]) -> Iterator[Met
         "difference": (f"{text}.", "recallwatch_difference_ratio"),
         "lower": (f"{text}: lower bound of the 95 % interval.", "recallwatch_difference_lower_ratio"),
         "upper": (f"{text}: upper bound of the 95 % interval.", "recallwatch_difference_upper_ratio"),
-        "mde": ("Smallest true drop that is detected with 80 % power.", "recallwatch_mde_ratio"),
+        "mde_page": ("Smallest true drop that pages with 80 % power.", "recallwatch_mde_ratio"),
     }
     for name, (description, metric) in fields.items():
         gauge = GaugeMetricFamily(metric, description, labels=_DIFFERENCE_LABELS)

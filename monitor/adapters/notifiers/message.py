@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from monitor.errors import ComparisonError
+from monitor.evaluation.measures import parse
 from monitor.model.alerts import Alert
 
 LONGEST_TITLE, LONGEST_TEXT, LONGEST_FACT, LONGEST_LINE, LONGEST_URL = 150, 1_000, 200, 300, 800
@@ -173,16 +175,26 @@ def _by_difference(evidence: Sequence[Mapping[str, Any]] | None) -> list[Mapping
 def _evidence_line(evidence: Mapping[str, Any]) -> str:
     stratum, has_risen = evidence.get("stratum"), (_number(evidence.get("difference")) or 0) > 0
     where = [evidence.get("axis"), None if stratum == "overall" else stratum, evidence.get("measure")]
+    is_ratio = _unit_of(evidence.get("measure")) == "ratio"
+    digits, unit, scale = (".1f", "points", 100) if is_ratio else (".2f", "standard deviations", 1)
     numbers = [
         _format("{:.3f} → {:.3f}", evidence, "baseline_mean", "candidate_mean"),
-        _format("{:+.1f} points", evidence, "difference", scale=100),
-        _format("95 % interval {:+.1f} … {:+.1f}", evidence, "lower", "upper", scale=100),
+        _format(f"{{:+{digits}}} {unit}", evidence, "difference", scale=scale),
+        _format(f"95 % interval {{:+{digits}}} … {{:+{digits}}}", evidence, "lower", "upper", scale=scale),
         _format("adjusted p = {:.2g}", evidence, "p_better_adjusted" if has_risen else "p_worse_adjusted"),
         _format("{:.0f} queries", evidence, "n_queries"),
         _format("{:.0f} clusters", evidence, "n_clusters"),
-        _format("smallest detectable drop {:.1f} points", evidence, "mde", scale=100),
+        _format(f"a page detects drops from {{:{digits}}} {unit}", evidence, "mde_page", scale=scale),
     ]
     return f"{' '.join(one_line(label, 60) for label in where if label)}: {', '.join(filter(None, numbers))}"
+
+
+def _unit_of(measure: Any) -> str:
+    """The unit of a measure; the points of a ratio where it is not known."""
+    try:
+        return parse(str(measure)).measure.unit
+    except ComparisonError:
+        return "ratio"
 
 
 def _query_line(query: Mapping[str, Any]) -> str:

@@ -43,7 +43,7 @@ def test_a_drop_is_shown_with_its_statistics():
     fall = a_fall(lower=-0.22, upper=-0.16, stratum="billing")
     assert lines("Drops", fallen=[fall]) == (
         "broad billing recall@10: 0.759 → 0.569, -19.0 points, 95 % interval -22.0 … -16.0, adjusted p = 0.0001, "
-        "826 queries, 186 clusters, smallest detectable drop 2.1 points",
+        "826 queries, 186 clusters, a page detects drops from 3.4 points",
     )
 
 

@@ -102,7 +102,8 @@ def evidence(of: Suite, stratum: str = "overall", name: str = "recall@10", **cha
         p_better=1.0,
         p_better_adjusted=1.0,
         p_not_safe=0.9,
-        mde=0.05,
+        mde=0.04,
+        mde_page=0.05,
     )
     return replace(default, **changes)
 
@@ -243,7 +244,7 @@ def test_evidence_shows_baseline_difference_and_interval():
 def test_a_value_that_is_not_finite_has_no_series():
     """A bound that is not finite is left out instead of exported as NaN."""
     legal = suite()
-    unbounded = evidence(legal, lower=math.nan, upper=math.nan, mde=math.inf)
+    unbounded = evidence(legal, lower=math.nan, upper=math.nan, mde_page=math.inf)
     metrics = published(
         CycleResult(
             verdict=verdict(VerdictName.INCONCLUSIVE, unbounded),

@@ -35,7 +35,9 @@ class Post:
         self.store = store or MemoryStore()
         self.passed_s = 0.0
         self.woken = 0
-        watched = {name: WatchedSchedule(Plan("docs", (SUITE,), Policy()), LIMIT_S) for name in names}
+        watched = {
+            name: WatchedSchedule(Plan(target="docs", suites=(SUITE,), policy=Policy()), LIMIT_S) for name in names
+        }
         self.watchdog = Watchdog(
             watched,
             self.store,

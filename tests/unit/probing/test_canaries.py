@@ -81,8 +81,10 @@ class Service:
             Query(query_id=f"q{i}", text=str(i), stratum="all", cluster=f"c{i}", grades={str(i): 1}) for i in range(N)
         )
         self.suite = Suite(name="suite", version="1", axis=Axis.BROAD, queries=queries, digest="suite")
-        self.plan = Plan("target", (self.suite,), Policy(resamples=999), asked=True)
-        self.world = World(self.store, self.target, OnCall(), lambda: self.clock, "test")
+        self.plan = Plan(target="target", suites=(self.suite,), policy=Policy(resamples=999), asked=True)
+        self.world = World(
+            store=self.store, retriever=self.target, on_call=OnCall(), now=lambda: self.clock, owner="test"
+        )
 
     def cycle(self):
         """The report of the next cycle."""

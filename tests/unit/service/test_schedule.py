@@ -195,8 +195,10 @@ def scheduler(store: MemoryStore, **retrievers: Echo) -> Scheduler:
         {
             name: (
                 schedule(every=3_600.0),
-                Plan(name, (suite,), Policy()),
-                World(store, retriever, OnCall(), lambda: datetime.now(UTC), "here/1"),
+                Plan(target=name, suites=(suite,), policy=Policy()),
+                World(
+                    store=store, retriever=retriever, on_call=OnCall(), now=lambda: datetime.now(UTC), owner="here/1"
+                ),
             )
             for name, retriever in retrievers.items()
         },
@@ -296,8 +298,14 @@ def page_of(policy: Policy) -> tuple[MemoryStore, Scheduler, Swapped]:
     )
     suite = Suite(name="small", version="1", axis=Axis.BROAD, queries=queries, digest="digest")
     store, retriever = MemoryStore(), Swapped()
-    world = World(store, retriever, OnCall(notifiers=("pager",)), lambda: datetime.now(UTC), "here/1")
-    plan = Plan("production", (suite,), policy, asked=True)
+    world = World(
+        store=store,
+        retriever=retriever,
+        on_call=OnCall(notifiers=("pager",)),
+        now=lambda: datetime.now(UTC),
+        owner="here/1",
+    )
+    plan = Plan(target="production", suites=(suite,), policy=policy, asked=True)
     return store, Scheduler(Metrics(), {"hourly": (schedule(every=3_600.0), plan, world)}), retriever
 
 

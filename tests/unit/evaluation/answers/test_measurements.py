@@ -99,8 +99,16 @@ class Service:
         suite = Suite(name="suite", version="1", axis=Axis.BROAD, queries=queries, digest="suite")
         self.rag, self.store = rag, MemoryStore()
         self.clock = datetime(2026, 1, 1, tzinfo=UTC)
-        self.plan = Plan("target", (suite,), Policy(**{"resamples": 999} | policy))
-        self.world = World(self.store, rag, OnCall(), lambda: self.clock, "test", answerer=rag, judge=judge)
+        self.plan = Plan(target="target", suites=(suite,), policy=Policy(**{"resamples": 999} | policy))
+        self.world = World(
+            store=self.store,
+            retriever=rag,
+            on_call=OnCall(),
+            now=lambda: self.clock,
+            owner="test",
+            answerer=rag,
+            judge=judge,
+        )
 
     def cycle(self):
         """The report of the next cycle; the first one becomes the baseline."""
@@ -279,9 +287,9 @@ def test_a_hop_is_asked_with_the_answer_before():
         )
     service = Service(Hops())
     service.plan = Plan(
-        "target",
-        (Suite(name="suite", version="1", axis=Axis.BROAD, queries=tuple(queries), digest="chains"),),
-        Policy(),
+        target="target",
+        suites=(Suite(name="suite", version="1", axis=Axis.BROAD, queries=tuple(queries), digest="chains"),),
+        policy=Policy(),
     )
     first = service.cycle()
     assert first.measured[0].measurements["recall@10"].mean == 1.0
