@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
     from monitor.model.policies import Policy, Tolerance
     from monitor.model.verdicts import Verdict
 
-_LOOKS = (1, 2, 3, 5, 12)
+_LATER_LOOKS = (11, 20, 30)
+"""Silent looks of a year whose levels are shown, besides the first ones."""
+_STRATA = {
+    "broad": "over the whole suite and in every stratum by itself",
+    "compositional": (
+        "in every phenomenon by itself; the mean over several phenomena does not page, and control strata page by "
+        "rank measures only"
+    ),
+}
 
 
 def policy_explain(
@@ -64,38 +73,84 @@ async def explain(path: Path, name: str) -> Result:
 
 def sentences_of(policy: Policy) -> Iterator[str]:
     """One sentence for each rule of a policy."""
-    from monitor.statistics.error_budget import alpha_of_silent_look
-
     for axis, measures in policy.gating.items():
-        yield f"On the {axis} axis {_join(measures)} can page, over the whole suite and in every stratum by itself."
+        yield f"On the {axis} axis {_join(measures)} can page, {_STRATA[axis]}."
     yield (
         f"A drop pages if it is significant (adjusted p at most {policy.alpha_page:g} over all of those together) "
         f"and at least {_points(policy.floor_absolute)} and {policy.floor_relative:.0%} of the baseline."
     )
     yield from map(_exception, policy.tolerances)
-    levels = ", ".join(
-        f"{alpha_of_silent_look(n, alpha_page=policy.alpha_page, alpha_year=policy.alpha_year):.2g} at the {n}{_th(n)}"
-        for n in _LOOKS
-    )
-    yield (
-        "A comparison can page only after a detected change: a declared deployment, results that differ from a "
-        "deterministic target, or a drift below the noise floor of a noisy one. "
-        f"Each such look spends from a yearly error budget of {policy.alpha_year:g}: {levels} look of a year."
-    )
-    yield (
-        "A broad drop together with a compositional rise is called trade_off and pages too; a rise is not counted as "
-        "a gain if a control stratum fell too."
-    )
-    yield (
-        f"A candidate is passed when every gating measure is shown to keep {1 - policy.margin:.0%} of its baseline, "
-        f"at an error of {policy.alpha_warn:g}; a significant drop below the floors does not page."
-    )
-    yield (
-        f"Failed probes never change a quality number: below {policy.coverage_floor:.0%} coverage, or when suite, "
-        f"depth or corpus have changed since the baseline, or fewer than {policy.label_floor:.0%} of its judgements "
-        "are still valid, the verdict is invalid, which does not page for quality."
-    )
+    yield from _about_changes(policy)
+    yield from _about_looks(policy)
+    yield from _about_verdicts(policy)
     yield f"Strata with fewer than {policy.min_clusters} independent clusters are reported and not tested."
+
+
+def _about_changes(policy: Policy) -> Iterator[str]:
+    """The changes that lead to a comparison."""
+    from monitor.change_detection.monitor import RESCORED_STEP
+    from monitor.statistics.churn import ALLOWANCE, DEVIATIONS, LEARNED_CHANGES, LEARNED_CYCLES
+
+    yield (
+        "A comparison can page only after a change beyond noise and churn: a declared swap, a silent swap, a drift "
+        f"below the baseline that the e-detector detects, or new scores of a further {RESCORED_STEP:.0%} of the "
+        "documents."
+    )
+    yield (
+        f"Churn is learned from {LEARNED_CYCLES} pairs of cycles, at least {LEARNED_CHANGES} of them with a changed "
+        "ranking; before that, every changed ranking of a deterministic target is a swap. Later a change is a swap if "
+        f"its share of rankings exceeds the usual share by more than the larger of {100 * ALLOWANCE:g} points and "
+        f"{DEVIATIONS:g} standard deviations, or if a mean moves by more than {DEVIATIONS:g} usual steps."
+    )
+    yield (
+        "A swap is compared with the run before it and with the baseline, each at half the level. A measure falls if "
+        "one comparison is significant and the other shows a drop beyond the floors too. It also falls if it is "
+        f"significantly below the baseline by more than the margin of {policy.margin:.0%}, whatever the last step was."
+    )
+
+
+def _about_looks(policy: Policy) -> Iterator[str]:
+    """The error level of each comparison."""
+    from monitor.statistics.error_budget import EQUAL_LOOKS, alpha_of_silent_look
+
+    first, *later = (
+        f"{alpha_of_silent_look(number, alpha_page=policy.alpha_page, alpha_year=policy.alpha_year):.2g}"
+        for number in (1, *_LATER_LOOKS)
+    )
+    levels = _join([f"{level} at the {number}th" for level, number in zip(later, _LATER_LOOKS, strict=True)])
+    yield f"A declared swap is judged at the full page level of {policy.alpha_page:g} and spends nothing."
+    yield (
+        f"A silent change is a look that spends from a yearly error budget of {policy.alpha_year:g}: the first "
+        f"{EQUAL_LOOKS} looks of a year have the level {first} each, and the later ones share the other half of the "
+        f"budget ({levels}). A change in too few clusters to reach its level spends nothing, and results that were "
+        "judged before keep their level and verdict."
+    )
+
+
+def _about_verdicts(policy: Policy) -> Iterator[str]:
+    """The verdicts besides regressed."""
+    from monitor.statistics.strata_guard import LEVEL, OWN_LEVEL
+
+    yield (
+        "A broad drop together with a rise of separation (or of forced choice, where there are no scores) over all "
+        "phenomena is called trade_off and pages too; a control stratum that fell is named beside it."
+    )
+    yield (
+        f"A candidate is passed when two conditions hold for every gating measure. Over the whole axis it is shown to "
+        f"keep {1 - policy.margin:.0%} of its baseline, at an error of {policy.alpha_warn:g}. No stratum is likely to "
+        f"have lost {policy.stratum_margin:.0%}: with a probability of at most {LEVEL:.0%} in view of all strata, and "
+        f"of at most {OWN_LEVEL:.0%} from the stratum alone."
+    )
+    yield (
+        f"A drop beyond the floors that is significant at {policy.alpha_warn:g} but does not page is inconclusive with "
+        "the advice watch; it never pages. A significant drop below the floors does not page either."
+    )
+    yield (
+        f"Failed probes never change a quality number: below {policy.coverage_floor:.0%} coverage, or when suite or "
+        f"depth have changed since the baseline, or fewer than {policy.label_floor:.0%} of its judgements are still "
+        "valid, the verdict is invalid, which does not page for quality. A changed corpus is compared: judged "
+        "documents that are gone count as lost and are named."
+    )
 
 
 def _exception(tolerance: Tolerance) -> str:
@@ -113,6 +168,7 @@ def _exception(tolerance: Tolerance) -> str:
 def _tables(target: str, history: TargetHistory) -> Iterator[RenderableType]:
     from rich.table import Table
 
+    from monitor.decision.sentences import size
     from monitor.statistics.pairing import OVERALL
 
     for suite, noise in history.noise.items():
@@ -122,7 +178,8 @@ def _tables(target: str, history: TargetHistory) -> Iterator[RenderableType]:
     if not gating:
         yield f"• {target}: no comparison yet; `recallwatch suite power` estimates the detectable drop of a suite."
         return
-    table = Table(title=f"Smallest drop detected with 80 % power on {target} (points)", title_justify="left")
+    title = f"Smallest drop that pages with 80 % power on {target} (points; standard deviations for separation)"
+    table = Table(title=title, title_justify="left")
     measures = list(dict.fromkeys(evidence.measure for evidence in gating))
     for heading in ("suite", "stratum"):
         table.add_column(heading)
@@ -130,7 +187,8 @@ def _tables(target: str, history: TargetHistory) -> Iterator[RenderableType]:
         table.add_column(measure, justify="right")
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for evidence in gating:
-        rows.setdefault((evidence.suite, evidence.stratum), {})[evidence.measure] = f"{100 * evidence.mde:.1f}"
+        detectable = size(evidence.mde_page, evidence, unit=False) if isfinite(evidence.mde_page) else "–"
+        rows.setdefault((evidence.suite, evidence.stratum), {})[evidence.measure] = detectable
     for (suite, stratum), values in rows.items():
         style = "bold" if stratum == OVERALL else None
         table.add_row(suite, stratum, *(values.get(measure, "") for measure in measures), style=style)
@@ -142,7 +200,13 @@ def _to_dict(history: TargetHistory) -> dict[str, Any]:
 
     return {
         "detectable": [
-            {"suite": each.suite, "stratum": each.stratum, "measure": each.measure, "mde": finite(each.mde)}
+            {
+                "suite": each.suite,
+                "stratum": each.stratum,
+                "measure": each.measure,
+                "mde": finite(each.mde),
+                "mde_page": finite(each.mde_page),
+            }
             for each in (history.verdict.evidence if history.verdict else ())
             if each.gating
         ],
@@ -166,7 +230,3 @@ def _join(words: tuple[str, ...] | list[str]) -> str:
 
 def _points(ratio: float) -> str:
     return f"{100 * ratio:g} point{'' if ratio == 0.01 else 's'}"
-
-
-def _th(number: int) -> str:
-    return {1: "st", 2: "nd", 3: "rd"}.get(number, "th")
