@@ -242,7 +242,7 @@ def test_a_target_that_is_away_is_no_data_and_never_a_regression(tell: Callable[
         on.live.is_away = True
         await on.hours_without_data("unauthorised")
         firing = await on.message("no_data", "firing")
-        assert "docs has not been measured" in firing["data"]["summary"]
+        assert "docs has not been judged" in firing["data"]["summary"]
         assert "40 unauthorised" in firing["data"]["summary"]
         await on.metric('recallwatch_no_data{schedule="often",target="docs"} 1.0')
         on.live.is_away = False
