@@ -1,7 +1,7 @@
-"""Churn: results that change a little from cycle to cycle because documents come and go.
+"""Churn: results that change slightly from cycle to cycle because documents are added and removed.
 
-A churning target repeats itself within a cycle but not between cycles. Its usual change is learned, so that only a
-change beyond it counts as a swap (decision procedure, section 2b).
+A churning target returns the same results within a cycle but not between cycles. The monitor learns its usual change;
+only a larger change counts as a swap (decision procedure, section 2b).
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import math
 from monitor.model.noise import Churn, CycleChange
 
 LEARNED_CYCLES = 12
-"""Pairs of cycles after which the usual change is known well enough to judge another one by it."""
+"""Number of pairs of cycles after which the usual change is known well enough."""
 LEARNED_CHANGES = 4
-"""Changed pairs among these: a target that changed once or twice was swapped; it does not churn."""
+"""Number of changed pairs that make a target churning; one or two changes are swaps."""
 MEMORY = 480
-"""Pairs of cycles over which the estimates average; later ones adapt them slowly."""
+"""Number of pairs of cycles that the estimates average over; later pairs change them slowly."""
 ALLOWANCE, DEVIATIONS = 0.05, 6.0
 
 
 def learn(churn: Churn, change: CycleChange) -> Churn:
     """The churn after one more pair of cycles: cumulative means at first, later a slow exponential average.
 
-    A change beyond what was usual so far counts as the largest usual one, so that a swap teaches little, and churn that
-    grows for good is learned in time.
+    A change beyond the usual ones counts as the largest usual one, so that a swap teaches little, and churn that grows
+    permanently is learned in time.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def learn(churn: Churn, change: CycleChange) -> Churn:
 
 
 def is_learned(churn: Churn) -> bool:
-    """Whether enough cycles have been seen, with changes in enough of them, to call the target churning."""
+    """Whether enough cycles were observed, with changes in enough of them, to call the target churning."""
     return churn.cycles >= LEARNED_CYCLES and churn.changed >= LEARNED_CHANGES
 
 
@@ -110,11 +110,11 @@ def _largest_share(churn: Churn) -> float:
 
 
 def _largest_step(churn: Churn, change: CycleChange, series: str) -> float:
-    """The largest usual change of a run mean; at least six times what one query makes."""
+    """The largest usual change of a run mean; at least six times the effect of one query."""
     usual = max(math.sqrt(churn.steps.get(series, 0.0)), 1.0 / max(change.queries, 1))
     return DEVIATIONS * usual * _uncertainty(churn)
 
 
 def _uncertainty(churn: Churn) -> float:
-    """Factor for estimates from few cycles, which are uncertain themselves."""
+    """Factor for the uncertainty of estimates from few cycles."""
     return 1 + 2 / math.sqrt(max(churn.cycles, 1))

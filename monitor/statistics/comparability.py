@@ -1,4 +1,4 @@
-"""Whether the answers of two runs can be compared: enough came back, one judge graded them, and it has not moved."""
+"""Whether the answers of two runs can be compared: enough succeeded, and one unchanged judge graded them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FEWEST_ANCHORS = 10
 
 
 class Drift(NamedTuple):
-    """How a judge grades frozen answers now, minus how it did; in [-1, 1]."""
+    """Mean grade of frozen answers now minus the mean grade then, in [-1, 1]."""
 
     difference: float
     lower: float
@@ -30,12 +30,12 @@ class Drift(NamedTuple):
 
     @property
     def has_moved(self) -> bool:
-        """Whether the interval excludes zero: then its grades say something about the judge, not the answers."""
+        """Whether the interval excludes zero: the change of its grades is then one of the judge, not of the answers."""
         return self.lower > 0 or self.upper < 0
 
 
 def judge_drift(anchors: Sequence[tuple[float, float]]) -> Drift | None:
-    """The change of a judge on the same answers, with a 99 % t interval; None with too few of them to tell.
+    """The change of a judge on the same answers, with a 99 % t interval; None with fewer than ten answers.
 
     Examples
     --------
@@ -46,15 +46,15 @@ def judge_drift(anchors: Sequence[tuple[float, float]]) -> Drift | None:
     """
     if len(anchors) < FEWEST_ANCHORS:
         return None
-    moved = np.array([now - then for then, now in anchors])
-    spread = float(moved.std(ddof=1)) / math.sqrt(len(moved))
-    half = float(stats.t.ppf(1 - ALPHA_DRIFT / 2, len(moved) - 1)) * spread
-    mean = float(moved.mean())
+    differences = np.array([now - then for then, now in anchors])
+    spread = float(differences.std(ddof=1)) / math.sqrt(len(differences))
+    half = float(stats.t.ppf(1 - ALPHA_DRIFT / 2, len(differences) - 1)) * spread
+    mean = float(differences.mean())
     return Drift(mean, mean - half, mean + half)
 
 
 def unjudged_answers(measured: Measured, policy: Policy) -> str:
-    """Why the answers of a run are not judged; empty if they are, or if none was asked for."""
+    """The reason why the answers of a run are not judged; empty if they are, or if none was requested."""
     replies = measured.replies
     if replies is None or replies.coverage >= policy.coverage_floor:
         return ""
@@ -66,7 +66,7 @@ def unjudged_answers(measured: Measured, policy: Policy) -> str:
 
 
 def answers_out_of_measure(baseline: Measured, candidate: Measured, policy: Policy) -> frozenset[str]:
-    """Measures of answers that say nothing about this pair of runs. Raises ComparisonError if the judge has changed."""
+    """Measures of answers that are not comparable between two runs. Raises ComparisonError if the judge changed."""
     if unjudged_answers(baseline, policy) or unjudged_answers(candidate, policy):
         return frozenset(ANSWER_MEASURES)
     before, after = baseline.run.judge, candidate.run.judge

@@ -1,6 +1,6 @@
-"""Has it moved? Level 1: cheap, every cycle, and safe to look at as often as one likes.
+"""E-detectors: has the level of a series dropped? Cheap, in every cycle, and valid however often it is evaluated.
 
-Whether what moved is worse for users is level 2 (`significance.py`): one look at a change, never one an hour.
+Whether the drop is worse for users is decided by one comparison at a change (`significance.py`), never by one an hour.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from monitor.statistics.churn import deviation, is_learned
 BETS = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0)
 """The sizes of drop, in standard deviations, that the e-detector bets on."""
 MEAN_RUN_LENGTH = 1e5
-"""Looks between two false alarms of one detector, at least."""
+"""Smallest mean number of looks between two false alarms of one detector."""
 REMEMBERED = 96
-"""Runs kept of each series, to say when a drop began."""
+"""Number of stored runs of each series, to find the start of a drop."""
 LEVEL_CYCLES = 48
-"""Unchanged cycles after the baseline that are folded into its level."""
+"""Number of unchanged cycles after the baseline that form its level."""
 NO_LEVEL = Level()
 _CEILING, _ROUNDING = 1e200, 1e-20
 
 
 def fold(level: Level, value: float) -> Level:
-    """The level after one more unchanged cycle; after `LEVEL_CYCLES` of them it stays as it is.
+    """The level after one more unchanged cycle; after `LEVEL_CYCLES` cycles it does not change.
 
     Later cycles do not move it, so that a slow decline cannot move its own reference.
 
@@ -54,12 +54,12 @@ def fold(level: Level, value: float) -> Level:
 
 
 def level_of(baseline: float, noise: Noise, series: str, level: Level = NO_LEVEL) -> tuple[float, float]:
-    """The baseline's level, and from how many independent runs it is known.
+    """The baseline's level, and the number of independent runs behind it.
 
     The baseline is one run. Replays of its deployment and the unchanged cycles after it estimate the same level with
-    less error, so that a smaller drop is detected sooner. Where they disagree with the baseline by more than three
-    standard deviations they measured something else, and the baseline counts alone. Cycles that correlate count for
-    less: n·(1 − ρ)/(1 + ρ).
+    less error, so that a smaller drop is detected sooner. If they differ from the baseline by more than three standard
+    deviations, they measured another level, and only the baseline counts. Correlated cycles count as fewer:
+    n·(1 − ρ)/(1 + ρ).
 
     Examples
     --------
@@ -80,7 +80,7 @@ def level_of(baseline: float, noise: Noise, series: str, level: Level = NO_LEVEL
 
 
 def correlation(level: Level) -> float:
-    """Lag-1 correlation of the cycles behind a level, in [0, 0.99]; 0 below 0.1, where it is not distinguishable."""
+    """Lag-1 correlation of the cycles behind a level, in [0, 0.99]; 0 below 0.1, where it is not distinguishable from 0."""
     rho = level.products / level.squares if level.squares > _ROUNDING else 0.0
     return min(rho, 0.99) if rho > 0.1 and level.cycles >= 8 else 0.0
 
@@ -100,8 +100,8 @@ def _chi2_bound(freedom: int) -> float:
 def deviation_of(noise: Noise, churn: Churn, level: Level, series: str) -> float:
     """Standard deviation of one run's mean: noise of replays and churn together, and at least that of the cycles.
 
-    Where neighbouring cycles correlate without churn, the long-run deviation counts: 1.3·s·√((1 + ρ)/(1 − ρ)). Changes
-    that revert by themselves, such as rare noise, leave cycles uncorrelated: then their own spread is enough.
+    If neighbouring cycles correlate without churn, the long-run deviation counts: 1.3·s·√((1 + ρ)/(1 − ρ)). Changes
+    that revert, such as rare noise, leave cycles uncorrelated: then their spread suffices.
     """
     rho = correlation(level)
     if is_learned(churn) and series in churn.steps and (rho or level.cycles < LEVEL_CYCLES):
@@ -123,13 +123,12 @@ def observe(
     """The series after one more run.
 
     With z = (baseline − now − ε)/σ each bet λ grows by R ← (R + 1)·exp(λz − λ²/2): an e-detector, whose mean over
-    the bets exceeds c no more often than once in c looks while nothing is wrong, however often one looks. The
+    the bets exceeds c no more often than once in c cycles while nothing is wrong. The
     tolerance ε, the larger of ``tolerance`` (relative) and 3σ/√K, is needed because the baseline's mean is an
-    estimate from K = ``baseline_runs`` runs: without it every detector alarms in the end. Shin, Ramdas & Rinaldo
+    estimate from K = ``baseline_runs`` runs: without it, every detector eventually raises an alarm. Shin, Ramdas & Rinaldo
     (arXiv 2203.03532).
 
-    σ is at least what one of the ``queries`` makes when it comes or goes: that no replay showed it does not
-    mean that it cannot happen.
+    σ is at least the effect of one of the ``queries``, because a change that no replay contained is still possible.
 
     Examples
     --------
@@ -149,14 +148,14 @@ def observe(
 
 
 def alarms(series: Mapping[str, Series]) -> tuple[str, ...]:
-    """The series whose drop is established, the surest first; the threshold grows with the number of series."""
+    """The series with an established drop, the strongest evidence first; the threshold grows with their number."""
     threshold = MEAN_RUN_LENGTH * len(series)
     raised = [name for name, each in series.items() if each.evidence >= threshold]
     return tuple(sorted(raised, key=lambda name: -series[name].evidence))
 
 
 def runs_since_change(series: Series) -> int:
-    """How many runs ago the drop began: the start with the largest likelihood ratio, (Σz)²/n over positive sums.
+    """Number of runs since the drop began: the start with the largest likelihood ratio, (Σz)²/n over positive sums.
 
     Examples
     --------
@@ -170,7 +169,7 @@ def runs_since_change(series: Series) -> int:
 
 
 def quiet(state: DetectorState, levels: Mapping[str, float]) -> DetectorState:
-    """The vigil with its detectors started anew from the levels that were looked into.
+    """The state with its detectors restarted from the levels that a look judged.
 
     Only a further drop raises them again: the same one would spend the error budget look by look.
     """

@@ -1,4 +1,4 @@
-"""p-values of the sign-flip test without drawing a single flip, down to where no sample could reach."""
+"""p-values of the sign-flip test without sampling, smaller than any sample of flips can show."""
 
 from __future__ import annotations
 

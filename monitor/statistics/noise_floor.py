@@ -16,7 +16,7 @@ def noise_floor(replays: Sequence[Mapping[str, float]], shares_changed: Sequence
     """The noise floor that replays of one deployment show.
 
     The standard deviation of a run's mean is taken at its upper 95 % bound, σ̂·√((K−1)/χ²₀.₀₅)·√(1 + 1/K), because
-    too small a floor would cry wolf; where neighbouring replays correlate (lag-1 above 0.1), from their long-run
+    too small a floor raises false alarms; where neighbouring replays correlate (lag-1 above 0.1), from their long-run
     variance (Newey & West 1987, up to 24 lags) and 1.3 times that.
 
     Parameters

@@ -26,7 +26,7 @@ _RE_ANCHOR = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paired:
-    """One measure on one stratum: the values of the queries that both runs scored.
+    """One measure on one stratum: the values of the queries with scores in both runs.
 
     ``baseline`` and ``candidate`` have shape (n_queries,); ``cluster`` numbers the clusters 0, 1, ….
     """
@@ -42,7 +42,7 @@ class Paired:
     cluster_names: tuple[str, ...]
     query_ids: tuple[str, ...] = ()
     is_control: bool = False
-    """Whether the stratum is a control, which a gain of structure must not move."""
+    """Whether the stratum is a control, which must not move with a gain of structure."""
 
     @property
     def differences(self) -> Floats:
@@ -51,12 +51,12 @@ class Paired:
 
     @property
     def n_queries(self) -> int:
-        """Queries that both runs scored."""
+        """Number of queries with scores in both runs."""
         return len(self.baseline)
 
     @property
     def n_clusters(self) -> int:
-        """Independent units of evidence."""
+        """Number of independent units of evidence."""
         return len(self.cluster_names)
 
     def sum_by_cluster(self, values: Floats) -> Floats:
@@ -65,7 +65,7 @@ class Paired:
 
 
 def pair(baseline: Measured, candidate: Measured, policy: Policy) -> list[Paired]:
-    """Every measure both runs have, for the whole suite and for each stratum.
+    """Every measure that both runs have, over the whole suite and in each stratum.
 
     A query that failed in either run leaves both. Measures that can page are marked. Answers are
     left out where too few of them came back: `unjudged_answers` gives the reason.
@@ -87,7 +87,7 @@ def pair(baseline: Measured, candidate: Measured, policy: Policy) -> list[Paired
 
 
 def refuse_unlike(baseline: Measured, candidate: Measured) -> None:
-    """Raise ComparisonError if the ruler moved between the two runs."""
+    """Raise ComparisonError if suite, judgements or depth differ between the two runs."""
     if baseline.suite.digest != candidate.suite.digest:
         raise ComparisonError(
             f"suite {candidate.suite.name} has changed since the baseline "
@@ -102,7 +102,7 @@ def refuse_unlike(baseline: Measured, candidate: Measured) -> None:
 
 
 def refuse_lost_labels(baseline: Measured, candidate: Measured, policy: Policy) -> None:
-    """Raise ComparisonError if fewer judgements still hold than did in the baseline, as far as the hits reveal it."""
+    """Raise ComparisonError if fewer judgements are valid than in the baseline, as far as the hits show."""
     if candidate.label_validity < policy.label_floor * baseline.label_validity:
         raise ComparisonError(
             f"{candidate.label_validity:.1%} of the judgements of suite {candidate.suite.name} that the hits reveal "
@@ -111,7 +111,7 @@ def refuse_lost_labels(baseline: Measured, candidate: Measured, policy: Policy) 
 
 
 def paired_coverage(baseline: Measured, candidate: Measured) -> float:
-    """Share of judged queries that both runs scored, in [0, 1]."""
+    """Share of judged queries with scores in both runs, in [0, 1]."""
     judged = [query.query_id for query in candidate.suite.queries if query.is_judged]
     both = _scored(baseline) & _scored(candidate)
     return sum(query_id in both for query_id in judged) / len(judged) if judged else 0.0
@@ -153,8 +153,8 @@ def _pair_stratum(
 def _gates(suite: Suite, stratum: str, measure: str) -> bool:
     """Whether a drop of this stratum can page.
 
-    A mean over several phenomena hides which of them fell, so that each gates by itself. Controls gate as general
-    retrieval over the same documents: by rank measures, not by the choice within a pair.
+    A mean over several phenomena hides which one fell, so each gates by itself. Controls gate as general retrieval over
+    the same documents: by rank measures, not by the choice within a pair.
     """
     if suite.axis is Axis.COMPOSITIONAL and stratum == OVERALL:
         return len(suite.strata) <= 1

@@ -1,4 +1,4 @@
-"""How small a drop could have been seen, and how many queries a smaller one would take."""
+"""The smallest drop that a comparison detects, and the queries that a smaller one needs."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from monitor.model.measurements import Floats
 from monitor.statistics.pairing import Paired
 
 CORRELATION = 0.57
-"""Between the values of two deployments on the same queries, where only one run is known.
+"""Assumed correlation between the values of two deployments on the same queries, if only one run exists.
 
 The simulated swaps of the statistics study have 0.60 (recall@10) and 0.58 (MRR@10), rounded down; real swaps that lose
-a few points have more, up to 0.9, so that the effect is rather overstated.
+a few points have more, up to 0.9, so the detectable drop is overstated.
 """
 
 LEAST_MEAN = 0.05
-"""Relative changes of a smaller mean are not spoken of."""
+"""Relative changes of a smaller mean are not reported."""
 
 
 def detectable_drop(standard_error: float, *, alpha: float, power: float = 0.8) -> float:
-    """Smallest true drop found with the given power by a one-sided test at ``alpha``, in points.
+    """Smallest true drop that a one-sided test at ``alpha`` detects with this power, in points.
 
-    MDE = (z₁₋α + z_power)·SE, where the standard error already carries the clusters' design effect.
+    MDE = (z₁₋α + z_power)·SE, where the standard error already includes the clusters' design effect.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def detectable_drop(standard_error: float, *, alpha: float, power: float = 0.8) 
 
 
 def detectable_from(standard_error: float, critical: float, *, power: float = 0.8) -> float:
-    """Smallest true drop found with the given power where ``critical`` standard errors are significant, in points.
+    """Smallest true drop detected with this power if ``critical`` standard errors are significant, in points.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def detectable_from(standard_error: float, critical: float, *, power: float = 0.
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How much the difference between two runs varies from query to query, on one measure of one stratum."""
+    """Variation of the difference between two runs over queries, for one measure of one stratum."""
 
     mean: float
     """Mean of the baseline."""
@@ -58,22 +58,22 @@ class Spread:
     icc: float
     """Intra-cluster correlation."""
     sizes: NDArray[np.intp]
-    """Queries of each cluster."""
+    """Number of queries of each cluster."""
 
     @property
     def n_queries(self) -> int:
-        """Queries of all clusters."""
+        """Number of queries of all clusters."""
         return int(self.sizes.sum())
 
     @property
     def design_effect(self) -> float:
-        """How many queries in these clusters tell as much as one independent query, at least 1."""
+        """Queries in these clusters that carry as much evidence as one independent query, at least 1."""
         return design_effect(self.sizes, self.icc)
 
     def detectable(self, *, alpha: float, power: float = 0.8) -> float:
         """Smallest true drop found with the given power, in points: (z₁₋α + z_power)·σ_d·√(deff/n).
 
-        NaN where nothing varied: that says nothing of what a change would do.
+        NaN where nothing varied: the size of a change is then unknown.
 
         Examples
         --------
@@ -87,9 +87,9 @@ class Spread:
         return detectable_drop(standard_error, alpha=alpha, power=power)
 
     def queries_needed(self, relative_drop: float, *, alpha: float, power: float = 0.8) -> int | None:
-        """Queries, in clusters of the same sizes, that find a drop of this share of the mean.
+        """Number of queries, in clusters of the same sizes, that detect a drop of this share of the mean.
 
-        None where nothing varied, or the mean is below `LEAST_MEAN`.
+        None without variation, or if the mean is below `LEAST_MEAN`.
 
         Examples
         --------
@@ -103,10 +103,10 @@ class Spread:
 
 
 def design_effect(sizes: NDArray[np.intp], icc: float) -> float:
-    """Variance of a mean over clustered queries in units of that over as many independent ones, at least 1.
+    """Variance of a mean over clustered queries, relative to that over as many independent queries, at least 1.
 
-    deff = 1 + (m̃ − 1)·ICC, where m̃ = Σm²/Σm is the mean size of the cluster that a query is in; with equal sizes it is
-    their size. A negative correlation is taken as none. Kish 1965.
+    deff = 1 + (m̃ − 1)·ICC, where m̃ = Σm²/Σm is the mean size of a query's cluster. A negative correlation counts as 0.
+    Kish 1965.
 
     Examples
     --------
@@ -118,9 +118,9 @@ def design_effect(sizes: NDArray[np.intp], icc: float) -> float:
 
 
 def intra_cluster_correlation(values: Floats, cluster: NDArray[np.intp]) -> float:
-    """Share of the variance that the queries of a cluster have in common; below 0 if they differ more than strangers.
+    """Share of the variance that the queries of a cluster have in common; negative if they differ more than others.
 
-    The estimator of the one-way analysis of variance. 0 where it cannot be told: nothing varies, one cluster, or every
+    The estimator of the one-way analysis of variance. 0 where it is not defined: nothing varies, one cluster, or every
     query a cluster of its own. Donner 1986.
 
     Parameters
@@ -128,7 +128,7 @@ def intra_cluster_correlation(values: Floats, cluster: NDArray[np.intp]) -> floa
     values
         One value for each query, shape (n_queries,).
     cluster
-        The cluster of each, numbered 0, 1, …; same shape.
+        The cluster of each query, numbered 0, 1, …; same shape.
 
     Examples
     --------
@@ -148,12 +148,12 @@ def intra_cluster_correlation(values: Floats, cluster: NDArray[np.intp]) -> floa
 
 
 def spread_of_differences(paired: Paired) -> Spread:
-    """The spread of what two runs differ in, query by query."""
+    """The spread of the differences between two runs."""
     return _spread(paired, paired.differences, 1.0)
 
 
 def spread_of_values(paired: Paired, *, correlation: float = CORRELATION) -> Spread:
-    """The spread to expect where only the baseline is known: σ_d = σ·√(2(1 − ρ)), clusters as in its own values."""
+    """The expected spread if only the baseline exists: σ_d = σ·√(2(1 − ρ)), with the clusters of its values."""
     return _spread(paired, paired.baseline, math.sqrt(2.0 * (1.0 - correlation)))
 
 

@@ -64,8 +64,8 @@ def sign_flips(sums: Floats, *, resamples: int, rng: np.random.Generator) -> tup
 def step_down(observed: Floats, null: Floats) -> tuple[Floats, Floats]:
     """One-sided p-values that a sum is above zero: raw, and adjusted over the family by step-down max-T.
 
-    p = (count + 1) / (resamples + 1), never 0. The adjusted values hold the family-wise error without the
-    waste of a bound that knows no correlation. For “below zero” pass both arguments negated.
+    p = (count + 1) / (resamples + 1), never 0. The adjusted values hold the family-wise error with
+    more power than a bound that ignores correlation. For “below zero” pass both arguments negated.
 
     Returns
     -------
