@@ -84,7 +84,7 @@ def test_every_stored_verdict_can_be_recomputed(project: Path, retriever: str, p
     assert [row["verdict"] for row in listed].count("regressed") == 2
     latest = next(row["verdict_id"] for row in listed if row["verdict"] == "regressed")
     shown = json.loads(command("verdicts", "show", latest[:12], "--json", cwd=project).stdout)
-    assert shown["insights"]["run_before"]["verdict"]
+    assert [each["measure"] for each in shown["insights"]["safety"]]
     assert recompute(project, latest[:12])["identical"] == 1
 
     with psycopg.connect(postgres_url, autocommit=True) as connection:
