@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from monitor.diagnosis.attribution import Anchors, Attribution, kitagawa
-from monitor.evaluation.chains import chains_of, compounding, hop_success
+from monitor.evaluation.chains import chain_success, chains_of, compounding, hop_success, success_by_hop
 from monitor.evaluation.headroom import Headroom, Zone, headroom, last_ranks, shift
 from monitor.evaluation.measures import ANSWER_MEASURES, parse
 from monitor.model.measurements import Measured
@@ -141,14 +141,19 @@ def _headroom(before: Headroom, after: Headroom) -> dict[str, Any] | None:
 
 
 def _chains(before: Measured, after: Measured, rng: np.random.Generator) -> dict[str, Any] | None:
+    """Losses of chains and of hops; success of each hop of a chain and of each chain, before and after."""
     chains = chains_of({query.query_id: query.follows for query in after.suite.queries})
     if not chains:
         return None
     clusters = {query.query_id: f"{query.stratum}\x1f{query.cluster}" for query in after.suite.queries}
-    successes = [hop_success(_ranks(each), CHAIN_CUTOFF) for each in (before, after)]
-    losses = compounding(chains, *successes, rng=rng, cluster_of=clusters)
+    runs = {"before": hop_success(_ranks(before), CHAIN_CUTOFF), "after": hop_success(_ranks(after), CHAIN_CUTOFF)}
+    losses = compounding(chains, *runs.values(), rng=rng, cluster_of=clusters)
     derived = {"hop_loss": losses.hop_loss, "chain_loss": losses.chain_loss, "factor": losses.factor}
-    return {key: _finite(value) for key, value in (asdict(losses) | derived).items()}
+    values = {key: _finite(value) for key, value in (asdict(losses) | derived).items()}
+    return values | {
+        "success_by_hop": {name: list(success_by_hop(chains, run)) for name, run in runs.items()},
+        "chain_success": {name: chain_success(chains, run) for name, run in runs.items()},
+    }
 
 
 def _finite(value: Any) -> Any:

@@ -294,5 +294,5 @@ def test_a_hop_is_asked_with_the_answer_before():
     first = service.cycle()
     assert first.measured[0].measurements["recall@10"].mean == 1.0
     service.rag.lost = 0.1
-    told = service.cycle().verdict.insights["suite"]["chains"]
-    assert told["chain_loss"] > 1.2 * told["hop_loss"] > 0
+    losses = service.cycle().verdict.insights["suite"]["chains"]
+    assert losses["chain_loss"] > 1.2 * losses["hop_loss"] > 0

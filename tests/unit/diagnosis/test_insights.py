@@ -1,0 +1,53 @@
+"""Explanations of the evidence that a verdict stores."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from monitor.diagnosis.insights import insights
+from monitor.errors import Reason
+from monitor.model.measurements import Measured
+from monitor.model.policies import Policy
+from tests.builders import Brought, a_measured, a_query, a_suite
+
+HIT, MISS = ["d1"], ["x"]
+SUITE = a_suite(
+    a_query("a1"),
+    replace(a_query("a2"), follows="a1"),
+    a_query("b1"),
+    replace(a_query("b2"), follows="b1"),
+    a_query("single"),
+)
+
+
+def chains_between(before: Measured, after: Measured) -> Mapping[str, object]:
+    """The part about chains of the insights into two runs."""
+    return insights([(before, after)], Policy(), np.random.default_rng(1))["broad"]["chains"]
+
+
+def test_success_of_hops_and_chains_is_stored_before_and_after():
+    """One of two second hops fails: its chain fails, and the success of the second hop halves."""
+    before: dict[str, Brought] = {"a1": HIT, "a2": HIT, "b1": HIT, "b2": HIT, "single": HIT}
+    chains = chains_between(a_measured(SUITE, before), a_measured(SUITE, before | {"b2": MISS}))
+    assert chains["success_by_hop"] == {"before": [1.0, 1.0], "after": [1.0, 0.5]}
+    assert chains["chain_success"] == {"before": {"a2": 1.0, "b2": 1.0}, "after": {"a2": 1.0, "b2": 0.0}}
+    assert chains["chain_loss"] == pytest.approx(0.5)
+    assert json.loads(json.dumps(chains)) == chains
+
+
+def test_a_chain_with_a_failed_probe_is_left_out():
+    """A timeout is not a wrong ranking: only complete chains count."""
+    before: dict[str, Brought] = {"a1": HIT, "a2": HIT, "b1": MISS, "b2": HIT, "single": HIT}
+    chains = chains_between(a_measured(SUITE, before), a_measured(SUITE, before | {"b1": Reason.TIMEOUT}))
+    assert chains["success_by_hop"] == {"before": [0.5, 1.0], "after": [1.0, 1.0]}
+    assert chains["chain_success"] == {"before": {"a2": 1.0, "b2": 0.0}, "after": {"a2": 1.0}}
+
+
+def test_a_suite_without_chains_has_no_losses_of_chains():
+    """Single queries form no chain."""
+    suite = a_suite(a_query("q1"))
+    run = a_measured(suite, {"q1": HIT})
+    assert insights([(run, run)], Policy(), np.random.default_rng(1)) == {}
