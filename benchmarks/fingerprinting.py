@@ -118,14 +118,14 @@ async def measure(store: PostgresStore, retriever: LanceDbRetriever) -> list[Res
 
     async def look() -> None:
         await store.snapshot(run.target, run.suite_name)
-        snapshot = await canaries.look_into(retriever, plan.suites[0], run)
+        snapshot = await canaries.read_snapshot(retriever, plan.suites[0], run)
         if snapshot is None or snapshot.stored is None or not snapshot.exact:
             raise ValueError("the canaries have no result")
         again = replace(verdict, verdict_id=uuid4().hex)
         await store.save_decision(Decision(verdict=again, snapshots=((run, snapshot),)))
 
     looking_s, cycle_s = await median_seconds(look, lambda: run_cycle(plan, world))
-    subject = f"looking at {len(canaries.chosen(plan.suites[0]))} canaries"
+    subject = f"looking at {len(canaries.select_canaries(plan.suites[0]))} canaries"
     peer = f"cycle of {N_QUERIES:,} probes without"
     return [Result(subject, "s", looking_s, peer, cycle_s, looking_s / cycle_s, GOAL, at_most=True)]
 

@@ -43,10 +43,10 @@ def open_retriever(url: str) -> HttpRetriever:
 async def probe_all(queries: Sequence[Query], retriever: HttpRetriever) -> None:
     """Replay without storing results; every probe must return a ranking."""
 
-    async def keep(outcomes: Sequence[Outcome]) -> None:
+    async def save(outcomes: Sequence[Outcome]) -> None:
         pass
 
-    outcomes = await replay(queries, Endpoints(retriever, DEPTH), keep=keep, watch=lambda _: None)
+    outcomes = await replay(queries, Endpoints(retriever, DEPTH), save=save, watch=lambda _: None)
     if any(outcome.ranking is None for outcome in outcomes):
         raise ValueError(next(str(each.failure) for each in outcomes if each.ranking is None))
 

@@ -1,14 +1,14 @@
 """One pass of the line: probe → measure → store → detect → decide → queue.
 
-1. Refuse the cycle if it would send more probes than the target may get in a day.
+1. Refuse the cycle if it would exceed the daily number of probes for the target.
 2. Probe each suite: replay it, store every outcome, measure the run, and load the baseline.
-3. Learn the noise floor of what is served now, where it is not known yet.
-4. Detect changes: has a result moved beyond noise and churn, so that the full comparison is needed?
-5. Decide: evidence, verdict, incident and alerts. Everything that decides is pure.
+3. Learn the noise floor of the current deployment, if it is unknown.
+4. Detect changes: a change beyond noise and churn triggers the full comparison.
+5. Decide: evidence, verdict, incident and alerts, by pure functions.
 6. Store the decision in one transaction. If another process decided first, start again at 4.
 7. Wake the outbox and announce the swaps.
 
-Everything outside comes in through ``World``.
+``World`` holds everything outside.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from monitor.world import World
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one cycle measured and decided."""
+    """The measurements and the verdict of one cycle."""
 
     verdict: Verdict
     measured: tuple[Measured, ...]
@@ -50,11 +50,11 @@ class Report:
 
 
 async def run_cycle(plan: Plan, world: World, *, watch: Watch = lambda _: None) -> Report:
-    """Replay the suites, store what came back, judge it against the baselines, and queue what on-call must know."""
+    """Replay the suites, store the results, judge them against the baselines, and queue the alerts."""
     cycle_id = uuid4().hex
     await refuse_beyond_budget(plan, world)
     results = [await probe(suite, plan, world, cycle_id, watch) for suite in plan.suites]
-    if not plan.asked:
+    if not plan.is_on_request:
         results = [await with_noise(result, plan, world) for result in results]
     report = None
     while report is None:
@@ -70,7 +70,7 @@ async def probe(suite: Suite, plan: Plan, world: World, cycle_id: str, watch: Wa
     return SuiteResult(
         measured=measured,
         baseline=await load_baseline(measured, plan, world.store),
-        snapshot=await canaries.look_into(world.raw_retriever or world.retriever, suite, measured.run),
+        snapshot=await canaries.read_snapshot(world.raw_retriever or world.retriever, suite, measured.run),
     )
 
 
@@ -83,10 +83,10 @@ async def with_noise(result: SuiteResult, plan: Plan, world: World) -> SuiteResu
 
 
 async def decide_once(plan: Plan, results: Sequence[SuiteResult], world: World, cycle_id: str) -> Report | None:
-    """Detect, decide and store; None if another process decided about this target meanwhile."""
+    """Detect, decide and store; None if another process decided about this target first."""
     open_incident = await world.store.find_incident(IncidentKind.REGRESSION, plan.target)
     changes = await detect_changes(plan, results, world, incident_is_open=open_incident is not None)
-    # In a thread, so that the daemon goes on answering and probing other targets.
+    # In a thread, so that the daemon keeps serving requests and probing other targets.
     verdict = await asyncio.to_thread(
         decide,
         plan,

@@ -1,4 +1,4 @@
-"""What one cycle does: the noun between a schedule and a verdict."""
+"""The plan of a cycle: suites, target and policy."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from monitor.model.suites import Suite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What one cycle does: these suites against this target, judged by this policy."""
+    """The plan of one cycle: replay these suites against this target, and judge by this policy."""
 
     target: str
     suites: tuple[Suite, ...]
     policy: Policy
-    asked: bool = False
-    """Whether a person asks for a verdict now; a schedule judges only what has changed."""
+    is_on_request: bool = False
+    """Whether a person requested the verdict; a scheduled cycle judges changes only."""
     policy_name: str = "default"
     probes_per_day: int | None = None
-    """Probes that the target may be sent in any 24 hours."""
+    """Largest number of probes to the target in any 24 hours."""
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """The rank measures to compute: those that every run reports, and those that the policy gates on."""
+        """The rank measures to compute: those of every run, and those that the policy gates on."""
         gating = (name for names in self.policy.gating.values() for name in names)
         rank_measures = (name for name in gating if parse(name).measure.needs is Needs.RANKINGS)
         return tuple(dict.fromkeys((*REPORTED, *rank_measures)))

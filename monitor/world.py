@@ -1,4 +1,4 @@
-"""What a cycle needs from outside: the store, the target and the clock."""
+"""The surroundings of a cycle: the store, the target and the clock."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from monitor.ports.targets import Answerer, Judge, Retriever
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Whom a replay asks, and how."""
+    """The retriever and answerer of a replay, with its depth and attempts."""
 
     retriever: Retriever
     depth: int
     answerer: Answerer | None = None
     attempts: int = 2
-    """How often a probe that fails for a passing reason is sent in all."""
+    """Total attempts for a probe that fails for a temporary reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Everything outside that a cycle needs."""
+    """Everything that a cycle uses from outside."""
 
     store: Store
     retriever: Retriever
     on_call: OnCall
     now: Callable[[], datetime]
     owner: str
-    """Host and process, so that a run left behind by a crash can be told."""
+    """Host and process, which identify runs that a crash left behind."""
     wake: Callable[[], None] = lambda: None
     """Called when alerts may have been queued."""
     announce: Callable[[Sequence[Swap]], None] = lambda _: None
-    """Called with the swaps that were noticed."""
+    """Called with the detected swaps."""
     answerer: Answerer | None = None
     judge: Judge | None = None
     raw_retriever: Retriever | None = None
-    """The retriever without what stands around it, where vectors can be looked at."""
+    """The retriever without rate limiting; used to read vectors."""
 
     def endpoints(self, depth: int) -> Endpoints:
-        """Whom a replay asks, for rankings of this depth."""
+        """The endpoints of a replay, for rankings of this depth."""
         return Endpoints(self.retriever, depth, self.answerer)

@@ -31,27 +31,27 @@ class Changes:
     """The outcome of change detection in one cycle."""
 
     results: tuple[SuiteResult, ...]
-    """The results, each with the run before where the look compares with it."""
+    """The results, each with the previous run if the look compares with it."""
     swaps: tuple[Swap, ...] = ()
     look: Look | None = None
-    """The full comparison that may page; None where nothing changed beyond noise and churn."""
+    """The full comparison that may page; None if nothing changed beyond noise and churn."""
     states: Mapping[str, DetectorState] | None = None
-    """The next detector state of each suite; None where a person asked, which leaves no trace."""
+    """The next detector state of each suite; None for a request by a person, which does not change it."""
     replicas: int = 0
-    """How often results came back that others had replaced, where that shows replicas behind one address."""
+    """Number of times that replaced results came back, if replicas behind one address explain them."""
 
 
 async def detect_changes(
     plan: Plan, results: Sequence[SuiteResult], world: World, *, incident_is_open: bool
 ) -> Changes:
-    """Compare each run with the run before it and with its baseline, and choose the look.
+    """Compare each run with the previous run and with its baseline, and choose the look.
 
-    1. Load the detector state and the run before.
-    2. Detect: the same results, a change within noise and churn, or a change beyond both.
+    1. Load the detector state and the previous run.
+    2. Detect the same results, a change within noise and churn, or a change beyond both.
     3. Choose one look for the whole cycle, and pay for it from the error budget.
     """
     states = [await world.store.detector_state(plan.target, each.measured.suite.name) for each in results]
-    if plan.asked:  # the detector's run before may be older than the run that a person made last
+    if plan.is_on_request:  # the detector's previous run may be older than the latest run on request
         states = [None] * len(results)
     previous = [await _load_previous(each, state, world) for each, state in zip(results, states, strict=True)]
     detections = [
@@ -64,10 +64,12 @@ async def detect_changes(
             if detection.swap and run
         ]
     )
-    if plan.asked:
+    if plan.is_on_request:
         return Changes(results=tuple(results), swaps=explained, look=Look(0, ON_REQUEST, plan.policy.alpha_page))
     look = choose_look(detections, plan.policy, incident_is_open=incident_is_open, now=world.now())
-    compared = [await _with_previous(each, found, plan, world) for each, found in zip(results, detections, strict=True)]
+    compared = [
+        await _with_previous(each, detection, plan, world) for each, detection in zip(results, detections, strict=True)
+    ]
     return Changes(
         results=tuple(compared),
         swaps=explained,
@@ -86,8 +88,8 @@ def choose_look(
     """One look for all suites of a cycle.
 
     A declared swap is judged at the full page level; a silent change spends from the yearly budget, unless too few
-    clusters changed for any test to page. Results that were judged before are judged again at their own level. On a
-    noisy or churning target a cycle without a change is no look, unless an incident waits for its recovery.
+    clusters changed for any test to page. Results that were judged before keep their level. On a noisy or
+    churning target a cycle without a change has no look, unless an incident is open.
     """
     silent_looks = max((within_a_year(each.state.looks, now) for each in detections), key=len, default=())
     reasons = "; ".join(each.reason for each in detections if each.reason)
@@ -111,7 +113,7 @@ def choose_look(
 
 
 def next_state(detection: Detection, look: Look | None) -> DetectorState:
-    """The state to store: with the looks spent so far, and with this result remembered if a look judged it."""
+    """The state to store: with the spent looks, and with this result if a look judged it."""
     state = replace(detection.state, revision=detection.state.revision + 1)
     if look is None:
         return state
@@ -135,7 +137,7 @@ def _detect(
 
 
 async def _load_previous(result: SuiteResult, state: DetectorState | None, world: World) -> Run | None:
-    """The run that was decided on before, with its outcomes; None if it returned the same results or cannot compare."""
+    """The previous run with its outcomes; None if it has the same results or another suite version."""
     run = result.measured.run
     if state is not None and state.identity == identity_of(result.measured, result.noise):
         return None
@@ -146,21 +148,21 @@ async def _load_previous(result: SuiteResult, state: DetectorState | None, world
 
 
 async def _run_before(run_id: str, run: Run, world: World) -> Run | None:
-    """The run with this id, else the last finished one: at first contact, and where a person asked."""
+    """The run with this id; without an id, the latest finished run."""
     if run_id:
         return await world.store.load_run(run_id)
     return await world.store.latest_run(run.target, run.suite_name, before=run.started_at)
 
 
 async def _explain(swap: Swap, previous: Run, result: SuiteResult, world: World) -> Swap:
-    """The swap with its likely cause, by vectors where both runs have them."""
+    """The swap with its likely cause, from vectors if both runs have them."""
     run = result.measured.run
     before = await world.store.snapshot(run.target, run.suite_name) if result.snapshot else None
     return canaries.explain(swap, previous, run, result.measured.suite, before, result.snapshot)
 
 
 async def _with_previous(result: SuiteResult, detection: Detection, plan: Plan, world: World) -> SuiteResult:
-    """The result with the run before the change measured, where the look compares with it."""
+    """The result with the measured run before the change, if the look compares with it."""
     run_id = detection.compares_with or (detection.judged.previous_run_id if detection.judged else "")
     if not run_id:
         return result

@@ -22,11 +22,11 @@ from monitor.statistics.pairing import OVERALL
 from monitor.world import Endpoints
 
 FIRST_REPLAYS, FIRST_QUERIES = 5, 100
-"""Enough to recognise a deterministic target, at a small price; a noisy one is replayed as the policy says."""
+"""A few replays recognise a deterministic target; a noisy one is replayed according to the policy."""
 
 
 async def learn_noise(state: DetectorState | None, measured: Measured, policy: Policy, endpoints: Endpoints) -> Noise:
-    """The noise floor of what is served now: the stored one, or a new one from replays of a part of the suite."""
+    """The noise floor of the current deployment: the stored one, or a new one from replays of a part of the suite."""
     stored = state.noise if state else Noise()
     lacks_answers = _answers_came(measured, policy) and not stored.answer_replays
     is_declared = measured.run.deployment != measured.run.fingerprint
@@ -34,21 +34,21 @@ async def learn_noise(state: DetectorState | None, measured: Measured, policy: P
         return stored
     floor = await _replay(measured, FIRST_REPLAYS, FIRST_QUERIES, policy, endpoints)
     if not floor.is_deterministic and floor.replays:
-        # Answers cost the most, and their noise is known by now.
+        # Answers cost the most, and the first replays measured their noise.
         rankings_only = replace(endpoints, answerer=None)
         more = await _replay(measured, policy.replays, policy.replayed_queries, policy, rankings_only)
-        floor = refined(floor, more)
+        floor = refine(floor, more)
     return replace(floor, deployment=_deployment(measured))
 
 
 def is_known(stored: Noise, deployment: str, *, is_declared: bool) -> bool:
-    """Whether a stored noise floor is that of this deployment; the fingerprint of a noisy target is not a name."""
+    """Whether a stored noise floor belongs to this deployment; the fingerprint of a noisy target is not a name."""
     names_itself = stored.is_deterministic or is_declared
     return stored.replays > 0 and (stored.deployment == deployment or not names_itself)
 
 
-def refined(floor: Noise, more: Noise) -> Noise:
-    """The noise floor from more replays of the rankings, with the noise of the answers from the first ones."""
+def refine(floor: Noise, more: Noise) -> Noise:
+    """Combine the noise of rankings from more replays with the noise of answers from the first ones."""
     return replace(
         more,
         deviations={**floor.deviations, **more.deviations},
@@ -68,30 +68,30 @@ def gating_means(measured: Measured, policy: Policy) -> dict[str, float]:
 
 
 def part_of(suite: Suite, queries: int) -> Suite:
-    """An evenly spaced part of the judged queries of a suite, of at most so many queries."""
+    """An evenly spaced part of the judged queries of a suite, with at most ``queries`` queries."""
     judged = [query for query in suite.queries if query.is_judged]
     step = max(1, -(-len(judged) // queries))
-    chosen: tuple[Query, ...] = tuple(judged[::step])
-    ids = {query.query_id for query in chosen}
+    part: tuple[Query, ...] = tuple(judged[::step])
+    ids = {query.query_id for query in part}
     pairs = tuple(pair for pair in suite.pairs if pair.query_id in ids)
-    return replace(suite, queries=chosen, pairs=pairs, digest=f"{suite.digest}/{step}")
+    return replace(suite, queries=part, pairs=pairs, digest=f"{suite.digest}/{step}")
 
 
 async def _replay(measured: Measured, count: int, queries: int, policy: Policy, endpoints: Endpoints) -> Noise:
     """Noise of ``count`` replays of an evenly spaced part of the suite; none if a replay mostly failed."""
     part = part_of(measured.suite, queries)
-    chosen = {query.query_id for query in part.queries}
-    first = tuple(outcome for outcome in measured.run.outcomes if outcome.query_id in chosen)
+    ids = {query.query_id for query in part.queries}
+    first = tuple(outcome for outcome in measured.run.outcomes if outcome.query_id in ids)
     shares, replays = [], []
     measures = tuple(measured.measurements)
     for _ in range(count):
-        outcomes = await replay(part.queries, endpoints, keep=_forget, watch=lambda _: None)
+        outcomes = await replay(part.queries, endpoints, save=_discard, watch=lambda _: None)
         run = replace(measured.run, outcomes=outcomes, suite_digest=part.digest)
-        found = measure(run, part, tuple(name for name in measures if "@" in name))
-        if found.counts.coverage < policy.coverage_floor:
+        measured_replay = measure(run, part, tuple(name for name in measures if "@" in name))
+        if measured_replay.counts.coverage < policy.coverage_floor:
             return Noise()
         shares.append(share_changed(first, outcomes))
-        replays.append(found)
+        replays.append(measured_replay)
         first = first or outcomes
     return noise_of(measured, replays, shares, policy)
 
@@ -109,7 +109,7 @@ def noise_of(measured: Measured, replays: Sequence[Measured], shares: Sequence[f
 
 
 def _whole_run(deviations: Mapping[str, float], measured: Measured, replays: Sequence[Measured]) -> dict[str, float]:
-    """Deviations of the means of a whole run, where only a part of its queries was replayed."""
+    """Deviations of the means of a whole run, from replays of a part of its queries."""
     sizes = {series: len(ids) for name in measured.measurements for series, ids in _series_ids(measured, name).items()}
     own = {}
     for series in deviations:
@@ -126,7 +126,7 @@ def _series_ids(measured: Measured, name: str) -> dict[str, set[str]]:
 
 
 def _with_answers(noise: Noise, measured: Measured, replays: Sequence[Measured], policy: Policy) -> Noise:
-    """The noise floor with that of the answers, learnt from what the replays have in common; none if some failed."""
+    """The noise floor with the noise of the answers that all replays share; unchanged if some replays failed."""
     if not all(_answers_came(each, policy) for each in replays):
         return noise
     gating = set(policy.gating.get(Axis(measured.suite.axis), ())) & {*ANSWER_MEASURES}
@@ -141,7 +141,7 @@ def _with_answers(noise: Noise, measured: Measured, replays: Sequence[Measured],
 
 
 def _strata(measured: Measured, name: str) -> dict[str, set[str]]:
-    """Ids of the queries with a value of this measure, in the whole suite and in each stratum that is no control."""
+    """Ids of the queries with a value of this measure, in the whole suite and in each stratum that is not a control."""
     stratum_of = {query.query_id: query.stratum for query in measured.suite.queries}
     strata: dict[str, set[str]] = {OVERALL: set(measured.measurements[name].query_ids)}
     for query_id in measured.measurements[name].query_ids:
@@ -151,7 +151,7 @@ def _strata(measured: Measured, name: str) -> dict[str, set[str]]:
 
 
 def _common(measurements: Sequence[Measurements], ids: set[str]) -> Floats:
-    """Values of the queries that every replay scored, shape (replays, queries)."""
+    """Values of the queries with a score in every replay, shape (replays, queries)."""
     columns = [dict(zip(each.query_ids, each.values.tolist(), strict=True)) for each in measurements]
     shared = sorted(ids.intersection(*columns)) if columns else []
     return np.array([[column[query_id] for query_id in shared] for column in columns], np.float64).reshape(
@@ -164,10 +164,10 @@ def _deployment(measured: Measured) -> str:
 
 
 def _answers_came(measured: Measured, policy: Policy) -> bool:
-    """Whether answers were endpoints for and enough of them came back to say anything."""
+    """Whether answers were requested and enough of them succeeded."""
     replies = measured.replies
     return replies is not None and replies.scored > 0 and replies.coverage >= policy.coverage_floor
 
 
-async def _forget(_: Sequence[Outcome]) -> None:
-    """Replays for the noise floor are not runs; what they showed is kept in the noise floor alone."""
+async def _discard(_: Sequence[Outcome]) -> None:
+    """Outcomes of these replays are not stored; only the noise floor is."""

@@ -1,4 +1,4 @@
-"""Noticing that a target serves something else than it did, whether it said so or not."""
+"""Detect that a target serves another deployment, declared or silent."""
 
 from __future__ import annotations
 
@@ -12,29 +12,28 @@ from monitor.model.runs import Outcome, Run
 
 NO_NOISE = Noise()
 NOISE_ALLOWANCE, NOISE_DEVIATIONS = 0.05, 4.0
-"""A difference is a swap beyond the noise of replays by this share of all rankings, and by this many deviations."""
+"""A difference is a swap if it exceeds the noise of replays by this share of all rankings and this many deviations."""
 
 
 def is_same(previous: Run, run: Run) -> bool:
-    """Whether nothing that a user could see has changed, by the fingerprints alone."""
-    seen = (run.fingerprint, run.answers, run.answerer)
-    return (previous.fingerprint, previous.answers, previous.answerer) == seen
+    """Whether two runs returned the same rankings and answers, by their fingerprints."""
+    current = (run.fingerprint, run.answers, run.answerer)
+    return (previous.fingerprint, previous.answers, previous.answerer) == current
 
 
 def detect(previous: Run | None, run: Run, *, at: datetime, noise: Noise = NO_NOISE) -> Swap | None:
-    """The swap between two runs of one suite, or None if nothing changed that was not noise.
+    """The swap between two runs of one suite, or None if nothing changed beyond noise.
 
-    ``previous`` needs its outcomes. A swap is declared when the target names what it serves and the name has
-    changed; otherwise it is silent, and seen in rankings or answers: in more of them than replays of one deployment
-    ever changed.
+    ``previous`` needs its outcomes. A swap is declared if the target names its deployment and the name changed.
+    Otherwise it is silent, and detected if more rankings or answers changed than replays of one deployment changed.
     """
     if previous is None or is_same(previous, run):
         return None
     rankings = share_changed(previous.outcomes, run.outcomes)
     answers = share_of_answers_changed(previous.outcomes, run.outcomes)
     declared = _is_declared(previous, run, rankings, answers)
-    answered = sum(outcome.reply is not None for outcome in run.outcomes)
-    if not (declared or is_beyond_noise(noise, (rankings, len(run.outcomes)), (answers, answered))):
+    n_answers = sum(outcome.reply is not None for outcome in run.outcomes)
+    if not (declared or is_beyond_noise(noise, (rankings, len(run.outcomes)), (answers, n_answers))):
         return None
     return Swap(
         target=run.target,
@@ -49,16 +48,16 @@ def detect(previous: Run | None, run: Run, *, at: datetime, noise: Noise = NO_NO
 
 
 def _is_declared(previous: Run, run: Run, rankings: float, answers: float) -> bool:
-    """Whether a name has changed and something with it; a probe that failed in one of the runs is no change."""
+    """Whether a name changed and results with it; a probe that failed in one of the runs is not a change."""
     renamed = previous.deployment != run.deployment and run.deployment != run.fingerprint
     rewritten = previous.answerer != run.answerer and bool(previous.answerer and run.answerer)
     return (renamed and rankings > 0) or (rewritten and answers > 0)
 
 
 def is_beyond_noise(noise: Noise, rankings: tuple[float, int], answers: tuple[float, int] = (0.0, 0)) -> bool:
-    """Whether more rankings or answers changed than replays of one deployment ever did.
+    """Whether more rankings or answers changed than replays of one deployment changed.
 
-    Each argument holds the share that changed and the number of results. Answers without a known noise prove nothing.
+    Each argument holds the share that changed and the number of results. Answers without a measured noise are ignored.
 
     Examples
     --------
@@ -72,7 +71,7 @@ def is_beyond_noise(noise: Noise, rankings: tuple[float, int], answers: tuple[fl
 
 
 def _exceeds(noise: float, share: float, count: int) -> bool:
-    """Whether a share is beyond the noise; without noise, any change is."""
+    """Whether a share exceeds the noise; without noise, any change does."""
     spread = math.sqrt(noise * (1 - noise) / max(count, 1))
     return share > (noise + max(NOISE_ALLOWANCE, NOISE_DEVIATIONS * spread) if noise else 0.0)
 
@@ -80,8 +79,8 @@ def _exceeds(noise: float, share: float, count: int) -> bool:
 def rescored_share(before: tuple[Outcome, ...], after: tuple[Outcome, ...]) -> float:
     """Share of the documents that both runs returned for a query and scored differently, in [0, 1].
 
-    Documents that come and go leave the scores of the others alone; a new embedding of the same documents moves them.
-    0 where the target returns no scores.
+    Added and removed documents do not change the scores of the others; a new embedding of the same documents does.
+    0 if the target returns no scores.
     """
     earlier = {outcome.query_id: dict(outcome.ranking.hits) for outcome in before if outcome.ranking}
     pairs = [

@@ -51,7 +51,7 @@ async def check_all(path: Path) -> Result:
 async def _check_target(
     checked: wiring.CheckedConfig, name: str, suites: list[Suite]
 ) -> tuple[dict[str, Any], list[str]]:
-    from monitor.probing.replay import ask, probe
+    from monitor.probing.replay import probe, request_answer
     from monitor.service import wiring
 
     queries = [query for suite in suites for query in suite.queries if query.is_judged and not query.follows]
@@ -67,7 +67,7 @@ async def _check_target(
             lines.append(f"    recognised: {recognised}")
         query = next((query for query in queries if query.answers), None)
         if clients.answerer is not None and query is not None:
-            reply = await ask(query.text, clients.answerer, attempts=1)
+            reply = await request_answer(query.text, clients.answerer, attempts=1)
             data["answer"] = _answer_to_dict(query, reply)
             lines.append(_answer_line(name, reply))
     finally:

@@ -39,7 +39,7 @@ async def replay(path: Path, target: str, suites: tuple[str, ...], policy: str) 
     from monitor.service import abandoned_runs, wiring
 
     checked = load_with_targets(path, target)
-    plan = replace(wiring.plan_for(checked, target, suites, policy), asked=True)
+    plan = replace(wiring.plan_for(checked, target, suites, policy), is_on_request=True)
     async with wiring.open_store(checked.config) as store:
         await abandoned_runs.close_abandoned_runs(store, now=wiring.utc_now())
         clients = wiring.connect(checked, target)

@@ -106,12 +106,12 @@ async def replay_locally(folder: Path, suite: Suite, policy: Policy) -> Measured
     retriever = registry.resolve("retriever", {"kind": "local", "corpus": [folder]}, where="--local").build()
     depth, started_at = run_depth(suite, _measures(policy)), wiring.utc_now()
 
-    async def keep(_: Sequence[Outcome]) -> None:
+    async def save(_: Sequence[Outcome]) -> None:
         """Store nothing: the suite is measured, not the target."""
 
     try:
         with Console(stderr=True).status(f"{folder}: {len(suite.queries)} queries"):
-            outcomes = await replay(suite.queries, Endpoints(retriever, depth), keep=keep, watch=lambda _: None)
+            outcomes = await replay(suite.queries, Endpoints(retriever, depth), save=save, watch=lambda _: None)
     finally:
         await retriever.close()
     for outcome in outcomes:

@@ -1,1 +1,1 @@
-"""Sending probes to a target and collecting what comes back."""
+"""Send probes to a target and collect the results."""

@@ -1,6 +1,6 @@
-"""Replaying answers from other contexts: what today's generator makes of what yesterday's retriever found.
+"""Generate answers again from the contexts of both runs, to attribute a change to retrieval or generation.
 
-Needs an answerer that takes contexts, and the texts of the documents.
+This needs an answerer that accepts contexts, and the texts of the documents.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from monitor.model.policies import Policy
 from monitor.model.runs import Outcome
 from monitor.model.suites import Query
 from monitor.ports.targets import Answerer
-from monitor.probing.replay import ask
+from monitor.probing.replay import request_answer
 
 LIMIT = 300
-"""Queries that are replayed at most, spread over the suite: three answers each cost their price."""
+"""Largest number of replayed queries, spread over the suite. Each costs three answers."""
 SCORER = LEADING[Needs.ANSWERS]
-"""The measure of answers that is attributed."""
+"""The answer measure that is attributed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContextReplayResult:
-    """What replaying contexts showed of one suite."""
+    """The attribution of one suite by context replay."""
 
     attribution: Attribution
     ceiling: Ceiling
     failed: int
-    """Queries left out because an answer did not come back, or a document's text is not known."""
+    """Number of queries left out because an answer failed or the text of a document is missing."""
 
 
 async def replay_contexts(
@@ -47,13 +47,14 @@ async def replay_contexts(
     texts: Mapping[str, str],
     policy: Policy,
 ) -> ContextReplayResult:
-    """Who is to blame, by today's generator with the contexts of both runs and with the relevant documents.
+    """Attribute a change, with the current generator and the contexts of both runs and the relevant documents.
 
     With s(generator, contexts) the mean score, *generation* = s(new, old) − s(old, old) and *retrieval* =
-    s(new, new) − s(new, old), where s(old, old) is what was scored then: one path of the two that Shapley's value
-    averages, since yesterday's generator is gone. Raises ComparisonError if no query could be replayed.
+    s(new, new) − s(new, old), where s(old, old) is the stored score of the earlier run. This is one of the two paths
+    that Shapley's value averages, because the earlier generator is gone. Raises ComparisonError if no query could be
+    replayed.
     """
-    queries = _chosen(before, after)
+    queries = _select_queries(before, after)
     runs = [{each.query_id: each for each in run.run.outcomes} for run in (before, after)]
     windows = [windows_of(run, policy) for run in (before, after)]
     turns = asyncio.Semaphore(answerer.concurrency)
@@ -65,30 +66,31 @@ async def replay_contexts(
         oracle = [doc_id for doc_id, grade in query.grades.items() if grade > 0]
         async with turns:
             replies = [await _score(query, doc_ids, texts, answerer) for doc_ids in (*contexts, oracle)]
-        found = [each for each in replies if each is not None]
-        return tuple(found) if len(found) == len(replies) else None
+        complete = tuple(each for each in replies if each is not None)
+        return complete if len(complete) == len(replies) else None
 
-    found = await asyncio.gather(*map(scores, queries))
-    kept = [(query, each) for query, each in zip(queries, found, strict=True) if each is not None]
-    if not kept:
+    results = await asyncio.gather(*map(scores, queries))
+    scored = [(query, each) for query, each in zip(queries, results, strict=True) if each is not None]
+    if not scored:
         raise ComparisonError(
-            f"no query of {after.suite.name} could be replayed: the answerer gave no answer, or no text is known of "
-            "the documents that were found; the suite needs their texts in its corpus.jsonl"
+            f"no query of {after.suite.name} could be replayed: the answerer returned no answer, or the texts of the "
+            "retrieved documents are missing; add them to the suite's corpus.jsonl"
         )
     then = dict(zip(before.measurements[SCORER].query_ids, before.measurements[SCORER].values.tolist(), strict=True))
-    old, new, oracle = np.array([each for _, each in kept]).T
-    clusters = _numbers([f"{query.stratum}\x1f{query.cluster}" for query, _ in kept])
+    old, new, oracle = np.array([each for _, each in scored]).T
+    clusters = _numbers([f"{query.stratum}\x1f{query.cluster}" for query, _ in scored])
     generation = frozenset({Component.GENERATION})
     cells = {
-        frozenset[Component](): [then[query.query_id] for query, _ in kept],
+        frozenset[Component](): [then[query.query_id] for query, _ in scored],
         generation: old,
         generation | {Component.RETRIEVAL}: new,
     }
-    return ContextReplayResult(shapley(cells, clusters), ceiling(oracle, old, new, clusters), len(queries) - len(kept))
+    failed = len(queries) - len(scored)
+    return ContextReplayResult(shapley(cells, clusters), ceiling(oracle, old, new, clusters), failed)
 
 
-def _chosen(before: Measured, after: Measured) -> list[Query]:
-    """Queries that both runs answered, evenly spread over the suite."""
+def _select_queries(before: Measured, after: Measured) -> list[Query]:
+    """Queries with answers in both runs, evenly spread over the suite."""
     if SCORER not in before.measurements or SCORER not in after.measurements:
         raise ComparisonError(f"the two runs of {after.suite.name} have no answers to compare")
     both = set(before.measurements[SCORER].query_ids) & set(after.measurements[SCORER].query_ids)
@@ -97,7 +99,7 @@ def _chosen(before: Measured, after: Measured) -> list[Query]:
 
 
 def _read(outcome: Outcome, window: int) -> Sequence[str]:
-    """The documents that an answer was written from: as it says, else the first ones that were found."""
+    """Ids of the documents behind an answer: those that it lists, else the first hits."""
     answer = outcome.reply.answer if outcome.reply else None
     if answer is not None and answer.doc_ids is not None:
         return answer.doc_ids
@@ -107,13 +109,13 @@ def _read(outcome: Outcome, window: int) -> Sequence[str]:
 async def _score(
     query: Query, doc_ids: Sequence[str], texts: Mapping[str, str], answerer: Answerer
 ) -> float | None:  # fmt: skip
-    known = [texts[doc_id] for doc_id in doc_ids if doc_id in texts]
-    if len(known) < len(doc_ids):
+    contexts = [texts[doc_id] for doc_id in doc_ids if doc_id in texts]
+    if len(contexts) < len(doc_ids):
         return None
-    reply = await ask(query.text, answerer, known)
+    reply = await request_answer(query.text, answerer, contexts)
     return SCORERS[SCORER](reply.answer.text, query.answers) if reply.answer else None
 
 
 def _numbers(names: Sequence[str]) -> list[int]:
-    known = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    return [known[name] for name in names]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return [numbers[name] for name in names]

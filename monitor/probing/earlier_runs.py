@@ -9,7 +9,7 @@ from monitor.ports.store import Store
 
 
 async def load_baseline(candidate: Measured, plan: Plan, store: Store) -> Measured | None:
-    """The baseline of the candidate's target and suite, measured anew by the suite it was replayed from."""
+    """The baseline of the candidate's target and suite, measured again with the suite version of its run."""
     baseline = await store.baseline(plan.target, candidate.suite.name)
     if baseline is None:
         return None

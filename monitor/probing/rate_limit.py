@@ -1,4 +1,4 @@
-"""Being a polite guest: how hard a target may be asked, and when it is left alone."""
+"""Rate limiting and circuit breaking for one target."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from monitor.model.runs import Ranking
 from monitor.ports.targets import Retriever
 
 RECOVERY_S = 30.0
-"""Seconds in which the pace doubles again after the target asked for less."""
+"""Seconds in which a reduced pace doubles again."""
 SLOWEST = 1.0
-"""Probes a second below which a pace is never cut: slower is no pace but an outage."""
+"""Lowest pace in probes a second; a slower target counts as an outage."""
 _OUT = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE})
 
 
 @dataclass(slots=True)
 class RateLimitedRetriever:
-    """A retriever asked no harder than it bears. What is held back is a failure with a reason, never a zero.
+    """A retriever with a rate limit and a circuit breaker. A refused probe is a failure with a reason, never a zero.
 
-    The pace is a bucket that fills at ``rate``; each time the target says that it is asked too much, the pace is
-    halved, and it recovers by itself.
+    Probes leave at most at ``rate``. Each rate-limit response halves the pace, which then recovers by itself.
     """
 
     retriever: Retriever
@@ -42,18 +41,18 @@ class RateLimitedRetriever:
         self.concurrency = self.retriever.concurrency
 
     async def retrieve(self, query: str, k: int) -> Ranking:
-        """Return the ``k`` best documents for the query, best first, once it is its turn."""
+        """Return the ``k`` best documents for the query, best first, after waiting for its turn."""
         if self._open_until:
-            return await self._try_again(query, k)
+            return await self._probe_recovery(query, k)
         await self._take_turn()
-        return await self._ask(query, k)
+        return await self._send(query, k)
 
     async def close(self) -> None:
-        """Give back connections and memory."""
+        """Release connections and memory."""
         await self.retriever.close()
 
     def pace(self) -> float | None:
-        """Probes a second at this moment; None where there is no limit."""
+        """Current limit in probes a second; None without a limit."""
         if not self._slowed_to:
             return self.limits.rate
         recovered = self._slowed_to * 2 ** ((self.clock() - self._slowed_at) / RECOVERY_S)
@@ -73,25 +72,23 @@ class RateLimitedRetriever:
         if at > now:
             await asyncio.sleep(at - now)
 
-    async def _try_again(self, query: str, k: int) -> Ranking:
-        """One probe at a time, once the rest is over; until it is answered, the others fail at once."""
+    async def _probe_recovery(self, query: str, k: int) -> Ranking:
+        """Send a single probe once the pause is over; until it succeeds, other probes fail at once."""
         if self.clock() < self._open_until or self._trial.locked():
-            raise RetrieverError(
-                Reason.UNREACHABLE, f"left alone after {self._unanswered} probes in a row without an answer"
-            )
+            raise RetrieverError(Reason.UNREACHABLE, f"not sent: {self._unanswered} probes in a row had no answer")
         async with self._trial:
-            return await self._ask(query, k)
+            return await self._send(query, k)
 
-    async def _ask(self, query: str, k: int) -> Ranking:
+    async def _send(self, query: str, k: int) -> Ranking:
         try:
             ranking = await self.retriever.retrieve(query, k)
         except RetrieverError as error:
-            self._note(error)
+            self._record_failure(error)
             raise
         self._unanswered, self._open_until = 0, 0.0
         return ranking
 
-    def _note(self, error: RetrieverError) -> None:
+    def _record_failure(self, error: RetrieverError) -> None:
         if error.reason is Reason.RATE_LIMITED:
             pace = self.pace() or float(self.concurrency)
             self._slowed_to, self._slowed_at = max(pace / 2, SLOWEST), self.clock()

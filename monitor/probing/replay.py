@@ -1,4 +1,4 @@
-"""Asking a live target every query of a suite: each query gets exactly one outcome."""
+"""Send every query of a suite to a live target: each query gets exactly one outcome."""
 
 from __future__ import annotations
 
@@ -17,100 +17,99 @@ from monitor.model.suites import Query
 from monitor.ports.targets import Answerer, Retriever
 from monitor.world import Endpoints
 
-Keep = Callable[[Sequence[Outcome]], Awaitable[None]]
+Save = Callable[[Sequence[Outcome]], Awaitable[None]]
 Watch = Callable[[Outcome], None]
 Turns = asyncio.Semaphore | nullcontext[None]
 T = TypeVar("T")
 
-KEEP_EVERY_S = 1.0
-"""How much of a run a crash can lose, in seconds."""
+SAVE_EVERY_S = 1.0
+"""Outcomes are committed this often; a crash loses at most this much."""
 PATIENCE_S = 5.0
-"""The longest wait that a target may ask for between two attempts."""
+"""Longest wait between two attempts, whatever the target requests."""
 BEFORE = "{answer}"
-"""Where the answer of the hop before goes in the text of a query that follows another."""
+"""Placeholder in the text of a query for the answer of the previous hop."""
 
 
-async def replay(queries: Sequence[Query], asked: Endpoints, *, keep: Keep, watch: Watch) -> tuple[Outcome, ...]:
-    """The outcome of every query, committed in batches as they come.
+async def replay(queries: Sequence[Query], endpoints: Endpoints, *, save: Save, watch: Watch) -> tuple[Outcome, ...]:
+    """The outcome of every query, committed in batches during the run.
 
-    A query without a relevant judgement is skipped, not asked. ``keep`` failing ends the run: what cannot be kept is
-    not worth asking.
+    A query without a relevant judgement is skipped, not sent. If ``save`` fails, the run ends with its error.
     """
     done: list[Outcome] = []
     fresh: list[Outcome] = []
     waiting = _chains(queries)
     over = asyncio.Event()
-    turns = turns_of(asked)
+    turns = answer_turns(endpoints)
 
     async def work() -> None:
-        # The iterator is shared: each worker takes the next chain of queries that nobody has taken.
+        # All workers share the iterator: each takes the next chain that is left.
         for chain in waiting:
             replies: dict[str, Reply | None] = {}
             for query in chain:
-                outcome = await _probe_hop(query, replies, asked, turns, is_followed=query is not chain[-1])
+                outcome = await _probe_hop(query, replies, endpoints, turns, is_followed=query is not chain[-1])
                 replies[query.query_id] = outcome.reply
                 fresh.append(outcome)
                 watch(outcome)
 
     async def work_all() -> None:
-        await asyncio.gather(*(work() for _ in range(min(asked.retriever.concurrency, len(queries)))))
+        await asyncio.gather(*(work() for _ in range(min(endpoints.retriever.concurrency, len(queries)))))
         over.set()
 
-    async def keep_steadily() -> None:
+    async def save_steadily() -> None:
         while not over.is_set() or fresh:
             with suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), KEEP_EVERY_S)
+                await asyncio.wait_for(over.wait(), SAVE_EVERY_S)
             batch = fresh.copy()
             fresh.clear()
             if batch:
-                await keep(batch)
+                await save(batch)
                 done.extend(batch)
 
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(work_all())
-            group.create_task(keep_steadily())
+            group.create_task(save_steadily())
     except* MonitorError as errors:
         raise errors.exceptions[0] from None
     return tuple(done)
 
 
 async def probe(query: Query, retriever: Retriever, *, depth: int, attempts: int = 2) -> Outcome:
-    """Ask a retriever one query. Whatever goes wrong is a failure with a reason, never an exception, never a zero."""
+    """Send one query to a retriever. Every error becomes a failure with a reason, never a zero."""
     if not query.is_judged:
         return Outcome(query_id=query.query_id)
-    found, duration_s = await _attempt(lambda: retriever.retrieve(query.text, depth), attempts)
-    if isinstance(found, AdapterError):
-        return Outcome(query_id=query.query_id, failure=Failure(found.reason, found.detail), duration_s=duration_s)
-    return Outcome(query_id=query.query_id, ranking=look_for_quotes(found, query.passages), duration_s=duration_s)
+    result, duration_s = await _attempt(lambda: retriever.retrieve(query.text, depth), attempts)
+    if isinstance(result, AdapterError):
+        return Outcome(query_id=query.query_id, failure=Failure(result.reason, result.detail), duration_s=duration_s)
+    return Outcome(query_id=query.query_id, ranking=look_for_quotes(result, query.passages), duration_s=duration_s)
 
 
-async def ask(
+async def request_answer(
     text: str, answerer: Answerer, contexts: Sequence[str] | None = None, *, attempts: int = 2
 ) -> Reply:  # fmt: skip
-    """Ask for one answer. Whatever goes wrong is a reason, never an exception, never an empty answer."""
-    found, duration_s = await _attempt(lambda: answerer.answer(text, contexts), attempts)
-    if isinstance(found, AdapterError):
-        return Reply(reason=found.reason, detail=found.detail, duration_s=duration_s)
-    return Reply(answer=found, duration_s=duration_s)
+    """Request one answer. Every error becomes a reply with a reason, never an empty answer."""
+    result, duration_s = await _attempt(lambda: answerer.answer(text, contexts), attempts)
+    if isinstance(result, AdapterError):
+        return Reply(reason=result.reason, detail=result.detail, duration_s=duration_s)
+    return Reply(answer=result, duration_s=duration_s)
 
 
-def turns_of(asked: Endpoints) -> Turns:
-    """What lets only so many answers be asked for at once: a model that writes them bears less than a retriever."""
-    return asyncio.Semaphore(asked.answerer.concurrency) if asked.answerer else nullcontext()
+def answer_turns(endpoints: Endpoints) -> Turns:
+    """Limits concurrent answer requests: a generator allows fewer than a retriever."""
+    return asyncio.Semaphore(endpoints.answerer.concurrency) if endpoints.answerer else nullcontext()
 
 
-async def probe_and_ask(query: Query, asked: Endpoints, turns: Turns, *, is_followed: bool = False) -> Outcome:
-    """Ask one query of the retriever, and of the answerer where its answer is compared with or taken on."""
-    outcome = await probe(query, asked.retriever, depth=asked.depth, attempts=asked.attempts)
-    if asked.answerer is None or not query.is_judged or not (query.answers or is_followed):
-        return outcome  # an answer that nothing is compared with is not worth its price
+async def probe_with_answer(query: Query, endpoints: Endpoints, turns: Turns, *, is_followed: bool = False) -> Outcome:
+    """Probe the retriever, and the answerer if the answer is scored or needed by the next hop."""
+    outcome = await probe(query, endpoints.retriever, depth=endpoints.depth, attempts=endpoints.attempts)
+    if endpoints.answerer is None or not query.is_judged or not (query.answers or is_followed):
+        return outcome  # an answer without a reference or a next hop would cost money for nothing
     async with turns:
-        return replace(outcome, reply=await ask(query.text, asked.answerer, attempts=asked.attempts))
+        return replace(outcome, reply=await request_answer(query.text, endpoints.answerer, attempts=endpoints.attempts))
 
 
 def _chains(queries: Sequence[Query]) -> Iterator[list[Query]]:
-    """Queries that follow each other, in their order; nearly all queries stand alone."""
+    """Chains of queries that follow each other, in their order; most chains have one query."""
     chains: dict[str, list[Query]] = {}
     for query in queries:
         chain = chains[query.query_id] = chains.get(query.follows, [])
@@ -121,7 +120,7 @@ def _chains(queries: Sequence[Query]) -> Iterator[list[Query]]:
 async def _probe_hop(
     query: Query,
     replies: dict[str, Reply | None],
-    asked: Endpoints,
+    endpoints: Endpoints,
     turns: Turns,
     *,
     is_followed: bool,
@@ -131,28 +130,28 @@ async def _probe_hop(
         if before is None or before.answer is None:
             return _broken_chain(query, before)
         query = replace(query, text=query.text.replace(BEFORE, before.answer.text))
-    return await probe_and_ask(query, asked, turns, is_followed=is_followed)
+    return await probe_with_answer(query, endpoints, turns, is_followed=is_followed)
 
 
 def _broken_chain(query: Query, before: Reply | None) -> Outcome:
-    """What becomes of a hop whose question could not be completed: skipped if nobody answers, else failed."""
+    """The outcome of a hop without the previous answer: failed if the answer failed, else skipped."""
     if before is None or before.reason is None:
         return Outcome(query_id=query.query_id)
-    return Outcome(query_id=query.query_id, failure=Failure(before.reason, "the hop before brought no answer"))
+    return Outcome(query_id=query.query_id, failure=Failure(before.reason, "the previous hop has no answer"))
 
 
 async def _attempt(call: Callable[[], Awaitable[T]], attempts: int) -> tuple[T | AdapterError, float]:
-    """What a call brought, or why it failed, and how long the last attempt took."""
+    """The result of a call, or its error, and the duration of the final attempt."""
     for attempt in range(1, attempts + 1):
         started = time.perf_counter()
         try:
-            found = await call()
+            result = await call()
         except AdapterError as error:
-            failed = error
+            failure = error
         else:
-            return found, time.perf_counter() - started
+            return result, time.perf_counter() - started
         duration_s = time.perf_counter() - started
-        if attempt == attempts or not failed.reason.is_worth_retrying:
+        if attempt == attempts or not failure.reason.is_worth_retrying:
             break
-        await asyncio.sleep(min(failed.retry_after_s or 0.1 * attempt, PATIENCE_S))
-    return failed, duration_s
+        await asyncio.sleep(min(failure.retry_after_s or 0.1 * attempt, PATIENCE_S))
+    return failure, duration_s

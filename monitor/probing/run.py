@@ -16,29 +16,29 @@ from monitor.model.runs import Outcome, Run, RunStatus
 from monitor.model.suites import Suite
 from monitor.plan import Plan
 from monitor.ports.store import Store
-from monitor.probing.grading import Grader, graded, regrade_anchors
+from monitor.probing.grading import Grader, attach_grades, regrade_anchors
 from monitor.probing.replay import Watch, replay
 from monitor.world import World
 
 
 async def probe_suite(suite: Suite, plan: Plan, world: World, cycle_id: str, watch: Watch) -> Measured:
-    """Replay one suite, committing every outcome as it comes, and measure it."""
+    """Replay one suite, commit its outcomes during the run, and measure it."""
     run = await begin_run(suite, plan, world, cycle_id)
 
-    async def keep(outcomes: Sequence[Outcome]) -> None:
+    async def save(outcomes: Sequence[Outcome]) -> None:
         await world.store.save_outcomes(run.run_id, outcomes)
 
     try:
-        outcomes = await replay(suite.queries, world.endpoints(run.depth), keep=keep, watch=watch)
+        outcomes = await replay(suite.queries, world.endpoints(run.depth), save=save, watch=watch)
         return await finish_run(run, outcomes, suite, plan, world)
-    except BaseException:  # a cancelled run, too, must not look as if it were still running
+    except BaseException:  # a cancelled run must not look as if it were still running
         with suppress(StoreError):
             await world.store.interrupt_run(run.run_id, world.now())
         raise
 
 
 async def begin_run(suite: Suite, plan: Plan, world: World, cycle_id: str) -> Run:
-    """A run that is kept as running from now on."""
+    """Store a new run with the status running."""
     run = Run(
         run_id=uuid4().hex,
         cycle_id=cycle_id,
@@ -58,13 +58,13 @@ async def begin_run(suite: Suite, plan: Plan, world: World, cycle_id: str) -> Ru
 
 
 async def finish_run(run: Run, outcomes: tuple[Outcome, ...], suite: Suite, plan: Plan, world: World) -> Measured:
-    """The run measured, its answers graded where there is a judge, kept as finished."""
+    """Grade the answers if a judge is configured, measure the run and store it as finished."""
     if world.judge is not None:
         grader = Grader(world.judge, world.store, world.now)
         grades = await grader.grade(suite.queries, outcomes)
         await world.store.save_grades(run.run_id, grades)
         anchors = await regrade_anchors(grader, plan.target, suite, world.store)
-        outcomes = graded(outcomes, grades)
+        outcomes = attach_grades(outcomes, grades)
         run = replace(run, judge=world.judge.fingerprint, anchors=anchors)
     measured = measure(_finished(run, outcomes, world.now()), suite, plan.measures)
     await world.store.finish_run(measured)
@@ -72,13 +72,13 @@ async def finish_run(run: Run, outcomes: tuple[Outcome, ...], suite: Suite, plan
 
 
 async def declared_deployment(target: str, store: Store) -> str:
-    """What somebody said that the target serves, if anybody did; the target's own word comes first."""
+    """The latest declared deployment of a target; empty without one. A name reported by the target takes precedence."""
     declared = await store.deployments(target, limit=1)
     return declared[0].name if declared else ""
 
 
 def _finished(run: Run, outcomes: tuple[Outcome, ...], at: datetime) -> Run:
-    seen = fingerprint(outcomes)
+    rankings_fingerprint = fingerprint(outcomes)
     declared = {outcome.ranking.deployment for outcome in outcomes if outcome.ranking} - {None}
     corpora = {outcome.ranking.corpus for outcome in outcomes if outcome.ranking} - {None}
     return replace(
@@ -86,8 +86,8 @@ def _finished(run: Run, outcomes: tuple[Outcome, ...], at: datetime) -> Run:
         outcomes=outcomes,
         status=RunStatus.FINISHED,
         finished_at=at,
-        fingerprint=seen,
-        deployment=" + ".join(sorted(filter(None, declared))) or run.deployment or seen,
+        fingerprint=rankings_fingerprint,
+        deployment=" + ".join(sorted(filter(None, declared))) or run.deployment or rankings_fingerprint,
         corpus=" + ".join(sorted(filter(None, corpora))) or run.corpus,
         answers=answers_fingerprint(outcomes),
         answerer=_answerer(outcomes),
@@ -95,7 +95,7 @@ def _finished(run: Run, outcomes: tuple[Outcome, ...], at: datetime) -> Run:
 
 
 def _answerer(outcomes: Sequence[Outcome]) -> str:
-    """What wrote the answers, as far as they say so."""
+    """Models and deployments that the answers name."""
     answers = [outcome.reply.answer for outcome in outcomes if outcome.reply and outcome.reply.answer]
-    told = {" ".join(filter(None, (answer.model, answer.deployment))) for answer in answers}
-    return " + ".join(sorted(filter(None, told)))
+    names = {" ".join(filter(None, (answer.model, answer.deployment))) for answer in answers}
+    return " + ".join(sorted(filter(None, names)))

@@ -30,11 +30,11 @@ class Target:
         self.noise, self.lost, self.name = noise, 0.0, name
         self.ranks = [min(int(self.random.expovariate(0.5)), 12) for _ in range(N_QUERIES)]
         self.frailty = [self.random.random() for _ in range(N_QUERIES)]
-        self.asked = 0
+        self.n_probes = 0
 
     async def retrieve(self, query: str, k: int) -> Ranking:
         """The k best documents."""
-        self.asked += 1
+        self.n_probes += 1
         number = int(query)
         rank = self.ranks[number]
         if self.random.random() < self.noise:
@@ -92,24 +92,24 @@ def test_a_deterministic_target_is_known_after_five_small_replays_and_never_repl
     """First contact costs 5 × 100 probes; while nothing changes, a cycle costs the suite alone."""
     service = Service(Target(1, noise=0.0))
     service.cycle()
-    assert service.target.asked == N_QUERIES + 500
+    assert service.target.n_probes == N_QUERIES + 500
     assert service.state.noise.is_deterministic
     service.cycle()
     service.cycle()
-    assert service.target.asked == 3 * N_QUERIES + 500
+    assert service.target.n_probes == 3 * N_QUERIES + 500
 
 
 def test_a_noisy_target_is_replayed_as_the_policy_says_and_its_floor_is_kept():
     """24 replays of the suite give every gating measure a deviation, and are not repeated."""
     service = Service(Target(1, noise=0.1))
     service.cycle()
-    assert service.target.asked == N_QUERIES + 500 + 24 * N_QUERIES
+    assert service.target.n_probes == N_QUERIES + 500 + 24 * N_QUERIES
     noise = service.state.noise
     assert (noise.replays, noise.queries) == (24, N_QUERIES)
     assert set(noise.deviations) == {f"overall/{name}" for name in ("ndcg@10", "mrr@10", "recall@5", "recall@10")}
     assert 0 < noise.deviations["overall/mrr@10"] < 0.03
     service.cycle()
-    assert service.target.asked == 2 * N_QUERIES + 500 + 24 * N_QUERIES
+    assert service.target.n_probes == 2 * N_QUERIES + 500 + 24 * N_QUERIES
 
 
 def test_a_second_swap_is_judged_by_itself_as_well():
@@ -224,12 +224,12 @@ def test_a_verdict_on_request_leaves_no_trace_in_the_detector_state():
     service = Service(Target(9, noise=0.0))
     service.cycle()
     service.target.lost = 0.4
-    service.plan = replace(service.plan, asked=True)
-    asked = service.target.asked
+    service.plan = replace(service.plan, is_on_request=True)
+    n_before = service.target.n_probes
     verdict = service.cycle().verdict
     assert verdict.name is VerdictName.REGRESSED
     assert verdict.policy.alpha_page == Policy().alpha_page
-    assert service.target.asked == asked + N_QUERIES
+    assert service.target.n_probes == n_before + N_QUERIES
     assert service.state.looks == ()
 
 

@@ -81,7 +81,7 @@ class Service:
             Query(query_id=f"q{i}", text=str(i), stratum="all", cluster=f"c{i}", grades={str(i): 1}) for i in range(N)
         )
         self.suite = Suite(name="suite", version="1", axis=Axis.BROAD, queries=queries, digest="suite")
-        self.plan = Plan(target="target", suites=(self.suite,), policy=Policy(resamples=999), asked=True)
+        self.plan = Plan(target="target", suites=(self.suite,), policy=Policy(resamples=999), is_on_request=True)
         self.world = World(
             store=self.store, retriever=self.target, on_call=OnCall(), now=lambda: self.clock, owner="test"
         )
@@ -114,7 +114,7 @@ def test_a_swap_says_what_changed(change, cause):
 def test_canaries_are_few():
     """Looking into vectors costs a fiftieth of a cycle, and never more than 48 queries."""
     service = Service()
-    assert len(canaries.chosen(service.suite)) == 8
+    assert len(canaries.select_canaries(service.suite)) == 8
     service.cycle()
     assert service.target.embedded == 8
 

@@ -44,7 +44,7 @@ class ScriptedRetriever:
         """Nothing to give back."""
 
 
-class Kept:
+class Saved:
     """What was handed over to be kept, batch by batch."""
 
     def __init__(self) -> None:
@@ -73,19 +73,19 @@ def query(number: int, *, is_judged: bool = True) -> Query:
 
 def replayed(
     queries: Sequence[Query], retriever: Retriever, *, depth: int = 3, attempts: int = 2
-) -> tuple[tuple[Outcome, ...], Kept, list[str]]:
+) -> tuple[tuple[Outcome, ...], Saved, list[str]]:
     """The outcomes, what was kept, and what was watched."""
-    kept, watched = Kept(), []
+    saved, watched = Saved(), []
 
     async def run() -> tuple[Outcome, ...]:
         return await replay(
             queries,
             Endpoints(retriever, depth, attempts=attempts),
-            keep=kept,
+            save=saved,
             watch=lambda outcome: watched.append(outcome.query_id),
         )
 
-    return asyncio.run(run()), kept, watched
+    return asyncio.run(run()), saved, watched
 
 
 @settings(max_examples=60, deadline=None)
@@ -99,7 +99,7 @@ def test_every_query_has_exactly_one_outcome(suite, concurrency):
     retriever = ScriptedRetriever(
         {f"q{number}": reasons for number, (_, reasons) in enumerate(suite)}, concurrency=concurrency
     )
-    outcomes, kept, watched = replayed(queries, retriever)
+    outcomes, saved, watched = replayed(queries, retriever)
     by_id = {outcome.query_id: outcome for outcome in outcomes}
     assert len(outcomes) == len(by_id) == len(queries)
     for number, (is_judged, reasons) in enumerate(suite):
@@ -108,7 +108,7 @@ def test_every_query_has_exactly_one_outcome(suite, concurrency):
         assert (outcome.failure.reason if outcome.failure else None) == expected
         assert (outcome.ranking is None) == (expected is not None or not is_judged)
         assert retriever.asked[f"q{number}"] == asked
-    assert sorted(kept.query_ids) == sorted(watched) == sorted(by_id)
+    assert sorted(saved.query_ids) == sorted(watched) == sorted(by_id)
     assert retriever.most_under_way <= concurrency
 
 
@@ -198,28 +198,28 @@ def test_the_duration_is_that_of_the_last_attempt():
 
 def test_outcomes_are_kept_while_the_run_goes_on(monkeypatch):
     """A crash loses only the last moments of a run: what is done is kept before the rest is asked."""
-    monkeypatch.setattr("monitor.probing.replay.KEEP_EVERY_S", 0.01)
+    monkeypatch.setattr("monitor.probing.replay.SAVE_EVERY_S", 0.01)
 
     class Slow(ScriptedRetriever):
         async def retrieve(self, query: str, k: int) -> Ranking:
             await asyncio.sleep(0.01)
             return await super().retrieve(query, k)
 
-    _, kept, _ = replayed([query(number) for number in range(12)], Slow(concurrency=2))
-    assert len(kept.batches) > 2
-    assert len(kept.query_ids) == len(set(kept.query_ids)) == 12
+    _, saved, _ = replayed([query(number) for number in range(12)], Slow(concurrency=2))
+    assert len(saved.batches) > 2
+    assert len(saved.query_ids) == len(set(saved.query_ids)) == 12
 
 
 def test_nothing_is_handed_over_when_there_is_nothing_to_keep():
     """An empty suite ends at once, and no empty batch is kept."""
-    outcomes, kept, _ = replayed([], ScriptedRetriever())
+    outcomes, saved, _ = replayed([], ScriptedRetriever())
     assert outcomes == ()
-    assert kept.batches == []
+    assert saved.batches == []
 
 
 def test_a_store_that_refuses_ends_the_run(monkeypatch):
     """What cannot be kept is not worth asking: the run ends with the store's own error, and asks no more."""
-    monkeypatch.setattr("monitor.probing.replay.KEEP_EVERY_S", 0.01)
+    monkeypatch.setattr("monitor.probing.replay.SAVE_EVERY_S", 0.01)
 
     class Slow(ScriptedRetriever):
         async def retrieve(self, query: str, k: int) -> Ranking:
@@ -232,7 +232,7 @@ def test_a_store_that_refuses_ends_the_run(monkeypatch):
     retriever = Slow(concurrency=2)
     queries = [query(number) for number in range(500)]
     with pytest.raises(StoreError, match="the disk is full"):
-        asyncio.run(replay(queries, Endpoints(retriever, 1), keep=refuse, watch=lambda _: None))
+        asyncio.run(replay(queries, Endpoints(retriever, 1), save=refuse, watch=lambda _: None))
     assert retriever.asked.total() < 100
 
 
@@ -243,7 +243,7 @@ def test_a_store_that_refuses_the_last_batch_ends_the_run_too():
         raise StoreError("the disk is full")
 
     with pytest.raises(StoreError, match="the disk is full"):
-        asyncio.run(replay([query(1)], Endpoints(ScriptedRetriever(), 1), keep=refuse, watch=lambda _: None))
+        asyncio.run(replay([query(1)], Endpoints(ScriptedRetriever(), 1), save=refuse, watch=lambda _: None))
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 64])
@@ -260,7 +260,7 @@ def test_a_cancelled_replay_asks_no_more():
 
     async def run() -> int:
         work = asyncio.create_task(
-            replay([query(n) for n in range(20_000)], Endpoints(retriever, 1), keep=Kept(), watch=lambda _: None)
+            replay([query(n) for n in range(20_000)], Endpoints(retriever, 1), save=Saved(), watch=lambda _: None)
         )
         await asyncio.sleep(0.05)
         work.cancel()

@@ -305,7 +305,7 @@ def page_of(policy: Policy) -> tuple[MemoryStore, Scheduler, Swapped]:
         now=lambda: datetime.now(UTC),
         owner="here/1",
     )
-    plan = Plan(target="production", suites=(suite,), policy=policy, asked=True)
+    plan = Plan(target="production", suites=(suite,), policy=policy, is_on_request=True)
     return store, Scheduler(Metrics(), {"hourly": (schedule(every=3_600.0), plan, world)}), retriever
 
 
