@@ -1,4 +1,4 @@
-"""From measured runs to evidence: what changed, by how much, how sure."""
+"""From measured runs to evidence: differences, intervals and p-values."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from monitor.statistics.significance import (
 )
 
 METHOD = "cluster-sign-flip-maxt/4"
-"""Changes whenever the same runs could lead to other numbers."""
+"""Name and version of the method; a new version may give other numbers for the same runs."""
 
 FEW = 10
-"""With no more flips than this beyond what was observed, a sampled p-value is too coarse to be told."""
+"""With at most this many sampled flips beyond the observation, a sampled p-value is too coarse."""
 
 
 def pair_all(runs: Sequence[tuple[Measured, Measured]], policy: Policy) -> list[Paired]:
@@ -45,7 +45,7 @@ def compare(everything: Sequence[Paired], policy: Policy, *, rng: np.random.Gene
 
     All gating hypotheses with enough clusters form one family: adjusted p-values hold over all of them.
     """
-    found = {id(paired): _describe(paired, policy) for paired in everything}
+    by_pair = {id(paired): _describe(paired, policy) for paired in everything}
     testable = [paired for paired in everything if paired.n_clusters >= policy.min_clusters]
     sums = cluster_sums(testable)
     observed, null = sign_flips(sums, resamples=policy.resamples, rng=rng)
@@ -55,19 +55,19 @@ def compare(everything: Sequence[Paired], policy: Policy, *, rng: np.random.Gene
         worse, worse_adjusted = _p_values(-sums[:, columns], -observed[columns], -null[:, columns])
         better, better_adjusted = _p_values(sums[:, columns], observed[columns], null[:, columns])
         for at, column in enumerate(columns):
-            found[id(testable[column])] = replace(
-                found[id(testable[column])],
+            by_pair[id(testable[column])] = replace(
+                by_pair[id(testable[column])],
                 p_worse=float(worse[at]),
                 p_worse_adjusted=float(worse_adjusted[at]),
                 p_better=float(better[at]),
                 p_better_adjusted=float(better_adjusted[at]),
                 mde_page=detectable_from(standard_error(testable[column]), critical),
             )
-    return [found[id(paired)] for paired in everything]
+    return [by_pair[id(paired)] for paired in everything]
 
 
 def _critical_value(null: Floats, alpha: float) -> float:
-    """Studentised drop from which the corrected test is significant at ``alpha``, whatever fell; ∞ without a family."""
+    """Smallest studentised drop that the corrected test finds significant at ``alpha``; ∞ without a family."""
     if not null.size:
         return math.inf
     sampled = float(np.quantile((-null).max(axis=1), 1 - alpha))
@@ -75,10 +75,10 @@ def _critical_value(null: Floats, alpha: float) -> float:
 
 
 def _p_values(sums: Floats, observed: Floats, null: Floats) -> tuple[Floats, Floats]:
-    """Raw and adjusted p-values, finer than the flips can tell where they tell next to nothing.
+    """Raw and adjusted p-values; small ones are computed without sampling, because sampled ones are too coarse.
 
-    Where (nearly) no flip reached what was observed, the raw p-value is computed without sampling; where (nearly) none
-    did over the whole family, the adjusted one is Holm's bound on those, if that is smaller.
+    Where almost no flip reached the observed statistic, the raw p-value is the saddlepoint approximation. Where almost
+    none did over the whole family, the adjusted p-value is Holm's bound on the raw ones, if that is smaller.
     """
     raw, adjusted = step_down(observed, null)
     coarse = FEW / (len(null) + 1.0)
@@ -115,13 +115,13 @@ def _describe(paired: Paired, policy: Policy) -> Evidence:
 
 
 def _p_not_safe(paired: Paired, tolerated: ToleratedDrop, policy: Policy) -> float:
-    """p-value against the null hypothesis that this stratum lost its margin or more; NaN if it was not tested."""
+    """p-value against the null hypothesis that this stratum lost its margin or more; NaN if untested."""
     test = non_inferiority_of(paired, tolerated, min_clusters=policy.min_clusters)
     return test.p_value if test else math.nan
 
 
 def _within_range(paired: Paired, lower: float, upper: float) -> tuple[float, float]:
-    """The interval within what is possible: a mean in [0, 1] cannot fall below 0 or rise above 1."""
+    """The interval, clipped to possible changes: a mean in [0, 1] cannot fall below 0 or rise above 1."""
     lowest, highest = range_of(paired.measure)
     before = float(paired.baseline.mean())
     return max(lower, lowest - before), min(upper, highest - before)

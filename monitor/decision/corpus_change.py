@@ -1,4 +1,4 @@
-"""Another corpus under the same suite: the judged documents that are gone, and the change without them."""
+"""Changed corpora under the same suite: the judged documents that vanished, and the change without them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ NAMED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusChange:
-    """A corpus that the target declares to be another than the baseline's."""
+    """A declared corpus that differs from the baseline's."""
 
     suite: str
     before: str
     after: str
     vanished: tuple[str, ...]
-    """Relevant documents that the baseline returned and that no query returns any more."""
+    """Relevant documents that the baseline returned and that no query returns now."""
     n_queries: int
     """Queries that need one of them."""
     bounds: Mapping[str, float]
-    """Mean change of each measure over the other queries: what remains if the removal was intended."""
+    """Mean change of each measure over the other queries: the change if the removal was intended."""
 
 
 def corpus_changes(compared: Sequence[tuple[Measured, Measured]]) -> list[CorpusChange]:
@@ -46,11 +46,11 @@ def sentence(change: CorpusChange) -> str:
     words = f"The corpus under {change.suite} changed ({change.before:.12} → {change.after:.12})"
     if not change.vanished:
         return f"{words}; every judged document that the baseline returned is still returned."
-    shown = ", ".join(change.vanished[:NAMED])
+    examples = ", ".join(change.vanished[:NAMED])
     more = f" and {len(change.vanished) - NAMED} more" if len(change.vanished) > NAMED else ""
     return (
-        f"{words}: {len(change.vanished)} judged documents are gone ({shown}{more}), which {change.n_queries} queries "
-        f"need. Without these queries {_bounds(change.bounds)}."
+        f"{words}: {len(change.vanished)} judged documents are gone ({examples}{more}), which {change.n_queries} "
+        f"queries need. Without these queries {_bounds(change.bounds)}."
     )
 
 
@@ -84,16 +84,16 @@ def _bounds_without(before: Measured, after: Measured, affected: Collection[str]
         if earlier is None:
             continue
         values = dict(zip(earlier.query_ids, earlier.values.tolist(), strict=True))
-        kept = [
+        differences = [
             value - values[query_id]
             for query_id, value in zip(now.query_ids, now.values.tolist(), strict=True)
             if query_id in values and query_id not in affected
         ]
-        if kept:
-            bounds[name] = float(np.mean(kept))
+        if differences:
+            bounds[name] = float(np.mean(differences))
     return bounds
 
 
 def _bounds(bounds: Mapping[str, float]) -> str:
-    shown = [f"{name} changed by {100 * value:+.1f} points" for name, value in list(bounds.items())[:NAMED]]
-    return ", ".join(shown) or "nothing could be compared"
+    changes = [f"{name} changed by {100 * value:+.1f} points" for name, value in list(bounds.items())[:NAMED]]
+    return ", ".join(changes) or "nothing could be compared"

@@ -1,6 +1,6 @@
 """From evidence to a verdict, in a fixed order: trade-off, regressed, passed, inconclusive.
 
-(`invalid` is decided before there is evidence: when the runs cannot be compared or too few probes succeeded.)
+`invalid` comes before: the runs cannot be compared, or too few probes succeeded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Judgement:
 
 
 def mark(evidence: Sequence[Evidence], step: Sequence[Evidence], policy: Policy) -> tuple[Evidence, ...]:
-    """The evidence with everything that pages marked as fallen, and everything worth watching as watched.
+    """The evidence, marked as fallen where it pages, and as watched where it fell but not enough to page.
 
     Without a ``step``, a gating measure fell if it is significant after correction and beyond both floors. At a swap
     ``step`` holds the same comparison with the run before it. Each of the two comparisons is then tested at half the
@@ -60,7 +60,7 @@ def judge(
     """The verdict that the policy draws from marked evidence.
 
     ``trade_off``: structure gained while broad retrieval lost. ``regressed``: a gating measure fell. ``passed``: every
-    gating measure of each axis is shown to have kept enough, with no stratum likely to have lost its margin.
+    gating measure of each axis is within its margin, and no stratum is likely to have lost its own.
     ``inconclusive``: everything else, and every drop while ``may_page`` is false, because nothing changed beyond noise
     and churn. The advice is ``watch`` where something fell beyond its floors, but not significantly enough to page.
     """
@@ -91,11 +91,11 @@ def refuse_coverage(share: float, suite: str, counts: Counts, policy: Policy) ->
 
 
 def no_baseline(suites: Sequence[str]) -> Judgement:
-    """There is nothing to compare with yet."""
+    """There is no baseline to compare with."""
     return Judgement(
         VerdictName.INCONCLUSIVE,
         f"There is no baseline for {', '.join(suites)} yet.",
-        "promote this run with `recallwatch baseline promote` if you trust what is served now",
+        "promote this run with `recallwatch baseline promote` if you trust the current deployment",
     )
 
 
@@ -105,7 +105,7 @@ def not_comparable(problem: str) -> Judgement:
 
 
 def digest_of(policy: Policy) -> str:
-    """SHA-256 over the policy, so that a verdict shows by which rule it was reached."""
+    """SHA-256 over the policy, which identifies the rule behind a verdict."""
     return hashlib.sha256(json.dumps(asdict(policy), sort_keys=True).encode()).hexdigest()
 
 
@@ -150,7 +150,9 @@ def _judge_safety(
         return Judgement(VerdictName.INCONCLUSIVE, f"Nothing could be tested.{note}", "add queries from more sources")
     unsafe = [each for each in safety if not each.is_safe]
     if not unsafe and not watched:
-        return Judgement(VerdictName.PASSED, f"{sentences.kept(gating, safety, policy)}{note}", "keep")
+        return Judgement(VerdictName.PASSED, f"{sentences.all_safe(gating, safety, policy)}{note}", "keep")
     if watched:
         return Judgement(VerdictName.INCONCLUSIVE, f"{sentences.watch(watched, policy)}{note}", "watch")
-    return Judgement(VerdictName.INCONCLUSIVE, f"{sentences.not_shown(gating, unsafe, safety, policy)}{note}", "watch")
+    return Judgement(
+        VerdictName.INCONCLUSIVE, f"{sentences.inconclusive(gating, unsafe, safety, policy)}{note}", "watch"
+    )

@@ -1,4 +1,4 @@
-"""The queries behind a drop: what was expected, what came before, what comes now."""
+"""The queries behind a drop, with the expected, the earlier and the current results."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from monitor.model.runs import Outcome
 from monitor.model.suites import Pair, Query
 
 _LONGEST = 300
-"""Characters of an answer that are shown."""
+"""Number of characters of an answer in a page."""
 
 
 def lost_queries(
     pairs_of_runs: Sequence[tuple[Measured, Measured]], *, limit: int = 5
 ) -> tuple[Mapping[str, Any], ...]:
-    """The queries that lost most between baseline and candidate, worst first; none that lost nothing."""
+    """The queries that lost most between baseline and candidate, worst first; only queries with a loss."""
     lost = [each for before, after in pairs_of_runs for each in _losses(before, after)]
     lost.sort(key=lambda each: each["difference"])
     return tuple(lost[:limit])
 
 
 def _losses(before: Measured, after: Measured) -> list[dict[str, Any]]:
-    told = (_losses_by(name, before, after) for name in LEADING.values() if name in after.measurements)
-    return next(filter(None, told), [])
+    by_measure = (_losses_by(name, before, after) for name in LEADING.values() if name in after.measurements)
+    return next(filter(None, by_measure), [])
 
 
 def _losses_by(measure: str, before: Measured, after: Measured) -> list[dict[str, Any]]:
@@ -39,7 +39,7 @@ def _losses_by(measure: str, before: Measured, after: Measured) -> list[dict[str
     values = zip(after.measurements[measure].query_ids, after.measurements[measure].values, strict=True)
     return [
         {
-            **_told(queries[query_id], pairs.get(query_id), old[query_id], new[query_id]),
+            **_to_dict(queries[query_id], pairs.get(query_id), old[query_id], new[query_id]),
             "suite": after.suite.name,
             "measure": measure,
             "difference": float(value - earlier[query_id]),
@@ -49,7 +49,7 @@ def _losses_by(measure: str, before: Measured, after: Measured) -> list[dict[str
     ]
 
 
-def _told(query: Query, pair: Pair | None, old: Outcome, new: Outcome) -> dict[str, Any]:
+def _to_dict(query: Query, pair: Pair | None, old: Outcome, new: Outcome) -> dict[str, Any]:
     relevant = [doc_id for doc_id, grade in query.grades.items() if grade > 0]
     relevant += [passage.name for passage in query.passages if passage.grade > 0]
     expected = [pair.satisfying_id] if pair else relevant
@@ -65,7 +65,7 @@ def _told(query: Query, pair: Pair | None, old: Outcome, new: Outcome) -> dict[s
 
 
 def _answers(query: Query, old: Outcome, new: Outcome) -> dict[str, Any]:
-    """What was said before and now, where answers were asked for."""
+    """The expected answers and those of both runs, if either run has an answer."""
     before, now = (
         each.reply.answer.text[:_LONGEST] if each.reply and each.reply.answer else None for each in (old, new)
     )

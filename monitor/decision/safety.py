@@ -1,4 +1,4 @@
-"""Is a result shown to be safe? Non-inferiority of each axis, with a guard over its strata (procedure, section 3.3)."""
+"""Safety of a result: non-inferiority of each axis, with a guard over its strata (procedure, section 3.3)."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from monitor.statistics.strata_guard import Guard, guard_strata, relative_margin
 def axis_safety(everything: Sequence[Paired], policy: Policy) -> list[AxisSafety]:
     """Safety of every gating measure of every suite, from all pairs of a comparison.
 
-    A measure is safe where the whole axis is shown to have lost less than the margin at 0.05, and where no stratum is
-    likely to have lost its own, wider margin. Controls count as strata.
+    A measure is safe if the whole axis lost less than the margin, tested at 0.05, and if no stratum is likely to have
+    lost its own, wider margin. Controls count as strata.
     """
     families: dict[tuple[str, str], list[Paired]] = {}
-    for each in everything:
-        if each.measure in policy.gating.get(Axis(each.axis), ()):
-            families.setdefault((each.suite, each.measure), []).append(each)
+    for paired in everything:
+        if paired.measure in policy.gating.get(Axis(paired.axis), ()):
+            families.setdefault((paired.suite, paired.measure), []).append(paired)
     return [_safety(family, policy) for family in families.values()]
 
 

@@ -1,4 +1,4 @@
-"""The sentences of a verdict's summary, for people who read them at night."""
+"""The sentences of a verdict's summary, for engineers on call."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from monitor.model.verdicts import AxisSafety, Evidence
 from monitor.statistics.pairing import OVERALL
 
 NAMED = 3
-"""Strata named in a sentence; the others are counted."""
+"""Number of strata named in a sentence; the others are counted."""
 
 
 def drop(fallen: Sequence[Evidence]) -> str:
-    """The widest drop with its certainty: the whole axis before a part of it."""
+    """The largest drop with its interval and p-value; a whole axis takes precedence over a stratum."""
     whole = [each for each in fallen if each.stratum == OVERALL]
     headline = min(whole or fallen, key=lambda each: each.difference)
     controls = list(dict.fromkeys(each.stratum for each in fallen if each.is_control))
@@ -34,33 +34,33 @@ def drop(fallen: Sequence[Evidence]) -> str:
 
 
 def within_noise(fallen: Sequence[Evidence]) -> str:
-    """A drop that no change explains."""
+    """A drop without a detected change of the target."""
     return f"{drop(fallen)} No change of the target was detected: this is within its usual noise and churn so far."
 
 
-def trade_off(found: TradeOff, evidence: Sequence[Evidence], *, model_changed: bool) -> str:
+def trade_off(change: TradeOff, evidence: Sequence[Evidence], *, model_changed: bool) -> str:
     """The drop, the gain, the phenomena that did not move, and the controls that fell."""
-    rose = found.risen
+    rise = change.risen
     others = [
         each
         for each in evidence
         if each.axis is Axis.COMPOSITIONAL
-        and each.measure == rose.measure
+        and each.measure == rise.measure
         and each.stratum != OVERALL
         and not each.is_control
     ]
-    still = [each.stratum for each in others if each.lower <= 0 <= each.upper]
-    words = f"{drop(found.fallen)} Meanwhile {place(rose)} rose {size(rose.difference, rose)}"
-    if still:
-        words += f"; {_listed(still)} did not move"
-    if found.lost_controls:
-        fell = ", ".join(f"{each.stratum} −{size(each.difference, each)}" for each in found.lost_controls)
-        words += f"; the gain is not real: a control stratum fell too ({fell})"
+    unmoved = [each.stratum for each in others if each.lower <= 0 <= each.upper]
+    words = f"{drop(change.fallen)} Meanwhile {place(rise)} rose {size(rise.difference, rise)}"
+    if unmoved:
+        words += f"; {_listed(unmoved)} did not move"
+    if change.lost_controls:
+        drops = ", ".join(f"{each.stratum} −{size(each.difference, each)}" for each in change.lost_controls)
+        words += f"; the gain is not real: a control stratum fell too ({drops})"
     return words + (": this is the trade-off of training for structure." if model_changed else ".")
 
 
-def kept(gating: Sequence[Evidence], safety: Sequence[AxisSafety], policy: Policy) -> str:
-    """Every axis is safe; the lowest change is named."""
+def all_safe(gating: Sequence[Evidence], safety: Sequence[AxisSafety], policy: Policy) -> str:
+    """Every axis is safe; the sentence names the largest drop."""
     lowest = min(gating, key=lambda each: each.difference) if gating else None
     margin = max(each.margin for each in safety)
     words = f"Every gating measure kept at least {1 - margin:.0%} of its baseline"
@@ -71,7 +71,7 @@ def kept(gating: Sequence[Evidence], safety: Sequence[AxisSafety], policy: Polic
 
 
 def watch(watched: Sequence[Evidence], policy: Policy) -> str:
-    """A drop that is likely, and not sure enough to page."""
+    """A drop that is significant at the warning level, but not at the level of a page."""
     first = watched[0]
     return (
         f"Watch {place(first)}: it fell {size(first.difference, first)} (adjusted p = {first.p_worse_adjusted:.2g}), "
@@ -80,10 +80,10 @@ def watch(watched: Sequence[Evidence], policy: Policy) -> str:
     )
 
 
-def not_shown(
+def inconclusive(
     gating: Sequence[Evidence], unsafe: Sequence[AxisSafety], safety: Sequence[AxisSafety], policy: Policy
 ) -> str:
-    """Neither harm nor safety is shown: the measure that is least certain, and the queries that it needs."""
+    """Neither a drop nor safety is significant: the least certain measure, and the queries that would decide it."""
     widest = max(unsafe, key=lambda each: (each.queries_needed, -each.lower))
     overall = next((each for each in gating if (each.suite, each.measure) == (widest.suite, widest.measure)), None)
     is_sure = any(each.p_worse_adjusted <= policy.alpha_page for each in gating)
@@ -102,7 +102,7 @@ def not_shown(
 
 
 def untested(gating: Sequence[Evidence], policy: Policy) -> str:
-    """The strata with too few clusters to test; empty if there is none."""
+    """Names the strata with too few clusters to test; empty without any."""
     tested = {place_of_stratum(each) for each in gating if not math.isnan(each.p_worse)}
     names = sorted({place_of_stratum(each) for each in gating} - tested)
     return f" Not tested (fewer than {policy.min_clusters} clusters): {', '.join(names)}." if names else ""
@@ -114,7 +114,7 @@ def place(evidence: Evidence) -> str:
 
 
 def place_of_stratum(evidence: Evidence) -> str:
-    """Axis and stratum; the whole axis by its name alone."""
+    """Axis and stratum; for the whole axis, its name alone."""
     return str(evidence.axis) if evidence.stratum == OVERALL else f"{evidence.axis} {evidence.stratum}"
 
 
@@ -129,5 +129,5 @@ def size(value: float, evidence: Evidence, *, unit: bool = True) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:NAMED])
-    return f"{shown} and {len(names) - NAMED} more" if len(names) > NAMED else shown
+    listed = ", ".join(names[:NAMED])
+    return f"{listed} and {len(names) - NAMED} more" if len(names) > NAMED else listed

@@ -12,25 +12,25 @@ from monitor.model.verdicts import Evidence
 from monitor.statistics.pairing import OVERALL
 
 GAINS = sorted((each for each in MEASURES.values() if each.gain), key=lambda each: each.gain)
-"""Measures that show a gain of structure, the most sensitive first; the first one with evidence decides."""
+"""Measures of a gain of structure, the most sensitive first; the first one with evidence decides."""
 
 
 class TradeOff(NamedTuple):
-    """What fell on the broad axis and what rose on the compositional one."""
+    """Drops of the broad axis and the rise of the compositional one."""
 
     fallen: tuple[Evidence, ...]
     risen: Evidence
     lost_controls: tuple[Evidence, ...]
-    """Control strata that lost separation or accuracy: the gain is not one of structure alone."""
+    """Control strata that lost separation or accuracy: the gain is not of structure alone."""
 
 
 def find_trade_off(evidence: Sequence[Evidence], policy: Policy) -> TradeOff | None:
     """The trade-off that the evidence shows, or None.
 
     By intersection and union: the larger of the p-value that structure did not gain and the p-value that broad
-    retrieval did not lose must not exceed ``alpha_page``; no correction is due (Berger 1982). Broad retrieval lost
-    where a measure fell beyond its floors after correction, or where the leading measure of the whole axis did without
-    it. Structure gained where separation, or forced choice where there are no scores, rose over all phenomena pooled.
+    retrieval did not lose must not exceed ``alpha_page``; no correction is needed (Berger 1982). Broad retrieval lost
+    if a measure fell beyond its floors after correction, or if the leading measure of the whole axis did without it.
+    Structure gained if separation, or forced choice without scores, rose over all phenomena pooled.
     """
     risen = _gain(evidence, policy)
     if risen is None:

@@ -1,4 +1,4 @@
-"""From the results of a cycle to a verdict. Pure: it can be decided again from the database alone."""
+"""From the results of a cycle to a verdict. Pure: the database alone suffices to recompute it."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ def decide(
     causes: Mapping[str, str] | None = None,
     replicas: int = 0,
 ) -> Verdict:
-    """The verdict on one cycle. Pure: the same runs and policy give the same verdict, to the last digit.
+    """The verdict on one cycle. Pure: the same runs and policy give exactly the same verdict.
 
     Parameters
     ----------
     results
         The run of each suite, its baseline, and the run before a swap where there is one.
     look
-        The comparison that may page and its error level; None where nothing changed, so that nothing can page.
+        The comparison that may page and its error level; None if nothing changed, so that no page is possible.
     causes
-        The likely cause of the change, by suite, where a swap was detected.
+        The likely cause of the change, by suite, if a swap was detected.
     replicas
-        How often results returned after others had replaced them; 0 where the target shows no replicas.
+        Number of times that replaced results came back; 0 without signs of replicas.
     """
     policy = replace(plan.policy, alpha_page=look.alpha) if look else plan.policy
     compared = [(each.baseline, each.measured) for each in results if each.baseline]
@@ -100,10 +100,10 @@ def decide(
 def weigh(
     results: Sequence[SuiteResult], policy: Policy, seed: int, *, may_page: bool, causes: Mapping[str, str]
 ) -> Weighed:
-    """Judgement and evidence: invalid first, then what the evidence shows."""
-    for each in results:
-        counts = each.measured.counts
-        if refused := judgement.refuse_coverage(counts.coverage, each.measured.suite.name, counts, policy):
+    """Judgement and evidence: `invalid` first, then the judgement of the evidence."""
+    for result in results:
+        counts = result.measured.counts
+        if refused := judgement.refuse_coverage(counts.coverage, result.measured.suite.name, counts, policy):
             return Weighed(judgement=refused)
     compared = [(each.baseline, each.measured) for each in results if each.baseline]
     if not compared:
@@ -136,18 +136,18 @@ def is_model_change(cause: str) -> bool:
 
 
 def seed_of(compared: Runs) -> int:
-    """A seed that follows from the rankings: judging the same results twice gives the same verdict."""
+    """A seed derived from the rankings, so that the same results give the same verdict."""
     content = "".join(before.run.fingerprint + after.run.fingerprint for before, after in compared)
     return int.from_bytes(hashlib.sha256(content.encode()).digest()[:7])
 
 
 def _step(stepped: Runs, step: Sequence[Evidence], policy: Policy) -> dict[str, Any]:
-    """What the last swap changed, judged by itself."""
+    """The judgement of the latest swap by itself."""
     marked = judgement.mark(step, (), policy)
-    judged = judgement.judge(marked, (), policy)
+    verdict = judgement.judge(marked, (), policy)
     return {
-        "verdict": str(judged.name),
-        "summary": judged.summary if any(each.fallen for each in marked) else "No measure fell beyond its floors.",
+        "verdict": str(verdict.name),
+        "summary": verdict.summary if any(each.fallen for each in marked) else "No measure fell beyond its floors.",
         "runs": {after.suite.name: [before.run.run_id, after.run.run_id] for before, after in stepped},
         "fallen": [[each.suite, each.stratum, each.measure] for each in marked if each.fallen],
     }

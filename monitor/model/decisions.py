@@ -16,9 +16,9 @@ from monitor.model.verdicts import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Everything that one cycle decides. It is stored whole or not at all.
+    """Everything that one cycle decides, stored in one transaction.
 
-    A process that stops before has decided nothing: the next cycle finds the detector as it was and decides again.
+    If the process stops before it is stored, the next cycle loads the old detector state and decides again.
     """
 
     verdict: Verdict

@@ -1,4 +1,4 @@
-"""What change detection keeps about one target and suite between two cycles."""
+"""The state of change detection: noise, churn and detectors of one target and suite."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Churn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleChange:
-    """What changed from one cycle to the next, without a judgement of it."""
+    """The change from one cycle to the next, without a judgement."""
 
     share: float
     """Share of rankings that changed, in [0, 1]."""
@@ -92,9 +92,9 @@ class Series:
     drops: tuple[float, ...] = ()
     """The latest standardised drops, oldest first."""
     reference: float | None = None
-    """The level at the last look that did not page; None while that is the baseline's own."""
+    """The level at the latest look that did not page; None while it is the baseline's level."""
     pending: tuple[float, ...] = ()
-    """Means of the cycles since the last update, where consecutive cycles repeat most results."""
+    """Means of the cycles since the latest update, if consecutive cycles repeat most results."""
 
     @property
     def evidence(self) -> float:
@@ -111,16 +111,16 @@ class JudgedResult:
     reason: str
     alpha: float
     previous_run_id: str = ""
-    """The run before the swap, which the look compared with besides the baseline."""
+    """The run before the swap, the second reference of the look besides the baseline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorState:
-    """What change detection keeps about one target and suite between two cycles."""
+    """The state of change detection for one target and suite between two cycles."""
 
     baseline_run_id: str
     run_id: str = ""
-    """The last run that was decided on; the next one is compared with it."""
+    """The latest run with a decision; the next run is compared with it."""
     identity: str = ""
     """Identity of the results of that run."""
     noise: Noise = Noise()
@@ -128,12 +128,12 @@ class DetectorState:
     levels: Mapping[str, Level] = field(default_factory=dict)
     series: Mapping[str, Series] = field(default_factory=dict)
     judged: Mapping[str, JudgedResult] = field(default_factory=dict)
-    """Identity of a result → how it was judged; the oldest are forgotten first."""
+    """Judged results by identity; the oldest are removed first."""
     returns: int = 0
-    """How often results came back that had been replaced by others: replicas, if it goes on."""
+    """Number of times that replaced results came back; repeated returns are a sign of replicas."""
     rescored: float = 0.0
-    """Share of rescored documents at the last look."""
+    """Share of rescored documents at the latest look."""
     looks: tuple[datetime, ...] = ()
-    """Silent looks of the last year: the error budget that was spent."""
+    """Times of the silent looks of the past year: the spent error budget."""
     revision: int = 0
-    """Counts the decisions; of two processes that decide at once, the second starts again."""
+    """Number of decisions; if two processes decide at once, the second starts again."""

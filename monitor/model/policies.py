@@ -25,7 +25,7 @@ class Tolerance:
     measure: str | None = None
 
     def matches(self, axis: Axis, suite: str, stratum: str, measure: str) -> bool:
-        """Whether every field that is set equals the value given."""
+        """Whether every field that is set equals its argument."""
         conditions = ((self.axis, axis), (self.suite, suite), (self.stratum, stratum), (self.measure, measure))
         return all(required is None or required == value for required, value in conditions)
 
@@ -49,10 +49,10 @@ class Policy:
     floor_relative: float = 0.02
     margin: float = 0.05
     stratum_margin: float = 0.10
-    """Tolerated drop of one stratum, wider than that of a whole axis, whose mean is known better."""
+    """Tolerated drop of one stratum; wider than that of a whole axis, because the mean of a stratum is less certain."""
     coverage_floor: float = 0.98
     label_floor: float = 0.98
-    """Share of the label validity of the baseline below which runs cannot be compared."""
+    """Runs cannot be compared below this share of the baseline's label validity."""
     min_clusters: int = 12
     resamples: int = 9_999
     replays: int = 24
@@ -71,14 +71,14 @@ class Policy:
         return values
 
     def stratum_margin_of(self, axis: Axis, suite: str, stratum: str, measure: str) -> float:
-        """Tolerated drop of one stratum: its own tolerance if one names it, else wider than the axis' as usual."""
-        named = [
+        """Tolerated drop of one stratum: its own tolerance, else that of the axis, widened."""
+        margins = [
             each.margin
             for each in self.tolerances
             if each.stratum == stratum and each.margin is not None and each.matches(axis, suite, stratum, measure)
         ]
-        if named:
-            return named[-1]
+        if margins:
+            return margins[-1]
         return self.tolerance_of(axis, suite, stratum, measure).margin * self.stratum_margin / self.margin
 
     confirm: int = 1

@@ -1,4 +1,4 @@
-"""One suite in one cycle: what was measured, and what it is compared with."""
+"""One suite in one cycle: the run, and the runs to compare with."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class SuiteResult:
     baseline: Measured | None = None
     """The trusted run of the target and suite; None before the first promotion."""
     previous: Measured | None = None
-    """The run before the change that a look is about; None where only the baseline is compared with."""
+    """The run before the change that triggered the look; None if the look compares with the baseline alone."""
     snapshot: Snapshot | None = None
     """Vectors of the canaries, where the target gives access to them."""
     noise: Noise = NO_NOISE
-    """Noise floor of what is served now."""
+    """Noise floor of the current deployment."""

@@ -53,13 +53,13 @@ class Evidence:
     p_not_safe: float
     """Null hypothesis: the candidate lost the margin or more."""
     mde: float
-    """Smallest true drop that one test at 0.05 finds with 80 % power, in points of the measure."""
+    """Smallest true drop that one test at 0.05 detects with 80 % power, in points of the measure."""
     mde_page: float = math.nan
-    """The same at the level at which a page is decided, corrected over all strata and measures."""
+    """The same at the level of a page, corrected over all strata and measures."""
     fallen: bool = False
     """Whether it fell, significantly and beyond both floors, so that it pages."""
     is_control: bool = False
-    """Whether the stratum is a control, which a gain of structure must not move."""
+    """Whether the stratum is a control, which must not move with a gain of structure."""
     watched: bool = False
     """Whether it fell beyond both floors, significantly at the warning level but not at the level of a page."""
 
@@ -71,7 +71,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AxisSafety:
-    """Whether one measure of one suite is shown to have kept enough, over the whole axis and in every stratum."""
+    """Whether one measure of one suite is safe: over the whole axis, and in every stratum."""
 
     suite: str
     axis: Axis
@@ -83,12 +83,12 @@ class AxisSafety:
     lower: float
     """Lower 95 % bound of the change, in the same units."""
     is_safe: bool
-    """Whether the axis kept more than its margin, and every stratum is likely to have."""
+    """Whether the axis lost less than its margin, and every stratum is likely to have."""
     worst_stratum: str = ""
     """The stratum that is most likely to have lost its margin."""
     worst_probability: float = math.nan
     queries_needed: int = 0
-    """Queries of the widest stratum that would show it within its margin; 0 where there are enough."""
+    """Queries that the least certain stratum needs to be tested within its margin; 0 if it has enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,12 @@ class Look:
     """One comparison that may page. Each look at a silent change spends a part of the year's error budget."""
 
     number: int
-    """Number among the silent looks of a year; 0 for a declared swap, or where a person asked."""
+    """Number among the silent looks of a year; 0 for a declared swap or a request by a person."""
     why: str
     alpha: float
     """The error level of this look."""
     times: tuple[datetime, ...] = ()
-    """Times of the silent looks of the last year, including this one if it spent from the budget."""
+    """Times of the silent looks of the past year, including this one if it spent from the budget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,7 @@ class Verdict:
     lost_queries: tuple[Mapping[str, Any], ...] = ()
     """The queries with the largest losses, worst first, with the expected and the actual results."""
     insights: Mapping[str, Any] = field(default_factory=dict)
-    """What explains the evidence: attribution of an answer drop, headroom, safety of each axis, the last step."""
+    """Explanations of the evidence: attribution of an answer drop, headroom, safety of each axis, the latest step."""
 
     @property
     def fallen(self) -> tuple[Evidence, ...]:

@@ -152,10 +152,10 @@ class Store(Protocol):
         ...
 
     async def save_decision(self, decision: Decision) -> bool:
-        """Store everything one cycle decided, in one transaction.
+        """Store the decision of one cycle in one transaction.
 
-        That is the detector states, swaps, vectors, verdict, incident and alerts, the last two as in `save_incident`.
-        False, and nothing is stored, if another process changed a detector state or the incident first.
+        It holds detector states, swaps, vectors, verdict, incident and alerts; `save_incident` describes the final two.
+        Returns False, and stores nothing, if another process changed a detector state or the incident first.
         """
         ...
 

@@ -80,7 +80,7 @@ def level_of(baseline: float, noise: Noise, series: str, level: Level = NO_LEVEL
 
 
 def correlation(level: Level) -> float:
-    """Lag-1 correlation of the cycles behind a level, in [0, 0.99]; 0 below 0.1, where it is not distinguishable from 0."""
+    """Lag-1 correlation of the cycles behind a level, in [0, 0.99]; 0 below 0.1, which counts as no correlation."""
     rho = level.products / level.squares if level.squares > _ROUNDING else 0.0
     return min(rho, 0.99) if rho > 0.1 and level.cycles >= 8 else 0.0
 
@@ -123,10 +123,9 @@ def observe(
     """The series after one more run.
 
     With z = (baseline − now − ε)/σ each bet λ grows by R ← (R + 1)·exp(λz − λ²/2): an e-detector, whose mean over
-    the bets exceeds c no more often than once in c cycles while nothing is wrong. The
-    tolerance ε, the larger of ``tolerance`` (relative) and 3σ/√K, is needed because the baseline's mean is an
-    estimate from K = ``baseline_runs`` runs: without it, every detector eventually raises an alarm. Shin, Ramdas & Rinaldo
-    (arXiv 2203.03532).
+    the bets exceeds c no more often than once in c cycles while nothing is wrong. The tolerance ε, the larger of
+    ``tolerance`` (relative) and 3σ/√K, is needed because the baseline's mean is an estimate from K = ``baseline_runs``
+    runs: without it, every detector eventually raises an alarm. Shin, Ramdas & Rinaldo (arXiv 2203.03532).
 
     σ is at least the effect of one of the ``queries``, because a change that no replay contained is still possible.
 
