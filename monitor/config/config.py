@@ -218,8 +218,8 @@ def _check_references(config: Config) -> None:
             _refer(f"routes.{index}.notifiers", notifier, config.notifiers, "notifier")
 
 
-def _refer(where: str, name: str, known: Mapping[str, Any], noun: str) -> None:
+def _refer(where: str, name: str, section: Mapping[str, Any], noun: str) -> None:
     plural = "policies" if noun == "policy" else f"{noun}s"
-    if name not in known:
-        names = ", ".join(known) or "none"
+    if name not in section:
+        names = ", ".join(section) or "none"
         raise ConfigError(where, f'unknown {noun} "{name}"; known {plural}: {names}')

@@ -135,10 +135,10 @@ def world_of(checked: CheckedConfig, clients: TargetClients, store: Store) -> Wo
     )
 
 
-def _refuse_one_suite_twice(named: Iterable[tuple[str, str]]) -> None:
+def _refuse_one_suite_twice(suites: Iterable[tuple[str, str]]) -> None:
     """Refuse two entries with the same suite name: runs, baselines and metrics are stored by that name."""
     sources: dict[str, str] = {}
-    for source, name in named:
+    for source, name in suites:
         if name in sources:
             problem = f"{sources[name]} and {source} are both the suite {name}; remove one, or give it another name"
             raise ConfigError("suites", f"{problem} in its suite.yaml")
