@@ -1,4 +1,4 @@
-"""Where vectors can be reached, why a target changed is told from them."""
+"""Where a target gives access to vectors, they identify the cause of a swap."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ OTHER = RNG.normal(size=(SIZE, SIZE)).astype(np.float32)
 
 
 class VectorStore:
-    """Exact search over vectors; the model, the query encoder and the index can be changed apart."""
+    """Exact search over vectors, with a model, a query encoder and an index that change separately."""
 
     concurrency = 4
 
@@ -35,7 +35,7 @@ class VectorStore:
         self.embedded = 0
 
     async def embed(self, texts: Sequence[str]):
-        """A query is a little beside its document."""
+        """Vectors of queries, each close to its document."""
         if self.down:
             raise RetrieverError(Reason.UNREACHABLE, "no embedder")
         self.embedded += len(texts)
@@ -43,21 +43,21 @@ class VectorStore:
         return _unit((DOCUMENTS[numbers] + 0.3 * NOISE[numbers]) @ self.encoder)
 
     async def stored_vectors(self, doc_ids: Sequence[str]):
-        """What the index holds."""
+        """Vectors in the index."""
         return {doc_id: _unit(DOCUMENTS[int(doc_id)] @ self.model) for doc_id in doc_ids}
 
     async def search_exact(self, vector, k: int) -> Ranking:
-        """The nearest of all."""
+        """The nearest documents of all."""
         return self._rank(vector, k, 0)
 
     async def retrieve(self, query: str, k: int) -> Ranking:
-        """The nearest that the index finds."""
+        """The nearest documents in the index."""
         (vector,) = await self.embed([query])
         self.embedded -= 1
         return self._rank(vector, k, self.hidden)
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """There is nothing to release."""
 
     def _rank(self, vector, k: int, hidden: int) -> Ranking:
         scores = _unit(DOCUMENTS @ self.model) @ vector
@@ -100,8 +100,8 @@ class Service:
         ({"hidden": 5}, "the index or its approximate search changed"),
     ],
 )
-def test_a_swap_says_what_changed(change, cause):
-    """Vectors tell a new model from a new encoder, and both from an index that lost its way."""
+def test_a_swap_names_its_cause(change, cause):
+    """Vectors distinguish a new model, a new query encoder and a degraded index."""
     service = Service()
     service.cycle()
     for name, value in change.items():
@@ -112,15 +112,15 @@ def test_a_swap_says_what_changed(change, cause):
 
 
 def test_canaries_are_few():
-    """Looking into vectors costs a fiftieth of a cycle, and never more than 48 queries."""
+    """Canaries are two per cent of a suite, at least 8 and at most 48 queries."""
     service = Service()
     assert len(canaries.select_canaries(service.suite)) == 8
     service.cycle()
     assert service.target.embedded == 8
 
 
-def test_vectors_that_cannot_be_had_this_time_are_no_change():
-    """An embedder that is down leaves the cycle as it is: nothing is concluded."""
+def test_unreadable_vectors_are_not_a_change():
+    """An index that does not return its vectors causes no swap."""
     service = Service()
     service.cycle()
 
@@ -132,7 +132,7 @@ def test_vectors_that_cannot_be_had_this_time_are_no_change():
 
 
 def test_the_index_is_compared_with_an_exact_search():
-    """What approximate search misses is measured on the canaries."""
+    """The canaries measure the share of exact results that approximate search returns."""
     service = Service()
     service.target.hidden = 5
     assert 0.5 < service.cycle().verdict.insights["index_recall"]["suite"] < 0.95

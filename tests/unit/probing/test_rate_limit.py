@@ -1,4 +1,4 @@
-"""A target is asked no harder than it bears, and what is held back says why."""
+"""A target receives no more probes than its limits allow, and a refused probe has a reason."""
 
 import asyncio
 
@@ -11,50 +11,50 @@ from monitor.probing.rate_limit import RECOVERY_S, RateLimitedRetriever
 
 
 class Clock:
-    """Time that moves when it is told to."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 100.0
 
     def __call__(self) -> float:
-        """The time."""
+        """The current time."""
         return self.now
 
 
 class Scripted:
-    """Fails as told, and otherwise answers."""
+    """Fails with the scripted reasons in order, then succeeds."""
 
     concurrency = 8
 
     def __init__(self, *reasons: Reason | None, retry_after_s: float | None = None) -> None:
-        self.asked, self._reasons, self._retry_after_s = 0, list(reasons), retry_after_s
+        self.n_probes, self._reasons, self._retry_after_s = 0, list(reasons), retry_after_s
 
     async def retrieve(self, query: str, k: int) -> Ranking:
         """One ranking, or the next failure."""
-        self.asked += 1
+        self.n_probes += 1
         reason = self._reasons.pop(0) if self._reasons else None
         if reason is not None:
-            raise RetrieverError(reason, "as told", retry_after_s=self._retry_after_s)
+            raise RetrieverError(reason, "scripted", retry_after_s=self._retry_after_s)
         return Ranking(doc_ids=(query,))
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """There is nothing to release."""
 
 
-async def ask(paced: RateLimitedRetriever, times: int) -> list[Reason | None]:
-    """What became of several probes in a row."""
-    found: list[Reason | None] = []
+async def send(paced: RateLimitedRetriever, times: int) -> list[Reason | None]:
+    """The reasons of several probes in a row; None for a success."""
+    reasons: list[Reason | None] = []
     for _ in range(times):
         try:
             await paced.retrieve("q", 1)
-            found.append(None)
+            reasons.append(None)
         except RetrieverError as error:
-            found.append(error.reason)
-    return found
+            reasons.append(error.reason)
+    return reasons
 
 
-def slept(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[float]:
-    """Every wait, while the clock moves on instead of the wall."""
+def record_waits(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[float]:
+    """All waits; each moves the clock instead of taking time."""
     waits: list[float] = []
 
     async def wait(seconds: float) -> None:
@@ -65,30 +65,30 @@ def slept(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[float]:
     return waits
 
 
-def test_without_limits_nothing_waits(monkeypatch):
-    """A target that nobody limits is asked as fast as it answers."""
+def test_without_limits_no_probe_waits(monkeypatch):
+    """Probes leave as fast as the target answers."""
     clock = Clock()
-    waits = slept(monkeypatch, clock)
-    assert asyncio.run(ask(RateLimitedRetriever(Scripted(), Limits(), clock), 100)) == [None] * 100
+    waits = record_waits(monkeypatch, clock)
+    assert asyncio.run(send(RateLimitedRetriever(Scripted(), Limits(), clock), 100)) == [None] * 100
     assert waits == []
 
 
-def test_the_rate_is_kept(monkeypatch):
+def test_the_rate_is_not_exceeded(monkeypatch):
     """At four probes a second, the ninth leaves two seconds after the first."""
     clock = Clock()
-    slept(monkeypatch, clock)
-    asyncio.run(ask(RateLimitedRetriever(Scripted(), Limits(rate=4), clock), 9))
+    record_waits(monkeypatch, clock)
+    asyncio.run(send(RateLimitedRetriever(Scripted(), Limits(rate=4), clock), 9))
     assert clock.now == pytest.approx(102.0)
 
 
-def test_a_target_that_is_asked_too_much_is_asked_half_as_hard_and_recovers(monkeypatch):
-    """Each 429 halves the pace; thirty seconds later it has doubled again."""
+def test_a_rate_limit_response_halves_the_pace_which_recovers(monkeypatch):
+    """Each 429 halves the pace; it doubles again in thirty seconds."""
     clock = Clock()
-    slept(monkeypatch, clock)
+    record_waits(monkeypatch, clock)
     paced = RateLimitedRetriever(Scripted(Reason.RATE_LIMITED, Reason.RATE_LIMITED), Limits(rate=40), clock)
-    asyncio.run(ask(paced, 1))
+    asyncio.run(send(paced, 1))
     assert paced.pace() == pytest.approx(20)
-    asyncio.run(ask(paced, 1))
+    asyncio.run(send(paced, 1))
     assert paced.pace() == pytest.approx(10, rel=0.01)
     clock.now += RECOVERY_S
     assert paced.pace() == pytest.approx(20, rel=0.01)
@@ -97,32 +97,32 @@ def test_a_target_that_is_asked_too_much_is_asked_half_as_hard_and_recovers(monk
 
 
 def test_retry_after_is_obeyed(monkeypatch):
-    """The next probe leaves no sooner than the target asked for."""
+    """The next probe leaves no earlier than the Retry-After header allows."""
     clock = Clock()
-    slept(monkeypatch, clock)
-    asyncio.run(ask(RateLimitedRetriever(Scripted(Reason.RATE_LIMITED, retry_after_s=7.0), Limits(), clock), 2))
+    record_waits(monkeypatch, clock)
+    asyncio.run(send(RateLimitedRetriever(Scripted(Reason.RATE_LIMITED, retry_after_s=7.0), Limits(), clock), 2))
     assert clock.now >= 107.0
 
 
-def test_a_target_that_never_answers_is_left_alone_and_tried_again(monkeypatch):
-    """After three timeouts in a row nothing is sent until the rest is over; then one probe decides."""
+def test_an_unreachable_target_gets_a_pause_and_then_one_probe(monkeypatch):
+    """After three timeouts in a row no probe leaves during the pause; then a single probe decides."""
     clock = Clock()
-    slept(monkeypatch, clock)
+    record_waits(monkeypatch, clock)
     target = Scripted(*[Reason.TIMEOUT] * 4)
     paced = RateLimitedRetriever(target, Limits(breaker_after=3, breaker_rest_s=10.0), clock)
-    assert asyncio.run(ask(paced, 8)) == [Reason.TIMEOUT] * 3 + [Reason.UNREACHABLE] * 5
-    assert target.asked == 3
+    assert asyncio.run(send(paced, 8)) == [Reason.TIMEOUT] * 3 + [Reason.UNREACHABLE] * 5
+    assert target.n_probes == 3
     clock.now += 10.0
-    assert asyncio.run(ask(paced, 2)) == [Reason.TIMEOUT, Reason.UNREACHABLE]
+    assert asyncio.run(send(paced, 2)) == [Reason.TIMEOUT, Reason.UNREACHABLE]
     clock.now += 10.0
-    assert asyncio.run(ask(paced, 3)) == [None, None, None]
-    assert target.asked == 7
+    assert asyncio.run(send(paced, 3)) == [None, None, None]
+    assert target.n_probes == 7
 
 
-def test_answers_of_any_kind_keep_the_breaker_closed(monkeypatch):
-    """A refusal is an answer: only silence counts."""
+def test_responses_of_any_kind_keep_the_breaker_closed(monkeypatch):
+    """A rejection is a response; only timeouts and connection errors count."""
     clock = Clock()
-    slept(monkeypatch, clock)
+    record_waits(monkeypatch, clock)
     target = Scripted(Reason.TIMEOUT, Reason.REJECTED, Reason.TIMEOUT, None, Reason.TIMEOUT)
-    asyncio.run(ask(RateLimitedRetriever(target, Limits(breaker_after=2), clock), 6))
-    assert target.asked == 6
+    asyncio.run(send(RateLimitedRetriever(target, Limits(breaker_after=2), clock), 6))
+    assert target.n_probes == 6

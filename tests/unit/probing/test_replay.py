@@ -1,4 +1,4 @@
-"""Every query of a suite gets exactly one outcome, whatever the retriever does."""
+"""Every query of a suite gets exactly one outcome, under any failures of the retriever."""
 
 import asyncio
 import time
@@ -16,52 +16,52 @@ from monitor.ports.targets import Retriever
 from monitor.probing.replay import PATIENCE_S, probe, replay
 from monitor.world import Endpoints
 
-PASSING = tuple(reason for reason in Reason if reason.is_worth_retrying)
-LASTING = tuple(reason for reason in Reason if not reason.is_worth_retrying)
+TEMPORARY = tuple(reason for reason in Reason if reason.is_worth_retrying)
+PERMANENT = tuple(reason for reason in Reason if not reason.is_worth_retrying)
 
 
 class ScriptedRetriever:
-    """Fails for each query as often and for the reasons it is told, then answers."""
+    """Fails with the scripted reasons of each query in order, then succeeds."""
 
     def __init__(self, script: Mapping[str, Sequence[Reason]] | None = None, *, concurrency: int = 4) -> None:
         self.concurrency = concurrency
-        self.asked: Counter[str] = Counter()
-        self.under_way = self.most_under_way = 0
+        self.attempts: Counter[str] = Counter()
+        self.in_flight = self.most_in_flight = 0
         self._script = {text: list(reasons) for text, reasons in (script or {}).items()}
 
     async def retrieve(self, query: str, k: int) -> Ranking:
-        """Answer with k documents named after the query, or fail as told."""
-        self.asked[query] += 1
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
+        """Return k documents named after the query, or fail with the next reason."""
+        self.attempts[query] += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
         await asyncio.sleep(0)
-        self.under_way -= 1
+        self.in_flight -= 1
         if waiting := self._script.get(query):
-            raise RetrieverError(waiting.pop(0), "as told", retry_after_s=0.0001)
+            raise RetrieverError(waiting.pop(0), "scripted", retry_after_s=0.0001)
         return Ranking(doc_ids=tuple(f"{query}-{rank}" for rank in range(k)))
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """There is nothing to release."""
 
 
-class Saved:
-    """What was handed over to be kept, batch by batch."""
+class Batches:
+    """The saved outcomes, batch by batch."""
 
     def __init__(self) -> None:
-        self.batches: list[list[Outcome]] = []
+        self.saved: list[list[Outcome]] = []
 
     async def __call__(self, outcomes: Sequence[Outcome]) -> None:
-        """Take a batch."""
-        self.batches.append(list(outcomes))
+        """Save a batch."""
+        self.saved.append(list(outcomes))
 
     @property
     def query_ids(self) -> list[str]:
-        """Every outcome that was kept, in order."""
-        return [outcome.query_id for batch in self.batches for outcome in batch]
+        """Ids of all saved outcomes, in order."""
+        return [outcome.query_id for batch in self.saved for outcome in batch]
 
 
 def query(number: int, *, is_judged: bool = True) -> Query:
-    """A query whose id and text say its number."""
+    """A query whose id and text contain its number."""
     return Query(
         query_id=f"q{number}",
         text=f"q{number}",
@@ -73,19 +73,19 @@ def query(number: int, *, is_judged: bool = True) -> Query:
 
 def replayed(
     queries: Sequence[Query], retriever: Retriever, *, depth: int = 3, attempts: int = 2
-) -> tuple[tuple[Outcome, ...], Saved, list[str]]:
-    """The outcomes, what was kept, and what was watched."""
-    saved, watched = Saved(), []
+) -> tuple[tuple[Outcome, ...], Batches, list[str]]:
+    """The outcomes, the saved batches, and the watched query ids."""
+    batches, watched = Batches(), []
 
     async def run() -> tuple[Outcome, ...]:
         return await replay(
             queries,
             Endpoints(retriever, depth, attempts=attempts),
-            save=saved,
+            save=batches,
             watch=lambda outcome: watched.append(outcome.query_id),
         )
 
-    return asyncio.run(run()), saved, watched
+    return asyncio.run(run()), batches, watched
 
 
 @settings(max_examples=60, deadline=None)
@@ -94,26 +94,26 @@ def replayed(
     concurrency=st.integers(1, 8),
 )
 def test_every_query_has_exactly_one_outcome(suite, concurrency):
-    """Under any failures each query ends once: ranked, failed with its last reason, or skipped."""
+    """Under any failures each query ends once: ranked, failed with its final reason, or skipped."""
     queries = [query(number, is_judged=is_judged) for number, (is_judged, _) in enumerate(suite)]
     retriever = ScriptedRetriever(
         {f"q{number}": reasons for number, (_, reasons) in enumerate(suite)}, concurrency=concurrency
     )
-    outcomes, saved, watched = replayed(queries, retriever)
+    outcomes, batches, watched = replayed(queries, retriever)
     by_id = {outcome.query_id: outcome for outcome in outcomes}
     assert len(outcomes) == len(by_id) == len(queries)
     for number, (is_judged, reasons) in enumerate(suite):
         outcome = by_id[f"q{number}"]
-        expected, asked = _ending(is_judged, reasons)
+        expected, n_attempts = _ending(is_judged, reasons)
         assert (outcome.failure.reason if outcome.failure else None) == expected
         assert (outcome.ranking is None) == (expected is not None or not is_judged)
-        assert retriever.asked[f"q{number}"] == asked
-    assert sorted(saved.query_ids) == sorted(watched) == sorted(by_id)
-    assert retriever.most_under_way <= concurrency
+        assert retriever.attempts[f"q{number}"] == n_attempts
+    assert sorted(batches.query_ids) == sorted(watched) == sorted(by_id)
+    assert retriever.most_in_flight <= concurrency
 
 
 def _ending(is_judged: bool, reasons: Sequence[Reason]) -> tuple[Reason | None, int]:
-    """The reason a probe with two attempts fails for, if it does, and how often it asks."""
+    """The reason of a failed probe with two attempts, or None, and the number of attempts."""
     if not is_judged:
         return None, 0
     if not reasons:
@@ -123,51 +123,51 @@ def _ending(is_judged: bool, reasons: Sequence[Reason]) -> tuple[Reason | None, 
     return (reasons[1], 2) if len(reasons) > 1 else (None, 2)
 
 
-def test_a_query_without_a_relevant_judgement_is_skipped_and_not_asked():
-    """What cannot be scored costs the target nothing, and is neither a ranking nor a failure."""
+def test_a_query_without_a_relevant_judgement_is_skipped_and_not_sent():
+    """A query that cannot be scored sends no probe, and is neither a ranking nor a failure."""
     retriever = ScriptedRetriever()
     outcomes, _, _ = replayed([query(1, is_judged=False)], retriever)
     assert outcomes == (Outcome(query_id="q1"),)
-    assert retriever.asked.total() == 0
+    assert retriever.attempts.total() == 0
 
 
-@pytest.mark.parametrize("reason", PASSING)
-def test_a_passing_failure_is_asked_again(reason):
-    """A reason that may pass by itself gets a second attempt, and a good answer then counts."""
+@pytest.mark.parametrize("reason", TEMPORARY)
+def test_a_temporary_failure_is_retried(reason):
+    """A temporary failure gets a second attempt, whose result counts."""
     retriever = ScriptedRetriever({"q1": [reason]})
     ((outcome,), _, _) = replayed([query(1)], retriever)
     assert outcome.ranking == Ranking(doc_ids=("q1-0", "q1-1", "q1-2"))
-    assert retriever.asked["q1"] == 2
+    assert retriever.attempts["q1"] == 2
 
 
-@pytest.mark.parametrize("reason", PASSING)
-def test_a_failure_that_does_not_pass_is_told_after_the_last_attempt(reason):
-    """A target that stays broken is asked as often as configured and no more."""
+@pytest.mark.parametrize("reason", TEMPORARY)
+def test_a_repeated_failure_is_returned_after_the_final_attempt(reason):
+    """A failing target gets the configured number of attempts and no more."""
     retriever = ScriptedRetriever({"q1": [reason] * 9})
     ((outcome,), _, _) = replayed([query(1)], retriever, attempts=3)
     assert outcome.failure is not None
     assert outcome.failure.reason is reason
-    assert outcome.failure.detail == "as told"
-    assert retriever.asked["q1"] == 3
+    assert outcome.failure.detail == "scripted"
+    assert retriever.attempts["q1"] == 3
 
 
-@pytest.mark.parametrize("reason", LASTING)
-def test_a_lasting_failure_is_asked_once(reason):
-    """Asking again what is refused for good would only load the target."""
+@pytest.mark.parametrize("reason", PERMANENT)
+def test_a_permanent_failure_is_not_retried(reason):
+    """A retry of a permanent failure would only load the target."""
     retriever = ScriptedRetriever({"q1": [reason]})
     ((outcome,), _, _) = replayed([query(1)], retriever)
     assert outcome.failure is not None
     assert outcome.failure.reason is reason
-    assert retriever.asked["q1"] == 1
+    assert retriever.attempts["q1"] == 1
 
 
-def test_a_retriever_cannot_ask_for_endless_patience(monkeypatch):
-    """However long a target wants to be left alone, a probe waits only so long between attempts."""
-    waited: list[float] = []
+def test_the_wait_between_attempts_is_limited(monkeypatch):
+    """A Retry-After of a day does not block a probe: the wait has an upper limit."""
+    waits: list[float] = []
     sleep = asyncio.sleep
 
     async def note(seconds: float) -> None:
-        waited.append(seconds)
+        waits.append(seconds)
         await sleep(0)
 
     class Busy(ScriptedRetriever):
@@ -176,19 +176,19 @@ def test_a_retriever_cannot_ask_for_endless_patience(monkeypatch):
 
     monkeypatch.setattr("monitor.probing.replay.asyncio.sleep", note)
     asyncio.run(probe(query(1), Busy(), depth=1))
-    assert waited == [PATIENCE_S]
+    assert waits == [PATIENCE_S]
 
 
-def test_the_duration_is_that_of_the_last_attempt():
-    """The time a probe reports is the target's, without the first attempt and the wait between the two."""
+def test_the_duration_is_that_of_the_final_attempt():
+    """The duration of a probe excludes earlier attempts and the waits between them."""
 
     class Slow(ScriptedRetriever):
         async def retrieve(self, query: str, k: int) -> Ranking:
             await asyncio.sleep(0.05)
-            self.asked[query] += 1
-            if self.asked[query] == 1:
+            self.attempts[query] += 1
+            if self.attempts[query] == 1:
                 self.failed_at = time.perf_counter()
-                raise RetrieverError(Reason.BROKEN, "as told", retry_after_s=0.3)
+                raise RetrieverError(Reason.BROKEN, "scripted", retry_after_s=0.3)
             return Ranking(doc_ids=("d",))
 
     retriever = Slow()
@@ -196,8 +196,8 @@ def test_the_duration_is_that_of_the_last_attempt():
     assert 0.04 < outcome.duration_s <= time.perf_counter() - retriever.failed_at - 0.3
 
 
-def test_outcomes_are_kept_while_the_run_goes_on(monkeypatch):
-    """A crash loses only the last moments of a run: what is done is kept before the rest is asked."""
+def test_outcomes_are_saved_during_the_run(monkeypatch):
+    """A crash loses only the final moments of a run: batches are saved before all probes are sent."""
     monkeypatch.setattr("monitor.probing.replay.SAVE_EVERY_S", 0.01)
 
     class Slow(ScriptedRetriever):
@@ -205,20 +205,20 @@ def test_outcomes_are_kept_while_the_run_goes_on(monkeypatch):
             await asyncio.sleep(0.01)
             return await super().retrieve(query, k)
 
-    _, saved, _ = replayed([query(number) for number in range(12)], Slow(concurrency=2))
-    assert len(saved.batches) > 2
-    assert len(saved.query_ids) == len(set(saved.query_ids)) == 12
+    _, batches, _ = replayed([query(number) for number in range(12)], Slow(concurrency=2))
+    assert len(batches.saved) > 2
+    assert len(batches.query_ids) == len(set(batches.query_ids)) == 12
 
 
-def test_nothing_is_handed_over_when_there_is_nothing_to_keep():
-    """An empty suite ends at once, and no empty batch is kept."""
-    outcomes, saved, _ = replayed([], ScriptedRetriever())
+def test_an_empty_suite_saves_no_batch():
+    """An empty suite ends at once, without an empty batch."""
+    outcomes, batches, _ = replayed([], ScriptedRetriever())
     assert outcomes == ()
-    assert saved.batches == []
+    assert batches.saved == []
 
 
-def test_a_store_that_refuses_ends_the_run(monkeypatch):
-    """What cannot be kept is not worth asking: the run ends with the store's own error, and asks no more."""
+def test_a_failing_store_ends_the_run(monkeypatch):
+    """The run ends with the error of the store, and sends no further probes."""
     monkeypatch.setattr("monitor.probing.replay.SAVE_EVERY_S", 0.01)
 
     class Slow(ScriptedRetriever):
@@ -233,11 +233,11 @@ def test_a_store_that_refuses_ends_the_run(monkeypatch):
     queries = [query(number) for number in range(500)]
     with pytest.raises(StoreError, match="the disk is full"):
         asyncio.run(replay(queries, Endpoints(retriever, 1), save=refuse, watch=lambda _: None))
-    assert retriever.asked.total() < 100
+    assert retriever.attempts.total() < 100
 
 
-def test_a_store_that_refuses_the_last_batch_ends_the_run_too():
-    """A run whose last outcomes were not kept is not a run."""
+def test_a_failing_store_ends_the_run_at_the_final_batch_too():
+    """A run whose final outcomes are not saved fails."""
 
     async def refuse(_: Sequence[Outcome]) -> None:
         raise StoreError("the disk is full")
@@ -247,27 +247,27 @@ def test_a_store_that_refuses_the_last_batch_ends_the_run_too():
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 64])
-def test_no_more_probes_are_under_way_than_the_retriever_allows(concurrency):
-    """The retriever's concurrency is reached where there is work, and never exceeded."""
+def test_concurrent_probes_do_not_exceed_the_limit_of_the_retriever(concurrency):
+    """The number of concurrent probes reaches the limit and never exceeds it."""
     retriever = ScriptedRetriever(concurrency=concurrency)
     replayed([query(number) for number in range(64)], retriever)
-    assert retriever.most_under_way == concurrency
+    assert retriever.most_in_flight == concurrency
 
 
-def test_a_cancelled_replay_asks_no_more():
-    """Breaking a run off stops its workers."""
+def test_a_cancelled_replay_sends_no_further_probes():
+    """Cancelling a run stops its workers."""
     retriever = ScriptedRetriever(concurrency=1)
 
     async def run() -> int:
         work = asyncio.create_task(
-            replay([query(n) for n in range(20_000)], Endpoints(retriever, 1), save=Saved(), watch=lambda _: None)
+            replay([query(n) for n in range(20_000)], Endpoints(retriever, 1), save=Batches(), watch=lambda _: None)
         )
         await asyncio.sleep(0.05)
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
-        asked = retriever.asked.total()
+        n_before = retriever.attempts.total()
         await asyncio.sleep(0.05)
-        return retriever.asked.total() - asked
+        return retriever.attempts.total() - n_before
 
     assert asyncio.run(run()) == 0
