@@ -72,18 +72,23 @@ class Simulation:
         self.suite = suite_of(service.n_queries, answered=service.right is not None)
         hours = np.arange(len(service.chance))
         self.codes = service.request(hours, rng)
-        self.answers = service.answers(len(hours), rng)
+        self.answers = service.answers(hours, rng)
         self.identities = _identities(self.codes)
         self.means = _means(self.codes, self.answers)
         self.share = np.append(0.0, (self.codes[1:] != self.codes[:-1]).mean(axis=1))
         self.clusters_moved = _clusters_changed(self.codes[0], self.codes, self.answers)
+        self._baseline = self._run(0)
         self.replayed: dict[int, list[tuple[Codes, NDArray[np.bool_] | None]]] = {}
         self._verdicts: dict[tuple[object, ...], VerdictName] = {}
         self._quiet: Noise | None = None
         """The noise floor of a service that always repeats itself: no run of it makes another one."""
 
-    def cycles(self, *, judge_all: bool = False, looks: Sequence[datetime] = ()) -> Iterator[Cycle]:
-        """Decide hour by hour; the run of the first hour becomes the baseline after it."""
+    def cycles(self, *, judge_all: bool = False, judged_from: int = 0) -> Iterator[Cycle]:
+        """Decide hour by hour; the run of the first hour becomes the baseline after it.
+
+        Looks before ``judged_from`` spend from the budget and are not judged; ``judge_all`` also judges cycles without
+        a look, as a daemon does.
+        """
         state: DetectorState | None = None
         incident_is_open = False
         for hour in range(len(self.codes)):
@@ -92,10 +97,9 @@ class Simulation:
             now = START + timedelta(hours=hour + 1)
             look = choose_look([detection], self.policy, incident_is_open=incident_is_open, now=now)
             state = next_state(detection, look)
-            if hour == 0:
-                state = replace(state, looks=tuple(looks))
             compares_with = detection.compares_with or (detection.judged.previous_run_id if detection.judged else "")
-            name = self._verdict(hour, look, compares_with) if look or judge_all else None
+            is_judged = hour >= judged_from and (look is not None or judge_all)
+            name = self._verdict(hour, look, compares_with) if is_judged else None
             cycle = Cycle(hour, look, bool(detection.reason), name)
             incident_is_open = incident_is_open or cycle.pages
             yield cycle
@@ -121,7 +125,7 @@ class Simulation:
         moved = int(self.clusters_moved[hour])
         return CycleSummary(
             now=now,
-            baseline=self._run(0),
+            baseline=self._baseline,
             change=change,
             swap=swap,
             changed_since_baseline=moved,
@@ -166,7 +170,7 @@ class Simulation:
         part = noise_floors.part_of(self.suite, queries)
         columns = np.arange(self.service.n_queries)[:: max(1, -(-self.service.n_queries // queries))]
         codes = self.service.request(np.full(count, hour), self.rng)
-        answers = self.service.answers(count, self.rng) if answered else None
+        answers = self.service.answers(np.full(count, hour), self.rng) if answered else None
         self.replayed.setdefault(hour, []).extend((row, _row(answers, number)) for number, row in enumerate(codes))
         shares = (codes[:, columns] != self.codes[hour, columns]).mean(axis=1).tolist()
         if answers is None:
@@ -186,7 +190,7 @@ class Simulation:
     def _verdict(self, hour: int, look: Look | None, compares_with: str) -> VerdictName:
         previous = int(compares_with) if compares_with else None
         alpha = look.alpha if look else None
-        key = (self._content(hour), None if previous is None else self._content(previous), alpha)
+        key = (hour > 0, self._content(hour), None if previous is None else self._content(previous), alpha)
         if key not in self._verdicts:
             self._verdicts[key] = self._weigh(hour, previous, look)
         return self._verdicts[key]

@@ -53,8 +53,16 @@ def swap(
     difficulty = _difficulty(shape, rng)
     before, after = (_own(shape, rng, OWN[measure], cluster_size, shared) for _ in range(2))
     return Swap(
-        _score(difficulty + before, EASE, measure), _score(difficulty + after, EASE - _shift(measure, drop), measure)
+        _score(difficulty + before, EASE, measure), _score(difficulty + after, EASE - shift_of(measure, drop), measure)
     )
+
+
+def deployments(
+    count: int, n_queries: int, rng: np.random.Generator, *, measure: str, cluster_size: int, shared: float
+) -> Floats:
+    """Values of equally good deployments on the same queries, shape (count, n_queries)."""
+    difficulty = _difficulty((1, n_queries), rng)
+    return _score(difficulty + _own((count, n_queries), rng, OWN[measure], cluster_size, shared), EASE, measure)
 
 
 def paired(swapped: Swap, row: int = 0, *, cluster_size: int = 1, stratum: str = OVERALL, **kind: str) -> Paired:
@@ -98,7 +106,7 @@ def _score(strength: Floats, ease: float, measure: str) -> Floats:
 
 
 @lru_cache
-def _shift(measure: str, drop: float) -> float:
+def shift_of(measure: str, drop: float) -> float:
     """By how much ``ease`` must fall for the mean to fall by ``drop``, by bisection on a large sample."""
     if not drop:
         return 0.0

@@ -41,6 +41,8 @@ class Service:
     """Chance that it does, shape (hours,)."""
     right: Floats | None = None
     """Chance of a right answer to each query; None without an answerer."""
+    wrong: Floats | None = None
+    """Share of the right answers that is lost, shape (hours,)."""
 
     @property
     def n_queries(self) -> int:
@@ -64,9 +66,21 @@ class Service:
         codes[:, columns] = np.where(hit, missed, codes[:, columns])
         return codes
 
-    def answers(self, count: int, rng: np.random.Generator) -> NDArray[np.bool_] | None:
-        """Whether each of ``count`` answers to every query is right; None without an answerer."""
-        return None if self.right is None else rng.random((count, self.n_queries)) < self.right
+    def answers(self, hours: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.bool_] | None:
+        """Whether one answer to every query in each of these hours is right; None without an answerer."""
+        if self.right is None:
+            return None
+        kept = 1.0 if self.wrong is None else 1.0 - self.wrong[hours, None]
+        return np.asarray(rng.random((len(hours), self.n_queries)) < self.right * kept)
+
+    def with_wrong_answers(self, lost: Floats) -> Service:
+        """The service when in each hour this share of its right answers turns wrong."""
+        return replace(self, wrong=lost)
+
+    @property
+    def level(self) -> float:
+        """Mean recall in the first hour, or the mean chance of a right answer where it answers."""
+        return float((self.base[0] % 4).mean() / DOCUMENTS if self.right is None else self.right.mean())
 
 
 def suite_of(n_queries: int, *, answered: bool = False) -> Suite:
@@ -179,7 +193,7 @@ def _noisy(hours: int, n_queries: int, rng: np.random.Generator, share: float, s
 
 
 def damaged(service: Service, lost: Floats, rng: np.random.Generator) -> Service:
-    """The service when in each hour this share of the documents that it found, and of its right answers, is lost.
+    """The service when in each hour this share of the documents that it found is lost.
 
     A document that is lost stays lost while the share does not fall.
     """

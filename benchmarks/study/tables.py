@@ -9,8 +9,6 @@ from benchmarks.study.table import Table
 SEED = 2026
 TABLES: dict[str, tuple[int, int]] = {
     "year.false_alarms": (50, 2),
-    "year.delays": (200, 20),
-    "year.benign": (1_000, 20),
     "families.families": (2_000, 40),
     "rejected.rejected": (2_000, 60),
     "rejected.clusters": (2_000, 100),
@@ -25,7 +23,8 @@ TABLES: dict[str, tuple[int, int]] = {
     "power.power": (2_000, 60),
     "power.concentrated": (2_000, 60),
     "power.coverage": (2_000, 60),
-    "budget.spending": (1_000, 30),
+    "looks.looks": (63, 2),
+    "budget.spending": (300, 10),
     "edges.levels": (4_000, 200),
     "edges.answers": (1, 1),
     "peers.peers": (200, 10),

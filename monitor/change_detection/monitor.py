@@ -50,7 +50,7 @@ def detect(state: DetectorState | None, noise: Noise, runs: SuiteRuns, swap: Swa
     state
         The state after the last decision; None at first contact.
     noise
-        The noise floor of what is served now.
+        The noise floor of the current deployment.
     runs
         The run of this cycle, its baseline, and the run before.
     swap
@@ -97,7 +97,7 @@ def _with_baseline(state: DetectorState | None, baseline: RunSummary | None, noi
     if state is None:
         return DetectorState(baseline_run_id=trusted, noise=noise)
     if state.baseline_run_id == trusted:
-        return replace(state, noise=noise)
+        return state if state.noise is noise else replace(state, noise=noise)
     return DetectorState(
         baseline_run_id=trusted,
         run_id=state.run_id,
