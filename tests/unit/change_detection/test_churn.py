@@ -15,7 +15,7 @@ from tests.unit.change_detection.test_monitor import N_QUERIES, Service, Target
 
 
 class Churning(Target):
-    """Repeats itself within a cycle; between cycles a share of the queries gets another rank."""
+    """Returns the same results within a cycle; between cycles a share of the queries gets another rank."""
 
     def __init__(self, seed: int, *, share: float) -> None:
         super().__init__(seed, noise=0.0)
@@ -23,26 +23,26 @@ class Churning(Target):
         self.clock = random.Random(seed + 1)  # noqa: S311 - the same churn every time, not a secret
 
     def turn(self) -> None:
-        """Documents come and go: some queries find their document at another rank."""
+        """Added and removed documents change the rank of the relevant document of some queries."""
         for number in self.clock.sample(range(N_QUERIES), round(self.share * N_QUERIES)):
             self.ranks[number] = min(int(self.clock.expovariate(0.5)), 12)
 
 
 class Sticky(Target):
-    """Two replicas behind one address: for some cycles the one answers, then the other."""
+    """Two replicas behind one address, which answer in turn for some cycles each."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed, noise=0.0)
         self.replicas = [(0.0, 3), (0.4, 2)]
 
     def turns(self) -> Iterator[float]:
-        """Which share each cycle loses."""
+        """The lost share of each cycle."""
         for lost, cycles in itertools.cycle(self.replicas):
             yield from [lost] * cycles
 
 
 @pytest.mark.slow
-def test_churn_spends_no_looks_once_it_is_known_and_a_swap_in_it_is_paged():
+def test_learned_churn_spends_no_looks_and_a_swap_within_churn_pages():
     """Two per cent of the queries change every hour: few looks, no page; then a fifth of the answers is lost."""
     target = Churning(11, share=0.02)
     service = Service(target)
@@ -59,8 +59,8 @@ def test_churn_spends_no_looks_once_it_is_known_and_a_swap_in_it_is_paged():
 
 
 @pytest.mark.slow
-def test_rare_noise_is_no_series_of_swaps():
-    """One query in two hundred flickers, which five replays of a hundred queries cannot show."""
+def test_rare_noise_causes_no_looks_and_no_swaps():
+    """One query in two hundred changes at random, too rarely for five replays of a hundred queries."""
     target = Target(12, noise=0.0)
     service = Service(target)
     service.cycle()
@@ -75,8 +75,8 @@ def test_rare_noise_is_no_series_of_swaps():
     assert sum(bool(report.swaps) for report in reports[25:]) == 0
 
 
-def test_the_same_rankings_get_the_same_verdict_however_often_replicas_alternate():
-    """A bad replica is regressed each time it answers, a good one passes, and no swap is announced for ever."""
+def test_alternating_replicas_keep_their_verdicts_and_announce_no_further_swaps():
+    """The bad replica is regressed and the good one passes each time, with one look and at most three swaps."""
     target = Sticky(13)
     service = Service(target)
     service.cycle()
@@ -94,11 +94,11 @@ def test_the_same_rankings_get_the_same_verdict_however_often_replicas_alternate
 
 
 class Stopped(BaseException):
-    """The process ends here, as by SIGKILL."""
+    """The process stops here, as with SIGKILL."""
 
 
 class Mortal:
-    """A store that ends the process before its n-th call, counted from when it is armed."""
+    """A store that stops the process before its n-th call, once ``left`` is set."""
 
     def __init__(self, store: Any) -> None:
         self.store = store
@@ -121,8 +121,8 @@ class Mortal:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.1])
-def test_a_process_that_stops_at_any_call_of_the_store_loses_no_regression(noise):
-    """Half of the answers are lost, and the process is killed before every await in turn: the next cycle pages."""
+def test_a_crash_at_any_call_of_the_store_loses_no_regression(noise):
+    """The process stops before each call of the store in turn, and the next cycle pages the drop."""
     for calls in itertools.count():
         service = Service(Target(14, noise=noise))
         for _ in range(3):
@@ -144,7 +144,7 @@ def test_a_process_that_stops_at_any_call_of_the_store_loses_no_regression(noise
 
 
 class Raced:
-    """A store in which another process decides between this one's reading and its writing, once."""
+    """A store in which another process decides once between reading and writing of this one."""
 
     def __init__(self, service: Service) -> None:
         self.store, self.service, self.raced = service.store, service, False
@@ -153,7 +153,7 @@ class Raced:
         return getattr(self.store, name)
 
     async def save_decision(self, decision: Any) -> bool:
-        """Let the other process decide first."""
+        """Run the other process first, then save."""
         if not self.raced:
             self.raced = True
             await asyncio.to_thread(self.service.cycle)
@@ -161,7 +161,7 @@ class Raced:
 
 
 def test_of_two_processes_that_decide_at_once_the_second_decides_again():
-    """The detector's revision fences the decision: a look is spent once, on-call gets one message."""
+    """The revision of the detector state prevents a double decision: one look, one incident."""
     other = Service(Target(15, noise=0.0))
     other.cycle()
     other.target.lost = 0.5

@@ -1,4 +1,4 @@
-"""Level 1 in whole cycles, with a retriever whose noise and faults are known."""
+"""Change detection in complete cycles, with a retriever of known noise and faults."""
 
 import asyncio
 import random
@@ -21,7 +21,7 @@ N_QUERIES = 200
 
 
 class Target:
-    """Finds each query's document at a rank of its own; a share of the ranks jitters, a share can be lost."""
+    """Returns the relevant document of each query at a fixed rank; some ranks are noisy, and some can be lost."""
 
     concurrency = 1
 
@@ -39,17 +39,17 @@ class Target:
         rank = self.ranks[number]
         if self.random.random() < self.noise:
             rank = max(0, rank + self.random.choice((-3, -1, 1, 3)))
-        found = [f"other-{place}" for place in range(k)]
+        doc_ids = [f"other-{place}" for place in range(k)]
         if rank < k and self.frailty[number] >= self.lost:
-            found[rank] = "right"
-        return Ranking(doc_ids=tuple(found), scores=None, deployment=self.name)
+            doc_ids[rank] = "right"
+        return Ranking(doc_ids=tuple(doc_ids), scores=None, deployment=self.name)
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """There is nothing to release."""
 
 
 class Service:
-    """A schedule's cycles, an hour apart, on a clock of their own."""
+    """Hourly cycles of a schedule, with their own clock."""
 
     def __init__(self, target: Target, **policy: object) -> None:
         queries = tuple(
@@ -84,7 +84,7 @@ class Service:
 
     @property
     def state(self):
-        """What level 1 remembers."""
+        """The stored detector state."""
         return self.store.detector_states["target", "suite"]
 
 
@@ -99,7 +99,7 @@ def test_a_deterministic_target_is_known_after_five_small_replays_and_never_repl
     assert service.target.n_probes == 3 * N_QUERIES + 500
 
 
-def test_a_noisy_target_is_replayed_as_the_policy_says_and_its_floor_is_kept():
+def test_a_noisy_target_is_replayed_according_to_the_policy_and_its_noise_floor_is_stored():
     """24 replays of the suite give every gating measure a deviation, and are not repeated."""
     service = Service(Target(1, noise=0.1))
     service.cycle()
@@ -113,7 +113,7 @@ def test_a_noisy_target_is_replayed_as_the_policy_says_and_its_floor_is_kept():
 
 
 def test_a_second_swap_is_judged_by_itself_as_well():
-    """Against the baseline the sum of two steps shows; against what was served before, the last step alone."""
+    """The comparison with the baseline covers both steps; the one with the previous run covers the second alone."""
     service = Service(Target(1, noise=0.0))
     service.cycle()
     service.target.lost = 0.2
@@ -125,8 +125,8 @@ def test_a_second_swap_is_judged_by_itself_as_well():
 
 
 @pytest.mark.slow
-def test_noise_alone_is_neither_a_swap_nor_a_look():
-    """In 150 hours of jitter no swap is noticed, no look is taken, and nothing regresses."""
+def test_noise_alone_causes_no_swap_and_no_look():
+    """In 150 noisy cycles no swap is detected, no look is spent, and no verdict pages."""
     service = Service(Target(2, noise=0.1))
     reports = [service.cycle() for _ in range(150)]
     assert not any(report.swaps for report in reports)
@@ -138,7 +138,7 @@ def test_noise_alone_is_neither_a_swap_nor_a_look():
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 @pytest.mark.parametrize("lost", [0.1, 0.3])
 def test_a_drop_is_paged_within_four_cycles_on_a_quiet_and_on_a_noisy_target(noise, lost):
-    """A tenth of the answers lost is paged within four looks, whether or not rankings jitter."""
+    """A loss of a tenth of the documents pages within four cycles, with and without noise."""
     service = Service(Target(3, noise=noise))
     for _ in range(12):
         service.cycle()
@@ -147,8 +147,8 @@ def test_a_drop_is_paged_within_four_cycles_on_a_quiet_and_on_a_noisy_target(noi
     assert any(report.verdict.name is VerdictName.REGRESSED for report in reports)
 
 
-def test_the_same_results_are_one_look_however_often_they_come():
-    """A deterministic target that changed once is looked at once: the next hours spend none of the error budget."""
+def test_repeated_results_spend_one_look():
+    """A deterministic target that changed once spends one look; later cycles spend no error budget."""
     service = Service(Target(4, noise=0.0))
     service.cycle()
     service.target.lost = 0.02
@@ -172,8 +172,8 @@ def test_the_looks_of_a_year_share_its_budget():
     assert sum(levels) < 0.05
 
 
-def test_a_declared_swap_is_looked_at_even_on_a_noisy_target():
-    """Who names another deployment is judged at once."""
+def test_a_declared_swap_triggers_a_look_on_a_noisy_target_too():
+    """A new deployment name triggers the full comparison at once."""
     service = Service(Target(6, noise=0.1, name="model-1"))
     for _ in range(3):
         service.cycle()
@@ -185,7 +185,7 @@ def test_a_declared_swap_is_looked_at_even_on_a_noisy_target():
 
 
 def test_a_new_baseline_resets_the_detectors_but_not_the_error_budget():
-    """Promoting forgets the detectors and keeps the looks that were spent."""
+    """A promotion resets the detectors and keeps the spent looks."""
     service = Service(Target(7, noise=0.0))
     service.cycle()
     service.target.lost = 0.2
@@ -204,8 +204,8 @@ def test_a_new_baseline_resets_the_detectors_but_not_the_error_budget():
     assert len(service.state.looks) == 1
 
 
-def test_a_target_that_fails_teaches_no_noise():
-    """Replays that mostly fail are no calibration: the next cycle tries again."""
+def test_a_failing_target_has_no_noise_floor():
+    """Replays that mostly fail give no noise floor; the next cycle replays again."""
     from monitor.errors import Reason, RetrieverError
 
     class Broken(Target):
@@ -217,7 +217,7 @@ def test_a_target_that_fails_teaches_no_noise():
     assert service.state.noise.replays == 0
 
 
-def test_a_verdict_on_request_leaves_no_trace_in_the_detector_state():
+def test_a_verdict_on_request_does_not_change_the_detector_state():
     """``recallwatch run`` judges at the policy's own level, replays nothing twice and spends no budget."""
     from dataclasses import replace
 
@@ -233,8 +233,8 @@ def test_a_verdict_on_request_leaves_no_trace_in_the_detector_state():
     assert service.state.looks == ()
 
 
-def test_a_probe_that_fails_is_no_change_and_spends_nothing():
-    """One timeout an hour, each time another query: no swap, no look, the whole error budget left."""
+def test_a_failed_probe_is_not_a_change_and_spends_no_look():
+    """One failure in each cycle, each time of another query: no swap, no look, and the full error budget."""
     from monitor.errors import Reason, RetrieverError
 
     class Flaky(Target):

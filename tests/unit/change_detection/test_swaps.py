@@ -1,4 +1,4 @@
-"""A swap is noticed in what a user would see, whether the target names it or not."""
+"""A swap is detected from rankings and answers, declared or not."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,30 +17,30 @@ FOUR = a_suite(*(a_query(f"q{number}") for number in range(4)))
 BEFORE: Sequence[Brought] = (["a", "b"], ["c"], ["d"], ["e"])
 
 
-def replayed(brought: Sequence[Brought], *, deployment: str = "", run_id: str = "run-2") -> Run:
-    """A run of four queries; a target that names no deployment is known by its rankings."""
+def a_replay(brought: Sequence[Brought], *, deployment: str = "", run_id: str = "run-2") -> Run:
+    """A run of four queries; without a deployment name, the fingerprint of the rankings is the name."""
     run = a_run(FOUR, {f"q{number}": each for number, each in enumerate(brought)}, run_id=run_id)
     return replace(run, deployment=deployment or run.fingerprint)
 
 
-def test_the_first_run_is_no_swap():
-    """Without a run before there is nothing to have changed."""
-    assert detect(None, replayed(BEFORE), at=AT) is None
+def test_the_first_run_is_not_a_swap():
+    """Without a previous run there is no change."""
+    assert detect(None, a_replay(BEFORE), at=AT) is None
 
 
-def test_equal_rankings_are_no_swap():
-    """A replay of the same deployment, days later, changes nothing."""
-    assert detect(replayed(BEFORE, run_id="run-1"), replayed(BEFORE), at=AT) is None
+def test_equal_rankings_are_not_a_swap():
+    """A later replay of the same deployment is not a change."""
+    assert detect(a_replay(BEFORE, run_id="run-1"), a_replay(BEFORE), at=AT) is None
 
 
-def test_a_new_name_for_the_same_rankings_is_no_swap():
-    """Whatever the target calls itself, nothing that a user could see has changed."""
-    assert detect(replayed(BEFORE, deployment="v1"), replayed(BEFORE, deployment="v2"), at=AT) is None
+def test_a_new_name_for_the_same_rankings_is_not_a_swap():
+    """A new name without a changed result is not a change for users."""
+    assert detect(a_replay(BEFORE, deployment="v1"), a_replay(BEFORE, deployment="v2"), at=AT) is None
 
 
-def test_a_swap_says_who_when_and_how_much():
+def test_a_swap_contains_target_runs_time_and_share():
     """Target, suite, both runs, the instant, and the share of queries whose ranking differs."""
-    swap = detect(replayed(BEFORE, run_id="run-1"), replayed((["b", "a"], ["c"], ["d"], ["e"])), at=AT)
+    swap = detect(a_replay(BEFORE, run_id="run-1"), a_replay((["b", "a"], ["c"], ["d"], ["e"])), at=AT)
     assert swap is not None
     assert (swap.target, swap.suite_name) == ("production", "broad")
     assert (swap.previous_run_id, swap.run_id, swap.detected_at) == ("run-1", "run-2", AT)
@@ -54,23 +54,23 @@ def test_a_swap_says_who_when_and_how_much():
         pytest.param("v1", "v1", False, id="the same name over other rankings"),
         pytest.param("", "", False, id="no name at all"),
         pytest.param("", "v2", True, id="a name for the first time"),
-        pytest.param("v1", "", False, id="a name no more"),
+        pytest.param("v1", "", False, id="a removed name"),
     ],
 )
 def test_a_swap_is_declared_when_the_target_names_the_change(before: str, after: str, declared: bool):
-    """Only a name that is there and is new declares; the rest is silent, and is noticed all the same."""
-    swap = detect(replayed(BEFORE, deployment=before), replayed((["x"], *BEFORE[1:]), deployment=after), at=AT)
+    """Only a new name declares a swap; all others are silent, and detected too."""
+    swap = detect(a_replay(BEFORE, deployment=before), a_replay((["x"], *BEFORE[1:]), deployment=after), at=AT)
     assert swap is not None
     assert swap.declared is declared
 
 
 def test_on_a_deterministic_target_one_changed_ranking_is_a_swap():
-    """Replays that never differed leave no room for chance."""
-    assert detect(replayed(BEFORE), replayed((["x"], *BEFORE[1:])), at=AT, noise=Noise(replays=5)) is not None
+    """Without noise in the replays, one changed ranking is a swap."""
+    assert detect(a_replay(BEFORE), a_replay((["x"], *BEFORE[1:])), at=AT, noise=Noise(replays=5)) is not None
 
 
 @pytest.mark.parametrize(
-    ("queries", "changed", "is_noticed"),
+    ("queries", "changed", "is_detected"),
     [
         (1_000, 0.15, False),
         (1_000, 0.2, False),
@@ -80,27 +80,27 @@ def test_on_a_deterministic_target_one_changed_ranking_is_a_swap():
         (10, 1, True),
     ],
 )
-def test_on_a_noisy_target_a_silent_swap_must_exceed_the_noise(queries: int, changed: float, is_noticed: bool):
-    """Where replays change a fifth of the rankings, clearly more must have changed, the more so of few queries."""
+def test_on_a_noisy_target_a_silent_swap_must_exceed_the_noise(queries: int, changed: float, is_detected: bool):
+    """If replays change a fifth of the rankings, a swap must change more, and with few queries still more."""
     suite = a_suite(*(a_query(f"q{number}") for number in range(queries)))
     ids = [query.query_id for query in suite.queries]
     before = a_run(suite, dict.fromkeys(ids, "a"))
     after = a_run(suite, {query_id: "b" if number < changed * queries else "a" for number, query_id in enumerate(ids)})
-    assert (detect(before, after, at=AT, noise=Noise(replays=5, share_changed=0.2)) is not None) is is_noticed
+    assert (detect(before, after, at=AT, noise=Noise(replays=5, share_changed=0.2)) is not None) is is_detected
 
 
-def test_on_a_noisy_target_a_declared_swap_needs_no_more_proof():
-    """What the target says of itself is believed, however small the difference."""
-    after = replayed((["x"], *BEFORE[1:]), deployment="v2")
+def test_on_a_noisy_target_a_declared_swap_needs_no_minimum_difference():
+    """A declared swap with a difference below the noise is a swap."""
+    after = a_replay((["x"], *BEFORE[1:]), deployment="v2")
     assert (
-        detect(replayed(BEFORE, deployment="v1"), after, at=AT, noise=Noise(replays=5, share_changed=0.9)) is not None
+        detect(a_replay(BEFORE, deployment="v1"), after, at=AT, noise=Noise(replays=5, share_changed=0.9)) is not None
     )
 
 
 @pytest.mark.parametrize("failed", ["before", "after"])
-def test_a_query_that_failed_in_one_run_is_no_swap(failed: str):
-    """A timeout is not a new model: every ranking that both runs brought is the same."""
-    whole, partly = replayed(BEFORE), replayed((Reason.TIMEOUT, *BEFORE[1:]))
+def test_a_query_that_failed_in_one_run_is_not_a_swap(failed: str):
+    """A timeout is not a new model: all rankings in both runs are equal."""
+    whole, partly = a_replay(BEFORE), a_replay((Reason.TIMEOUT, *BEFORE[1:]))
     runs = (partly, whole) if failed == "before" else (whole, partly)
     assert detect(*runs, at=AT) is None
 
@@ -120,7 +120,7 @@ def test_a_query_that_failed_in_one_run_is_no_swap(failed: str):
 def test_the_share_is_of_the_queries_that_both_runs_ranked(
     before: Sequence[Brought], after: Sequence[Brought], share: float
 ):
-    """A failure is no change, and does not count among the queries either."""
+    """A failed query counts neither as changed nor as ranked."""
     runs = [tuple(an_outcome(f"q{number}", each) for number, each in enumerate(run)) for run in (before, after)]
     assert share_changed(*runs) == pytest.approx(share)
     assert share_changed(*reversed(runs)) == pytest.approx(share)

@@ -1,4 +1,4 @@
-"""From evidence to a verdict: which name is reached by what, in which order, and what is said."""
+"""From evidence to a verdict: its name, the order of the rules, and its sentences."""
 
 import json
 import math
@@ -41,8 +41,8 @@ NAN = math.nan
 
 
 def evidence(difference: float = -0.001, *, baseline: float = 0.8, **others: Any) -> Evidence:
-    """Evidence on a gating measure that hardly moved and is safe, unless the test says otherwise."""
-    stated = {
+    """Evidence on a gating measure that hardly moved and is safe, unless the test sets other values."""
+    defaults = {
         "suite": "broad",
         "axis": BROAD,
         "stratum": "overall",
@@ -62,40 +62,40 @@ def evidence(difference: float = -0.001, *, baseline: float = 0.8, **others: Any
         "p_not_safe": 0.001,
         "mde": 0.03,
     }
-    return Evidence(**{**stated, **others})
+    return Evidence(**{**defaults, **others})
 
 
 def fell(difference: float = -0.1, **others: Any) -> Evidence:
-    """Evidence that a measure fell, for sure and by much."""
+    """Evidence of a large and significant drop."""
     return evidence(
         difference, **{"p_worse": 0.0004, "p_worse_adjusted": 0.002, "p_better": 1.0, "p_not_safe": 0.99} | others
     )
 
 
 def rose(difference: float = 0.2, **others: Any) -> Evidence:
-    """Evidence that pair accuracy rose, for sure and by much."""
-    stated = {"suite": "pairs", "axis": COMPOSITIONAL, "measure": "pair_accuracy", "baseline": 0.5}
-    return evidence(difference, **stated | {"p_worse": 1.0, "p_better": 0.0004, "p_better_adjusted": 0.002} | others)
+    """Evidence of a large and significant rise of pair accuracy."""
+    defaults = {"suite": "pairs", "axis": COMPOSITIONAL, "measure": "pair_accuracy", "baseline": 0.5}
+    return evidence(difference, **defaults | {"p_worse": 1.0, "p_better": 0.0004, "p_better_adjusted": 0.002} | others)
 
 
 def unsure(**others: Any) -> Evidence:
-    """Evidence that shows neither a drop nor safety."""
+    """Evidence of neither a drop nor safety."""
     return evidence(-0.02, **{"p_not_safe": 0.3} | others)
 
 
-def judged(*found: Evidence, policy: Policy | None = None, may_page: bool = True, **how: Any) -> Judgement:
+def judge_all(*items: Evidence, policy: Policy | None = None, may_page: bool = True, **how: Any) -> Judgement:
     """The judgement of marked evidence, with each gating measure as safe as its least safe stratum."""
     policy = policy or Policy()
-    marked = mark(found, how.pop("step", ()), policy)
-    return judge(marked, safety_of(found), policy, may_page=may_page, **how)
+    marked = mark(items, how.pop("step", ()), policy)
+    return judge(marked, safety_of(items), policy, may_page=may_page, **how)
 
 
-def safety_of(found: Sequence[Evidence]) -> list[AxisSafety]:
+def safety_of(items: Sequence[Evidence]) -> list[AxisSafety]:
     """The safety of each gating measure, from the p-values of its evidence."""
     groups: dict[tuple[str, str], list[Evidence]] = {}
-    for each in found:
-        if each.gating:
-            groups.setdefault((each.suite, each.measure), []).append(each)
+    for item in items:
+        if item.gating:
+            groups.setdefault((item.suite, item.measure), []).append(item)
     return [
         AxisSafety(
             suite=suite,
@@ -115,16 +115,16 @@ def _tested(group: Sequence[Evidence]) -> bool:
     return any(not math.isnan(each.p_worse) for each in group)
 
 
-def name_of(*found: Evidence, policy: Policy | None = None, may_page: bool = True, **how: Any) -> VerdictName:
+def name_of(*items: Evidence, policy: Policy | None = None, may_page: bool = True, **how: Any) -> VerdictName:
     """The verdict's name."""
-    return judged(*found, policy=policy, may_page=may_page, **how).name
+    return judge_all(*items, policy=policy, may_page=may_page, **how).name
 
 
 class TestNames:
-    """Each verdict is reached by the least that earns it, and the order is fixed."""
+    """The smallest evidence for each verdict, and the fixed order of the rules."""
 
     @pytest.mark.parametrize(
-        ("found", "name"),
+        ("items", "name"),
         [
             pytest.param([evidence()], PASSED, id="hardly moved and safe"),
             pytest.param([evidence(0.0, lower=0.0, upper=0.0, p_not_safe=0.6)], PASSED, id="nothing changed"),
@@ -142,13 +142,13 @@ class TestNames:
             pytest.param([evidence(gating=False)], INCONCLUSIVE, id="nothing gates"),
         ],
     )
-    def test_the_least_that_earns_it(self, found: list[Evidence], name: VerdictName):
+    def test_the_smallest_evidence_for_each_verdict(self, items: list[Evidence], name: VerdictName):
         """One or two pieces of evidence are enough for each verdict."""
-        assert name_of(*found) is name
-        assert name_of(*reversed(found)) is name
+        assert name_of(*items) is name
+        assert name_of(*reversed(items)) is name
 
     @pytest.mark.parametrize(
-        ("found", "name"),
+        ("items", "name"),
         [
             pytest.param([fell(), rose(), unsure(), evidence()], TRADE_OFF, id="trade-off before all"),
             pytest.param(
@@ -159,12 +159,12 @@ class TestNames:
             pytest.param([evidence(), unsure()], INCONCLUSIVE, id="passed only if all passed"),
         ],
     )
-    def test_the_order_is_trade_off_regressed_passed_inconclusive(self, found: list[Evidence], name: VerdictName):
-        """Where several would fit, the more telling one is given."""
-        assert name_of(*found) is name
+    def test_the_order_is_trade_off_regressed_passed_inconclusive(self, items: list[Evidence], name: VerdictName):
+        """If several verdicts fit, the first in this order is returned."""
+        assert name_of(*items) is name
 
     @pytest.mark.parametrize(
-        ("found", "name"),
+        ("items", "name"),
         [
             pytest.param([fell(axis=COMPOSITIONAL), rose(axis=BROAD)], REGRESSED, id="the other way round"),
             pytest.param([fell(axis=COMPOSITIONAL), rose(stratum="role swap")], REGRESSED, id="no broad drop"),
@@ -178,17 +178,17 @@ class TestNames:
             pytest.param([fell(-0.009, p_not_safe=0.01), rose()], PASSED, id="a drop below the floor"),
         ],
     )
-    def test_a_trade_off_needs_a_broad_drop_and_a_compositional_rise(self, found: list[Evidence], name: VerdictName):
-        """One without the other, or on the wrong side, is something else."""
-        assert name_of(*found) is name
+    def test_a_trade_off_needs_a_broad_drop_and_a_compositional_rise(self, items: list[Evidence], name: VerdictName):
+        """One without the other, or each on the other axis, is not a trade-off."""
+        assert name_of(*items) is name
 
     def test_a_trade_off_of_the_whole_axes_needs_no_correction(self):
-        """Both must be shown, so each may use its raw p-value; of other measures or strata it may not."""
+        """Both must be significant, so raw p-values suffice for the whole axes; not for other measures or strata."""
         policy = Policy(gating={BROAD: ("recall@10", "mrr@10"), COMPOSITIONAL: ("pair_accuracy",)})
         drop = fell(p_worse=0.009, p_worse_adjusted=0.06, p_not_safe=0.3)
         rise = rose(p_better=0.009, p_better_adjusted=0.06)
         assert name_of(drop, rise, policy=policy) is TRADE_OFF
-        for weaker in (
+        for pair in (
             (replace(drop, p_worse=0.011), rise),
             (drop, replace(rise, p_better=0.011)),
             (replace(drop, stratum="law"), rise),
@@ -196,28 +196,28 @@ class TestNames:
             (replace(drop, measure="mrr@10"), rise),
             (drop, replace(rise, measure="mrr@10")),
         ):
-            assert name_of(*weaker, policy=policy) is INCONCLUSIVE
+            assert name_of(*pair, policy=policy) is INCONCLUSIVE
 
-    def test_while_nothing_changed_but_noise_no_drop_pages(self):
-        """Without a look, what would be a page is inconclusive; what is safe still passes."""
+    def test_without_a_change_beyond_noise_no_drop_pages(self):
+        """Without a look, a drop is inconclusive instead of a page; a safe result still passes."""
         assert name_of(fell(), may_page=False) is INCONCLUSIVE
         assert name_of(fell(), rose(), may_page=False) is INCONCLUSIVE
         assert name_of(evidence(), may_page=False) is PASSED
 
     @pytest.mark.parametrize("name", VerdictName)
     def test_regressed_and_trade_off_page_and_nothing_else_does(self, name: VerdictName):
-        """On-call is woken by harm that is shown, not by doubt."""
+        """Significant harm pages; uncertainty does not."""
         assert name.pages is (name in (REGRESSED, TRADE_OFF))
 
 
 class TestDrop:
-    """What counts as a drop."""
+    """The conditions of a drop that pages."""
 
     @pytest.mark.parametrize(
         ("p_value", "is_drop"), [(0.01, True), (0.0101, False), (0.05, False), (1.0, False), (NAN, False)]
     )
-    def test_it_is_significant_after_correction_at_the_paging_level(self, p_value: float, is_drop: bool):
-        """The adjusted p-value must not exceed the level; one that is unknown shows nothing."""
+    def test_it_is_significant_after_correction_at_the_level_of_a_page(self, p_value: float, is_drop: bool):
+        """The adjusted p-value must not exceed the level; an undefined one is no drop."""
         assert has_fallen(fell(p_worse_adjusted=p_value), Policy(alpha_page=0.01)) is is_drop
 
     @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ class TestDrop:
         ],
     )
     def test_it_exceeds_the_absolute_and_the_relative_floor(self, difference: float, baseline: float, is_drop: bool):
-        """A point of the measure and two per cent of the baseline, both."""
+        """One point of the measure and two per cent of the baseline: both are required."""
         assert has_fallen(fell(difference, baseline=baseline), Policy()) is is_drop
 
     def test_a_drop_of_exactly_the_floor_is_one(self):
@@ -244,16 +244,16 @@ class TestDrop:
         ("baseline", "is_drop"), [(0.049, True), (0.0, True), (0.05, False), (0.06, False), (0.02, True)]
     )
     def test_of_a_baseline_below_five_points_there_is_no_relative_change(self, baseline: float, is_drop: bool):
-        """A share of next to nothing says nothing: there only the absolute floor holds."""
+        """A relative change of a tiny mean is meaningless: only the absolute floor applies."""
         assert has_fallen(fell(-0.0125, baseline=baseline), Policy(floor_relative=0.5)) is is_drop
         assert math.isnan(evidence(-0.0125, baseline=baseline).relative_difference) is is_drop
 
-    def test_what_does_not_gate_is_never_one(self):
-        """However sure and however large."""
+    def test_a_measure_that_does_not_gate_never_falls(self):
+        """Neither its size nor its significance matters."""
         assert not has_fallen(fell(gating=False), Policy())
 
-    def test_a_tolerance_holds_where_it_matches(self):
-        """One suite is allowed to lose up to fifteen points; another is not."""
+    def test_a_tolerance_applies_to_its_suite_only(self):
+        """One suite may lose up to fifteen points; another may not."""
         policy = Policy(tolerances=(Tolerance(suite="law", floor_absolute=0.15),))
         assert not has_fallen(fell(-0.1, suite="law"), policy)
         assert has_fallen(fell(-0.1, suite="broad"), policy)
@@ -261,42 +261,42 @@ class TestDrop:
 
 
 class TestSafety:
-    """What `passed` promises."""
+    """The conditions of `passed`."""
 
     @pytest.mark.parametrize(("p_value", "name"), [(0.05, PASSED), (0.0501, INCONCLUSIVE), (NAN, INCONCLUSIVE)])
-    def test_every_gating_measure_is_shown_to_be_within_the_margin(self, p_value: float, name: VerdictName):
-        """All at five per cent; one that is not shown keeps the rest from passing."""
+    def test_every_gating_measure_is_significantly_within_the_margin(self, p_value: float, name: VerdictName):
+        """All at five per cent; a single uncertain measure prevents `passed`."""
         assert name_of(evidence(), evidence(stratum="law", p_not_safe=p_value)) is name
 
-    def test_what_does_not_gate_need_not_be_safe(self):
-        """A control, or a measure that the policy does not name, cannot hold up a verdict."""
+    def test_a_measure_that_does_not_gate_need_not_be_safe(self):
+        """A control, or a measure outside the policy, does not prevent `passed`."""
         assert name_of(evidence(), unsure(gating=False)) is PASSED
 
     def test_a_significant_drop_below_the_floor_passes_with_a_note(self):
-        """Half a point for sure, and for sure within the margin: passed, and the drop is told."""
-        judgement = judged(evidence(), fell(-0.005, stratum="law", p_not_safe=0.001))
+        """A significant drop of half a point within the margin passes, and the summary names it."""
+        judgement = judge_all(evidence(), fell(-0.005, stratum="law", p_not_safe=0.001))
         assert judgement.name is PASSED
         assert "the largest drop is broad law recall@10, 0.5 points, significant" in judgement.summary
 
     def test_a_significant_drop_beyond_the_floor_pages_though_it_is_within_the_margin(self):
-        """Three points of eighty: sure, more than the floors, less than five per cent. The floors decide."""
+        """Three points of eighty: significant, beyond the floors, below five per cent. The floors decide."""
         assert name_of(fell(-0.03, p_not_safe=0.001)) is REGRESSED
 
     def test_a_significant_drop_below_the_floor_is_not_called_insignificant(self):
-        """Sure, below the floor, and not shown to be within the margin: the reason is not that it is uncertain."""
-        judgement = judged(fell(-0.009, p_not_safe=0.3))
+        """A significant drop below the floor with uncertain safety: the summary does not blame significance."""
+        judgement = judge_all(fell(-0.009, p_not_safe=0.3))
         assert judgement.name is INCONCLUSIVE
         assert judgement.summary.startswith("No drop beyond the floors")
 
-    def test_a_likely_drop_that_is_not_sure_enough_to_page_is_watched(self):
-        """Between the level of a page and that of a warning, beyond the floors: never a page, never passed."""
-        judgement = judged(fell(p_worse_adjusted=0.03, p_not_safe=0.001))
+    def test_a_drop_significant_at_the_warning_level_alone_is_watched(self):
+        """Between the levels of a page and of a warning, a drop beyond the floors neither pages nor passes."""
+        judgement = judge_all(fell(p_worse_adjusted=0.03, p_not_safe=0.001))
         assert (judgement.name, judgement.advice) == (INCONCLUSIVE, "watch")
         assert judgement.summary.startswith("Watch broad recall@10: it fell 10.0 points (adjusted p = 0.03)")
 
 
 class TestSwap:
-    """At a swap, the baseline and the run before are both compared with, each at half the level."""
+    """At a swap, the run is compared with the baseline and with the previous run, each at half the level."""
 
     @pytest.mark.parametrize(
         ("against_baseline", "against_run_before", "name"),
@@ -313,37 +313,37 @@ class TestSwap:
     def test_one_is_significant_and_the_other_agrees(
         self, against_baseline: Evidence, against_run_before: Evidence, name: VerdictName
     ):
-        """Churn blurs the comparison with the baseline, and a slow decline hides from the comparison with one step."""
+        """Churn adds noise to the comparison with the baseline; a slow decline is invisible in a single step."""
         assert name_of(against_baseline, step=[against_run_before]) is name
 
-    def test_what_could_not_be_tested_is_named_and_is_no_reason_to_pass(self):
-        """A stratum with too few clusters neither passes nor blocks; if there is no other, nothing is decided."""
+    def test_an_untested_stratum_is_named_and_is_no_reason_to_pass(self):
+        """A stratum with too few clusters neither passes nor blocks; alone, it gives `inconclusive`."""
         untested = fell(-0.4, stratum="law", p_worse=math.nan, p_worse_adjusted=math.nan, p_not_safe=0.001)
-        alone = judged(untested)
+        alone = judge_all(untested)
         assert alone.name is INCONCLUSIVE
         assert alone.summary == "Nothing could be tested. Not tested (fewer than 12 clusters): broad law."
-        beside = judged(untested, fell(-0.001, p_worse=0.4, p_worse_adjusted=0.9, p_not_safe=0.001))
+        beside = judge_all(untested, fell(-0.001, p_worse=0.4, p_worse_adjusted=0.9, p_not_safe=0.001))
         assert beside.name is PASSED
         assert beside.summary.endswith("Not tested (fewer than 12 clusters): broad law.")
 
     @pytest.mark.parametrize("few", [1, 3, 5])
     def test_identical_runs_pass_however_small_a_stratum_is(self, few: int):
-        """Every result is what it was: there is nothing to be unsure of."""
+        """Equal results pass without a test."""
         suite = a_suite(
             *(a_query(f"few{number}", stratum="few") for number in range(few)),
             *(a_query(f"many{number}", stratum="many") for number in range(40)),
         )
         run = a_measured(suite, {query.query_id: ["d1"] for query in suite.queries})
-        found = compare(pair_all([(run, run)], Policy()), Policy(), rng=np.random.default_rng(1))
-        assert judged(*found).name is PASSED
+        items = compare(pair_all([(run, run)], Policy()), Policy(), rng=np.random.default_rng(1))
+        assert judge_all(*items).name is PASSED
 
 
 class TestSentences:
-    """What a person is told."""
+    """The summary of each verdict."""
 
     def test_of_a_regression(self):
-        """What fell, from where to where, how sure, on how much."""
-        judgement = judged(fell(-0.1), fell(-0.3, stratum="law"), evidence())
+        """Measure, size, both means, interval, p-value and sample."""
+        judgement = judge_all(fell(-0.1), fell(-0.3, stratum="law"), evidence())
         assert judgement.summary == (
             "broad recall@10 fell 10.0 points, 0.800 → 0.700 (95 % interval 8.0 to 12.0, adjusted p = 0.002, "
             "300 queries in 120 clusters), and 1 other measure fell too."
@@ -351,23 +351,25 @@ class TestSentences:
         assert judgement.advice == "roll back"
 
     def test_of_a_regression_of_one_stratum_alone(self):
-        """The stratum is named where the whole did not fall."""
-        judgement = judged(fell(-0.3, stratum="law"), fell(-0.2, stratum="art"))
+        """The stratum is named if the whole axis did not fall."""
+        judgement = judge_all(fell(-0.3, stratum="law"), fell(-0.2, stratum="art"))
         assert judgement.summary.startswith("broad law recall@10 fell 30.0 points, 0.800 → 0.500 (95 %")
 
     def test_of_a_trade_off(self):
         """The drop comes first, then the largest rise."""
-        found = [fell(), rose(0.2), rose(0.001, stratum="binding", lower=-0.02, upper=0.02)]
-        judgement = judged(*found)
+        items = [fell(), rose(0.2), rose(0.001, stratum="binding", lower=-0.02, upper=0.02)]
+        judgement = judge_all(*items)
         assert judgement.summary.startswith("broad recall@10 fell 10.0 points")
         assert judgement.summary.endswith(
             "Meanwhile compositional pair_accuracy rose 20.0 points; binding did not move."
         )
-        assert judged(*found, model_changed=True).summary.endswith("this is the trade-off of training for structure.")
+        assert judge_all(*items, model_changed=True).summary.endswith(
+            "this is the trade-off of training for structure."
+        )
         assert judgement.advice == "roll back"
 
-    def test_a_rise_with_which_a_control_fell_is_not_called_real(self):
-        """A model that confuses paraphrases has not learnt structure; a control that held says nothing."""
+    def test_a_rise_with_a_fallen_control_is_called_not_real(self):
+        """A model that confuses paraphrases has not learned structure; a stable control adds no words."""
         control = fell(
             -0.1,
             suite="pairs",
@@ -380,48 +382,48 @@ class TestSentences:
         held = replace(control, p_worse=0.5)
         assert (
             "the gain is not real: a control stratum fell too (entity −10.0 points)"
-            in judged(fell(), rose(), control).summary
+            in judge_all(fell(), rose(), control).summary
         )
-        assert "not real" not in judged(fell(), rose(), held).summary
+        assert "not real" not in judge_all(fell(), rose(), held).summary
 
     def test_of_a_passed_verdict(self):
-        """The margin that was kept, and the lowest measure."""
-        judgement = judged(evidence(0.01), evidence(-0.004, stratum="law"))
+        """The margin, and the measure with the largest drop."""
+        judgement = judge_all(evidence(0.01), evidence(-0.004, stratum="law"))
         assert judgement.summary == (
             "Every gating measure kept at least 95% of its baseline; "
             "the largest drop is broad law recall@10, 0.4 points."
         )
         assert judgement.advice == "keep"
 
-    def test_of_nothing_changed(self):
-        """Plainly."""
-        judgement = judged(evidence(0.0, lower=0.0, upper=0.0))
+    def test_of_equal_results(self):
+        """One sentence without numbers."""
+        judgement = judge_all(evidence(0.0, lower=0.0, upper=0.0))
         assert judgement.summary == "Every result equals the baseline's."
 
     def test_of_an_inconclusive_verdict(self):
-        """How many are not shown to be safe, which is the lowest, and how small a drop could have been seen."""
-        judgement = judged(evidence(measure="mrr@10"), unsure(mde_page=0.045), unsure(stratum="law", n_queries=40))
+        """The number of uncertain measures, the least certain one, and the smallest detectable drop."""
+        judgement = judge_all(evidence(measure="mrr@10"), unsure(mde_page=0.045), unsure(stratum="law", n_queries=40))
         assert judgement.summary == (
             "No significant drop, but 1 of 2 gating measures are not shown to be within their margin; "
             "the least certain is broad recall@10 on overall (a page detects drops from 4.5 points)."
         )
         assert judgement.advice == "watch"
 
-    def test_of_nothing_that_gates(self):
-        """The policy is what has to be looked at."""
-        assert judged(evidence(gating=False)) == Judgement(
+    def test_of_evidence_that_does_not_gate(self):
+        """The advice is to check the policy."""
+        assert judge_all(evidence(gating=False)) == Judgement(
             INCONCLUSIVE, "No measure that the policy gates on was computed.", "check the policy"
         )
 
     def test_of_no_baseline(self):
-        """Nothing was judged, and what to do about it."""
+        """The suites without a baseline, and the command to promote one."""
         judgement = no_baseline(["broad", "pairs"])
         assert judgement.name is INCONCLUSIVE
         assert judgement.summary == "There is no baseline for broad, pairs yet."
         assert "`recallwatch baseline promote`" in judgement.advice
 
     def test_of_runs_that_cannot_be_compared(self):
-        """The ruler moved: invalid, with the problem."""
+        """The verdict is invalid and names the problem."""
         judgement = not_comparable("the suite has changed")
         assert (judgement.name, judgement.summary) == (
             INVALID,
@@ -430,10 +432,10 @@ class TestSentences:
 
 
 class TestCoverage:
-    """Too few results are no verdict on quality."""
+    """Quality is not judged from too few results."""
 
-    def test_below_the_floor_nothing_is_judged(self):
-        """The share, the floor, and the reasons in the order of the alphabet."""
+    def test_below_the_floor_the_verdict_is_invalid(self):
+        """The share, the floor, and the reasons in alphabetical order."""
         counts = Counts(90, 10, 0, {Reason.TIMEOUT: 3, Reason.RATE_LIMITED: 7})
         judgement = refuse_coverage(counts.coverage, "broad", counts, Policy())
         assert judgement == Judgement(
@@ -442,20 +444,20 @@ class TestCoverage:
             "fix the target or its connection; quality was not evaluated",
         )
 
-    def test_failures_of_the_baseline_are_told_apart(self):
-        """Nothing failed now; what is missing was missing when the baseline was taken."""
+    def test_failures_of_the_baseline_are_named(self):
+        """No probe failed now: the missing results are the baseline's."""
         judgement = refuse_coverage(0.9, "broad", Counts(100, 0, 0), Policy())
         assert judgement is not None
         assert "0 of 100 probes failed: in the baseline" in judgement.summary
 
     @pytest.mark.parametrize(("share", "is_refused"), [(1, False), (0.98, False), (0.9799, True), (0, True)])
     def test_the_floor_itself_is_enough(self, share: float, is_refused: bool):
-        """At least so much, not more than so much."""
+        """Coverage equal to the floor is accepted."""
         assert (refuse_coverage(share, "broad", Counts(1, 0, 0), Policy()) is not None) is is_refused
 
 
 class TestLostQueries:
-    """The queries that are shown with a page."""
+    """The queries of a page."""
 
     QUERIES = (a_query("q1"), a_query("q2", {"d1": 1, "d2": 2, "d3": 0}, stratum="law"), a_query("q3"), a_query("q4"))
 
@@ -464,8 +466,8 @@ class TestLostQueries:
         suite = a_suite(*self.QUERIES)
         return a_measured(suite, before), a_measured(suite, after)
 
-    def test_those_that_lost_most_come_first_and_those_that_did_not_lose_are_left_out(self):
-        """One was lost, one fell by a rank, one rose, and one failed: two are told."""
+    def test_the_largest_loss_is_first_and_queries_without_a_loss_are_left_out(self):
+        """Of one lost, one lower, one risen and one failed query, two are returned."""
         before: dict[str, Brought] = {"q1": ["d1"], "q2": ["d2", "d1"], "q3": ["x"], "q4": ["d1"]}
         after: dict[str, Brought] = {"q1": ["x", "d1"], "q2": ["x", "y", "z", "w"], "q3": ["d1"], "q4": Reason.TIMEOUT}
         worst, other = lost_queries([self.replays(before, after)])
@@ -483,26 +485,26 @@ class TestLostQueries:
         assert (other["query_id"], other["difference"]) == ("q1", pytest.approx(1 / math.log2(3) - 1))
         assert json.loads(json.dumps([worst, other])) == [worst, other]
 
-    def test_no_more_are_told_than_asked_for_over_all_suites(self):
-        """A page has room for a few."""
+    def test_the_limit_applies_to_all_suites_together(self):
+        """A page contains five queries by default."""
         ids = [query.query_id for query in self.QUERIES]
         replays = self.replays({query_id: ["d1"] for query_id in ids}, {query_id: ["x"] for query_id in ids})
         assert len(lost_queries([replays, replays], limit=5)) == 5
         assert len(lost_queries([replays, replays])) == 5
         assert len(lost_queries([replays], limit=9)) == 4
 
-    def test_nothing_lost_is_nothing_told(self):
-        """Equal runs have no example to show."""
+    def test_equal_runs_have_no_lost_queries(self):
+        """Equal runs and no runs give an empty result."""
         same: dict[str, Brought] = {"q1": ["d1"], "q2": ["d1"], "q3": ["x"], "q4": []}
         assert lost_queries([self.replays(same, same)]) == ()
         assert lost_queries([]) == ()
 
-    def test_of_a_pair_the_document_that_satisfies_it_is_what_was_expected(self):
-        """The near-copy now comes first: that is the loss, whatever else is relevant."""
+    def test_the_expected_document_of_a_pair_is_the_satisfying_one(self):
+        """The near-copy now ranks first: that is the loss, regardless of other relevant documents."""
         suite = a_suite(a_query("q1", {"yes": 1, "also": 1}), pairs=[Pair("q1", "yes", "no")], axis=COMPOSITIONAL)
         runs = a_measured(suite, {"q1": ["yes", "no"]}), a_measured(suite, {"q1": ["no", "yes"]})
-        [told] = lost_queries([runs])
-        assert (told["measure"], told["difference"], told["expected"]) == ("structure", -1.0, ["yes"])
+        [loss] = lost_queries([runs])
+        assert (loss["measure"], loss["difference"], loss["expected"]) == ("structure", -1.0, ["yes"])
 
 
 CHANGED: dict[type, Any] = {float: lambda value: value + 0.001, int: lambda value: value + 1}
@@ -514,17 +516,17 @@ OTHER_VALUES: dict[str, Any] = {
 
 
 class TestDigest:
-    """By which rule a verdict was reached."""
+    """The digest that identifies a policy."""
 
     @pytest.mark.parametrize("name", [field.name for field in fields(Policy)])
     def test_it_changes_with_every_field(self, name: str):
-        """No part of the rule can change unseen."""
+        """Every change of the rule is visible."""
         value = getattr(Policy(), name)
         other = OTHER_VALUES[name] if name in OTHER_VALUES else CHANGED[type(value)](value)
         assert digest_of(replace(Policy(), **{name: other})) != digest_of(Policy())
 
     def test_it_changes_with_a_measure_that_gates_on_one_axis(self):
-        """The same measures, one moved to the other axis."""
+        """The same measures with swapped axes have another digest."""
         one, other = (
             Policy(gating={BROAD: ("recall@10",), COMPOSITIONAL: ("mrr@10",)}),
             Policy(gating={BROAD: ("mrr@10",), COMPOSITIONAL: ("recall@10",)}),
@@ -532,7 +534,7 @@ class TestDigest:
         assert digest_of(one) != digest_of(other)
 
     def test_equal_policies_have_equal_digests(self):
-        """In whichever order the axes are written down."""
-        turned = Policy(gating=dict(reversed(list(Policy().gating.items()))))
-        assert digest_of(Policy()) == digest_of(turned)
-        assert len(digest_of(turned)) == 64
+        """The order of the axes does not matter."""
+        reordered = Policy(gating=dict(reversed(list(Policy().gating.items()))))
+        assert digest_of(Policy()) == digest_of(reordered)
+        assert len(digest_of(reordered)) == 64

@@ -71,7 +71,7 @@ def query(number: int, *, is_judged: bool = True) -> Query:
     )
 
 
-def replayed(
+def replay_all(
     queries: Sequence[Query], retriever: Retriever, *, depth: int = 3, attempts: int = 2
 ) -> tuple[tuple[Outcome, ...], Batches, list[str]]:
     """The outcomes, the saved batches, and the watched query ids."""
@@ -99,7 +99,7 @@ def test_every_query_has_exactly_one_outcome(suite, concurrency):
     retriever = ScriptedRetriever(
         {f"q{number}": reasons for number, (_, reasons) in enumerate(suite)}, concurrency=concurrency
     )
-    outcomes, batches, watched = replayed(queries, retriever)
+    outcomes, batches, watched = replay_all(queries, retriever)
     by_id = {outcome.query_id: outcome for outcome in outcomes}
     assert len(outcomes) == len(by_id) == len(queries)
     for number, (is_judged, reasons) in enumerate(suite):
@@ -126,7 +126,7 @@ def _ending(is_judged: bool, reasons: Sequence[Reason]) -> tuple[Reason | None, 
 def test_a_query_without_a_relevant_judgement_is_skipped_and_not_sent():
     """A query that cannot be scored sends no probe, and is neither a ranking nor a failure."""
     retriever = ScriptedRetriever()
-    outcomes, _, _ = replayed([query(1, is_judged=False)], retriever)
+    outcomes, _, _ = replay_all([query(1, is_judged=False)], retriever)
     assert outcomes == (Outcome(query_id="q1"),)
     assert retriever.attempts.total() == 0
 
@@ -135,7 +135,7 @@ def test_a_query_without_a_relevant_judgement_is_skipped_and_not_sent():
 def test_a_temporary_failure_is_retried(reason):
     """A temporary failure gets a second attempt, whose result counts."""
     retriever = ScriptedRetriever({"q1": [reason]})
-    ((outcome,), _, _) = replayed([query(1)], retriever)
+    ((outcome,), _, _) = replay_all([query(1)], retriever)
     assert outcome.ranking == Ranking(doc_ids=("q1-0", "q1-1", "q1-2"))
     assert retriever.attempts["q1"] == 2
 
@@ -144,7 +144,7 @@ def test_a_temporary_failure_is_retried(reason):
 def test_a_repeated_failure_is_returned_after_the_final_attempt(reason):
     """A failing target gets the configured number of attempts and no more."""
     retriever = ScriptedRetriever({"q1": [reason] * 9})
-    ((outcome,), _, _) = replayed([query(1)], retriever, attempts=3)
+    ((outcome,), _, _) = replay_all([query(1)], retriever, attempts=3)
     assert outcome.failure is not None
     assert outcome.failure.reason is reason
     assert outcome.failure.detail == "scripted"
@@ -155,7 +155,7 @@ def test_a_repeated_failure_is_returned_after_the_final_attempt(reason):
 def test_a_permanent_failure_is_not_retried(reason):
     """A retry of a permanent failure would only load the target."""
     retriever = ScriptedRetriever({"q1": [reason]})
-    ((outcome,), _, _) = replayed([query(1)], retriever)
+    ((outcome,), _, _) = replay_all([query(1)], retriever)
     assert outcome.failure is not None
     assert outcome.failure.reason is reason
     assert retriever.attempts["q1"] == 1
@@ -205,14 +205,14 @@ def test_outcomes_are_saved_during_the_run(monkeypatch):
             await asyncio.sleep(0.01)
             return await super().retrieve(query, k)
 
-    _, batches, _ = replayed([query(number) for number in range(12)], Slow(concurrency=2))
+    _, batches, _ = replay_all([query(number) for number in range(12)], Slow(concurrency=2))
     assert len(batches.saved) > 2
     assert len(batches.query_ids) == len(set(batches.query_ids)) == 12
 
 
 def test_an_empty_suite_saves_no_batch():
     """An empty suite ends at once, without an empty batch."""
-    outcomes, batches, _ = replayed([], ScriptedRetriever())
+    outcomes, batches, _ = replay_all([], ScriptedRetriever())
     assert outcomes == ()
     assert batches.saved == []
 
@@ -250,7 +250,7 @@ def test_a_failing_store_ends_the_run_at_the_final_batch_too():
 def test_concurrent_probes_do_not_exceed_the_limit_of_the_retriever(concurrency):
     """The number of concurrent probes reaches the limit and never exceeds it."""
     retriever = ScriptedRetriever(concurrency=concurrency)
-    replayed([query(number) for number in range(64)], retriever)
+    replay_all([query(number) for number in range(64)], retriever)
     assert retriever.most_in_flight == concurrency
 
 
