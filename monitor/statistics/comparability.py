@@ -61,7 +61,7 @@ def unjudged_answers(measured: Measured, policy: Policy) -> str:
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(replies.reasons.items()))
     return (
         f"The answers to {measured.suite.name} were not judged: {replies.failed} of {replies.scored + replies.failed} "
-        f"did not come back ({reasons})."
+        f"failed ({reasons})."
     )
 
 

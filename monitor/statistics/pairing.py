@@ -96,7 +96,7 @@ def refuse_unlike(baseline: Measured, candidate: Measured) -> None:
         )
     if baseline.run.depth != candidate.run.depth:
         raise ComparisonError(
-            f"the baseline asked for {baseline.run.depth} hits and this run for {candidate.run.depth}: "
+            f"the baseline requested {baseline.run.depth} hits and this run {candidate.run.depth}: "
             "promote a run of the new depth with `recallwatch baseline promote`"
         )
 

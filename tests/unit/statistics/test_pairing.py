@@ -158,7 +158,7 @@ def test_runs_of_two_depths_are_refused():
     with pytest.raises(ComparisonError) as caught:
         refuse_unlike(before, after)
     assert str(caught.value) == (
-        "the baseline asked for 10 hits and this run for 50: "
+        "the baseline requested 10 hits and this run 50: "
         "promote a run of the new depth with `recallwatch baseline promote`"
     )
 
