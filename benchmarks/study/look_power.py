@@ -51,8 +51,8 @@ def powers(repetitions: int, seed: int) -> Iterator[Table]:
         seed,
         repetitions,
         after="The first ten looks have the same level. Learning the churn takes about twelve, so that the 13th is the "
-        "next one of a churning target. Later ones share the other half of the budget, and few drops on 200 queries can "
-        "be proven at the level of the hundredth.",
+        "next one of a churning target. Later ones share the other half of the budget, and few drops on 200 queries "
+        "can be proven at the level of the hundredth.",
     )
     yield Table(
         "Power after a year of churn (§2b, §3.7)",

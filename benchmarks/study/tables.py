@@ -31,7 +31,7 @@ TABLES: dict[str, tuple[int, int]] = {
     "real_swaps.real_swaps": (100, 0),
 }
 """Tables in the order of the specification, with their repetitions: in full, and with --quick (0: left out)."""
-FIRST = ("real_swaps.real_swaps", "peers.peers", "year.false_alarms")
+FIRST = ("real_swaps.real_swaps", "looks.looks", "peers.peers")
 """The longest, started first so that two processors end together."""
 
 
