@@ -25,7 +25,7 @@ from monitor.statistics.significance import (
     step_down,
 )
 
-METHOD = "cluster-sign-flip-maxt/4"
+METHOD = "cluster-sign-flip-maxt/5"
 """Name and version of the method; a new version may give other numbers for the same runs."""
 
 FEW = 10
@@ -77,8 +77,8 @@ def _critical_value(null: Floats, alpha: float) -> float:
 def _p_values(sums: Floats, observed: Floats, null: Floats) -> tuple[Floats, Floats]:
     """Raw and adjusted p-values; small ones are computed without sampling, because sampled ones are too coarse.
 
-    Where almost no flip reached the observed statistic, the raw p-value is the saddlepoint approximation. Where almost
-    none did over the whole family, the adjusted p-value is Holm's bound on the raw ones, if that is smaller.
+    Where almost no flip reached the observed statistic, the raw p-value comes from `sign_flip_p`. Where almost none
+    did over the whole family, the adjusted p-value is Holm's bound on the raw ones, if that is smaller.
     """
     raw, adjusted = step_down(observed, null)
     coarse = FEW / (len(null) + 1.0)

@@ -17,6 +17,10 @@ from monitor.statistics.comparability import answers_out_of_measure
 
 OVERALL = "overall"
 """Name of the stratum that is the whole suite."""
+PHENOMENA = "phenomena"
+"""Name of the stratum of all phenomena without the controls, which pools the measures that can show a gain."""
+POOLED = frozenset({OVERALL, PHENOMENA})
+"""Strata that contain others."""
 
 _RE_ANCHOR = (
     "check the judgements with `recallwatch suite lint`, re-anchor those that moved, and promote a new run with "
@@ -68,7 +72,7 @@ def pair(baseline: Measured, candidate: Measured, policy: Policy) -> list[Paired
     """Every measure that both runs have, over the whole suite and in each stratum.
 
     A query that failed in either run leaves both. Measures that can page are marked. Answers are
-    left out where too few of them came back: `unjudged_answers` gives the reason.
+    left out if too few of them succeeded: `unjudged_answers` returns the reason.
 
     Raises ComparisonError if suite, judgements or depth differ, or the judgements have lost their places.
     """
@@ -81,7 +85,7 @@ def pair(baseline: Measured, candidate: Measured, policy: Policy) -> list[Paired
     return [
         paired
         for measure in measures
-        for stratum in names
+        for stratum in (*names, *_without_controls(candidate.suite, measure))
         for paired in _pair_stratum(baseline, candidate, measure, stratum, policy)
     ]
 
@@ -129,7 +133,7 @@ def _pair_stratum(
     shared = [
         query
         for query in candidate.suite.queries
-        if query.query_id in before and query.query_id in after and stratum in (OVERALL, query.stratum)
+        if query.query_id in before and query.query_id in after and _contains(stratum, query, candidate.suite)
     ]
     if not shared:
         return
@@ -150,12 +154,26 @@ def _pair_stratum(
     )
 
 
+def _without_controls(suite: Suite, measure: str) -> tuple[str, ...]:
+    """The pool of all phenomena, where the measure can show a gain and the suite has controls to leave out."""
+    has_both = suite.controls & {*suite.strata} and {*suite.strata} - suite.controls
+    return (PHENOMENA,) if has_both and parse(measure).measure.gain else ()
+
+
+def _contains(stratum: str, query: Query, suite: Suite) -> bool:
+    if stratum == PHENOMENA:
+        return query.stratum not in suite.controls
+    return stratum in (OVERALL, query.stratum)
+
+
 def _gates(suite: Suite, stratum: str, measure: str) -> bool:
     """Whether a drop of this stratum can page.
 
     A mean over several phenomena hides which one fell, so each gates by itself. Controls gate as general retrieval over
     the same documents: by rank measures, not by the choice within a pair.
     """
+    if stratum == PHENOMENA:
+        return False
     if suite.axis is Axis.COMPOSITIONAL and stratum == OVERALL:
         return len(suite.strata) <= 1
     return stratum not in suite.controls or not parse(measure).measure.is_choice
