@@ -34,6 +34,8 @@ MEASURES = ("separation", "structure", "group_score", "reach", "mrr@10", "pair_a
 SHOWN_ONLY = "violating@1"
 WITHOUT_CONTROLS = "phenomena"
 MODEL = "all-MiniLM-L6-v2 with exact search over the built-in compositional suite"
+HARDLY = 0.02
+"""Up to this change of separation, in standard deviations, a phenomenon is called unmoved."""
 _NOTHING_DRAWN = "nothing is drawn but the training batches of the adapters"
 
 
@@ -136,14 +138,17 @@ def _first_token() -> Encode:
 
 def _power(changes: dict[str, Changes], repetitions: int, seed: int) -> Table:
     one = next(iter(changes.values())).paired("separation")
-    rows = [[name, *(f"{each.t(measure):+.1f}" for measure in MEASURES)] for name, each in changes.items()]
+    rows = [
+        [name, *(f"{each.t(measure):+.1f}" for measure in MEASURES), f"{each.t('separation', OVERALL):+.1f}"]
+        for name, each in changes.items()
+    ]
     return Table(
         "Measures of structure: power for gains and for damage (§3.4)",
         f"{MODEL}, {PAIR_DEPTH} hits a query. The change of each measure over its standard error, clusters being the "
         f"units: a t value over the eleven phenomena without the controls ({one.n_queries:,} queries in "
         f"{one.n_clusters} clusters of two). Beyond 2.3 it is significant at 0.01 by itself; the number of pairs that "
-        "would be needed falls with its square.",
-        ("t of the change", *MEASURES),
+        "would be needed falls with its square. The last column includes the controls.",
+        ("t of the change", *MEASURES, "separation, all strata"),
         rows,
         seed,
         repetitions,
@@ -167,15 +172,17 @@ def _means(before: Measured, changes: dict[str, Changes], repetitions: int, seed
     measures = (*MEASURES, SHOWN_ONLY)
     inner = _without_controls(before)
     level = [_number(name, {**inner.measurements, **inner.shown_only}[name].mean, signed=False) for name in measures]
-    rows = [["untouched: the mean itself", *level]]
+    whole = before.measurements["separation"].mean
+    rows = [["untouched: the mean itself", *level, _number("separation", whole, signed=False)]]
     for name, each in changes.items():
         cells = [_number(measure, each.mean(measure)) for measure in MEASURES]
-        rows.append([name, *cells, _number(SHOWN_ONLY, each.violating)])
+        every = _number("separation", each.mean("separation", OVERALL))
+        rows.append([name, *cells, _number(SHOWN_ONLY, each.violating), every])
     return Table(
         "Measures of structure: mean changes (§3.4)",
         "The same swaps: changes of the means over the phenomena, in points; separation in standard deviations of a "
         "query's scores. Lower is better for violating@1, which is shown and never tested.",
-        ("change", *measures),
+        ("change", *measures, "separation, all strata"),
         rows,
         seed,
         repetitions,
@@ -227,7 +234,8 @@ def _words_on_binding(evaluation_set: EvaluationSet, changes: dict[str, Changes]
         f"{100 * np.mean([choices[each] for each in group]):+.1f} points"
         for title, group in ((", ".join(binding), binding), ("the other phenomena", others))
     ]
-    return "Mean over the three adapters. " + "; ".join(parts) + "."
+    hardly = "hardly moves" if abs(np.mean([means[each] for each in binding])) < HARDLY else "moves"
+    return f"Mean over the {len(names)} adapters. {'; '.join(parts)}. Binding {hardly}."
 
 
 def _depths(evaluation_set: EvaluationSet, base: Encode, swaps: dict[str, Model], repetitions: int, seed: int) -> Table:
