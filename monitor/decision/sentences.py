@@ -10,7 +10,7 @@ from monitor.evaluation.measures import parse
 from monitor.model.policies import Policy
 from monitor.model.suites import Axis
 from monitor.model.verdicts import AxisSafety, Evidence
-from monitor.statistics.pairing import OVERALL
+from monitor.statistics.pairing import OVERALL, POOLED
 
 NAMED = 3
 """Number of strata named in a sentence; the others are counted."""
@@ -46,7 +46,7 @@ def trade_off(change: TradeOff, evidence: Sequence[Evidence], *, model_changed: 
         for each in evidence
         if each.axis is Axis.COMPOSITIONAL
         and each.measure == rise.measure
-        and each.stratum != OVERALL
+        and each.stratum not in POOLED
         and not each.is_control
     ]
     unmoved = [each.stratum for each in others if each.lower <= 0 <= each.upper]
@@ -115,7 +115,7 @@ def place(evidence: Evidence) -> str:
 
 def place_of_stratum(evidence: Evidence) -> str:
     """Axis and stratum; for the whole axis, its name alone."""
-    return str(evidence.axis) if evidence.stratum == OVERALL else f"{evidence.axis} {evidence.stratum}"
+    return str(evidence.axis) if evidence.stratum in POOLED else f"{evidence.axis} {evidence.stratum}"
 
 
 def size(value: float, evidence: Evidence, *, unit: bool = True) -> str:

@@ -9,7 +9,7 @@ from monitor.evaluation.measures import MEASURES, parse
 from monitor.model.policies import Policy
 from monitor.model.suites import Axis
 from monitor.model.verdicts import Evidence
-from monitor.statistics.pairing import OVERALL
+from monitor.statistics.pairing import OVERALL, PHENOMENA
 
 GAINS = sorted((each for each in MEASURES.values() if each.gain), key=lambda each: each.gain)
 """Measures of a gain of structure, the most sensitive first; the first one with evidence decides."""
@@ -30,7 +30,7 @@ def find_trade_off(evidence: Sequence[Evidence], policy: Policy) -> TradeOff | N
     By intersection and union: the larger of the p-value that structure did not gain and the p-value that broad
     retrieval did not lose must not exceed ``alpha_page``; no correction is needed (Berger 1982). Broad retrieval lost
     if a measure fell beyond its floors after correction, or if the leading measure of the whole axis did without it.
-    Structure gained if separation, or forced choice without scores, rose over all phenomena pooled.
+    Structure gained if separation, or forced choice without scores, rose over all phenomena pooled, controls left out.
     """
     risen = _gain(evidence, policy)
     if risen is None:
@@ -63,16 +63,24 @@ def is_beyond_floors(evidence: Evidence, policy: Policy) -> bool:
 
 
 def _gain(evidence: Sequence[Evidence], policy: Policy) -> Evidence | None:
+    """The pooled gain of the most sensitive measure with a test; None if it is not significant.
+
+    Forced choice must also gain more than the floor. Separation has no floor for gains: its unit is the spread of the
+    returned scores, which differs with the model and the number of hits. The drop of broad retrieval has its floors.
+    """
+    with_controls = {each.suite for each in evidence if each.stratum == PHENOMENA}
     pooled = {
         each.measure: each
         for each in evidence
-        if each.axis is Axis.COMPOSITIONAL and each.stratum == OVERALL and each.p_better == each.p_better
+        if each.axis is Axis.COMPOSITIONAL
+        and each.stratum == (PHENOMENA if each.suite in with_controls else OVERALL)
+        and each.p_better == each.p_better
     }
     best = next((pooled[each.name] for each in GAINS if each.name in pooled), None)
     if best is None or best.p_better > policy.alpha_page:
         return None
-    floor = parse(best.measure).measure.absolute_floor or policy.floor_absolute
-    return best if best.difference >= floor else None
+    has_unit = parse(best.measure).measure.absolute_floor is None
+    return best if not has_unit or best.difference >= policy.floor_absolute else None
 
 
 def _lost_controls(evidence: Sequence[Evidence], risen: Evidence, policy: Policy) -> tuple[Evidence, ...]:

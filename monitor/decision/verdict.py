@@ -109,12 +109,14 @@ def weigh(
     if not compared:
         return Weighed(judgement=judgement.no_baseline([each.measured.suite.name for each in results]))
     stepped = [(each.previous, each.measured) for each in results if each.previous and each.baseline]
+    # At a swap each of the two comparisons is tested at half the level.
+    tested = replace(policy, alpha_page=policy.alpha_page / 2) if stepped else policy
     try:
         pairs = pair_all(compared, policy)
-        step = compare(pair_all(stepped, policy), policy, rng=np.random.default_rng(seed_of(stepped)))
+        step = compare(pair_all(stepped, policy), tested, rng=np.random.default_rng(seed_of(stepped)))
     except ComparisonError as error:
         return Weighed(judgement=judgement.not_comparable(str(error)))
-    evidence = judgement.mark(compare(pairs, policy, rng=np.random.default_rng(seed)), step, policy)
+    evidence = judgement.mark(compare(pairs, tested, rng=np.random.default_rng(seed)), step, policy)
     for before, after in compared:
         share = paired_coverage(before, after)
         if refused := judgement.refuse_coverage(share, after.suite.name, after.counts, policy):

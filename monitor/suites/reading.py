@@ -26,12 +26,13 @@ import orjson
 from monitor.errors import SuiteError
 from monitor.model.passages import Passage
 from monitor.model.suites import Axis, Query, Suite
-from monitor.statistics.pairing import OVERALL
+from monitor.statistics.pairing import OVERALL, PHENOMENA
 from monitor.strict_yaml import TextLoader, read_yaml
 from monitor.suites.lines import identifier, label, read_lines, read_text, refer_to_document, refer_to_query, text_of
 from monitor.suites.pairs import read_pairs
 from monitor.suites.passages import read_passages
 
+_RESERVED = {OVERALL: "the suite as a whole", PHENOMENA: "all phenomena without the controls"}
 _HEAD_KEYS = ("name", "title", "version", "axis", "owner", "licence", "description", "controls", "strata", "source",
               "depth", "measured")  # fmt: skip
 _GRADE = re.compile(r"[0-9]{1,6}")
@@ -187,8 +188,8 @@ def _read_queries(path: Path, *, default_stratum: str) -> dict[str, Query]:
         if not isinstance(metadata, dict):
             raise SuiteError(where, "metadata must be an object")
         stratum = label(metadata, "stratum", where) or default_stratum
-        if stratum == OVERALL:
-            raise SuiteError(where, f"the stratum name {OVERALL} is reserved for the suite as a whole")
+        if stratum in _RESERVED:
+            raise SuiteError(where, f"the stratum name {stratum} is reserved for {_RESERVED[stratum]}")
         queries[query_id] = Query(
             query_id=query_id,
             text=text_of(row.get("text"), "text", where),

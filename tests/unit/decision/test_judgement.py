@@ -198,6 +198,20 @@ class TestNames:
         ):
             assert name_of(*pair, policy=policy) is INCONCLUSIVE
 
+    def test_a_gain_is_that_of_the_phenomena_without_the_controls(self):
+        """A control that rose or fell neither makes nor hides a gain, also where phenomena are untested."""
+        whole, phenomena = rose(), rose(stratum="phenomena", gating=False)
+        assert name_of(fell(), replace(whole, p_better=0.3), phenomena) is TRADE_OFF
+        assert name_of(fell(), whole, replace(phenomena, p_better=0.3)) is REGRESSED
+        assert name_of(fell(), whole, replace(phenomena, p_better=NAN)) is REGRESSED
+
+    def test_a_gain_of_separation_needs_no_size(self):
+        """The unit of separation differs between targets, so a significant rise is enough; the drop has its floors."""
+        rise = rose(0.03, measure="separation", gating=False)
+        assert name_of(fell(), rise) is TRADE_OFF
+        assert name_of(fell(), replace(rise, p_better=0.011)) is REGRESSED
+        assert name_of(fell(-0.009, p_not_safe=0.01), rise) is PASSED
+
     def test_without_a_change_beyond_noise_no_drop_pages(self):
         """Without a look, a drop is inconclusive instead of a page; a safe result still passes."""
         assert name_of(fell(), may_page=False) is INCONCLUSIVE

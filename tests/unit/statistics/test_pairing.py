@@ -12,8 +12,8 @@ from monitor.errors import ComparisonError, Reason
 from monitor.evaluation.scoring import measure
 from monitor.model.measurements import Measured
 from monitor.model.policies import Policy
-from monitor.model.suites import Axis, Query, Suite
-from monitor.statistics.pairing import OVERALL, Paired, pair, paired_coverage, refuse_unlike
+from monitor.model.suites import Axis, Pair, Query, Suite
+from monitor.statistics.pairing import OVERALL, PHENOMENA, Paired, pair, paired_coverage, refuse_unlike
 from tests.builders import Brought, a_measured, a_query, a_run, a_suite
 
 LOST = Reason.TIMEOUT
@@ -116,6 +116,20 @@ def test_a_control_stratum_gates_as_general_retrieval():
     pairwise = Policy(gating={Axis.BROAD: ("pair_accuracy",)})
     assert not any(each.gating and each.is_control for each in pair(found(suite, "+++"), found(suite, "---"), pairwise))
     assert {each.stratum for each in pairs if each.measure == "mrr@10"} == {OVERALL, "law", "art"}
+
+
+def test_measures_of_a_gain_are_pooled_over_the_phenomena_without_the_controls():
+    """The pool of phenomena holds no control, gates nothing, and exists only beside controls."""
+    pairs = tuple(Pair(query.query_id, "d1", "d2") for query in TWO_STRATA.queries)
+    suite = replace(TWO_STRATA, axis=Axis.COMPOSITIONAL, pairs=pairs)
+    with_control = replace(suite, controls=frozenset({"art"}))
+    compared = pair(found(with_control, "+-+"), found(with_control, "+++"), Policy())
+    pool = only(compared, stratum=PHENOMENA, measure="structure")
+    assert pool.query_ids == ("q1", "q2")
+    assert not pool.gating
+    assert {each.measure for each in compared if each.stratum == PHENOMENA} == {"structure", "pair_accuracy"}
+    for other in (suite, replace(suite, controls=frozenset({"art", "law"}))):
+        assert all(each.stratum != PHENOMENA for each in pair(found(other, "+-+"), found(other, "+++"), Policy()))
 
 
 def test_queries_of_one_source_are_one_cluster():
