@@ -49,10 +49,10 @@ class Examples:
         return content.hexdigest()[:16]
 
 
-def embed_examples(encode: Encode) -> Examples:
-    """The vectors of all training texts, with queries as anchors."""
-    anchors, positives, negatives = zip(*triplets(read_training_pairs()), strict=True)
-    asked, passages = zip(*questions(N_QUESTIONS, seed=0), strict=True)
+def embed_examples(encode: Encode, *, every: int = 1, n_questions: int = N_QUESTIONS) -> Examples:
+    """The vectors of the training texts, with queries as anchors; of every n-th pair, and of so many questions."""
+    anchors, positives, negatives = zip(*triplets(read_training_pairs()[::every]), strict=True)
+    asked, passages = zip(*questions(n_questions, seed=0), strict=True)
     return Examples(*map(encode, (anchors, positives, negatives, asked, passages)))
 
 

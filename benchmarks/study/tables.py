@@ -17,6 +17,7 @@ TABLES: dict[str, tuple[int, int]] = {
     "safety.passing_clusters": (2_000, 100),
     "trade_off.trade_off": (600, 20),
     "structure.structure": (1, 0),
+    "real_verdicts.real_verdicts": (1, 0),
     "stopping.stopping": (2_000, 50),
     "power.detectable": (2_000, 200),
     "power.needed": (2_000, 200),
