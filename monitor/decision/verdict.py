@@ -23,6 +23,7 @@ from monitor.model.causes import CauseName
 from monitor.model.measurements import Measured
 from monitor.model.policies import Policy
 from monitor.model.results import SuiteResult
+from monitor.model.suites import Axis
 from monitor.model.verdicts import AxisSafety, Evidence, Look, Verdict
 from monitor.plan import Plan
 from monitor.statistics.pairing import paired_coverage
@@ -92,7 +93,7 @@ def decide(
         decided_at=at,
         look=look.number if look else 0,
         look_reason=look.why if look else "",
-        lost_queries=lost_queries(compared) if weighed.judgement.name.pages else (),
+        lost_queries=lost_queries(compared, fallen_of(weighed.evidence)) if weighed.judgement.name.pages else (),
         insights=explained | _notes(weighed, causes or {}, replicas),
     )
 
@@ -130,6 +131,12 @@ def weigh(
         step=_step(stepped, step, policy) if stepped else None,
         corpus_changes=tuple(corpus_changes(compared)),
     )
+
+
+def fallen_of(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """The evidence that pages; the broad axis alone where it fell, because its loss is what users notice."""
+    fallen = tuple(each for each in evidence if each.fallen)
+    return tuple(each for each in fallen if each.axis is Axis.BROAD) or fallen
 
 
 def is_model_change(cause: str) -> bool:

@@ -490,6 +490,8 @@ class TestLostQueries:
             "query": "what is q2?",
             "stratum": "law",
             "expected": ["d1", "d2"],
+            "rank_before": 1,
+            "rank_now": None,
             "retrieved_before": ["d2", "d1"],
             "retrieved_now": ["x", "y", "z"],
             "suite": "broad",
@@ -506,6 +508,18 @@ class TestLostQueries:
         assert len(lost_queries([replays, replays], limit=5)) == 5
         assert len(lost_queries([replays, replays])) == 5
         assert len(lost_queries([replays], limit=9)) == 4
+
+    def test_they_come_from_what_fell_and_are_spread_over_its_strata(self):
+        """A page about the broad axis shows no query of another suite, and not one stratum alone."""
+        before: dict[str, Brought] = {"q1": ["d1"], "q2": ["d1"], "q3": ["d1"], "q4": ["d1"]}
+        after: dict[str, Brought] = {"q1": ["x", "d1"], "q2": ["x", "y", "d1"], "q3": ["x"], "q4": ["x"]}
+        runs = [self.replays(before, after)]
+        strata = [each["stratum"] for each in lost_queries(runs, [fell(measure="mrr@10")], limit=2)]
+        assert sorted(strata) == sorted({query.stratum for query in self.QUERIES})
+        only_law = lost_queries(runs, [fell(measure="mrr@10", stratum="law")])
+        assert {each["query_id"] for each in only_law} == {"q2"}
+        assert (only_law[0]["rank_before"], only_law[0]["rank_now"]) == (1, 3)
+        assert lost_queries(runs, [fell(measure="mrr@10", suite="another")]) == ()
 
     def test_equal_runs_have_no_lost_queries(self):
         """Equal runs and no runs give an empty result."""
