@@ -39,6 +39,8 @@ class Judged:
     name: str
     before: dict[Axis, Measured]
     after: dict[Axis, Measured]
+    structure: Changes
+    """The changes on the compositional suite."""
     silent: Report
     declared: Report
 
@@ -60,11 +62,6 @@ class Judged:
     def cause(self) -> str:
         """The causes that the silent cycle names, one for each suite, without repetitions."""
         return ", ".join(dict.fromkeys(swap.cause for swap in self.silent.swaps if swap.cause)) or "–"
-
-    @property
-    def structure(self) -> Changes:
-        """The changes on the compositional suite."""
-        return Changes(self.before[Axis.COMPOSITIONAL], self.after[Axis.COMPOSITIONAL])
 
     @property
     def share_changed(self) -> float:
@@ -89,7 +86,14 @@ class Target:
             for world, name in zip(self._worlds, (None, "after"), strict=True)
         ]
         before, after = ({each.suite.axis: each for each in report.measured} for report in (self.trusted, reports[0]))
-        return Judged(name=swap.name, before=before, after=after, silent=reports[0], declared=reports[1])
+        return Judged(
+            name=swap.name,
+            before=before,
+            after=after,
+            structure=Changes(before[Axis.COMPOSITIONAL], after[Axis.COMPOSITIONAL]),
+            silent=reports[0],
+            declared=reports[1],
+        )
 
     def _world(self, retriever: ServedSpace) -> World:
         on_call = OnCall(notifiers=("on-call",))
