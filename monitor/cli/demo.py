@@ -13,7 +13,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running and print the URLs.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a model swap end to end on this machine: swap, measured drop, alert, rollback."""
+    """Run a model swap end to end on this machine: swap, trade-off, alert, forward fix, resolved."""
     from monitor.demo.story import run_demo
 
     raise typer.Exit(perform(run_demo(keep=keep, as_json=as_json)))

@@ -27,14 +27,17 @@ class Receiver:
         """An endpoint that answers 202 to a genuine message and 401 to any other."""
         return Starlette(routes=[Route("/", self._receive, methods=["POST"])])
 
+    def find(self, state: str) -> dict[str, Any] | None:
+        """The first message in this state so far."""
+        return next((message for message in self.messages if message["data"]["state"] == state), None)
+
     async def wait_for(self, state: str, *, timeout_s: float) -> dict[str, Any] | None:
         """The first message in this state, or None if none arrives in time."""
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
-                    for message in self.messages:
-                        if message["data"]["state"] == state:
-                            return message
+                    if message := self.find(state):
+                        return message
                     self._arrived.clear()
                     await self._arrived.wait()
         except TimeoutError:

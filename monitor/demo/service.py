@@ -1,12 +1,15 @@
 """The service that the demo monitors: HTTP, a real embedding model, FAISS, an extractive reader.
 
     python -m monitor.demo.service FOLDER...     prints one line of JSON with its URL when ready
+    python -m monitor.demo.service --child FOLDER...     prints its progress before, and ends with its standard input
 
 POST /search    {"query", "k"}              →  {"hits": [{"id", "score"}]}
 POST /answer    {"query", "k"?}             →  {"answer", "documents", "model"}, from the k best documents
 POST /answer    {"query", "contexts"}       →  the same, from these texts; ``documents`` is null
 POST /adapter   {"steps", "seed"}           →  trains an adapter and serves through it
 DELETE /adapter                             →  serves the original model again
+POST /index     {"bits"}                    →  serves the original model with documents in so many bits a number
+GET /progress                               →  {"answered", "embedded"}: requests and texts so far
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,9 +30,10 @@ from starlette.routing import Route
 
 from monitor.adapters.retrievers.local import BUNDLED_MODEL, build_index, load_model
 from monitor.demo.batching import Batch
+from monitor.demo.cleanup import exit_with_parent
 from monitor.demo.near_misses import near_misses
 from monitor.demo.reading import Reader
-from monitor.demo.tuning import Adapter, Vectors, apply, tune
+from monitor.demo.tuning import Adapter, Vectors, apply, round_to_bits, tune
 from monitor.service.api.server import listen, running
 from monitor.suites.reading import read_corpus
 
@@ -39,6 +43,8 @@ CONTEXT_DOCUMENTS = 5
 """The default number of documents for an answer."""
 MAX_CACHED = 50_000
 """The largest number of cached query vectors."""
+EMBEDDED_AT_ONCE = 512
+"""Progress is counted after so many texts."""
 
 
 class Search(NamedTuple):
@@ -59,19 +65,21 @@ class Question(NamedTuple):
 class Service:
     """A model, an index, a reader and perhaps an adapter."""
 
-    def __init__(self, folders: list[Path]) -> None:
+    def __init__(self, folders: list[Path], progress: Callable[[str], None] = lambda _: None) -> None:
+        self.answered = self.embedded = 0
         documents = [document for folder in folders for document in read_corpus(folder)]
         self._doc_ids = [document.doc_id for document in documents]
         self._texts = {document.doc_id: document.full_text for document in documents}
         self._reader = Reader(self._texts.values())
         self._model = load_model(BUNDLED_MODEL)
-        self._vectors = self._embed([document.full_text for document in documents])
+        self._vectors = self._embed([document.full_text for document in documents], progress)
         self._matrix: Vectors | None = None
         self._index = build_index(self._vectors)
         self._cache: dict[str, Vectors] = {}
 
     def search(self, queries: Sequence[Search]) -> list[list[dict[str, Any]]]:
         """The ``k`` documents closest to each query."""
+        self.answered += len(queries)
         vectors = apply(self._matrix, self._embed_queries([each.query for each in queries]))
         scores, places = self._index.search(vectors, min(max(each.k for each in queries), len(self._doc_ids)))
         return [
@@ -83,22 +91,23 @@ class Service:
         """An answer to each question, with the documents that it comes from."""
         searches = [Search(each.query, each.k) for each in questions if each.contexts is None]
         hits = iter(self.search(searches) if searches else ())
+        self.answered += len(questions) - len(searches)
         return [self._read(each, None if each.contexts is not None else next(hits)) for each in questions]
 
     def adapt(self, steps: int, seed: int) -> Adapter:
         """Train an adapter and serve through it."""
         sentences, misses = zip(*near_misses(2_500, seed=seed), strict=True)
         adapter = tune(self._embed(list(sentences)), self._embed(list(misses)), steps=steps, seed=seed)
-        self._serve(adapter.matrix)
+        self._matrix, self._index = adapter.matrix, build_index(apply(adapter.matrix, self._vectors))
         return adapter
 
     def restore(self) -> None:
         """Serve the original model again."""
-        self._serve(None)
+        self._matrix, self._index = None, build_index(self._vectors)
 
-    def _serve(self, matrix: Vectors | None) -> None:
-        index = build_index(apply(matrix, self._vectors))
-        self._matrix, self._index = matrix, index
+    def compress(self, bits: int) -> None:
+        """Serve the original model from an index of rounded vectors."""
+        self._matrix, self._index = None, build_index(round_to_bits(self._vectors, bits))
 
     def _read(self, question: Question, hits: list[dict[str, Any]] | None) -> dict[str, Any]:
         doc_ids = None if hits is None else [hit["id"] for hit in hits]
@@ -113,8 +122,14 @@ class Service:
             self._cache |= zip(fresh, self._embed(fresh), strict=True)
         return np.stack([self._cache[query] for query in queries])
 
-    def _embed(self, texts: list[str]) -> Any:
-        return self._model.encode(texts, batch_size=64, normalize_embeddings=True, show_progress_bar=False)
+    def _embed(self, texts: list[str], progress: Callable[[str], None] = lambda _: None) -> Any:
+        parts = []
+        for start in range(0, len(texts), EMBEDDED_AT_ONCE):
+            part = texts[start : start + EMBEDDED_AT_ONCE]
+            parts.append(self._model.encode(part, batch_size=64, normalize_embeddings=True, show_progress_bar=False))
+            self.embedded += len(part)
+            progress(f"{start + len(part):,} of {len(texts):,} documents embedded")
+        return np.concatenate(parts)
 
 
 def create_app(service: Service) -> Starlette:
@@ -147,28 +162,52 @@ def create_app(service: Service) -> Starlette:
             await asyncio.to_thread(service.restore)
         return JSONResponse({"status": "restored"})
 
+    async def compress(request: Request) -> JSONResponse:
+        body = await request.json()
+        async with turn:
+            await asyncio.to_thread(service.compress, int(body["bits"]))
+        return JSONResponse({"status": "compressed"})
+
+    async def progress(_: Request) -> JSONResponse:
+        return JSONResponse({"answered": service.answered, "embedded": service.embedded})
+
     return Starlette(
         routes=[
             Route("/search", search, methods=["POST"]),
             Route("/answer", answer, methods=["POST"]),
             Route("/adapter", adapt, methods=["POST"]),
             Route("/adapter", restore, methods=["DELETE"]),
+            Route("/index", compress, methods=["POST"]),
+            Route("/progress", progress, methods=["GET"]),
         ]
     )
 
 
-async def serve(folders: list[Path]) -> None:
+async def serve(folders: list[Path], progress: Callable[[str], None] = lambda _: None) -> None:
     """Serve until SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    app = create_app(Service(folders))
+    app = create_app(await asyncio.to_thread(Service, folders, progress))
     with listen("127.0.0.1", 0) as listener:
         async with running(app, listener) as url:
-            sys.stdout.write(json.dumps({"url": url}) + "\n")
-            sys.stdout.flush()
+            _print(url=url)
             await stop.wait()
 
 
+def _print(**line: str) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the suites in the folders given."""
+    is_child = arguments[0] == "--child"
+    if is_child:
+        exit_with_parent()
+    folders = [Path(argument) for argument in arguments[is_child:]]
+    asyncio.run(serve(folders, (lambda status: _print(status=status)) if is_child else lambda _: None))
+
+
 if __name__ == "__main__":
-    asyncio.run(serve([Path(argument) for argument in sys.argv[1:]]))
+    main(sys.argv[1:])

@@ -1,27 +1,30 @@
-"""The demo: an unannounced model swap, detected and rolled back with real components. No result is hard-coded."""
+"""The demo: an unannounced model swap, detected and fixed with real components. No result is hard-coded."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
-import tempfile
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-from rich.console import Console, RenderableType
+import structlog
+from rich.console import Console
 from rich.panel import Panel
 
 from monitor.config.config import Config, validate
 from monitor.cycle import Report
+from monitor.demo.processes import DAEMON_LOG, DATA, SERVICE_LOG, demo_folder, keep_logs, started_service
 from monitor.demo.receiver import Receiver
+from monitor.demo.waiting import STALLED_S, Narrator, Service
 from monitor.errors import MonitorError
 from monitor.model.deployments import Baseline
+from monitor.model.verdicts import VerdictName
 from monitor.reports import terminal
 from monitor.service import wiring
 from monitor.service.api.server import listen, running
@@ -30,202 +33,194 @@ from monitor.suites import locating
 
 TARGET, SCHEDULE = "docs-search", "demo"
 SUITES = ("broad", "compositional")
-EVERY_S = 2.0
-TIMEOUT_S, MAX_CYCLES = 150.0, 20
-"""A step fails after so long without a probe, or after so many cycles; a slow machine alone is no failure."""
-
-
-@dataclass(slots=True)
-class Narrator:
-    """Prints the steps of the demo and measures how long each takes."""
-
-    console: Console
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def step(self, name: str, title: str) -> Iterator[None]:
-        """Print a step, and record its duration."""
-        self.console.print(f"[bold cyan]▸[/] {title}")
-        started = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - started, 3)
-        self.console.print(f"  [dim]{self.seconds[name]:.1f} s[/]")
-
-    def show(self, *parts: RenderableType) -> None:
-        """Print results of a step."""
-        for part in parts:
-            self.console.print(part)
-
-
-@dataclass(slots=True)
-class Patience:
-    """Waiting as long as the daemon makes progress: probes return, and few cycles have ended."""
-
-    daemon: Daemon
-    cycles: int = 0
-    n_probes: float = -1
-    report: Report | None = None
-    progress_at: float = field(default_factory=time.monotonic)
-
-    def remains(self) -> bool:
-        """Whether another wait is worthwhile."""
-        n_probes = _n_answered(self.daemon)
-        if n_probes != self.n_probes:
-            self.n_probes, self.progress_at = n_probes, time.monotonic()
-        report = self.daemon.scheduler.reports.get(SCHEDULE)
-        if report is not self.report:
-            self.report, self.cycles = report, self.cycles + 1
-        return self.cycles <= MAX_CYCLES and time.monotonic() - self.progress_at < TIMEOUT_S
-
-
-def _n_answered(daemon: Daemon) -> float:
-    """Number of probes that the target has answered."""
-    samples = (sample for family in daemon.metrics.durations.collect() for sample in family.samples)
-    return sum(sample.value for sample in samples if sample.name.endswith("_count"))
+EVERY_S, KEPT_EVERY_S = 3_600.0, 10.0
+"""The schedule; the story does not wait for it, and neither does a demo that is left running."""
+STEPS, SEED, BITS = 100, 7, 8
+RECOVERY_CYCLES = 2
 
 
 async def run_demo(*, keep: bool, as_json: bool) -> int:
-    """Run the demo; 0 only if the drop was measured, alerted and resolved."""
+    """Run the demo; 0 only if the trade-off was named, alerted, and resolved by a forward fix."""
     narrator = Narrator(Console(stderr=as_json, width=None if sys.stdout.isatty() else 130))
-    with tempfile.TemporaryDirectory(prefix="recallwatch-demo-") as folder:
-        outcome = await _run(Path(folder), narrator, keep=keep)
+    with demo_folder() as folder:
+        try:
+            outcome = await _run(folder, narrator, keep=keep)
+        except (MonitorError, httpx.HTTPError, TimeoutError) as error:
+            raise MonitorError(f"{error or type(error).__name__}; the logs are in {keep_logs(folder)}") from error
+        problems = problems_of(outcome)
+        if problems:
+            narrator.show(f"[bold red]The demo failed:[/] {', '.join(problems)}; the logs are in {keep_logs(folder)}")
     if as_json:
-        sys.stdout.write(json.dumps(outcome, indent=2) + "\n")
-    return 0 if outcome["detected"] and outcome["alert_delivered"] and outcome["resolved"] else 1
+        sys.stdout.write(json.dumps(outcome, indent=2, ensure_ascii=False) + "\n")
+    return 1 if problems else 0
+
+
+def problems_of(outcome: dict[str, Any]) -> list[str]:
+    """Promises of the demo that its outcome does not keep."""
+    verdicts = [each["verdict"] for each in outcome["forward_fix"]]
+    checks = {
+        f"the verdict is {outcome['verdict']}, not {VerdictName.TRADE_OFF}": outcome["detected"],
+        "no alert about the trade-off arrived": outcome["alert_delivered"],
+        f"the verdicts on the forward fix are {verdicts}": verdicts == [VerdictName.PASSED] * RECOVERY_CYCLES,
+        "the forward fix changed no ranking": any(each["rankings_changed"] for each in outcome["forward_fix"]),
+        "the alert was not resolved": outcome["resolved"],
+    }
+    return [problem for problem, is_kept in checks.items() if not is_kept]
 
 
 async def _run(folder: Path, narrator: Narrator, *, keep: bool) -> dict[str, Any]:
     receiver = Receiver()
-    with listen("127.0.0.1", 0) as socket_:
-        async with running(receiver.create_app(), socket_) as hook, httpx.AsyncClient(timeout=120) as client:
-            with narrator.step(
-                "service",
-                "A retrieval and answering service starts: all-MiniLM-L6-v2, FAISS, an extractive reader, HTTP",
-            ):
-                service = await _start_service()
-            async with service as url:
-                checked = wiring.assemble(_config(folder, url, hook, receiver.secret))
-                with narrator.step("daemon", "The daemon starts: embedded PostgreSQL, schedule, /metrics"):
-                    serving_ = serving(checked)
-                    daemon = await serving_.__aenter__()
-                try:
-                    outcome = await _swap_and_roll_back(daemon, receiver, client, url, narrator)
-                    if keep:
-                        await _keep_running(daemon, url, narrator)
-                finally:
-                    await serving_.__aexit__(None, None, None)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_logging_to(folder / DAEMON_LOG))
+        socket_ = stack.enter_context(listen("127.0.0.1", 0))
+        hook = await stack.enter_async_context(running(receiver.create_app(), socket_))
+        # Training takes as long as it takes; the wait for it follows its progress.
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=None))  # noqa: S113
+        suites = [locating.built_in_probes() / name for name in SUITES]
+        title = "A retrieval and answering service starts: all-MiniLM-L6-v2, FAISS, an extractive reader, HTTP"
+        with narrator.step("service", title) as progress:
+            url = await stack.enter_async_context(started_service(suites, folder / SERVICE_LOG, progress))
+        with narrator.step("daemon", "The daemon starts: embedded PostgreSQL, schedule, /metrics"):
+            checked = wiring.assemble(_config(folder, url, hook, receiver.secret))
+            daemon = await stack.enter_async_context(serving(checked))
+        outcome = await Story(daemon, receiver, Service(client, url), narrator).tell()
+        if keep:
+            await _keep_running(daemon, url, narrator)
     return outcome
 
 
-async def _swap_and_roll_back(
-    daemon: Daemon, receiver: Receiver, client: httpx.AsyncClient, url: str, narrator: Narrator
-) -> dict[str, Any]:
-    with narrator.step("baseline", "The daemon probes both axes; the first runs become the baseline"):
-        first = await _next_report(daemon, after=None)
-        await _promote(daemon, first)
-    narrator.show(*(table for each in first.measured for table in terminal.run_tables(each)))
-
-    with narrator.step(
-        "swap", "An adapter is tuned on structural near-misses and swapped in; the daemon is not notified"
-    ):
-        tuned = (await client.post(f"{url}/adapter", json={"steps": 100, "seed": 7})).raise_for_status().json()
-    narrator.show(
-        f"  cosine to near-misses {tuned['cosine_before']:.3f} → {tuned['cosine_after']:.3f}: "
-        "by its own metric the tuning looks like a success"
-    )
-
-    with narrator.step("detection", "The next cycles detect the change and compare it with the baseline"):
-        firing = await _next_message(daemon, receiver, "firing")
-    report = daemon.scheduler.reports[SCHEDULE]
-    narrator.show(*(f"  {swap.suite_name}: {swap.cause}" for swap in report.swaps if swap.cause))
-    narrator.show(terminal.verdict_text(report.verdict))
-    if firing:
-        narrator.show(Panel(json.dumps(_short(firing), indent=2), title="Webhook, signature verified", expand=False))
-
-    with narrator.step("recovery", "The service rolls back; the alert resolves"):
-        (await client.delete(f"{url}/adapter")).raise_for_status()
-        resolved = await _next_message(daemon, receiver, "resolved") if firing else None
-    if resolved:
-        narrator.show(Panel(json.dumps(_short(resolved), indent=2), title="Webhook, signature verified", expand=False))
-    return {
-        "detected": report.verdict.name.pages and bool(report.swaps or firing),
-        "verdict": str(report.verdict.name),
-        "summary": report.verdict.summary,
-        "advice": report.verdict.advice,
-        "answers": report.verdict.insights,
-        "causes": [{"suite": swap.suite_name, "cause": swap.cause, "evidence": swap.evidence} for swap in report.swaps],
-        "differences": [_difference(each) for each in terminal.verdict_to_dict(report.verdict)["evidence"]],
-        "cosine_to_near_misses": tuned,
-        "alert_delivered": firing is not None,
-        "resolved": resolved is not None,
-        "seconds": narrator.seconds,
-    }
-
-
-async def _next_report(daemon: Daemon, *, after: Report | None) -> Report:
-    """The first report of the demo's schedule other than ``after``."""
-    patience = Patience(daemon)
-    while patience.remains():
-        current = daemon.scheduler.reports.get(SCHEDULE)
-        if current is not None and current is not after:
-            return current
-        await asyncio.sleep(0.05)
-    raise MonitorError(f"the daemon probed nothing for {TIMEOUT_S:.0f} s")
-
-
-async def _next_message(daemon: Daemon, receiver: Receiver, state: str) -> dict[str, Any] | None:
-    """The first message in this state; None if the daemon makes no progress towards it."""
-    patience = Patience(daemon)
-    while patience.remains():
-        if message := await receiver.wait_for(state, timeout_s=1.0):
-            return message
-    return None
-
-
-async def _promote(daemon: Daemon, report: Report) -> None:
-    for measured in report.measured:
-        await daemon.store.promote(
-            Baseline(
-                target=TARGET,
-                suite_name=measured.suite.name,
-                run_id=measured.run.run_id,
-                promoted_by="demo",
-                reason="the untouched model",
-                promoted_at=wiring.utc_now(),
-            )
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """Write the log of the daemon to a file, so that the screen shows the story."""
+    before = structlog.get_config()
+    with path.open("w") as log:
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            logger_factory=structlog.PrintLoggerFactory(log),
         )
+        try:
+            yield
+        finally:
+            structlog.configure(**before)
 
 
-@asynccontextmanager
-async def _started(process: asyncio.subprocess.Process, url: str) -> AsyncIterator[str]:
-    try:
-        yield url
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
+@dataclass(slots=True)
+class Story:
+    """Swap, verdict, forward fix and recovery, in this order."""
+
+    daemon: Daemon
+    receiver: Receiver
+    service: Service
+    narrator: Narrator
+    report: Report | None = None
+    """The latest report."""
+
+    async def tell(self) -> dict[str, Any]:
+        """Run every step, and return the results as JSON."""
+        await self._promote_first_runs()
+        tuned = await self._swap()
+        title = "The next cycle detects the change and compares it with the baseline"
+        report, firing = await self._cycle_and_message("detection", title, "firing")
+        self.narrator.show(*(f"  {swap.suite_name}: {swap.cause}" for swap in report.swaps if swap.cause))
+        self.narrator.show(terminal.verdict_text(report.verdict))
+        self._show(firing)
+        fixes = await self._fix_forward() if firing else []
+        resolved = fixes[-1][1] if fixes else None
+        verdict = report.verdict
+        return {
+            "detected": verdict.name is VerdictName.TRADE_OFF and verdict.advice == "roll back" and bool(report.swaps),
+            "verdict": str(verdict.name),
+            "summary": verdict.summary,
+            "advice": verdict.advice,
+            "answers": verdict.insights,
+            "causes": [
+                {"suite": each.suite_name, "cause": each.cause, "evidence": each.evidence} for each in report.swaps
+            ],
+            "differences": [_difference(each) for each in terminal.verdict_to_dict(verdict)["evidence"]],
+            "cosine_to_near_misses": tuned,
+            "alert_delivered": firing is not None and firing["data"]["verdict"] == VerdictName.TRADE_OFF,
+            "forward_fix": [_fix(each) for each, _ in fixes],
+            "resolved": resolved is not None,
+            "seconds": self.narrator.seconds,
+        }
+
+    async def _promote_first_runs(self) -> None:
+        with self.narrator.step(
+            "baseline", "The daemon probes both axes; the first runs become the baseline"
+        ) as progress:
+            report = await self._next_report(progress)
+            for measured in report.measured:
+                await self.daemon.store.promote(_baseline(measured.suite.name, measured.run.run_id))
+        self.narrator.show(*(table for each in report.measured for table in terminal.run_tables(each)))
+
+    async def _swap(self) -> dict[str, Any]:
+        title = "An adapter is tuned on structural near-misses and swapped in; the daemon is not notified"
+        with self.narrator.step("swap", title) as progress:
+            tuned = await self.service.call("POST", "/adapter", progress, steps=STEPS, seed=SEED)
+        self.narrator.show(
+            f"  cosine to near-misses {tuned['cosine_before']:.3f} → {tuned['cosine_after']:.3f}: "
+            "by its own metric the tuning looks like a success"
+        )
+        return tuned
+
+    async def _fix_forward(self) -> list[tuple[Report, dict[str, Any] | None]]:
+        """The reports after the fix, each with the resolved message if there is one by then."""
+        title = f"The team fixes forward: the original model, in a new index of {BITS}-bit vectors"
+        with self.narrator.step("fix", title) as progress:
+            await self.service.call("POST", "/index", progress, bits=BITS)
+        fixes = []
+        for number in range(1, RECOVERY_CYCLES + 1):
+            state = "resolved" if number == RECOVERY_CYCLES else None
+            title = f"Cycle {number} of the {RECOVERY_CYCLES} that an incident needs to recover"
+            fixes.append(await self._cycle_and_message(f"recovery_{number}", title, state))
+            verdict = fixes[-1][0].verdict
+            self.narrator.show(f"[bold green]{str(verdict.name).upper()}[/]  {verdict.summary}")
+        self._show(fixes[-1][1])
+        return fixes
+
+    async def _cycle_and_message(
+        self, name: str, title: str, state: str | None
+    ) -> tuple[Report, dict[str, Any] | None]:
+        """The report of one more cycle, and the message in a state that follows; None without a state or a message."""
+        with self.narrator.step(name, title) as progress:
+            self.daemon.scheduler.trigger_now(TARGET)
+            report = await self._next_report(progress)
+            if state is None:
+                return report, None
+            return report, await self.service.wait(lambda: self.receiver.find(state), progress)
+
+    async def _next_report(self, progress: Callable[[str], None]) -> Report:
+        reports = self.daemon.scheduler.reports
+        before = self.report
+        self.report = await self.service.wait(
+            lambda: reports[SCHEDULE] if reports.get(SCHEDULE) is not before else None, progress
+        )
+        if self.report is None:
+            raise MonitorError(f"the daemon probed nothing for {STALLED_S:.0f} s")
+        return self.report
+
+    def _show(self, message: dict[str, Any] | None) -> None:
+        if message:
+            text = json.dumps(_short(message), indent=2, ensure_ascii=False)
+            self.narrator.show(Panel(text, title="Webhook, signature verified", expand=False))
 
 
-async def _start_service() -> Any:
-    """Start the service as a separate process, and wait until it prints its URL."""
-    folders = [str(locating.built_in_probes() / name) for name in SUITES]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "monitor.demo.service", *folders,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    line = await process.stdout.readline() if process.stdout else b""
-    if not line:
-        errors = (await process.stderr.read()).decode("utf-8", "replace") if process.stderr else ""
-        last = (errors.strip().splitlines() or ["it printed no error"])[-1]
-        raise MonitorError(f"the demo's retriever did not start: {last}")
-    return _started(process, json.loads(line)["url"])
+def _baseline(suite_name: str, run_id: str) -> Baseline:
+    return Baseline(
+        target=TARGET,
+        suite_name=suite_name,
+        run_id=run_id,
+        promoted_by="demo",
+        reason="the untouched model",
+        promoted_at=wiring.utc_now(),
+    )
 
 
 def _config(folder: Path, url: str, hook: str, secret: str) -> Config:
     retriever = {"kind": "http", "url": f"{url}/search", "timeout": "60s", "concurrency": 32}
     answerer = {"kind": "http", "url": f"{url}/answer", "timeout": "60s", "concurrency": 32}
     options = {
-        "storage": {"data_dir": str(folder / "data")},
+        "storage": {"data_dir": str(folder / DATA)},
         "targets": {TARGET: {"retriever": retriever, "answerer": answerer}},
         "schedules": {SCHEDULE: {"target": TARGET, "suites": SUITES, "every": EVERY_S}},
         "notifiers": {"on-call": {"kind": "webhook", "url": hook, "secret": secret}},
@@ -240,7 +235,9 @@ async def _keep_running(daemon: Daemon, url: str, narrator: Narrator) -> None:
         f'Swap the model again: curl -X POST {url}/adapter -d \'{{"steps": 30, "seed": 1}}\'\n'
         "Ctrl-C stops everything."
     )
-    await asyncio.Event().wait()
+    while True:
+        await asyncio.sleep(KEPT_EVERY_S)
+        daemon.scheduler.trigger_now(TARGET)
 
 
 _FIELDS = ("state", "severity", "verdict", "summary", "advice", "target", "opened_at", "duration_s")
@@ -257,3 +254,9 @@ def _difference(evidence: dict[str, Any]) -> dict[str, Any]:
     fields = ("suite", "axis", "stratum", "measure", "baseline_mean", "candidate_mean", "difference", "lower", "upper",
             "p_worse_adjusted", "n_queries")  # fmt: skip
     return {key: evidence[key] for key in fields}
+
+
+def _fix(report: Report) -> dict[str, Any]:
+    verdict = report.verdict
+    changed = max((swap.share_changed for swap in report.swaps), default=0.0)
+    return {"verdict": str(verdict.name), "summary": verdict.summary, "rankings_changed": changed}

@@ -29,6 +29,19 @@ def apply(matrix: Vectors | None, vectors: Vectors) -> Vectors:
     return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), dtype=np.float32)
 
 
+def round_to_bits(vectors: Vectors, bits: int) -> Vectors:
+    """Each vector scaled to its largest number, rounded to signed integers of so many bits, at unit length.
+
+    Examples
+    --------
+    >>> round_to_bits(np.array([[1.0, 0.1]], np.float32), bits=2).tolist()
+    [[1.0, 0.0]]
+    """
+    levels = 2 ** (bits - 1) - 1
+    rounded = np.round(levels * vectors / np.abs(vectors).max(axis=1, keepdims=True))
+    return np.asarray(rounded / np.linalg.norm(rounded, axis=1, keepdims=True), dtype=np.float32)
+
+
 def tune(sentences: Vectors, near_misses: Vectors, *, steps: int = 100, seed: int = 0) -> Adapter:
     """Train with an in-batch contrastive loss: a sentence must be closer to itself than to any near-miss.
 

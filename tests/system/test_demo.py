@@ -10,16 +10,24 @@ from tests.conftest import command
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 
-def test_the_demo_measures_alerts_and_resolves(tmp_path: Path) -> None:
-    """A real model is swapped without an announcement; the drop is measured, paged and resolved."""
-    # The demo gives up by itself once probes stop; an idle machine takes some two minutes.
+def test_the_demo_names_the_trade_off_and_resolves_it_by_a_forward_fix(tmp_path: Path) -> None:
+    """A real model is swapped without an announcement: trade-off, page, a fix that is not bit-exact, resolved."""
+    # The demo gives up by itself once probes stop; an idle machine takes some three minutes.
     result = json.loads(command("demo", "--json", cwd=tmp_path, timeout_s=1_700).stdout)
+    assert result["verdict"] == "trade_off"
+    assert result["advice"] == "roll back"
     assert result["detected"]
+    assert "Meanwhile compositional separation rose" in result["summary"]
+    assert "this is the trade-off of training for structure." in result["summary"]
+    assert all(each["cause"].startswith("the embedding model changed") for each in result["causes"])
     assert result["alert_delivered"]
+    assert [each["verdict"] for each in result["forward_fix"]] == ["passed", "passed"]
+    assert 0 < result["forward_fix"][0]["rankings_changed"] < 1
     assert result["resolved"]
-    assert result["verdict"] in ("regressed", "trade_off")
-    overall = {(each["axis"], each["measure"]): each for each in result["differences"] if each["stratum"] == "overall"}
-    assert overall["broad", "ndcg@10"]["upper"] < 0
+    evidence = {(each["axis"], each["stratum"], each["measure"]): each for each in result["differences"]}
+    assert evidence["broad", "overall", "ndcg@10"]["upper"] < 0
+    assert evidence["compositional", "phenomena", "separation"]["lower"] > 0
     assert result["cosine_to_near_misses"]["cosine_after"] < result["cosine_to_near_misses"]["cosine_before"]
-    assert set(result["seconds"]) == {"service", "daemon", "baseline", "swap", "detection", "recovery"}
+    steps = {"service", "daemon", "baseline", "swap", "detection", "fix", "recovery_1", "recovery_2"}
+    assert set(result["seconds"]) == steps
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,40 @@
+"""The demo fails if one of its promises is not kept."""
+
+from typing import Any
+
+import pytest
+
+from monitor.demo.story import problems_of
+
+PASSED = {"verdict": "passed", "rankings_changed": 0.2}
+REPEATED = {"verdict": "passed", "rankings_changed": 0.0}
+GOOD = {
+    "verdict": "trade_off",
+    "detected": True,
+    "alert_delivered": True,
+    "forward_fix": [PASSED, REPEATED],
+    "resolved": True,
+}
+
+
+def test_a_demo_that_keeps_its_promises_has_no_problems():
+    """A trade-off that was paged, and a fix that passed twice and resolved it."""
+    assert problems_of(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"verdict": "regressed", "detected": False}, "the verdict is regressed, not trade_off"),
+        ({"alert_delivered": False}, "no alert about the trade-off arrived"),
+        (
+            {"forward_fix": [PASSED, {**REPEATED, "verdict": "inconclusive"}]},
+            "the verdicts on the forward fix are ['passed', 'inconclusive']",
+        ),
+        ({"forward_fix": [REPEATED, REPEATED]}, "the forward fix changed no ranking"),
+        ({"resolved": False}, "the alert was not resolved"),
+    ],
+)
+def test_each_promise_that_is_not_kept_is_a_problem(change: dict[str, Any], problem: str):
+    """Another verdict, a missing message, and a fix that changed nothing all fail the demo."""
+    assert problems_of({**GOOD, **change}) == [problem]
