@@ -4,45 +4,51 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from monitor.evaluation.answers.tokens import cached, lowered
+from monitor.evaluation.answers.polarity import is_negative, stance
+from monitor.evaluation.answers.quantities import has_any_figure_of, has_figure_like
+from monitor.evaluation.answers.refusals import is_denial, is_filler, is_refusal, is_topic, written_out
+from monitor.evaluation.answers.tokens import cached, words
 
-_SOURCE = (
-    r"(?:provided |given |supplied |available |retrieved |above )?"
-    r"(?:contexts?|documents?|passages?|texts?|sources?|information|excerpts?|search results?|knowledge base)"
+OPENING = 800
+"""Characters at the start of an answer that are searched for refusals."""
+
+_SENTENCE = re.compile(r"(?<=[.!?;])[\"”)\]]*\s+|\n+|\s+[—–-]\s+")
+_CLAUSE = re.compile(
+    r",\s+|:\s+|[()]|\s(?=(?:but|however|although|though|yet|nevertheless|while|aber|jedoch|mais|pero|aunque|whereas)\b)",
+    re.IGNORECASE,
 )
-_NOT = r"(?:do|does|did)(?: not|n't)"
-_CANNOT = r"(?:cannot|can not|can't|could not|couldn't|am not able to|'m not able to|am unable to|'m unable to)"
-
-PHRASES = (
-    rf"\bi {_NOT} (?:really )?(?:know|have (?:enough|any|sufficient|that|the|this|access))\b",
-    r"\bi(?: have|'ve)? (?:no idea|no information|found no)\b",
-    r"\bi(?: am|'m) not (?:sure|certain)\b",
-    rf"\b(?:i|we)(?: |(?='m)){_CANNOT} (?:answer|help|assist|find|determine|tell|say|provide|locate|confirm)\b",
-    r"\bunable to (?:answer|find|determine|provide|locate)\b",
-    rf"\bnot (?:(?:mentioned|stated|specified|provided|contained|included|found|given|available|present|covered) )?"
-    rf"(?:in|by|from) (?:the|this|these|my|your|any of the) {_SOURCE}\b",
-    rf"\b{_SOURCE} {_NOT} (?:contain|mention|provide|say|specify|state|include|tell|answer|give|discuss|address)\b",
-    rf"\bno (?:relevant |such )?(?:{_SOURCE}|answer|mention) (?:was |were |is |are |could be )?"
-    r"(?:found|available|given|provided|in the)\b",
-    rf"\b(?:insufficient|not enough) (?:{_SOURCE})\b",
-    r"\b(?:cannot|can't|can not|could not|couldn't) be (?:answered|determined|found)\b",
-    r"\bthere is (?:no|not enough|insufficient) (?:information|mention|answer)\b",
-    r"^(?:it|this|that|the answer) (?:is|was) (?:unknown|not (?:known|available|specified|mentioned|stated|given))\W*$",
-    r"^(?:unknown|unanswerable|no answer|n/?a|not (?:known|available|specified|mentioned|stated|found|sure))\W*$",
-    r"\b(?:ich weiß (?:es |das )?nicht|weiß ich nicht|keine (?:angabe|information)|nicht im (?:kontext|text))\b",
-    r"\bje ne (?:sais|peux) pas\b",
-    r"\bpas (?:mentionné|indiqué|précisé)e?s? dans\b",
-    r"\b(?:no (?:lo )?sé|no se menciona|no puedo responder|no hay información)\b",
+_CONTRAST = re.compile(
+    r"(?:but|however|although|though|yet|nevertheless|while|aber|jedoch|mais|pero|aunque|whereas)\b\W*", re.IGNORECASE
 )
-"""Regular expressions for the opening of an answer in lower case. A doubtful text is an answer and is scored."""
+_CITATION = re.compile(r"\[[\w ,.-]{1,20}\]")
+_NAME = re.compile(
+    r"(?<![.,:;!?] )(?<!^)\b[A-ZÀ-Þ][\w'’-]*|\b[A-ZÀ-Þ][\w'’-]*(?= (?:[A-ZÀ-Þ]|is|was|has|had|and)\b|\W*$|\W* , )"
+)
+_EMPTY = frozenset(
+    words(
+        "a an the of to in on at by for from with and or is are was were be been it its this that these those i you we "
+        "they he she as not no yes there do does did has have had can could will would may might should who which what "
+        "where when why how if than then so about any some context document passage text source information answer "
+        "question perhaps maybe possibly probably according based note only each every all both many most other others "
+        "one"
+    )
+)
 
-OPENING = 400
-"""Characters at the start of an answer that are searched for `PHRASES`."""
 
-_PHRASE = re.compile("|".join(PHRASES))
-_YES_OR_NO = re.compile(r"(?:yes|no|true|false)[,.;:!]")
-_CONTRAST = re.compile(r"\b(?:but|however|nevertheless|although|though|aber|jedoch|mais|pero)\b")
+class Reading(NamedTuple):
+    """The clauses of an answer without its refusals."""
+
+    refuses: bool
+    """Whether a clause states that the answer is missing."""
+    denies: bool
+    """Whether a clause states that something is not stated or not available."""
+    content: tuple[str, ...]
+    """Clauses that state something."""
+    topics: tuple[str, ...]
+    """Clauses about the topics of a source."""
 
 
 def is_empty(text: str) -> bool:
@@ -56,11 +62,13 @@ def is_empty(text: str) -> bool:
     return not any(unicodedata.category(character)[0] in "LMNS" for character in text)
 
 
-@cached
-def is_abstention(text: str) -> bool:
-    """Whether the answer opens with a phrase such as “I do not know” or “the context does not mention”: `PHRASES`.
+def is_abstention(text: str, references: Sequence[str] = ()) -> bool:
+    """Whether the answer states that it does not answer, and nothing else in it answers.
 
-    A text that begins with yes or no, or that continues with “but” or a similar word, is an answer.
+    A text that refuses (“I do not know”, “the context does not mention it”) is an answer all the same if the rest of
+    it has words, numbers or names of a reference, or figures or names where a reference has some. So a caveat beside
+    an answer is part of the answer. Apologies, advice and lists of the topics of a source do not answer. A refusal
+    that repeats a reference is an answer too. Without references, the rest answers if it states anything.
 
     Examples
     --------
@@ -68,9 +76,69 @@ def is_abstention(text: str) -> bool:
     True
     >>> is_abstention("I don't know the exact day, but it was in March 1914.")
     False
+    >>> is_abstention("14 days; the document does not mention weekends.", ["14 days"])
+    False
+    >>> is_abstention("The document covers invoices. It doesn't mention contracts.", ["5 years"])
+    True
     """
-    opening = lowered(text[:OPENING]).strip()
-    phrase = _PHRASE.search(opening)
-    if phrase is None or _YES_OR_NO.match(opening):
+    reading = _read(text)
+    if not (reading.refuses or reading.denies):
         return False
-    return _CONTRAST.search(opening, phrase.end()) is None
+    if not reading.refuses and any(map(is_negative, references)):
+        return False
+    if any(_repeats(text, reference) for reference in references):
+        return False
+    if not references:
+        return not reading.content
+    return not any(_answers(reading, reference) for reference in references)
+
+
+@cached
+def _read(text: str) -> Reading:
+    refuses = denies = False
+    content: list[str] = []
+    topics: list[str] = []
+    for sentence in _SENTENCE.split(_CITATION.sub(" ", text[:OPENING])):
+        is_in_topic = False
+        for part in _CLAUSE.split(sentence):
+            has_contrast = _CONTRAST.match(part)
+            clause = part[has_contrast.end() :] if has_contrast else part
+            plain = written_out(clause)
+            is_in_topic = is_topic(plain) or (is_in_topic and not has_contrast)
+            if is_refusal(plain):
+                refuses = True
+            elif is_denial(plain):
+                denies = True
+            elif is_in_topic:
+                topics.append(clause)
+            elif not is_filler(plain):
+                content.append(clause)
+    return Reading(refuses, denies, tuple(content), tuple(topics))
+
+
+def _repeats(text: str, reference: str) -> bool:
+    """Whether the answer has all words of a reference that refuses or denies something itself."""
+    plain = written_out(reference)
+    denies = is_refusal(plain) or is_denial(plain) or is_negative(reference)
+    return denies and stance(reference).lead is None and set(words(reference)) <= set(words(text))
+
+
+def _answers(reading: Reading, reference: str) -> bool:
+    """Whether the clauses that do not refuse answer as the reference does, correctly or not."""
+    remaining = " , ".join((*reading.content, *reading.topics))
+    content = " , ".join(reading.content)
+    if has_any_figure_of(reference, remaining) or _names(reference) & set(words(remaining)):
+        return True
+    lead = stance(reference).lead
+    if lead is not None:
+        return bool(words(content))
+    if (has_figure := has_figure_like(reference, content)) is not None:
+        return has_figure or bool(_names(reference) and _names(content))
+    if _names(reference):
+        return bool(_names(content)) or bool((set(words(reference)) - _EMPTY) & set(words(content)))
+    return bool(set(words(content)) - _EMPTY)
+
+
+def _names(text: str) -> set[str]:
+    """The words with a capital letter, in lower case, without common ones."""
+    return {match[0].lower() for match in _NAME.finditer(text)} - _EMPTY

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from monitor.evaluation.answers.modifiers import is_rejected
+
 _NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
     r"(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
@@ -45,6 +47,8 @@ Readings = tuple[Date, ...]
 def take_dates(text: str) -> tuple[list[Readings], str]:
     """The dates of a text, and the text without them. A year by itself is a number, and a month by itself is a word.
 
+    A date that the text rejects (“not 4 May”) is left out of both.
+
     Examples
     --------
     >>> take_dates("From March 1st, 2024 to 2024-04-02.")
@@ -54,7 +58,8 @@ def take_dates(text: str) -> tuple[list[Readings], str]:
 
     def take(match: re.Match[str]) -> str:
         readings = _read(match)
-        dates.extend([readings] if readings else [])
+        if readings and not is_rejected(match.string, match.start()):
+            dates.append(readings)
         return " " if readings else match[0]
 
     if _LIKELY.search(text):

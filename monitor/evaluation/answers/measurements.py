@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from operator import attrgetter
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from monitor.evaluation import measures
 from monitor.evaluation.answers.abstention import is_abstention, is_empty
+from monitor.evaluation.answers.citations import inline_citations
 from monitor.evaluation.answers.scorers import Scorer, zero_unless_answered
 from monitor.model.answers import Answer, Replies, Reply
 from monitor.model.measurements import Measurements
@@ -19,16 +19,15 @@ from monitor.model.measures import MEASURES, Needs
 from monitor.model.runs import Outcome
 from monitor.model.suites import Query, Suite
 
+Named = tuple[str, ...] | None
+"""The ids of documents that an answer names; None if it names none."""
 SCORERS: dict[str, Scorer] = {
     name: zero_unless_answered(measures.function(MEASURES[name])) for name in measures.names(Needs.ANSWERS)
 }
 """Name of a measure of answer texts to its scorer, which gives 0 to a text that does not answer."""
 
-_SOURCES: dict[Needs, Callable[[Answer], tuple[str, ...] | None]] = {
-    Needs.CONTEXTS: attrgetter("doc_ids"),
-    Needs.CITATIONS: attrgetter("citations"),
-}
-"""The documents that an answer names: those it was written from and those it cites."""
+CITING = 0.1
+"""If at least this share of the answers cites in the text, an answer without a citation has a recall of 0."""
 
 
 def measure_answers(
@@ -77,17 +76,32 @@ def _scored(
     for name in measures.names(Needs.JUDGE):
         score_grades = measures.function(MEASURES[name])
         yield name, [(query.query_id, score_grades(reply.grades)) for query, reply in replies if reply.grades]
-    for name in measures.names(*_SOURCES):
-        score_sources, sources = measures.function(MEASURES[name]), _SOURCES[MEASURES[name].needs]
-        judged = [(query, _judged_documents(query), sources(answer)) for query, answer in answered]
+    judged = [(query, answer, grades) for query, answer in answered if (grades := _judged_documents(query))]
+    sources = {
+        Needs.CONTEXTS: [(query, answer.doc_ids, grades) for query, answer, grades in judged],
+        Needs.CITATIONS: list(_cited(judged)),
+    }
+    for name in measures.names(*sources):
+        score_sources, named = measures.function(MEASURES[name]), sources[MEASURES[name].needs]
         yield (
             name,
             [
                 (query.query_id, score_sources(doc_ids, grades))
-                for query, grades, doc_ids in judged
-                if grades and doc_ids is not None
+                for query, doc_ids, grades in named
+                if doc_ids is not None
             ],
         )
+
+
+def _cited(judged: list[tuple[Query, Answer, dict[str, int]]]) -> Iterator[tuple[Query, Named, dict[str, int]]]:
+    """The citations that the answerer reports, or else those in the text; None where there are none to read."""
+    inline = [
+        inline_citations(answer.text, answer.doc_ids or (), grades) if answer.citations is None else ()
+        for _, answer, grades in judged
+    ]
+    cites_in_text = sum(map(bool, inline)) > 0 and sum(map(bool, inline)) >= CITING * len(judged)
+    for (query, answer, grades), doc_ids in zip(judged, inline, strict=True):
+        yield query, doc_ids if answer.citations is None and cites_in_text else answer.citations, grades
 
 
 def _judged_documents(query: Query) -> dict[str, int]:
@@ -107,15 +121,15 @@ def _gather(name: str, values: Iterable[tuple[str, float]]) -> Measurements:
 
 
 def _count(replies: list[tuple[Query, Reply]], *, unreferenced: int, is_graded: bool) -> Replies:
-    answers = [reply.answer.text for _, reply in replies if reply.answer]
+    answers = [(reply.answer.text, query.answers) for query, reply in replies if reply.answer]
     reasons = Counter(reply.reason for _, reply in replies if reply.reason)
     graded = sum(reply.grades is not None for _, reply in replies)
     return Replies(
         scored=len(answers),
         failed=reasons.total(),
         unreferenced=unreferenced,
-        abstained=sum(map(is_abstention, answers)),
-        empty=sum(map(is_empty, answers)),
+        abstained=sum(is_abstention(text, references) for text, references in answers),
+        empty=sum(is_empty(text) for text, _ in answers),
         ungraded=len(answers) - graded if is_graded else 0,
         reasons=dict(reasons),
     )

@@ -30,9 +30,24 @@ _NEGATORS = frozenset(
     words(
         "not cannot never no none nobody nothing nowhere neither nor without forbidden prohibited disallowed banned "
         "impossible unable illegal unlawful invalid false incorrect wrong excluded lacks lack fails failed refused "
-        "denied"
+        "denied hardly scarcely barely rarely seldom exclude excludes excluding omit omits omitted forbid forbids "
+        "prohibit prohibits ban bans disallow disallows reject rejects rejected refuse refuses deny denies exempt "
+        "exempts optional voluntary ineligible"
     )
 )
+"""Words that deny a clause. Two of them cancel out."""
+_AFFIRMING = frozenset(
+    words(
+        "cover covers covered include includes included allow allows allowed permit permits permitted accept accepts "
+        "accepted require requires required apply applies support supports supported contains provides needs grants "
+        "mandatory compulsory obligatory ever"
+    )
+)
+"""Words that affirm a clause: the opposites of the negators that are verbs."""
+_VERBS = _AFFIRMING - frozenset(words("cover support ever mandatory compulsory obligatory")) | frozenset(
+    words("excludes omits forbids forbid prohibits prohibit bans disallows rejects refuses denies exempts")
+)
+"""Verbs that make a statement without an auxiliary."""
 _EMPTY = _AUXILIARY | frozenset(
     words("a an the of to in on at by for from with and or that this these those it its they their there as if any")
 )
@@ -56,7 +71,7 @@ class Stance(NamedTuple):
     """True for yes, False for no."""
     clauses: tuple[Clause, ...]
     is_statement: bool
-    """Whether it makes an assertion: it has an auxiliary or modal verb."""
+    """Whether it makes an assertion: it has an auxiliary or modal verb, or a verb such as “covers”."""
 
     @property
     def is_affirmative(self) -> bool:
@@ -69,10 +84,11 @@ class Stance(NamedTuple):
 def polarity(text: str, references: Sequence[str]) -> float:
     """1 where the answer affirms or denies as a reference does, else 0.
 
-    It applies to references that begin with yes or no, or that have an auxiliary or modal verb; NaN if no reference
-    does. Two texts that both begin with yes or no are compared by that word; others by the two clauses with the most
-    words in common, if these have the same topic; others by whether they are affirmative. A word such as “forbidden”
-    is a negation, and two negations in a clause cancel out.
+    It applies to references that begin with yes or no, or that have a verb, which is an auxiliary, a modal or one
+    such as “covers”; NaN if no reference does. Two texts that both begin with yes or no are compared by that word;
+    others by the two clauses with the most words in common, if these have the same topic; others by whether they are
+    affirmative. A word such as “forbidden”, “excludes” or “hardly” is a negation, and two negations in a
+    clause cancel out.
 
     Examples
     --------
@@ -88,6 +104,17 @@ def polarity(text: str, references: Sequence[str]) -> float:
     if answer.lead is None and not answer.clauses:
         return 0.0
     return float(any(_agree(answer, reference) for reference in expected))
+
+
+def is_negative(text: str) -> bool:
+    """Whether a text begins with no, or its first clause is negated.
+
+    Examples
+    --------
+    >>> is_negative("It is not allowed."), is_negative("Paris")
+    (True, False)
+    """
+    return not stance(text).is_affirmative
 
 
 @cached
@@ -107,7 +134,7 @@ def stance(text: str) -> Stance:
     if lead is not None:
         parts = [part for part in (parts[0][1:], *parts[1:]) if part]
     every = [word for part in parts for word in part]
-    is_statement = len(every) >= SHORTEST_STATEMENT and not _AUXILIARY.isdisjoint(every)
+    is_statement = len(every) >= SHORTEST_STATEMENT and not (_AUXILIARY | _VERBS).isdisjoint(every)
     return Stance(lead, tuple(map(_clause, parts)), is_statement)
 
 
@@ -118,7 +145,7 @@ def _lead(first: str, second: str = "") -> bool | None:
 
 def _clause(part: Sequence[str]) -> Clause:
     negators = sum(word in _NEGATORS for word in part)
-    return Clause(frozenset(part) - _EMPTY - _NEGATORS, negators % 2 == 1)
+    return Clause(frozenset(part) - _EMPTY - _NEGATORS - _AFFIRMING, negators % 2 == 1)
 
 
 def _agree(answer: Stance, reference: Stance) -> bool:

@@ -146,7 +146,9 @@ def zero_unless_answered(scorer: Scorer) -> Scorer:
         value = scorer(text, references)
         if math.isnan(value) or not value:
             return value
-        return 0.0 if is_empty(text) or (is_abstention(text) and not any(map(is_abstention, references))) else value
+        if is_empty(text) or (is_abstention(text, references) and not any(map(is_abstention, references))):
+            return 0.0
+        return value
 
     return score
 

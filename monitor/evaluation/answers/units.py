@@ -41,7 +41,7 @@ pressure: 1 Pa pascal; 100 hPa mbar millibar; 1e3 kPa kilopascal; 1e6 MPa megapa
 data: 1 byte; 1e3 kB KB kilobyte; 1e6 MB megabyte; 1e9 GB gigabyte; 1e12 TB terabyte; 1e15 PB petabyte;
     1024 KiB kibibyte; 1048576 MiB mebibyte; 1073741824 GiB gibibyte; 1099511627776 TiB tebibyte
 data rate: 1 bit/s; 1e3 kbps kbit/s; 1e6 Mbps Mbit/s; 1e9 Gbps Gbit/s
-share: 1 % percent per_cent pct percentage_point; 0.1 ‰ per_mille; 0.01 basis_point
+share: 1 % percent per_cent pct percentage_point; 100 fraction; 0.1 ‰ per_mille; 0.01 basis_point
 angle: 1 ° degree
 dollars: 1 $ USD dollar US_dollar
 euros: 1 € EUR euro
@@ -97,3 +97,5 @@ def _by_name(names: list[str], unit: Unit) -> dict[str, Unit]:
 
 
 _UNITS = _read_table()
+FRACTION = _UNITS["fraction"]
+"""The unit of a fraction of a whole, such as a half."""
