@@ -22,7 +22,7 @@ REMEMBERED_RESULTS = 64
 REPLICA_RETURNS = 3
 """Results that came back so often belong to replicas behind one address."""
 RESCORED_STEP = 0.25
-"""A further share of documents whose scores moved since the last look, which makes a slow re-embedding a change."""
+"""A slow re-embedding is a change when so many more documents have other scores than at the last look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Detection:
 
 
 def detect(state: DetectorState | None, noise: Noise, runs: SuiteRuns, swap: Swap | None, policy: Policy) -> Detection:
-    """The detector after one run, and whether something changed that no look has seen yet.
+    """The detector after one run, and whether there is a change that no look has judged yet.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def _known_result(state: DetectorState, after: DetectorState, cycle: CycleSummar
         after = replace(after, churn=churn_statistics.learn(state.churn, cycle.change) if state.run_id else state.churn)
     is_announced = cycle.swap is not None and not is_replicated(after)
     return Detection(
-        state=_folded(after, cycle.now),
+        state=replace(after, levels=_folded(after, cycle.now)),
         judged=state.judged.get(after.identity),
         is_same_as_baseline=cycle.baseline is None or after.identity == cycle.baseline.identity,
         swap=cycle.swap if is_announced else None,
@@ -129,7 +129,7 @@ def _unchanged(after: DetectorState, cycle: CycleSummary, baseline: RunSummary) 
     """Within noise and churn: learn from it, and let the e-detectors say whether a drop has built up."""
     if not cycle.now.is_covered:
         return Detection(state=after)
-    after = _folded(replace(after, churn=churn_statistics.learn(after.churn, cycle.change)), cycle.now)
+    after = replace(after, churn=churn_statistics.learn(after.churn, cycle.change), levels=_folded(after, cycle.now))
     after = replace(after, series=_observed(after, cycle.now, baseline))
     alarms = e_detector.alarms(after.series)
     if alarms:
@@ -159,12 +159,11 @@ def _swapped(
     )
 
 
-def _folded(state: DetectorState, now: RunSummary) -> DetectorState:
-    """The state with this run folded into the levels that the e-detectors start from."""
+def _folded(state: DetectorState, now: RunSummary) -> Mapping[str, Level]:
+    """The levels that the e-detectors start from, with this run folded in."""
     if not now.is_covered:
-        return state
-    levels = {name: e_detector.fold(state.levels.get(name, Level()), value) for name, value in now.means.items()}
-    return replace(state, levels=levels)
+        return state.levels
+    return {name: e_detector.fold(state.levels.get(name, Level()), value) for name, value in now.means.items()}
 
 
 def _quieted(state: DetectorState, cycle: CycleSummary) -> DetectorState:

@@ -1,14 +1,17 @@
 """The simulated year of the study and whole cycles on a virtual clock: the same looks, the same verdicts."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.study.cycles import POLICY, START, Simulation, reply_of
-from benchmarks.study.scenarios import SCENARIOS, damaged, ranking, suite_of
+from benchmarks.study.scenarios import SCENARIOS, Codes, damaged, ranking, suite_of
 from monitor.adapters.stores.memory.store import MemoryStore
 from monitor.cycle import run_cycle
 from monitor.incidents.routing import OnCall
@@ -40,50 +43,58 @@ class Recorded:
         """The ranking of this pass; each pass begins with the first query."""
         number = int(query)
         self.passes += number == 0
-        return ranking(int(self._row(0)[number]))
+        return ranking(int(self.rows()[0][number]))
 
     async def answer(self, query: str, contexts: object = None) -> Answer:
         """The answer of this pass."""
-        reply = reply_of(bool(self._row(1)[int(query)]))
-        assert reply.answer
-        return reply.answer
+        answers = self.rows()[1]
+        assert answers is not None
+        answer = reply_of(bool(answers[int(query)])).answer
+        assert answer is not None
+        return answer
 
-    def _row(self, kind: int):
-        if self.passes == 0:
-            return (self.simulation.codes, self.simulation.answers)[kind][self.hour]
-        replays = self.simulation.replayed.get(self.hour)
-        if replays is None:  # a service that repeats itself
-            return self.simulation.codes[self.hour]
-        return replays[self.passes - 1][kind]
+    def rows(self) -> tuple[Codes, NDArray[np.bool_] | None]:
+        """What this pass returns for every query; a service that repeats itself returns the run in every replay."""
+        replays = self.simulation.replayed.get(self.hour, ())
+        if self.passes and replays:
+            return replays[self.passes - 1]
+        answers = self.simulation.answers
+        return self.simulation.codes[self.hour], None if answers is None else answers[self.hour]
 
     async def close(self) -> None:
         """Nothing to give back."""
 
 
-def run_hours(simulation: Simulation, plan: Plan, hours: int):
-    """Look and verdict name of each hour, from whole cycles with an in-memory store."""
+def run_hours(simulation: Simulation, plan: Plan, hours: int) -> Iterator[tuple[int, str, float, str]]:
+    """Look, its reason and level, and verdict name of each hour, from whole cycles with an in-memory store."""
     target, store = Recorded(simulation), MemoryStore()
     clock = [START]
     answerer = target if simulation.answers is not None else None
     world = World(
         store=store, retriever=target, on_call=OnCall(), now=lambda: clock[0], owner="test", answerer=answerer
     )
-    for hour in range(hours):
-        clock[0] = START + timedelta(hours=hour + 1)
-        target.turn(hour)
-        report = asyncio.run(run_cycle(plan, world))
-        verdict = report.verdict
-        yield verdict.look, verdict.look_reason, verdict.policy.alpha_page, str(verdict.name)
-        if hour == 0:
-            baseline = Baseline(
-                target="target",
-                suite_name="suite",
-                run_id=report.measured[0].run.run_id,
-                promoted_by="test",
-                reason="first",
-                promoted_at=clock[0],
-            )
-            asyncio.run(store.promote(baseline))
+    # A runner would describe every report to the signal handler, which takes as long as the cycle.
+    with closing(asyncio.new_event_loop()) as loop:
+        for hour in range(hours):
+            clock[0] = START + timedelta(hours=hour + 1)
+            target.turn(hour)
+            report = loop.run_until_complete(run_cycle(plan, world))
+            verdict = report.verdict
+            yield verdict.look, verdict.look_reason, verdict.policy.alpha_page, str(verdict.name)
+            if hour == 0:
+                loop.run_until_complete(store.promote(baseline_of(report.measured[0].run.run_id)))
+
+
+def baseline_of(run_id: str) -> Baseline:
+    """The first run, trusted."""
+    return Baseline(
+        target="target",
+        suite_name="suite",
+        run_id=run_id,
+        promoted_by="test",
+        reason="first",
+        promoted_at=START,
+    )
 
 
 @pytest.mark.slow
