@@ -36,23 +36,23 @@ class Swap:
 def harmless_swaps(sets: Sequence[EvaluationSet], base: Encode) -> Iterator[Swap]:
     """The ten swaps."""
     space = space_of(sets, base)
-    trusted = ServedSpace(space=space)
-    yield Swap(name="int8 twin", before=trusted, after=ServedSpace(space=space_of(sets, int8_twin(CACHE, 1).encode)))
-    yield Swap(name="bfloat16 vectors", before=trusted, after=ServedSpace(space=space.mapped(bfloat16)))
+    baseline = ServedSpace(space=space)
+    yield Swap(name="int8 twin", before=baseline, after=ServedSpace(space=space_of(sets, int8_twin(CACHE, 1).encode)))
+    yield Swap(name="bfloat16 vectors", before=baseline, after=ServedSpace(space=space.mapped(bfloat16)))
     halves = replace(space, documents=float16(space.documents))
-    yield Swap(name="float16 index", before=trusted, after=ServedSpace(space=halves))
+    yield Swap(name="float16 index", before=baseline, after=ServedSpace(space=halves))
     graphs = [ServedSpace(space=space, search=hnsw(seed)) for seed in (0, 1)]
     yield Swap(name="HNSW rebuilt", before=graphs[0], after=graphs[1])
-    yield Swap(name="another replica", before=trusted, after=ServedSpace(space=space, search=replica))
-    yield Swap(name="scores rescaled", before=trusted, after=ServedSpace(space=space, search=rescaled))
+    yield Swap(name="another replica", before=baseline, after=ServedSpace(space=space, search=replica))
+    yield Swap(name="scores rescaled", before=baseline, after=ServedSpace(space=space, search=rescaled))
     chunks = base(in_markdown())
-    yield Swap(name="texts stored as Markdown", before=trusted, after=ServedSpace(space=_with_chunks(space, chunks)))
-    yield Swap(name="duplicates removed", before=ServedSpace(space=_with_copies(space, chunks)), after=trusted)
+    yield Swap(name="texts stored as Markdown", before=baseline, after=ServedSpace(space=_with_chunks(space, chunks)))
+    yield Swap(name="duplicates removed", before=ServedSpace(space=_with_copies(space, chunks)), after=baseline)
     examples = embed_examples(base)
     for seed in (0, 1):
         matrix = tune_for_nothing(examples, seed=seed)
-        tuned = ServedSpace(space=space.mapped(lambda vectors, matrix=matrix: apply(matrix, vectors)))
-        yield Swap(name=f"null tuning, seed {seed}", before=trusted, after=tuned)
+        adapted = ServedSpace(space=space.mapped(lambda vectors, matrix=matrix: apply(matrix, vectors)))
+        yield Swap(name=f"null tuning, seed {seed}", before=baseline, after=adapted)
 
 
 def hnsw(seed: int) -> Search:
@@ -76,8 +76,8 @@ def replica(documents: Vectors, queries: Vectors, depth: int) -> tuple[Vectors, 
     """Exact search by another process: documents in reverse order, which turns ties, and one query at a time."""
     last = len(documents) - 1
     index = build_index(np.ascontiguousarray(documents[::-1]))
-    found = [index.search(query[None, :], depth) for query in queries]
-    return np.concatenate([scores for scores, _ in found]), last - np.concatenate([rows for _, rows in found])
+    results = [index.search(query[None, :], depth) for query in queries]
+    return np.concatenate([scores for scores, _ in results]), last - np.concatenate([rows for _, rows in results])
 
 
 def rescaled(documents: Vectors, queries: Vectors, depth: int) -> tuple[Vectors, NDArray[np.intp]]:
@@ -93,11 +93,11 @@ def _with_chunks(space: Space, chunks: Vectors) -> Space:
 
 def _with_copies(space: Space, chunks: Vectors) -> Space:
     """The space with a second copy of some documents, under ids of their own that no judgement knows."""
-    copied = range(0, len(chunks), COPIED)
+    numbers = range(0, len(chunks), COPIED)
     return replace(
         space,
-        doc_ids=(*space.doc_ids, *(f"{space.doc_ids[number]}-copy" for number in copied)),
-        documents=np.concatenate([space.documents, chunks[copied]]),
+        doc_ids=(*space.doc_ids, *(f"{space.doc_ids[number]}-copy" for number in numbers)),
+        documents=np.concatenate([space.documents, chunks[numbers]]),
     )
 
 

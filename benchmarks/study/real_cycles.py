@@ -33,7 +33,7 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedSwap:
     """The runs of one swap and its two verdicts."""
 
     name: str
@@ -77,16 +77,18 @@ class Target:
         self._plan = Plan(target="target", suites=tuple(each.suite for each in sets), policy=Policy())
         self._hours = iter(range(1_000_000))
         self._worlds = [self._world(replace(before, deployment=name)) for name in (None, "before")]
-        self.trusted, _ = (asyncio.run(self._settle(world)) for world in self._worlds)
+        self.first_report, _ = (asyncio.run(self._settle(world)) for world in self._worlds)
 
-    def judge(self, swap: Swap) -> Judged:
+    def judge(self, swap: Swap) -> JudgedSwap:
         """Both suites judged together after the swap, once silent and once declared by the target."""
         reports = [
             asyncio.run(run_cycle(self._plan, _fork(world, replace(swap.after, deployment=name))))
             for world, name in zip(self._worlds, (None, "after"), strict=True)
         ]
-        before, after = ({each.suite.axis: each for each in report.measured} for report in (self.trusted, reports[0]))
-        return Judged(
+        before, after = (
+            {each.suite.axis: each for each in report.measured} for report in (self.first_report, reports[0])
+        )
+        return JudgedSwap(
             name=swap.name,
             before=before,
             after=after,
@@ -102,11 +104,11 @@ class Target:
     async def _settle(self, world: World) -> Report:
         """First contact, the promotion of its runs, and one cycle without a change."""
         report = await run_cycle(self._plan, world)
-        for each in report.measured:
+        for measured in report.measured:
             baseline = Baseline(
                 target=self._plan.target,
-                suite_name=each.suite.name,
-                run_id=each.run.run_id,
+                suite_name=measured.suite.name,
+                run_id=measured.run.run_id,
                 promoted_by="study",
                 reason="served before the swap",
                 promoted_at=self._now(),
@@ -119,7 +121,7 @@ class Target:
         return _START + timedelta(hours=next(self._hours))
 
 
-def judge_all(sets: Sequence[EvaluationSet], swaps: Iterable[Swap]) -> Iterator[Judged]:
+def judge_all(sets: Sequence[EvaluationSet], swaps: Iterable[Swap]) -> Iterator[JudgedSwap]:
     """The verdicts on all swaps; the cycles before the swap are run once for each target."""
     targets: dict[ServedSpace, Target] = {}
     for swap in swaps:

