@@ -22,6 +22,8 @@ _DIGITS = 1e-6
 """Relative tolerance: the precision of scores in 32 bits, with a margin."""
 _FEWEST = 4
 """Different scores that are needed to recognise fusion: a few round similarities are sums of reciprocals by chance."""
+_TINY = 1e-150
+"""Scores below have no finite reciprocal worth looking at."""
 _DEEPEST_OF_TWO, _DEEPEST_OF_THREE, _RANK_CONSTANT = 1_000, 160, 60
 
 
@@ -103,7 +105,7 @@ def _follow_ranks(columns: Sequence[Floats]) -> bool:
     rows = np.array([scores[:length] for scores in long])
     if len(long) > 2 and np.allclose(rows, rows[0], rtol=_DIGITS, atol=0.0):
         return True
-    even = sum(_is_even(scores) or ((scores > 0).all() and _is_even(1.0 / scores)) for scores in long)
+    even = sum(_is_even(scores) or ((scores > _TINY).all() and _is_even(1.0 / scores)) for scores in long)
     return bool(even >= _SHARE * len(long))
 
 
