@@ -99,7 +99,8 @@ def _cited(judged: list[tuple[Query, Answer, dict[str, int]]]) -> Iterator[tuple
         inline_citations(answer.text, answer.doc_ids or (), grades) if answer.citations is None else ()
         for _, answer, grades in judged
     ]
-    cites_in_text = sum(map(bool, inline)) > 0 and sum(map(bool, inline)) >= CITING * len(judged)
+    n_citing = sum(map(bool, inline))
+    cites_in_text = n_citing > 0 and n_citing >= CITING * len(judged)
     for (query, answer, grades), doc_ids in zip(judged, inline, strict=True):
         yield query, doc_ids if answer.citations is None and cites_in_text else answer.citations, grades
 
