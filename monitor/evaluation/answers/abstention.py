@@ -38,6 +38,16 @@ _EMPTY = frozenset(
 )
 
 
+class Clause(NamedTuple):
+    """A part of a sentence."""
+
+    text: str
+    plain: str
+    """The text in lower case without contractions."""
+    has_contrast: bool
+    """Whether it begins with “but” or a similar word."""
+
+
 class Reading(NamedTuple):
     """The clauses of an answer without its refusals."""
 
@@ -95,25 +105,34 @@ def is_abstention(text: str, references: Sequence[str] = ()) -> bool:
 
 @cached
 def _read(text: str) -> Reading:
-    refuses = denies = False
+    sentences = [_clauses(sentence) for sentence in _SENTENCE.split(_CITATION.sub(" ", text[:OPENING]))]
+    plain_clauses = [clause.plain for clauses in sentences for clause in clauses]
+    refusals = set(filter(is_refusal, plain_clauses))
+    denials = set(filter(is_denial, plain_clauses)) - refusals
+    if not refusals and not denials:
+        return Reading(refuses=False, denies=False, content=(), topics=())
     content: list[str] = []
     topics: list[str] = []
-    for sentence in _SENTENCE.split(_CITATION.sub(" ", text[:OPENING])):
+    for clauses in sentences:
         is_in_topic = False
-        for part in _CLAUSE.split(sentence):
-            has_contrast = _CONTRAST.match(part)
-            clause = part[has_contrast.end() :] if has_contrast else part
-            plain = written_out(clause)
-            is_in_topic = is_topic(plain) or (is_in_topic and not has_contrast)
-            if is_refusal(plain):
-                refuses = True
-            elif is_denial(plain):
-                denies = True
-            elif is_in_topic:
-                topics.append(clause)
-            elif not is_filler(plain):
-                content.append(clause)
-    return Reading(refuses, denies, tuple(content), tuple(topics))
+        for clause in clauses:
+            is_in_topic = is_topic(clause.plain) or (is_in_topic and not clause.has_contrast)
+            if clause.plain in refusals or clause.plain in denials:
+                continue
+            if is_in_topic:
+                topics.append(clause.text)
+            elif not is_filler(clause.plain):
+                content.append(clause.text)
+    return Reading(bool(refusals), bool(denials), tuple(content), tuple(topics))
+
+
+def _clauses(sentence: str) -> list[Clause]:
+    clauses = []
+    for part in _CLAUSE.split(sentence):
+        contrast = _CONTRAST.match(part)
+        text = part[contrast.end() :] if contrast else part
+        clauses.append(Clause(text, written_out(text), contrast is not None))
+    return clauses
 
 
 def _repeats(text: str, reference: str) -> bool:

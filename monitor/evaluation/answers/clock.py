@@ -25,6 +25,7 @@ _FORMS = tuple(
         r"\b(?P<name>noon|midday|midnight)\b",
     )
 )
+_DIGIT = re.compile(r"\d")
 _LIKELY = re.compile(
     r"\d\s?[ap]\.?\s?m\b|\d:\d|past|quarter to|o['’]clock|uhr|hrs|noon|midday|midnight|in the|at night", re.I
 )
@@ -45,7 +46,8 @@ def take_times(text: str) -> tuple[list[Times], str]:
         times.extend([readings] if readings else [])
         return " " if readings else match[0]
 
-    if _LIKELY.search(text):
+    is_named = any(name in text.lower() for name in _NAMES)
+    if is_named or (_DIGIT.search(text) and _LIKELY.search(text)):
         for form in _FORMS:
             text = form.sub(take, text)
     return times, text

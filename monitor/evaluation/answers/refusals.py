@@ -156,8 +156,19 @@ _WRITTEN_OUT = (
     (r"\b(it|there|that|he|she|what)'s\b", r"\1 is"), (r"[_<>\[\]*]+", " "), (r"\s+", " "),
 )  # fmt: skip
 _CONTRACTIONS = tuple((re.compile(pattern), replacement) for pattern, replacement in _WRITTEN_OUT)
+_UNUSUAL = re.compile(r"['_<>\[\]*]|cannot|\s\s|[\n\t]")
+_HINT = re.compile(
+    r"\b(?:no|not|none|nothing|never|neither|nowhere|unable|un(?:known|clear|available|answerable|sure|certain|aware"
+    r"|documented)|insufficient|missing|absent|incomplete|lack|omit|fail|leave|silent|empty|hard|difficult|impossible"
+    r"|outside|out of|beyond|only|would|need|n ?/ ?a|ke?ine?|nicht|ne|non|pas|aucune|não|niet|geen)|n'"
+)
+"""A clause without any of these words is no refusal."""
 _CONDITION = re.compile(r"\b(?:if|because|when|unless|wenn|weil)\b")
+_HAS_SOURCE = re.compile(rf"\b(?:{_SOURCE}|{_AGREEMENT}|{_FACT})\b")
 _REFUSAL = re.compile("|".join(REFUSALS))
+_REFUSAL_WITHOUT_SOURCE = re.compile(
+    "|".join(each for each in REFUSALS if not any(noun in each for noun in (_SOURCE, _AGREEMENT)) or each[0] == "^")
+)
 _DENIAL = re.compile("|".join(DENIALS))
 _WHOLE = re.compile(rf"\W*(?:answer: )?{WHOLE}\W*")
 _FILLER = re.compile("|".join(FILLERS))
@@ -174,8 +185,9 @@ def written_out(clause: str) -> str:
     'i can not say; it is not in the text'
     """
     plain = lowered(clause)
-    for pattern, replacement in _CONTRACTIONS:
-        plain = pattern.sub(replacement, plain)
+    if _UNUSUAL.search(plain):
+        for pattern, replacement in _CONTRACTIONS:
+            plain = pattern.sub(replacement, plain)
     return plain.strip()
 
 
@@ -187,9 +199,12 @@ def is_refusal(clause: str) -> bool:
     >>> is_refusal("the text does not mention it"), is_refusal("the fee is 5 euros")
     (True, False)
     """
+    if not _HINT.search(clause):
+        return False
     if _WHOLE.fullmatch(clause):
         return True
-    return _matches(_REFUSAL, clause) or (is_topic(clause) and _matches(_TOPIC_ENDS, clause))
+    expression = _REFUSAL if _HAS_SOURCE.search(clause) else _REFUSAL_WITHOUT_SOURCE
+    return _matches(expression, clause) or (is_topic(clause) and _matches(_TOPIC_ENDS, clause))
 
 
 def is_denial(clause: str) -> bool:
@@ -200,7 +215,7 @@ def is_denial(clause: str) -> bool:
     >>> is_denial("the fee is not specified"), is_denial("pets are not allowed")
     (True, False)
     """
-    return _matches(_DENIAL, clause)
+    return _HINT.search(clause) is not None and _matches(_DENIAL, clause)
 
 
 def is_filler(clause: str) -> bool:

@@ -47,7 +47,7 @@ _ORDINAL = _rule(
 _AND_A_PART = _rule(
     r"\b(?P<whole>\d{1,15}|one|an?)(?P<unit>\s[a-z]{1,20})?\s+and\s+(?:an?|one)\s+(?P<part>half|quarter)\b"
 )
-_ONE_PART = _rule(rf"(?<!and )\b(?:an?|one)[\s-](?P<part>{_PART})(?=\s+of\b|\s*[.,;!?)]|\s*$)")
+_ONE_PART = _rule(rf"\b(?:an?|one)(?<!and a)(?<!and an)(?<!and one)[\s-](?P<part>{_PART})(?=\s+of\b|\s*[.,;!?)]|\s*$)")
 _PARTS_OF = _rule(rf"(?<![\d\w])(?P<count>\d{{1,15}})[\s-](?P<part>{_PART})s\b")
 _HALF = _rule(r"(?<!\dth )(?<!\dth-)(?<!\w-)\b(?:(?:an?|one)\s)?half\b(?!-?\s?(?:past|time|sister|brother)\b)")
 _DIGIT_FRACTION = _rule(
@@ -68,6 +68,10 @@ _BELOW_ZERO = _rule(
 )
 
 
+_LIKELY_ORDINAL = _rule(r"first|second|third|th\b")
+_FIGURE = _rule(r"\d|half|\band an?\b")
+
+
 def in_digits(text: str, *, with_one: bool = True) -> str:
     """The text with its numbers in digits. Without ``with_one``, a single “one” may be a pronoun and stays.
 
@@ -84,12 +88,16 @@ def in_digits(text: str, *, with_one: bool = True) -> str:
     for sign, fraction in _SIGNS.items():
         text = text.replace(sign, f" {fraction}")
     text = _ONE_PART.sub(lambda match: _fraction(1, _PARTS[match["part"].lower()]), text)
-    text = _ORDINAL.sub(_in_ordinal, text)
+    if _LIKELY_ORDINAL.search(text):
+        text = _ORDINAL.sub(_in_ordinal, text)
     text = _SPELLED.sub(lambda match: _in_digits(match[0], with_one=with_one), text)
+    if not _FIGURE.search(text):
+        return text
     text = _AND_A_PART.sub(_in_mixed, text)
     text = _DOZEN.sub(lambda match: "6" if match["half"] else str(12 * _count(match["count"])), text)
     text = _PARTS_OF.sub(lambda match: _fraction(int(match["count"]), _PARTS[match["part"].lower()]), text)
-    text = _HALF.sub("0.5 fraction", text)
+    if "half" in text.lower():
+        text = _HALF.sub("0.5 fraction", text)
     text = _OUT_OF.sub(_in_quotient, _DIGIT_FRACTION.sub(_in_quotient, text))
     text = _WITH_UNIT.sub(r"\g<number> ", text)
     return _MINUS.sub("-", _BELOW_ZERO.sub(r"-\g<number>\g<unit>", text))
