@@ -24,12 +24,12 @@ def inline_citations(text: str, doc_ids: Sequence[str], known_ids: Collection[st
     >>> inline_citations("Five days [2], since 2020 (doc-7).", ["doc-3", "doc-4"], {"doc-7"})
     ('doc-4', 'doc-7')
     """
-    known = {*doc_ids, *known_ids}
+    readable_ids = {*doc_ids, *known_ids}
     cited: dict[str, None] = {}
     for match in _MARK.finditer(text[:LONGEST_READ]):
         for part in _SEPARATOR.split((match["inner"] or match["round"]).strip()):
-            name = part if part in known else _LABEL.sub("", part, count=1).strip()
-            if name in known:
+            name = part if part in readable_ids else _LABEL.sub("", part, count=1).strip()
+            if name in readable_ids:
                 cited[name] = None
             elif match["inner"]:
                 cited |= dict.fromkeys(_at_positions(name, doc_ids))

@@ -82,12 +82,12 @@ def _scored(
         Needs.CITATIONS: list(_cited(judged)),
     }
     for name in measures.names(*sources):
-        score_sources, named = measures.function(MEASURES[name]), sources[MEASURES[name].needs]
+        score_sources, rows = measures.function(MEASURES[name]), sources[MEASURES[name].needs]
         yield (
             name,
             [
                 (query.query_id, score_sources(doc_ids, grades))
-                for query, doc_ids, grades in named
+                for query, doc_ids, grades in rows
                 if doc_ids is not None
             ],
         )

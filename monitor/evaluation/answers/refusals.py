@@ -1,4 +1,4 @@
-"""Wording of refusals: the parts of an answer that state that the answer is missing, and the parts that say nothing.
+"""Wording of refusals: the parts of an answer that state that the answer is missing, and the parts without content.
 
 The expressions are matched with one clause in lower case, with its contractions written out (“do not”, “i am”).
 """
@@ -138,7 +138,7 @@ FILLERS = (
     r"(?:it|this|that|the \w+) (?:might|may|could) (?:be|have been) (?:in|somewhere|any|listed|found)\b",
     r"\W*$",
 )
-"""The opening of a clause that says nothing about the question."""
+"""The openings of clauses without content: apologies, advice and offers."""
 
 TOPICS = (
     r"(?:the|this|these|those|your|my|our|both|all)? ?(?:[\w-]+ ){0,4}?"
