@@ -116,8 +116,8 @@ def _delays(repetitions: int, seed: int, apply: Apply) -> Table:
         after="A look asks whether the population of queries is worse, at the level that the budget leaves: with 200 "
         "queries in 40 clusters a drop of 2 % is hardly ever provable, and one of 5 % not always. The goal for answers "
         "is missed where each query is asked once and answered rightly or wrongly: one run then varies by two points, "
-        "half of a drop of 5 %, and the look compares two such runs, so that it rarely proves a drop of 8 %. The goal was "
-        "set for the mean of five answers, whose noise 1,000 queries have.",
+        "half of a drop of 5 %, and the look compares two such runs, so that it rarely proves a drop of 8 %. The goal "
+        "was set for the mean of five answers, whose noise 1,000 queries have.",
     )
 
 
