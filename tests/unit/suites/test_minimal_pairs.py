@@ -95,7 +95,11 @@ REFUSED = [
     ("numeric", "About four fifths of all land plants have it.", "a score, a range or a fraction"),
     ("conjunction", "The hall is a dark room or box.", "two things of different kinds"),
     ("numeric", "The office opened on 12 March in Berlin.", "a number in a date or a time"),
-    ("numeric", "The office did not pay 150 crowns.", "a negated sentence, which a different number need not contradict"),
+    (
+        "numeric",
+        "The office did not pay 150 crowns.",
+        "a negated sentence, which a different number need not contradict",
+    ),
     ("temporal", "The case came before the court in May.", "“before” or “after” may not be about time"),
     ("comparative", "The tower is not taller than the church.",
      "a negated comparison, whose opposite need not contradict it"),

@@ -48,6 +48,7 @@ def test_measurements_pass_the_references():
         query_id: Outcome(query_id=query_id, reply=Reply(answer=Answer(text=text))) for query_id, text in texts.items()
     }
     measured, replies = measure_answers(suite, outcomes)
+    assert replies is not None
     assert replies.abstained == 1
     assert list(measured["answer_contains"].values) == [1.0, 0.0]
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_citations_in_the_text_are_measured_where_the_answerer_names_none():
     )
     suite = Suite(name="suite", version="1", axis=Axis.BROAD, digest="suite", queries=queries)
 
-    def outcome(query_id: str, **sources: object) -> Outcome:
+    def outcome(query_id: str, **sources: Any) -> Outcome:
         answer = Answer(text=texts[query_id], doc_ids=("other", "right"), **sources)
         return Outcome(query_id=query_id, reply=Reply(answer=answer))
 
