@@ -36,11 +36,11 @@ def demo_folder() -> Iterator[Path]:
 
 def keep_logs(folder: Path) -> Path:
     """A copy of the logs that the end of the demo does not delete."""
-    kept = Path(tempfile.mkdtemp(prefix="recallwatch-demo-log-"))
+    copy = Path(tempfile.mkdtemp(prefix="recallwatch-demo-log-"))
     for name in (DAEMON_LOG, SERVICE_LOG):
         with suppress(FileNotFoundError):
-            shutil.copy(folder / name, kept)
-    return kept
+            shutil.copy(folder / name, copy)
+    return copy
 
 
 @asynccontextmanager

@@ -6,13 +6,13 @@ import pytest
 
 from monitor.demo.story import problems_of
 
-PASSED = {"verdict": "passed", "rankings_changed": 0.2}
-REPEATED = {"verdict": "passed", "rankings_changed": 0.0}
+PASSED = {"verdict": "passed", "rankings_changed": {"broad": 0.2, "compositional": 1.0}}
+EXACT = {"verdict": "passed", "rankings_changed": {"broad": 0.0, "compositional": 0.0}}
 GOOD = {
     "verdict": "trade_off",
     "detected": True,
     "alert_delivered": True,
-    "forward_fix": [PASSED, REPEATED],
+    "forward_fix": [PASSED, PASSED],
     "resolved": True,
 }
 
@@ -28,10 +28,10 @@ def test_a_demo_that_keeps_its_promises_has_no_problems():
         ({"verdict": "regressed", "detected": False}, "the verdict is regressed, not trade_off"),
         ({"alert_delivered": False}, "no alert about the trade-off arrived"),
         (
-            {"forward_fix": [PASSED, {**REPEATED, "verdict": "inconclusive"}]},
+            {"forward_fix": [PASSED, {**PASSED, "verdict": "inconclusive"}]},
             "the verdicts on the forward fix are ['passed', 'inconclusive']",
         ),
-        ({"forward_fix": [REPEATED, REPEATED]}, "the forward fix changed no ranking"),
+        ({"forward_fix": [EXACT, EXACT]}, "the forward fix changed no ranking"),
         ({"resolved": False}, "the alert was not resolved"),
     ],
 )
