@@ -34,6 +34,7 @@ from monitor.model.results import SuiteResult
 from monitor.model.runs import Outcome, Run
 from monitor.model.suites import Axis, Suite
 from monitor.model.verdicts import Look, VerdictName
+from monitor.statistics.churn import is_learned
 
 ANSWER = "answer_f1"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -154,7 +155,8 @@ class Simulation:
         """The noise floor in this hour, from replays where `learn_noise` would send them."""
         stored = state.noise if state else Noise()
         deployment = self.identities[hour]
-        if noise_floors.is_known(stored, deployment, is_declared=False):
+        churns = state is not None and is_learned(state.churn)
+        if noise_floors.is_known(stored, deployment, is_declared=False, churns=churns):
             return stored
         if self._quiet:
             return replace(self._quiet, deployment=deployment)

@@ -17,6 +17,7 @@ from monitor.model.policies import Policy
 from monitor.model.runs import Outcome
 from monitor.model.suites import Axis, Query, Suite
 from monitor.probing.replay import replay
+from monitor.statistics.churn import is_learned
 from monitor.statistics.noise_floor import noise_floor, own_noise
 from monitor.statistics.pairing import OVERALL
 from monitor.world import Endpoints
@@ -30,7 +31,8 @@ async def learn_noise(state: DetectorState | None, measured: Measured, policy: P
     stored = state.noise if state else Noise()
     lacks_answers = _answers_came(measured, policy) and not stored.answer_replays
     is_declared = measured.run.deployment != measured.run.fingerprint
-    if is_known(stored, _deployment(measured), is_declared=is_declared) and not lacks_answers:
+    churns = state is not None and is_learned(state.churn)
+    if is_known(stored, _deployment(measured), is_declared=is_declared, churns=churns) and not lacks_answers:
         return stored
     floor = await _replay(measured, FIRST_REPLAYS, FIRST_QUERIES, policy, endpoints)
     if not floor.is_deterministic and floor.replays:
@@ -41,9 +43,12 @@ async def learn_noise(state: DetectorState | None, measured: Measured, policy: P
     return replace(floor, deployment=_deployment(measured))
 
 
-def is_known(stored: Noise, deployment: str, *, is_declared: bool) -> bool:
-    """Whether a stored noise floor belongs to this deployment; the fingerprint of a noisy target is not a name."""
-    names_itself = stored.is_deterministic or is_declared
+def is_known(stored: Noise, deployment: str, *, is_declared: bool, churns: bool = False) -> bool:
+    """Whether a stored noise floor belongs to this deployment.
+
+    A deployment without a name is called by its fingerprint. That of a noisy or churning target changes all the time.
+    """
+    names_itself = is_declared or (stored.is_deterministic and not churns)
     return stored.replays > 0 and (stored.deployment == deployment or not names_itself)
 
 

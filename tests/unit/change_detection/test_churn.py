@@ -54,6 +54,10 @@ def test_learned_churn_spends_no_looks_and_a_swap_within_churn_pages():
     assert len(service.state.looks) <= 10
     assert not any(report.verdict.name.pages for report in reports)
     assert sum(bool(report.swaps) for report in reports[20:]) == 0
+    probes = target.n_probes
+    target.turn()
+    service.cycle()
+    assert target.n_probes == probes + N_QUERIES
     target.lost = 0.3
     assert service.cycle().verdict.name is VerdictName.REGRESSED
 
