@@ -154,7 +154,7 @@ def test_a_taken_port_is_refused_before_anything_starts(slow_retriever: str, num
 def _config(url: str, folder: Path, database: str | None) -> str:
     storage = f"storage: {{url: {json.dumps(database)}}}\n" if database else ""
     return storage + (
-        f'targets: {{docs: {{retriever: {{kind: http, url: "{url}/search", concurrency: 8}}}}}}\n'
+        f'targets: {{docs: {{retriever: {{kind: http, url: "{url}/search", timeout: 5m, concurrency: 8}}}}}}\n'
         f'suites: {{numbered: {{path: "{folder}"}}}}\n'
         "schedules: {always: {target: docs, suites: [numbered], every: 1s}}\n"
         "server: {port: 0}\n"
