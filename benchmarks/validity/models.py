@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +47,7 @@ class Cached:
         path = self.folder / f"{hashlib.sha256(content).hexdigest()}.npy"
         if not path.exists():
             self._encode = self._encode or self.load()
-            half_written = path.with_suffix(".partial.npy")
+            half_written = path.with_suffix(f".{os.getpid()}.partial.npy")
             np.save(half_written, self._encode(texts))
             half_written.replace(path)
         return np.asarray(np.load(path), dtype=np.float32)

@@ -131,7 +131,9 @@ def _detect(
 ) -> Detection:
     run = result.measured.run
     swap = swaps.detect(previous, run, at=at, noise=result.noise) if previous else None
-    means = gating_means(_measured(previous, result, plan), plan.policy) if previous else None
+    # Churn is learned from the steps of the means, and only on targets without noise.
+    is_measured = previous and result.noise.is_quiet
+    means = gating_means(_measured(previous, result, plan), plan.policy) if previous and is_measured else None
     runs = SuiteRuns(measured=result.measured, baseline=result.baseline, previous=previous, previous_means=means)
     return monitor.detect(state, result.noise, runs, swap, plan.policy)
 
