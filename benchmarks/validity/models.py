@@ -47,6 +47,7 @@ class Cached:
         path = self.folder / f"{hashlib.sha256(content).hexdigest()}.npy"
         if not path.exists():
             self._encode = self._encode or self.load()
+            path.parent.mkdir(parents=True, exist_ok=True)
             half_written = path.with_suffix(f".{os.getpid()}.partial.npy")
             np.save(half_written, self._encode(texts))
             half_written.replace(path)
