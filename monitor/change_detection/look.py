@@ -50,9 +50,11 @@ async def detect_changes(
     2. Detect the same results, a change within noise and churn, or a change beyond both.
     3. Choose one look for the whole cycle, and pay for it from the error budget.
     """
-    states = [await world.store.detector_state(plan.target, each.measured.suite.name) for each in results]
-    if plan.is_on_request:  # the detector's previous run may be older than the latest run on request
-        states = [None] * len(results)
+    # On request the latest run counts, which may be newer than the detector's previous one.
+    states = [
+        None if plan.is_on_request else await world.store.detector_state(plan.target, each.measured.suite.name)
+        for each in results
+    ]
     previous = [await _load_previous(each, state, world) for each, state in zip(results, states, strict=True)]
     detections = [
         _detect(each, state, run, plan, world.now()) for each, state, run in zip(results, states, previous, strict=True)
