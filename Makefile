@@ -17,7 +17,7 @@ test: $(STAMP) system  ## everything: checks, coverage, real PostgreSQL, real Pr
 	$(BIN)/pytest tests/system
 
 check: $(STAMP) lint  ## under a minute: format, lint, types, contracts, fast tests
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow" --hypothesis-profile=check tests/unit tests/contract tests/house
 
 .PHONY: lint
 lint: $(STAMP)

@@ -14,10 +14,12 @@ from typing import Any
 import psycopg
 import pytest
 import structlog
+from hypothesis import settings
 
 from monitor.adapters.stores.embedded import EmbeddedPostgres
 from monitor.adapters.stores.postgres.connection import with_driver
 from monitor.adapters.stores.postgres.migration import Migrations
+from tests.properties import PROFILE
 
 ROOT = Path(__file__).parents[1]
 PUBLIC_DATA_VARIABLE = "RECALLWATCH_PUBLIC_DATA"
@@ -29,6 +31,7 @@ structlog.configure(
         structlog.processors.KeyValueRenderer(),
     ]
 )
+settings.load_profile(PROFILE)  # unless the command line names another one
 _left_out = pytest.StashKey[int]()
 _numbers = itertools.count(1)
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -96,6 +97,7 @@ class Service(Protocol):
         ...
 
 
+@cache
 def schema(name: str) -> Draft202012Validator:
     """The JSON schema of a service; formats such as dates are checked, too."""
     rules = json.loads((HERE / "schemas" / f"{name}.json").read_text(encoding="utf-8"))

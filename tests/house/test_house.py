@@ -45,9 +45,15 @@ def place(path: Path) -> str:
 
 
 @cache
+def tree_of(path: Path) -> ast.Module:
+    """The parsed file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def functions(path: Path) -> tuple[Function, ...]:
     """Every function and method of a file, nested ones included."""
-    return tuple(node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, Function))
+    return tuple(node for node in ast.walk(tree_of(path)) if isinstance(node, Function))
 
 
 def length(function: Function) -> int:
@@ -182,15 +188,13 @@ def _undocumented(body: list[ast.stmt], where: str) -> Iterator[str]:
 
 def test_everything_public_in_the_core_says_what_it_computes():
     """Each public function, class and method of evaluation and decision has a docstring."""
-    missing = [
-        each for path in CORE for each in _undocumented(ast.parse(path.read_text(encoding="utf-8")).body, place(path))
-    ]
+    missing = [each for path in CORE for each in _undocumented(tree_of(path).body, place(path))]
     assert missing == []
 
 
 def test_every_module_says_what_it_is_for():
     """A reader who opens any file is told first what is in it."""
-    silent = [place(path) for path in SOURCES if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
+    silent = [place(path) for path in SOURCES if not ast.get_docstring(tree_of(path))]
     assert silent == []
 
 

@@ -4,12 +4,10 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 import pytest
 
-from tests.house.test_house import CORE, PACKAGE, ROOT, SOURCES, Function, place
+from tests.house.test_house import CORE, PACKAGE, ROOT, SOURCES, Function, place, tree_of
 
 VAGUE = frozenset(
     [
@@ -41,12 +39,6 @@ DIALECT = re.compile(
 QUOTATIONS = re.compile(r"``[^`]*``|“[^”]*”|`[^`]*`|\"[^\"]*\"")
 PUBLIC_INTERFACE = ("testing",)
 """Folders for plug-ins and their tests: nothing in monitor calls them."""
-
-
-@cache
-def tree_of(path: Path) -> ast.Module:
-    """The parsed file."""
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def vague_names(tree: ast.Module) -> Iterator[tuple[int, str]]:

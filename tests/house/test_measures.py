@@ -6,15 +6,14 @@ from pathlib import Path
 
 from monitor.errors import ComparisonError
 from monitor.evaluation.measures import MEASURES, parse
+from tests.house.test_house import SOURCES, tree_of
 
 ROOT = Path(__file__).parents[2]
 REGISTRY = ROOT / "monitor/model/measures.py"
 SAMPLES = ROOT / "monitor/testing"
 """Contract suites for adapters, which need sample alerts with fixed names."""
 TREES = {
-    str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8"))
-    for path in sorted((ROOT / "monitor").rglob("*.py"))
-    if path != REGISTRY and SAMPLES not in path.parents
+    str(path.relative_to(ROOT)): tree_of(path) for path in SOURCES if path != REGISTRY and SAMPLES not in path.parents
 }
 
 

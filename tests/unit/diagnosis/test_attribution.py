@@ -6,15 +6,16 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.diagnosis.attribution import Anchors, Attribution, Component, Share, ceiling, kitagawa, shapley
 from monitor.diagnosis.share_intervals import Part, estimate, paired_scores
 from monitor.errors import ComparisonError
 from monitor.statistics.significance import interval
+from tests.properties import examples
 
-EXAMPLES = settings(max_examples=60, deadline=None)
+EXAMPLES = examples(60)
 """Nothing is timed here, and a busy machine must not fail a test."""
 RETRIEVAL, GENERATION, JUDGE = Component
 OLD, NEW_CONTEXTS, NEW_GENERATOR = frozenset(), frozenset({RETRIEVAL}), frozenset({GENERATION})

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import skew
 
@@ -24,6 +24,7 @@ from monitor.diagnosis.space_changes import Geometry, Labelled, Space, compare_s
 from monitor.model.runs import Ranking
 from monitor.model.snapshots import Embedded, Snapshot
 from monitor.model.suites import Pair
+from tests.properties import examples
 from tests.synthetic_space import Space as Served
 from tests.synthetic_space import distortion, rotation
 
@@ -43,7 +44,7 @@ def extrapolated_by_definition(first: list[str], second: list[str], p: float) ->
 
 
 @given(size=st.integers(1, 10), seed=st.integers(0, 1_000), p=st.sampled_from([0.5, 0.8, 0.9]))
-@settings(deadline=None, max_examples=40)
+@examples(40)
 def test_rank_biased_overlap_is_its_infinite_sum(size: int, seed: int, p: float):
     """The extrapolation equals the sum to any depth, the agreement at the end going on for ever."""
     rng = np.random.default_rng(seed)
@@ -52,7 +53,7 @@ def test_rank_biased_overlap_is_its_infinite_sum(size: int, seed: int, p: float)
 
 
 @given(first=rankings, second=rankings)
-@settings(deadline=None, max_examples=100)
+@examples(100)
 def test_overlaps_are_symmetric_shares(first: list[str], second: list[str]):
     """Both overlaps lie in [0, 1], do not depend on the order of the two, and are 1 for a ranking and itself."""
     for measure in (rank_biased_overlap, lambda a, b: overlap(a, b, 5)):

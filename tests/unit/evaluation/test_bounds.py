@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.evaluation.bounds import judged_shares, upper_bounds
@@ -14,6 +14,7 @@ from monitor.model.measures import Needs
 from monitor.model.suites import Pair
 from monitor.reports.terminal import run_to_dict
 from tests.builders import a_measured, a_query, a_suite
+from tests.properties import examples
 
 NAMES = (
     "recall@2", "recall@4", "mrr@3", "ndcg@2", "ndcg@4", "success@3", "precision@2", "precision@4", "ap", "rprec",
@@ -37,7 +38,7 @@ def highest(doc_ids: list[str], grades: dict[str, int], name: str) -> float:
     ),
     st.sampled_from(NAMES),
 )
-@settings(max_examples=600, deadline=None)
+@examples(600)
 def test_the_upper_bound_is_the_highest_value_of_all_judgements(doc_ids, grades, name):
     """No judgement of the unjudged hits gives more, and one gives as much."""
     measured = a_measured(a_suite(a_query("q1", grades)), {"q1": doc_ids}, measures=(name,))

@@ -5,13 +5,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.evaluation.chains import Chain, chain_success, chains_of, compounding, hop_success, success_by_hop
+from tests.properties import examples
 
 # Nothing is timed here, and a busy machine must not fail a test.
-EXAMPLES = settings(max_examples=100, deadline=None)
+EXAMPLES = examples(100)
 
 lengths = st.lists(st.integers(1, 5), max_size=6)
 

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import ComparisonError
@@ -13,9 +13,10 @@ from monitor.model.passages import Passage, Sources
 from monitor.model.runs import Ranking
 from monitor.model.suites import Query
 from tests.builders import a_query, a_suite
+from tests.properties import examples
 
 # Nothing is timed here, and a busy machine must not fail a test.
-EXAMPLES = settings(max_examples=150, deadline=None)
+EXAMPLES = examples(150)
 
 ids = st.sampled_from([f"q{number}" for number in range(8)])
 ranks = st.dictionaries(ids, st.integers(0, 40))

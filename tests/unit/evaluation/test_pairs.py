@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.evaluation.pairs import mirrored_accuracy, pair_accuracy
@@ -48,7 +48,6 @@ def test_a_pair_is_right_when_the_satisfying_document_was_seen_first(doc_ids: tu
 
 
 @given(doc_ids=rankings)
-@settings(deadline=None)
 def test_equal_ranks_are_impossible(doc_ids: list[str]):
     """Of a pair and its reverse exactly one is right, unless neither document was retrieved."""
     pair, reverse = Pair("q1", "x", "y"), Pair("q1", "y", "x")
@@ -88,7 +87,6 @@ def test_a_mirrored_pair_is_right_when_both_its_queries_are(first: str, second: 
 
 
 @given(first=rankings, second=rankings)
-@settings(deadline=None)
 def test_mirrored_accuracy_is_the_product_of_both_pairs(first: list[str], second: list[str]):
     """A mirrored pair is worth what its two pairs are worth, multiplied."""
     doc_ids = {"q1": first, "q2": second}
@@ -97,7 +95,6 @@ def test_mirrored_accuracy_is_the_product_of_both_pairs(first: list[str], second
 
 
 @given(doc_ids=rankings)
-@settings(deadline=None)
 def test_a_retriever_blind_to_structure_gets_no_mirrored_pair_right(doc_ids: list[str]):
     """The same ranking for both queries scores 0, whatever it is."""
     assert scores(mirrored_accuracy, MIRRORED, {"q1": doc_ids, "q2": doc_ids}) == {"q1": 0.0}

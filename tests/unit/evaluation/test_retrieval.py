@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 
 import ir_measures
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.errors import ComparisonError
 from monitor.evaluation.measures import MEASURES
 from monitor.evaluation.retrieval import evaluate, locate, ndcg
 from monitor.model.measures import Needs
+from tests.properties import examples
 
 Judged = tuple[Sequence[str], Mapping[str, int]]
 """The document ids of a ranking, and the grades they are judged by."""
@@ -21,7 +22,7 @@ FAMILIES = [each.name for each in MEASURES.values() if each.needs is Needs.RANKI
 """The measures of relevance: all rank measures but judged@k, which also counts irrelevant judgements."""
 FAMILY = pytest.mark.parametrize("family", FAMILIES)
 # Nothing is timed here, and a busy machine must not fail a test.
-EXAMPLES = settings(max_examples=150, deadline=None)
+EXAMPLES = examples(150)
 
 rankings = st.lists(st.sampled_from(DOC_IDS), unique=True)
 binary, graded, far_apart = (st.integers(0, highest) for highest in (1, 3, 1_000))
@@ -118,7 +119,7 @@ def test_the_measures_are_what_a_person_computes(
 
 
 @given(queries=st.lists(judged, min_size=1, max_size=5), k=cutoffs)
-@settings(EXAMPLES, max_examples=250)
+@examples(250)
 def test_every_measure_equals_the_oracle(queries: list[Judged], k: int):
     """One query or many, binary or graded, short, empty or unjudged rankings: the values are those of ir_measures."""
     assert values(k, *queries) == pytest.approx(oracle(k, *queries), rel=0, abs=1e-12)

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import ComparisonError, Reason
@@ -91,7 +91,6 @@ def test_failures_are_counted_with_their_reasons():
 
 
 @given(queries=replayed)
-@settings(deadline=None)
 def test_every_query_is_scored_or_failed_or_skipped(queries: list[tuple[dict[str, int], Brought]]):
     """Attempted = scored + failed + skipped, each counted one by one, and every scored query has every value."""
     measured = replay_of(queries)
@@ -107,7 +106,6 @@ def test_every_query_is_scored_or_failed_or_skipped(queries: list[tuple[dict[str
 
 
 @given(queries=replayed, failing=st.sets(st.integers(0, 7)), reason=st.sampled_from(Reason))
-@settings(deadline=None)
 def test_failures_leave_every_other_value_as_it_was(
     queries: list[tuple[dict[str, int], Brought]], failing: set[int], reason: Reason
 ):

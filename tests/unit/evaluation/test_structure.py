@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.evaluation.structure import LIMIT, group_score, reach, separation, structure, violating
@@ -123,7 +123,6 @@ def test_separation_is_the_margin_in_standard_deviations():
     scale=st.floats(0.01, 100),
     shift=st.floats(-50, 50),
 )
-@settings(deadline=None)
 def test_a_linear_rescaling_of_the_scores_changes_no_separation(
     scores: list[float], places: list[int], scale: float, shift: float
 ):
@@ -138,7 +137,6 @@ def test_a_linear_rescaling_of_the_scores_changes_no_separation(
 
 
 @given(scores=cosines, place=st.integers(0, 3))
-@settings(deadline=None)
 def test_separation_keeps_within_three_deviations(scores: list[float], place: int):
     """No value leaves the range of the registry, and the reverse pair has the opposite value."""
     doc_ids = ["no", *FILL[: len(scores) - 1]]

@@ -19,6 +19,7 @@ from monitor.model.incidents import Change, Incident, IncidentKind, IncidentStat
 from monitor.model.policies import Policy
 from monitor.model.suites import Axis
 from monitor.model.verdicts import Evidence, Verdict, VerdictName
+from tests.properties import examples
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SWAP = Change(
@@ -435,7 +436,7 @@ class Lifetimes(RuleBasedStateMachine):
             assert (self.incident.resolved_at is None) or not self.incident.is_open
 
 
-Lifetimes.TestCase.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+Lifetimes.TestCase.settings = settings(examples(120), stateful_step_count=30)
 TestLifetimes = Lifetimes.TestCase
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import Reason, RetrieverError, StoreError
@@ -15,6 +15,7 @@ from monitor.model.suites import Query
 from monitor.ports.targets import Retriever
 from monitor.probing.replay import PATIENCE_S, probe, replay
 from monitor.world import Endpoints
+from tests.properties import examples
 
 TEMPORARY = tuple(reason for reason in Reason if reason.is_worth_retrying)
 PERMANENT = tuple(reason for reason in Reason if not reason.is_worth_retrying)
@@ -88,7 +89,7 @@ def replay_all(
     return asyncio.run(run()), batches, watched
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     suite=st.lists(st.tuples(st.booleans(), st.lists(st.sampled_from(Reason), max_size=3)), max_size=25),
     concurrency=st.integers(1, 8),

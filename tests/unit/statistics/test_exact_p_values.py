@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -21,14 +21,12 @@ def counted(sums: np.ndarray) -> float:
 
 
 @given(LATTICE.map(np.array))
-@settings(deadline=None)
 def test_on_a_lattice_it_equals_counting_every_pattern(sums):
     """Recall, hits, pairs and reciprocal ranks have an exact p-value."""
     assert sign_flip_p(sums) == pytest.approx(counted(sums), abs=1e-12)
 
 
 @given(SUMS)
-@settings(deadline=None)
 def test_off_the_lattice_rounding_is_never_in_favour_of_significance(sums):
     """For any other values the p-value is at least the exact one, and hardly more."""
     assert counted(sums) - 1e-12 <= sign_flip_p(sums)
@@ -64,7 +62,6 @@ def test_the_saddlepoint_is_right_where_no_sample_could_reach():
 
 
 @given(SUMS | LATTICE.map(np.array))
-@settings(deadline=None)
 def test_a_p_value_is_never_zero_and_never_above_one(sums):
     """The observed pattern is always one of those counted."""
     assert 0 < sign_flip_p(sums) <= 1

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -12,8 +12,9 @@ from monitor.model.measurements import Floats
 from monitor.model.suites import Axis
 from monitor.statistics.non_inferiority import NonInferiority, absolute_non_inferiority, relative_non_inferiority
 from monitor.statistics.pairing import OVERALL, Paired
+from tests.properties import examples
 
-EXAMPLES = settings(max_examples=60, deadline=None)
+EXAMPLES = examples(60)
 seeds = st.integers(0, 10_000)
 
 

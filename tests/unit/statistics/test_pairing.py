@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import ComparisonError, Reason
@@ -15,6 +15,7 @@ from monitor.model.policies import Policy
 from monitor.model.suites import Axis, Pair, Query, Suite
 from monitor.statistics.pairing import OVERALL, PHENOMENA, Paired, pair, paired_coverage, refuse_unlike
 from tests.builders import Brought, a_measured, a_query, a_run, a_suite
+from tests.properties import examples
 
 LOST = Reason.TIMEOUT
 THREE = a_suite(a_query("q1"), a_query("q2"), a_query("q3"))
@@ -205,7 +206,7 @@ def test_a_suite_without_judgements_has_no_coverage():
     assert paired_coverage(run, run) == 0
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(replayed)
 def test_strata_and_clusters_add_up_to_the_whole(probes: list[tuple[Brought, Brought, str, str]]):
     """Every query that both runs scored is in the whole once, in one stratum once, and in one cluster once."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -28,9 +28,10 @@ from monitor.statistics.significance import (
     step_down,
 )
 from tests.builders import a_measured, a_query, a_suite
+from tests.properties import examples
 
 RESAMPLES = 19_999
-EXAMPLES = settings(max_examples=60, deadline=None)
+EXAMPLES = examples(60)
 """Nothing is timed here, and a busy machine must not fail a test."""
 
 whole = st.integers(-6, 6)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import ndtr
@@ -21,8 +21,9 @@ from monitor.statistics.strata_guard import (
     queries_needed,
     relative_margins,
 )
+from tests.properties import examples
 
-EXAMPLES = settings(max_examples=40, deadline=None)
+EXAMPLES = examples(40)
 seeds = st.integers(0, 10_000)
 
 

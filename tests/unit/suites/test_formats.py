@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.adapters.stores.postgres.store import PostgresStore
@@ -23,6 +23,7 @@ from monitor.suites.formats.placement import placed_at
 from monitor.suites.reading import read_suite
 from tests.builders import a_query, a_run, a_suite
 from tests.conftest import command
+from tests.properties import examples
 
 SQUAD = {
     "version": "v2.0",
@@ -637,7 +638,7 @@ def through(name: str, collection: Collection) -> Collection:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(collection=collections())
 def test_what_a_format_has_held_once_it_always_holds(name, collection):
     """Import, export, import: queries, judgements, answers and documents are equal, and in the same order."""
@@ -649,7 +650,7 @@ SAMPLES = {"squad": SQUAD, "ragas": RAGAS, "elasticsearch": RANK_EVAL}
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(data=st.data())
 def test_whatever_stands_in_a_json_file_the_answer_is_a_suite_or_one_line(name, data):
     """Any value of a good file replaced by any other: it is read, or refused with a place, and nothing else happens."""
@@ -701,14 +702,14 @@ def grouped(collection: Collection) -> list[Qrel]:
     return [qrel for topic in collection.topics for qrel in judged[topic.query_id]]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(collection=collections())
 def test_a_beir_folder_holds_everything(collection):
     """Written and read, nothing at all has changed."""
     assert through("beir", collection) == collection
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(collection=collections())
 def test_cases_hold_everything_but_documents(collection):
     """Written and read, every query is equal, with its answers, their places and its judgements."""
@@ -716,7 +717,7 @@ def test_cases_hold_everything_but_documents(collection):
     assert (found.topics, list(found.qrels)) == (collection.topics, grouped(collection))
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(collection=collections())
 def test_trec_holds_every_judgement_in_its_order(collection):
     """Written and read, ids and judgements are equal, also where the judgements of a query stand apart."""
@@ -725,7 +726,7 @@ def test_trec_holds_every_judgement_in_its_order(collection):
     assert [topic.query_id for topic in found.topics] == [topic.query_id for topic in collection.topics]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(collection=collections())
 def test_rank_eval_holds_texts_and_judgements(collection):
     """Written and read, ids, texts and judgements are equal."""
@@ -734,7 +735,7 @@ def test_rank_eval_holds_texts_and_judgements(collection):
     assert [each.text for each in found.topics] == [each.text for each in collection.topics]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(collection=collections())
 def test_csv_holds_the_rating_of_every_text(collection):
     """Written and read, each text has its documents and ratings; of two ratings in the same words the first counts."""
@@ -750,7 +751,7 @@ def test_csv_holds_the_rating_of_every_text(collection):
     ]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(collection=collections())
 def test_squad_holds_the_best_document_and_the_answers_that_it_gives(collection):
     """Written and read, each question has its most relevant paragraph, and no answer that is not in it."""
@@ -764,7 +765,7 @@ def test_squad_holds_the_best_document_and_the_answers_that_it_gives(collection)
         assert {each.text for each in topic.answers} <= {each.text for each in judged[topic.query_id].answers}
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(collection=collections())
 def test_ragas_holds_the_texts_of_the_relevant_documents(collection):
     """Written and read, each question has the texts that are relevant to it, and its first answer."""

@@ -1,11 +1,13 @@
 """Minimal pairs made of sentences by a real parser: what is rewritten, what is refused, and the suite they make."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from spacy.language import Language
 
 from monitor.cli.suite_generate import GenerationOptions, generate_suite
 from monitor.cli.suite_lint import lint_suites
@@ -15,6 +17,9 @@ from monitor.suites.generation import parse, review
 from monitor.suites.generation.draft import Refusal
 from monitor.suites.generation.minimal_pairs import MinimalPair, PairGenerator
 from monitor.suites.reading import Document, read_corpus, read_suite
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 pytestmark = pytest.mark.slow
 """A model is loaded."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.adapters.stores.postgres.rows import suite_from_rows, suite_to_rows
@@ -17,6 +17,7 @@ from monitor.suites.lines import LONGEST_LINE
 from monitor.suites.locating import built_in_probes
 from monitor.suites.reading import digest_of, read_corpus, read_suite, suite_name
 from tests.conftest import command
+from tests.properties import examples
 
 BAD = Path(__file__).parents[2] / "bad_suites"
 CASES = sorted(path.name for path in BAD.iterdir())
@@ -348,7 +349,7 @@ def written(suite: Suite, folder: Path) -> Path:
 
 
 @given(suites())
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_any_suite_that_is_written_down_is_read_back(suite):
     """Writing a suite in the BEIR layout and reading it gives the same suite, whatever script its ids are in."""
     with tempfile.TemporaryDirectory() as folder:

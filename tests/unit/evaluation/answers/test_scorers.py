@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.evaluation.answers.abstention import is_abstention, is_empty
@@ -28,9 +28,10 @@ from monitor.evaluation.answers.scorers import (
     token_f1,
 )
 from monitor.evaluation.answers.tokens import words
+from tests.properties import examples
 
 # Nothing is timed here, and a busy machine must not fail a test.
-EXAMPLES = settings(max_examples=200, deadline=None)
+EXAMPLES = examples(200)
 EVERY = pytest.mark.parametrize("name", SCORERS)
 
 LONG = 200_000

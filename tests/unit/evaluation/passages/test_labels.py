@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import ComparisonError
@@ -25,6 +25,7 @@ from monitor.model.runs import Outcome, Ranking
 from monitor.model.suites import Query
 from monitor.suites.passages import read_passages
 from tests.builders import a_query, a_run, a_suite
+from tests.properties import examples
 
 Span = tuple[int, int]
 Chunk = tuple[str, int, int]
@@ -282,7 +283,7 @@ def chunkings(draw: st.DrawFn) -> tuple[list[Query], list[list[Ranking]]]:
 
 @pytest.mark.slow
 @given(chunkings())
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_the_same_text_cut_otherwise_has_the_same_measures(example):
     """Wherever passages are cut, with or without overlap, and in whatever order their parts come."""
     queries, (one, other) = example
