@@ -45,8 +45,8 @@ def _incident(incident_id: str, at: datetime, resolved_at: datetime | None) -> d
         "incident_id": incident_id, "dedup_key": "recallwatch/docs", "target": "docs", "kind": "regression",
         "subject": "docs", "status": "resolved" if resolved_at else "open", "severity": "warning",
         "verdict_name": "regressed", "policy": "default", "summary": "It is regressed.", "n_paging": 0,
-        "recovering": {"legal": 0}, "axes": ["broad"], "baseline_run_ids": ["run-1"], "reopened": 0, "opened_at": at,
-        "fired_at": at, "acknowledged_at": None, "acknowledged_by": "", "resolved_at": resolved_at,
+        "recovering": {"legal": 0}, "fallen": [], "axes": ["broad"], "baseline_run_ids": ["run-1"], "reopened": 0,
+        "opened_at": at, "fired_at": at, "acknowledged_at": None, "acknowledged_by": "", "resolved_at": resolved_at,
         "resolution": "recovered" if resolved_at else "", "reason": "", "revision": 1,
     }  # fmt: skip
 
@@ -106,6 +106,23 @@ ROWS: dict[str, list[dict[str, Any]]] = {
          "detail": "no response"}
         for notifier in ("pager", "chat")
     ],
+    # The database fills number, time and hashes.
+    "audit": [{
+        "number": 1, "recorded_at": NOON, "actor": "ada", "action": "test", "subject": "docs", "reason": "",
+        "detail": "{}", "previous": "", "hash": "",
+    }],
+    "token": [{
+        "token_id": "token-1", "name": "ci", "hash": "hash", "scopes": ["run"], "created_by": "ada", "created_at": NOON,
+        "expires_at": None, "last_used_at": LATER, "revoked_at": None, "revoked_by": "",
+    }],
+    "remembered_response": [{
+        "caller": "ci", "key": "k", "request_digest": "digest", "status": 201, "headers": {}, "body": "{}",
+        "created_at": NOON,
+    }],
+    "gate": [{
+        "gate_id": "gate-1", "requested_by": "ci", "requested_at": NOON, "request": {"target": "docs"},
+        "status": "finished", "finished_at": LATER, "result": {"verdict": "passed"},
+    }],
 }  # fmt: skip
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from monitor.adapters.stores.postgres.decision_tables import DecisionTables
+from monitor.adapters.stores.postgres.ledger_tables import LedgerTables
 from monitor.adapters.stores.postgres.outbox_table import OutboxTable
 from monitor.adapters.stores.postgres.run_tables import RunTables
 
 
-class PostgresStore(RunTables, DecisionTables, OutboxTable):
+class PostgresStore(RunTables, DecisionTables, OutboxTable, LedgerTables):
     """All data of recallwatch in one PostgreSQL database."""
