@@ -5,7 +5,7 @@ If another process changes the same incident or detector first, nothing is store
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from monitor.incidents.lifecycle import Step, advance, dedup_key
 from monitor.incidents.routing import OnCall
@@ -41,25 +41,38 @@ async def update_incident(
             return incident
 
 
-async def describe_change(results: Sequence[SuiteResult], swaps: Sequence[Swap], target: str, store: Store) -> Change:
-    """The deployment served now against the trusted one, and since when it is served."""
+async def describe_change(
+    results: Sequence[SuiteResult], swaps: Sequence[Swap], target: str, store: Store, *, fallen: Collection[str] = ()
+) -> Change:
+    """The deployment served now against the trusted one, since when it is served, and by whose declaration.
+
+    With ``fallen``, deployments are those of the suites that fell: a deployment declared in the middle of a cycle has
+    been probed by its later suites only.
+    """
     compared = [(each.baseline.run, each.measured.run) for each in results if each.baseline]
+    named = [runs for runs in compared if runs[1].suite_name in fallen] or compared
     latest = max(swaps, key=lambda swap: swap.detected_at, default=None)
     swap = latest or await store.latest_swap(target, [each.measured.suite.name for each in results])
+    candidate = _deployments(after for _, after in named)
+    declaration = next((each for each in await store.deployments(target) if each.name == candidate), None)
+    detected_at = swap.detected_at if swap else None
     return Change(
-        baseline=_deployments(before for before, _ in compared),
-        candidate=_deployments(after for _, after in compared),
-        since=swap.detected_at if swap else None,
-        declared=swap.declared if swap else None,
-        cause=" ".join(filter(None, (f"{swap.cause}." if swap.cause else "", swap.evidence))) if swap else "",
+        baseline=_deployments(before for before, _ in named),
+        candidate=candidate,
+        since=declaration.declared_at if declaration else detected_at,
+        declared=True if declaration else swap.declared if swap else None,
+        declared_by=declaration.declared_by if declaration else "",
+        cause=swap.cause if swap else "",
+        evidence=swap.evidence if swap else "",
+        share_changed=swap.share_changed if swap else None,
         runs={after.suite_name: (before.run_id, after.run_id) for before, after in compared},
     )
 
 
 def _deployments(runs: Iterable[Run]) -> str:
-    return " + ".join(dict.fromkeys(_deployment(run) for run in runs))
-
-
-def _deployment(run: Run) -> str:
-    has_name = run.deployment not in ("", run.fingerprint)
-    return run.deployment if has_name else f"unnamed ({run.fingerprint[:_FINGERPRINT_CHARACTERS]})"
+    """The names of the deployments; a fingerprint only if none has a name."""
+    served = list(runs)
+    named = dict.fromkeys(run.deployment for run in served if run.deployment not in ("", run.fingerprint))
+    if named or not served:
+        return " + ".join(named)
+    return f"unnamed ({served[0].fingerprint[:_FINGERPRINT_CHARACTERS]})"

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from monitor.decision.trade_off import find_trade_off
+from monitor.incidents.headline import blame_of, cause_of, headline_of, in_order, strata_of, structure_of
 from monitor.incidents.routing import Labels, Links, OnCall
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.incidents import Change, Incident, IncidentKind
@@ -30,14 +31,15 @@ _RUNBOOKS = {
 _NO_EVIDENCE: dict[str, Any] = {
     "verdict_id": None, "run_ids": [], "baseline_run_ids": [], "advice": "", "method": None, "alpha": None,
     "fallen": [], "risen": [], "lost_queries": [], "insights": {}, "deployment": {}, "next_command": None,
+    "headline": None, "strata": [], "structure": None, "cause": {}, "blame": None,
 }  # fmt: skip
 _EVIDENCE_KEYS = (
     "suite", "axis", "stratum", "measure", "baseline_mean", "candidate_mean", "difference", "lower", "upper",
-    "p_worse_adjusted", "p_better_adjusted", "n_queries", "n_clusters", "mde", "mde_page",
+    "p_worse_adjusted", "p_better_adjusted", "n_queries", "n_clusters", "mde", "mde_page", "fallen",
 )  # fmt: skip
 
 
-_DOCUMENT_TEXT_KEYS = {"expected_answers", "answer_before", "answer_now"}
+_DOCUMENT_TEXT_KEYS = {"expected_answers", "answer_before", "answer_now", "titles"}
 """Keys of a lost query, besides its text, whose values quote the user's documents."""
 
 
@@ -79,8 +81,9 @@ def labels_of(incident: Incident, on_call: OnCall) -> Labels:
 def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str, Any]:
     """The part of an alert that comes from a verdict: drops and gains, statistics, deployment, lost queries."""
     policy = verdict.policy
-    fallen = verdict.fallen
     trade_off = find_trade_off(verdict.evidence, policy)
+    fallen = in_order(verdict.fallen or (trade_off.fallen if trade_off else ()))
+    headline = headline_of(fallen)
     gains = (evidence for evidence in verdict.evidence if has_risen(evidence, policy))
     risen = [*([trade_off.risen] if trade_off else []), *sorted(gains, key=lambda evidence: -evidence.difference)]
     return {
@@ -97,6 +100,11 @@ def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str
         "lost_queries": [_redact(query, policy.query_text) for query in verdict.lost_queries],
         "insights": dict(verdict.insights),
         "deployment": _deployment(change),
+        "headline": _evidence_row(headline) if headline else None,
+        "strata": [_evidence_row(each) for each in strata_of(headline, verdict.evidence)] if headline else [],
+        "structure": _evidence_row(structure) if (structure := structure_of(verdict.evidence)) else None,
+        "cause": cause_of(change),
+        "blame": blame_of(headline, verdict.insights),
         "next_command": _next_command(fallen, change) if state is AlertState.FIRING else None,
     }
 
@@ -115,6 +123,7 @@ def _incident(incident: Incident, state: AlertState, owner: str) -> dict[str, An
         "incident_id": incident.incident_id,
         "dedup_key": incident.dedup_key,
         "kind": str(incident.kind),
+        "subject": incident.subject or incident.target,
         "state": str(state),
         "severity": str(incident.severity),
         "target": incident.target,
@@ -153,7 +162,7 @@ def _deployment(change: Change) -> dict[str, Any]:
         "candidate": change.candidate or None,
         "since": _iso(change.since),
         "declared": change.declared,
-        "cause": change.cause or None,
+        "declared_by": change.declared_by or None,
     }
 
 
@@ -167,13 +176,17 @@ def _redact(query: Mapping[str, Any], query_text: QueryText) -> dict[str, Any]:
 
 
 def _next_command(fallen: Sequence[Evidence], change: Change) -> str | None:
-    """The command that compares the runs of the suite with the largest drop."""
+    """The command that compares the runs of the headline's suite."""
     runs = next((change.runs[evidence.suite] for evidence in fallen if evidence.suite in change.runs), None)
     return f"recallwatch compare {shlex.join(runs)}" if runs else None
 
 
 def _links(incident: Incident, links: Links) -> dict[str, str]:
-    urls = {"runbook": f"{links.runbook_url}#{_RUNBOOKS[incident.kind]}"}
+    public = links.public_url.rstrip("/")
+    runbook = links.runbook_url or (f"{public}/docs/runbooks" if public else "")
+    urls = {"incident": f"{public}/incidents/{quote(incident.incident_id)}"} if public else {}
+    if runbook:
+        urls["runbook"] = f"{runbook}#{_RUNBOOKS[incident.kind]}"
     if links.dashboards_url:
         query = urlencode({"var-target": incident.target})
         urls["dashboard"] = f"{links.dashboards_url.rstrip('/')}/d/{DASHBOARD}?{query}"

@@ -104,7 +104,8 @@ class Links:
 
     public_url: str = ""
     dashboards_url: str = ""
-    runbook_url: str = "docs/runbooks.md"
+    runbook_url: str = ""
+    """The runbook, if it is not the one that the server at ``public_url`` serves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,8 @@ class AlertState(StrEnum):
 
     FIRING = "firing"
     ACKNOWLEDGED = "acknowledged"
+    REMINDER = "reminder"
+    """The incident is still open, and no person has acknowledged it."""
     RESOLVED = "resolved"
 
 
@@ -33,6 +35,8 @@ class Alert:
     """The alert is held back until then, and sent only if the incident is still active."""
     silence: str = ""
     """The reason of the silence that holds it back."""
+    receipt: str = ""
+    """What the notifier returned for the first message of the incident, such as the id of that message."""
 
 
 @dataclass(frozen=True, slots=True)

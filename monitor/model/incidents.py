@@ -65,11 +65,17 @@ class Change:
     candidate: str = ""
     since: datetime | None = None
     declared: bool | None = None
-    """Whether the target declared the change; None if no change was detected."""
+    """Whether the change was declared; None if no change was detected."""
+    declared_by: str = ""
+    """The person or pipeline that declared the deployment."""
     runs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Suite to the runs that were compared: baseline and candidate."""
     cause: str = ""
-    """The most likely cause, with its evidence."""
+    """The most likely cause, with the causes that cannot be distinguished from it."""
+    evidence: str = ""
+    """The evidence for that cause, in sentences."""
+    share_changed: float | None = None
+    """Share of queries whose ranking changed, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

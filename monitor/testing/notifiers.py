@@ -52,7 +52,7 @@ async def accepts_texts_of_any_length(build: Callable[[], Notifier]) -> None:
     notifier = build()
     try:
         for character in CHARACTERS:
-            await notifier.notify(a_large_alert(character, length=5_000, n_items=2))
+            await notifier.notify(a_large_alert(character, length=1_500, n_items=2))
     finally:
         await notifier.close()
 

@@ -65,7 +65,9 @@ class Received(NamedTuple):
     def as_text(self) -> str:
         """The whole content as text."""
         if isinstance(self.content, EmailMessage):
-            return f"{self.content['Subject']}\n{self.content.get_content()}"
+            plain = self.content.get_body(("plain",))
+            assert plain is not None
+            return f"{self.content['Subject']}\n{plain.get_content()}"
         return str(self.content)
 
 
@@ -173,7 +175,7 @@ def read_slack(request: ReceivedRequest) -> Received:
     schema("slack").validate(message)
     assert len(request.body.decode()) <= 13_000, "msg_blocks_too_long"
     header = message["blocks"][0]["text"]["text"]
-    return Received("", "[RESOLVED]" in header, message)
+    return Received("", header.startswith(":large_green_circle:"), message)
 
 
 def read_slack_bot(request: ReceivedRequest) -> Received:
@@ -209,7 +211,7 @@ def read_teams(request: ReceivedRequest) -> Received:
     schema("teams").validate(message)
     assert len(request.body) <= 21_000, "Request Entity too large"  # Teams documents 28 KB, but rejects some from 21
     card = message["attachments"][0]["content"]
-    return Received("", "[RESOLVED]" in card["body"][0]["inlines"][0]["text"], card)
+    return Received("", card["body"][0]["inlines"][0]["color"] == "Good", card)
 
 
 def read_grafana_oncall(request: ReceivedRequest) -> Received:
@@ -329,7 +331,11 @@ def read_mail(content: bytes) -> Received:
     for name in ("From", "To", "Date", "Message-ID", "Subject", "References", "In-Reply-To"):
         assert len(message.get_all(name, [])) == 1, f"{name} must be there once"
     assert max(map(len, content.splitlines())) <= 998
-    return Received(str(message["References"]), "[RESOLVED]" in message["Subject"], message)
+    assert str(message["Subject"]).startswith(("[recallwatch", "TEST"))
+    html = message.get_body(("html",))
+    assert html is not None
+    assert "<script" not in html.get_content()
+    return Received(str(message["References"]), message["X-Recallwatch-State"] == "resolved", message)
 
 
 SERVICES: dict[str, Service] = {

@@ -103,7 +103,7 @@ def test_every_notifier_has_a_fake():
     assert {options_of(each)["kind"] for each in SERVICES.values()} == set(registry.BUILT_IN["notifier"])
 
 
-STATES = ("firing", "acknowledged", "reopened", "resolved")
+STATES = ("firing", "acknowledged", "reminder", "reopened", "resolved")
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -130,11 +130,28 @@ def test_two_incidents_are_separate_at_the_service(service: Service):
 
 
 def test_a_message_has_the_facts_that_on_call_needs(service: Service):
-    """Every service shows the drops, the affected queries, the advice, the command and the links."""
+    """Every service shows the deployment, the drop, cause, blame, lost queries, advice, commands, owner and links."""
     (received,) = delivered(service, FIRING).received
-    for needed in ("production", "recall@10", "roll back", "which invoices are overdue?", "recallwatch compare b1 r1"):
+    for needed in (
+        "production", "minilm-v2", "search", "recall@10", "the embedding model changed", "Dunning of late payers",
+        "which invoices are overdue?", "roll back", "recallwatch compare b1 r1",
+        "https://watch.example.org/incidents/incident_1", "https://watch.example.org/comparisons/v1",
+    ):  # fmt: skip
         assert needed in received.as_text
-    assert "https://watch.example.org/runs/r1" in received.as_text
+
+
+def test_a_rendered_message_reads_from_the_event_to_the_statistics(wording_service: Service):
+    """The reader meets what happened, how bad it is, the cause, the blame, the queries and the next step, in order."""
+    (received,) = delivered(wording_service, FIRING).received
+    places = [
+        received.as_text.index(text)
+        for text in (
+            "got worse after minilm-v2 (declared 03:04 UTC by ci)", "19 of 100 known answers are no longer found",
+            "the embedding model changed", "retrieval 92 %", "rank 1 → 14", "roll back to minilm-v1", "adjusted p",
+        )
+    ]  # fmt: skip
+    assert places == sorted(places)
+    assert "recallwatch incident acknowledge" in received.as_text
 
 
 def test_an_empty_payload_is_accepted(service: Service):

@@ -100,7 +100,7 @@ def _labels(alert: Alert, message: Message) -> dict[str, str]:
 
 def _annotations(alert: Alert, message: Message, links: dict[str, str]) -> dict[str, str]:
     annotations = {
-        "summary": message.title,
+        "summary": message.subject,
         "description": plain_text(message),
         "state": message.state,
         "incident_id": alert.incident_id,

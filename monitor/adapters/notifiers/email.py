@@ -1,4 +1,4 @@
-"""E-mail: plain text over SMTP, one thread per incident."""
+"""E-mail over SMTP, as plain text and as HTML with a forest plot, one thread per incident."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from monitor.adapters.notifiers.message import one_line, plain_text, render
+from monitor.adapters.notifiers.html import to_html
+from monitor.adapters.notifiers.message import plain_text, render
+from monitor.adapters.notifiers.texts import one_line
 from monitor.adapters.secret import read_optional
 from monitor.config.config import Duration, Section
 from monitor.errors import NotifierError, Reason
@@ -139,7 +141,7 @@ def write(alert: Alert, options: EmailOptions) -> EmailMessage:
     domain = options.sender.rpartition("@")[2]
     thread = f"<{_identify(alert.incident_id)}@{domain}>"
     message = EmailMessage()
-    message["Subject"] = rendered.title
+    message["Subject"] = rendered.subject
     message["From"] = options.sender
     message["To"] = ", ".join(options.recipients)
     message["Date"] = format_datetime(alert.created_at)
@@ -150,6 +152,7 @@ def write(alert: Alert, options: EmailOptions) -> EmailMessage:
     message["X-Recallwatch-State"] = rendered.state
     message["X-Recallwatch-Dedup-Key"] = one_line(alert.dedup_key, 200)
     message.set_content(plain_text(rendered))
+    message.add_alternative(to_html(rendered), subtype="html")
     return message
 
 

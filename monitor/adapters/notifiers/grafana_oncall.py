@@ -26,7 +26,7 @@ class GrafanaOnCallNotifier:
         message = render(alert)
         body = {
             "alert_uid": alert.dedup_key,
-            "title": message.title,
+            "title": message.subject,
             "state": "ok" if message.is_closed else "alerting",
             "message": plain_text(message),
             "link_to_upstream_details": next((link.url for link in message.links), ""),

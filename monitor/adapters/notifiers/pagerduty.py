@@ -11,7 +11,8 @@ from pydantic import Field, SecretStr, model_validator
 
 from monitor.adapters.http import transport
 from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions
-from monitor.adapters.notifiers.message import Message, clip, fit, render
+from monitor.adapters.notifiers.message import Message, acknowledge_command, fit, render
+from monitor.adapters.notifiers.texts import clip
 from monitor.adapters.secret import read_one
 from monitor.model.alerts import Alert
 from monitor.model.deployments import Swap
@@ -76,13 +77,13 @@ def event(alert: Alert, message: Message) -> dict[str, Any]:
     return {
         **key,
         "payload": {
-            "summary": clip(f"{message.title}: {message.text}", _LONGEST_SUMMARY),
+            "summary": clip(f"{message.subject}. {message.text}", _LONGEST_SUMMARY),
             "source": message.target or "recallwatch",
             "severity": _SEVERITIES.get(message.severity, "error"),
             "timestamp": alert.created_at.isoformat(),
             "component": "retriever",
             "class": str(alert.payload.get("type", "incident")),
-            "custom_details": _details(alert, message),
+            "custom_details": _details(message),
         },
         "links": [{"href": link.url, "text": link.label} for link in message.links],
         "client": "recallwatch",
@@ -109,10 +110,11 @@ def change_event(swap: Swap) -> dict[str, Any]:
     }
 
 
-def _details(alert: Alert, message: Message) -> dict[str, Any]:
-    details: dict[str, Any] = {"Incident": alert.incident_id, "Message": message.text, **message.facts}
-    details |= {part.title: list(part.lines) for part in message.parts}
-    return {**details, "Next command": message.command} if message.command else details
+def _details(message: Message) -> dict[str, Any]:
+    details: dict[str, Any] = {"What": message.text}
+    details |= {part.title: part.lines[0] if len(part.lines) == 1 else list(part.lines) for part in message.parts}
+    commands = {"Next command": message.command, "Acknowledge with": acknowledge_command(message)}
+    return details | {name: command for name, command in commands.items() if command} | dict(message.facts)
 
 
 def _key(dedup_key: str) -> str:

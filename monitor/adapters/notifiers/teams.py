@@ -7,12 +7,15 @@ from typing import Any
 import orjson
 
 from monitor.adapters.notifiers.endpoint import Endpoint, SecretUrlOptions
-from monitor.adapters.notifiers.message import Message, fit, render
+from monitor.adapters.notifiers.message import Message, acknowledge_command, fit, render
 from monitor.model.alerts import Alert
 
 _LARGEST_MESSAGE = 21_000
 """Teams documents a limit of 28 KB, but rejects some messages from 21 KB on."""
-_COLOURS = {"firing": "Attention", "reopened": "Attention", "acknowledged": "Warning"}
+_COLOURS = {
+    **dict.fromkeys(("firing", "reopened", "reminder"), "Attention"),
+    "acknowledged": "Warning",
+}
 
 
 class TeamsOptions(SecretUrlOptions):
@@ -55,16 +58,27 @@ def _card(message: Message) -> dict[str, Any]:
         "msteams": {"width": "Full"},
         "body": [
             _line(_run(message.title, weight="Bolder", size="Large", color=colour)),
+            *([_line(_run(_context(message), isSubtle=True))] if _context(message) else []),
             *([_line(_run(message.text))] if message.text else []),
-            *(_line(_run(f"{name}: ", weight="Bolder"), _run(value)) for name, value in message.facts.items()),
-            *([_line(_run(message.command, fontType="Monospace"))] if message.command else []),
             *(line for part in message.parts for line in _list(part.title, part.lines)),
+            *(
+                _line(_run(command, fontType="Monospace"))
+                for command in (message.command, acknowledge_command(message))
+                if command
+            ),
         ],
         "actions": [{"type": "Action.OpenUrl", "title": link.label, "url": link.url} for link in message.links],
     }
 
 
+def _context(message: Message) -> str:
+    names = ("Severity", "Owner", "Baseline", "Serving", "Opened", "Incident")
+    return " · ".join(f"{name.lower()} {message.facts[name]}" for name in names if name in message.facts)
+
+
 def _list(title: str, lines: tuple[str, ...]) -> list[dict[str, Any]]:
+    if len(lines) == 1:
+        return [_line(_run(f"{title}: ", weight="Bolder"), _run(lines[0]))]
     head = {**_line(_run(title, weight="Bolder")), "spacing": "Medium"}
     return [head, *(_line(_run(f"• {line}")) for line in lines)]
 
@@ -74,5 +88,5 @@ def _line(*runs: dict[str, Any]) -> dict[str, Any]:
     return {"type": "RichTextBlock", "spacing": "Small", "inlines": list(runs)}
 
 
-def _run(text: str, **style: str) -> dict[str, Any]:
+def _run(text: str, **style: str | bool) -> dict[str, Any]:
     return {"type": "TextRun", "text": text, **style}

@@ -472,16 +472,55 @@ def test_an_alert_is_enough_to_act_on():
         "candidate": "minilm-v2",
         "since": NOON.isoformat(),
         "declared": True,
-        "cause": None,
+        "declared_by": None,
     }
     assert (data["severity"], data["owner"], data["method"]) == ("critical", "search", "cluster-sign-flip")
     assert data["next_command"] == "recallwatch compare run-before run-after"
     assert data["links"] == {
+        "incident": f"https://rw/incidents/{data['incident_id']}",
         "runbook": "https://wiki/runbooks#recallwatchregression",
         "dashboard": "https://grafana/d/recallwatch-target?var-target=docs",
         "run": "https://rw/runs/run-after",
         "comparison": f"https://rw/comparisons/{data['verdict_id']}",
     }
+
+
+def test_an_alert_leads_with_the_broad_axis_and_its_recall():
+    """The headline is the whole broad axis, by recall; the command compares the runs of that suite."""
+    drops = [
+        evidence(-0.2, "negation", axis=Axis.COMPOSITIONAL, measure="pair_accuracy"),
+        evidence(-0.3, stratum="travel"),
+        evidence(-0.12, measure="ndcg@10"),
+        evidence(-0.1),
+    ]
+    data = data_of(verdict(VerdictName.REGRESSED, *drops))
+    assert (data["headline"]["stratum"], data["headline"]["measure"]) == ("overall", "recall@10")
+    assert [(row["stratum"], row["measure"]) for row in data["fallen"]] == [
+        ("overall", "recall@10"), ("overall", "ndcg@10"), ("travel", "recall@10"), ("overall", "pair_accuracy"),
+    ]  # fmt: skip
+    assert [row["stratum"] for row in data["strata"]] == ["travel"]
+    assert data["next_command"] == "recallwatch compare run-before run-after"
+
+
+def test_an_alert_says_what_the_cause_is_not():
+    """Parts that the cause and its look-alikes do not name are ruled out."""
+    change = replace(SWAP, cause="the embedding model changed or the corpus changed", share_changed=0.99)
+    _, (alert,) = after(verdict(), change=change)
+    cause = alert.payload["data"]["cause"]
+    assert cause["excluded"] == ["index", "configuration"]
+    assert cause["share_changed"] == 0.99
+
+
+def test_an_alert_names_the_shares_of_a_drop_of_answers():
+    """The blame of a significant drop of the answers has shares that add up to one."""
+    attribution = {
+        "measure": "answer_f1", "difference": -0.2, "lower": -0.3, "upper": -0.1, "sentence": "answers fell",
+        "shares": [{"name": "retrieval", "difference": -0.25}, {"name": "generation", "difference": 0.05}],
+    }  # fmt: skip
+    decided = replace(verdict(), insights={"legal": {"attribution": [attribution]}, "causes": {"legal": "a text"}})
+    blame = data_of(decided)["blame"]
+    assert blame["shares"] == {"retrieval": 1.25, "generation": -0.25}
+    assert data_of(verdict())["blame"] == {"shares": {"retrieval": 1.0}, "measure": None, "sentence": None}
 
 
 def test_every_message_has_the_same_keys():

@@ -231,13 +231,14 @@ def incident_from_row(row: Row) -> Incident:
 
 def alert_to_row(alert: Alert) -> dict[str, Any]:
     """The row of an alert."""
-    row = {field.name: getattr(alert, field.name) for field in fields(alert)}
+    row = {field.name: getattr(alert, field.name) for field in fields(alert) if field.name != "receipt"}
     return row | {"state": str(alert.state), "notifiers": list(alert.notifiers)}
 
 
 def delivery_from_row(row: Row) -> Delivery:
-    """The delivery joined with its alert."""
-    values = {field.name: row[field.name] for field in fields(Alert)}
+    """The delivery joined with its alert, and with the receipt of an earlier one."""
+    values = {field.name: row[field.name] for field in fields(Alert) if field.name != "receipt"}
+    values["receipt"] = row.get("earlier_receipt") or ""
     alert = Alert(**values | {"state": AlertState(row["alert_state"]), "notifiers": tuple(row["notifiers"])})
     return Delivery(row["delivery_id"], row["notifier"], alert, row["attempts"])
 
