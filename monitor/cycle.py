@@ -78,7 +78,8 @@ async def with_noise(result: SuiteResult, plan: Plan, world: World) -> SuiteResu
     """The result with the noise floor of its target, learned by replays at first contact and after a swap."""
     measured = result.measured
     state = await world.store.detector_state(plan.target, measured.suite.name)
-    noise = await learn_noise(state, measured, plan.policy, world.endpoints(measured.run.depth))
+    endpoints = world.endpoints(measured.run.depth, measured.suite.name, plan.policy.context_window)
+    noise = await learn_noise(state, measured, plan.policy, endpoints)
     return replace(result, noise=noise)
 
 

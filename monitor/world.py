@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.incidents.routing import OnCall
 from monitor.model.deployments import Swap
+from monitor.model.runs import Ranking
 from monitor.ports.store import Store
 from monitor.ports.targets import Answerer, Judge, Retriever
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class ContextTexts:
+    """Texts of documents by id: those of the suite, and those that the retriever returns."""
+
+    window: int
+    """Number of hits that an answer is written from."""
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def add(self, ranking: Ranking) -> None:
+        """Remember the texts of the hits within the window."""
+        if ranking.texts is not None:
+            self.texts.update(zip(ranking.doc_ids[: self.window], ranking.texts, strict=False))
+
+    def of(self, ranking: Ranking) -> tuple[str, ...] | None:
+        """The texts of the hits within the window; None if one is unknown."""
+        doc_ids = ranking.doc_ids[: self.window]
+        return tuple(self.texts[doc_id] for doc_id in doc_ids) if self.texts.keys() >= set(doc_ids) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
     """The retriever and answerer of a replay, with its depth and attempts."""
 
@@ -21,6 +41,8 @@ class Endpoints:
     answerer: Answerer | None = None
     attempts: int = 2
     """Total attempts for a probe that fails for a temporary reason."""
+    contexts: ContextTexts | None = None
+    """Collects the texts of hits, for an answerer that retrieves nothing by itself, and for replays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +61,16 @@ class World:
     """Called with the detected swaps."""
     answerer: Answerer | None = None
     judge: Judge | None = None
+    titles: Callable[[str, Collection[str]], Mapping[str, str]] = lambda _, __: {}
+    """Titles of documents of a suite, by its name and their ids, as far as they are known. Reads files."""
     raw_retriever: Retriever | None = None
     """The retriever without rate limiting; used to read vectors."""
 
-    def endpoints(self, depth: int) -> Endpoints:
-        """The endpoints of a replay, for rankings of this depth."""
-        return Endpoints(self.retriever, depth, self.answerer)
+    texts_of: Callable[[str], Mapping[str, str]] = lambda _: {}
+    """The texts of the documents of a suite, by its name; empty if it has none."""
+
+    def endpoints(self, depth: int, suite: str, window: int) -> Endpoints:
+        """The endpoints of a replay of this suite, for rankings of this depth."""
+        needs_contexts = self.answerer is not None and self.answerer.needs_contexts
+        contexts = ContextTexts(window, dict(self.texts_of(suite))) if needs_contexts else None
+        return Endpoints(retriever=self.retriever, depth=depth, answerer=self.answerer, contexts=contexts)

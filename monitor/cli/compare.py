@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,14 +13,8 @@ from monitor.errors import ConfigError, StoreError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.console import RenderableType
-
-    from monitor.model.measurements import Measured
     from monitor.model.runs import Run
-    from monitor.plan import Plan
     from monitor.ports.store import Store
-    from monitor.probing.context_replay import ContextReplayResult
-    from monitor.service import wiring
 
 
 def compare(
@@ -32,7 +26,7 @@ def compare(
     suite: Annotated[list[str] | None, typer.Option(help="A suite to send to both targets. Repeatable.")] = None,
     attribution: Annotated[
         bool,
-        typer.Option(help="Replay contexts to attribute an answer drop, if the answerer accepts contexts."),
+        typer.Option(help="Replay contexts to attribute an answer drop, if an answerer accepts contexts."),
     ] = False,
     config: ConfigPath = DEFAULT_CONFIG,
     policy: PolicyName = "default",
@@ -42,7 +36,7 @@ def compare(
     if baseline is not None and candidate is not None and suite and not runs:
         from monitor.cli.side_by_side import compare_targets
 
-        work = compare_targets(config, baseline, candidate, tuple(suite), policy)
+        work = compare_targets(config, baseline, candidate, tuple(suite), policy, attribution=attribution)
     elif runs is not None and len(runs) == 2 and baseline is None and candidate is None:
         work = compare_runs(config, runs[0], runs[1], policy, attribution)
     else:
@@ -73,9 +67,11 @@ async def compare_runs(path: Path, baseline_id: str, candidate_id: str, policy: 
     verdict = decide(plan, [result], look, cycle_id=runs[1].cycle_id, at=wiring.utc_now())
     output, data = [terminal.verdict_text(verdict)], terminal.verdict_to_dict(verdict)
     if attribution:
-        replayed = await _replay(checked, measured[0], measured[1], plan)
-        output.append(_sentences(replayed))
-        data["replay"] = _to_dict(replayed)
+        from monitor.cli.context_replay import replay_stored
+
+        replayed = await replay_stored(checked, measured[0], measured[1], plan)
+        output.append(replayed.output)
+        data["replay"] = replayed.data
     return Result(output, data, exit_code_of(verdict))
 
 
@@ -87,53 +83,3 @@ async def _load_finished(store: Store, run_id: str) -> Run:
     if run.status is not RunStatus.FINISHED:
         raise StoreError(f"run {run.run_id} is {run.status}, not finished: it cannot be compared")
     return run
-
-
-async def _replay(checked: wiring.CheckedConfig, before: Measured, after: Measured, plan: Plan) -> ContextReplayResult:
-    """The answers of the target's present answerer to the contexts of both runs."""
-    from rich.console import Console
-
-    from monitor.probing.context_replay import replay_contexts
-    from monitor.service import wiring
-
-    target = after.run.target
-    if target not in checked.answerers:
-        raise ConfigError(f"targets.{target}.answerer", "is missing; --attribution sends new queries to it")
-    clients = wiring.connect(checked, target)
-    try:
-        if clients.answerer is None or not clients.answerer.takes_contexts:
-            problem = "accepts no contexts, so they cannot be exchanged; name {contexts} in its request"
-            raise ConfigError(f"targets.{target}.answerer", problem)
-        texts = wiring.texts_of(checked.config, after.suite)
-        with Console(stderr=True).status(f"{target} answers from the contexts of both runs"):
-            return await replay_contexts(before, after, clients.answerer, texts, plan.policy)
-    finally:
-        await clients.close()
-
-
-def _sentences(replayed: ContextReplayResult) -> RenderableType:
-    from rich.text import Text
-
-    attribution, ceiling = replayed.attribution, replayed.ceiling
-    lines = [f"Replayed {attribution.n_queries} queries: {attribution.sentence}."]
-    lines.append(
-        f"With the relevant documents as contexts the same generator reaches {ceiling.mean:.3f}; retrieval leaves "
-        f"{-100 * ceiling.left_before.difference:.1f} points of that unused in the baseline and "
-        f"{-100 * ceiling.left_after.difference:.1f} now."
-    )
-    if replayed.failed:
-        lines.append(f"{replayed.failed} queries could not be replayed and are left out.")
-    return Text("\n".join(lines))
-
-
-def _to_dict(replayed: ContextReplayResult) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from monitor.diagnosis.insights import attribution_to_dict
-    from monitor.probing.context_replay import SCORER
-
-    return {
-        **attribution_to_dict(replayed.attribution, SCORER),
-        "ceiling": asdict(replayed.ceiling),
-        "failed": replayed.failed,
-    }

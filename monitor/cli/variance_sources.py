@@ -111,7 +111,9 @@ async def replay_locally(folder: Path, suite: Suite, policy: Policy) -> Measured
 
     try:
         with Console(stderr=True).status(f"{folder}: {len(suite.queries)} queries"):
-            outcomes = await replay(suite.queries, Endpoints(retriever, depth), save=save, watch=lambda _: None)
+            outcomes = await replay(
+                suite.queries, Endpoints(retriever=retriever, depth=depth), save=save, watch=lambda _: None
+            )
     finally:
         await retriever.close()
     for outcome in outcomes:

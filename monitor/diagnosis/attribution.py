@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from monitor.diagnosis.share_intervals import Anchors, Part, attribution, checked, estimate, paired_scores
-from monitor.diagnosis.shares import KITAGAWA, PATH, SHAPLEY, Attribution, Ceiling, Component, Share
+from monitor.diagnosis.shares import KITAGAWA, PATH, REPLAY, SHAPLEY, Attribution, Ceiling, Component, Share
 from monitor.errors import ComparisonError
 from monitor.model.measurements import Floats
 
-__all__ = ["Anchors", "Attribution", "Ceiling", "Component", "Share", "ceiling", "kitagawa", "shapley"]
+__all__ = ["Anchors", "Attribution", "Ceiling", "Component", "Share", "ceiling", "from_replay", "kitagawa", "shapley"]
 
 
 def kitagawa(
@@ -120,6 +120,58 @@ def shapley(
     return attribution(PATH, answers, parts, note, anchors, confidence)
 
 
+def from_replay(
+    before: ArrayLike,
+    after: ArrayLike,
+    effects: Sequence[ArrayLike],
+    cluster: ArrayLike,
+    *,
+    regraded: ArrayLike | None = None,
+    confidence: float = 0.95,
+) -> Attribution:
+    """Change of the mean live score, with the part of retrieval measured by replays of the contexts.
+
+    A generator answers from the old and from the new contexts through the same request. The difference of the two
+    scores is the effect of retrieval; what the request scores above or below the live one cancels. The rest of the
+    change of the live scores, without the part of the judge, belongs to generation.
+
+    Parameters
+    ----------
+    before, after
+        Live scores in [0, 1], shape (n_queries,).
+    effects
+        For each generator, old and new or only the new one: score with the new contexts minus score with the old ones,
+        shape (n_queries,). Their mean is the part of retrieval; with both generators it is the Shapley value.
+    cluster
+        Cluster of each query, same shape.
+    regraded
+        Scores of the earlier live answers by the present judge, same shape; without them no part is the judge's.
+
+    Raises
+    ------
+    ValueError, ComparisonError
+        As `kitagawa`.
+
+    Examples
+    --------
+    The request scores lower than the live one by a half, and still all of the drop is retrieval's:
+
+    >>> change = from_replay([1, 1, 1, 1], [1, 1, 0.5, 0.5], [[0, 0, -0.5, -0.5]], range(4))
+    >>> [(str(share.name), share.difference) for share in change.shares]
+    [('retrieval', -0.25), ('generation', 0.0)]
+    """
+    answers = paired_scores(before, after, cluster)
+    parts = {Component.RETRIEVAL: np.mean([_effect(each, answers.n_queries) for each in effects], axis=0)}
+    judge = np.zeros(answers.n_queries)
+    if regraded is not None:
+        judge = checked(regraded, answers.n_queries) - answers.baseline
+    parts[Component.GENERATION] = answers.differences - parts[Component.RETRIEVAL] - judge
+    if regraded is not None:
+        parts[Component.JUDGE] = judge
+    note = "" if len(effects) > 1 else "replayed with the present generator alone"
+    return attribution(REPLAY, answers, {name: Part(values) for name, values in parts.items()}, note, None, confidence)
+
+
 def ceiling(
     oracle: ArrayLike, before: ArrayLike, after: ArrayLike, cluster: ArrayLike, *, confidence: float = 0.95
 ) -> Ceiling:
@@ -176,6 +228,13 @@ def _observed(scores: Floats, retrieved: Floats) -> tuple[dict[Component, Part],
         )
         for name, slope in slopes.items()
     }, "; ".join(_unidentified(counts))
+
+
+def _effect(values: ArrayLike, count: int) -> Floats:
+    effect = np.asarray(values, dtype=np.float64)
+    if effect.shape != (count,) or not (np.abs(effect) <= 1).all():
+        raise ValueError(f"an effect needs one difference in [-1, 1] for each of {count} queries")
+    return effect
 
 
 def _flags(values: ArrayLike, count: int) -> Floats:

@@ -73,10 +73,10 @@ def attribution_to_dict(attribution: Attribution, measure: str) -> dict[str, Any
     """The attribution as plain values; null where a number does not exist."""
     values = asdict(attribution) | {"measure": measure, "sentence": attribution.sentence}
     values["shares"] = [
-        {key: _finite(value) for key, value in asdict(each).items()} | {"name": str(each.name)}
+        {key: finite(value) for key, value in asdict(each).items()} | {"name": str(each.name)}
         for each in attribution.shares
     ]
-    return {key: _finite(value) for key, value in values.items()}
+    return {key: finite(value) for key, value in values.items()}
 
 
 def windows_of(measured: Measured, policy: Policy) -> dict[str, int]:
@@ -135,8 +135,8 @@ def _headroom(before: Headroom, after: Headroom) -> dict[str, Any] | None:
     return {
         "window": float(np.median(after.windows)),
         "n_queries": len(after.query_ids),
-        "shares": {str(zone): _finite(after.shares[zone]) for zone in Zone},
-        "differences": {str(zone): _finite(moved[zone]) for zone in Zone},
+        "shares": {str(zone): finite(after.shares[zone]) for zone in Zone},
+        "differences": {str(zone): finite(moved[zone]) for zone in Zone},
     }
 
 
@@ -149,14 +149,15 @@ def _chains(before: Measured, after: Measured, rng: np.random.Generator) -> dict
     runs = {"before": hop_success(_ranks(before), CHAIN_CUTOFF), "after": hop_success(_ranks(after), CHAIN_CUTOFF)}
     losses = compounding(chains, *runs.values(), rng=rng, cluster_of=clusters)
     derived = {"hop_loss": losses.hop_loss, "chain_loss": losses.chain_loss, "factor": losses.factor}
-    values = {key: _finite(value) for key, value in (asdict(losses) | derived).items()}
+    values = {key: finite(value) for key, value in (asdict(losses) | derived).items()}
     return values | {
         "success_by_hop": {name: list(success_by_hop(chains, run)) for name, run in runs.items()},
         "chain_success": {name: chain_success(chains, run) for name, run in runs.items()},
     }
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The value, with null instead of a number that does not exist."""
     if isinstance(value, tuple | list):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -36,6 +36,8 @@ class Answer:
     """The model that wrote the answer, if the answerer reports it."""
     deployment: str | None = None
     """The deployment that the answerer reports."""
+    contexts: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
+    """The texts that the answer was written from, if they are known; never stored."""
     tokens: Mapping[str, int] = field(default_factory=dict)
     """Number of ``prompt`` and ``completion`` tokens, if the answerer reports them."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,15 @@ class Retriever(Protocol):
 
     async def close(self) -> None:
         """Release connections and memory."""
+        ...
+
+
+@runtime_checkable
+class RawHits(Retriever, Protocol):
+    """A retriever that can also return its hits before ids are read. Raises `RetrieverError` and nothing else."""
+
+    async def raw_hits(self, query: str, k: int) -> Sequence[Any]:
+        """The ``k`` best hits as the target returns them, best first."""
         ...
 
 
@@ -85,6 +94,8 @@ class Answerer(Protocol):
     concurrency: int
     takes_contexts: bool
     """Whether `answer` accepts contexts, which separates the effects of retrieval and generation."""
+    needs_contexts: bool
+    """Whether the answerer retrieves nothing by itself, so that each query needs the texts of the retrieved documents."""
 
     async def answer(self, query: str, contexts: Sequence[str] | None = None) -> Answer:
         """The answer to a query, from ``contexts`` only if they are given."""
@@ -118,8 +129,12 @@ class Judge(Protocol):
 class Notifier(Protocol):
     """A way to reach on-call. Raises `NotifierError` and nothing else."""
 
-    async def notify(self, alert: Alert) -> None:
-        """Deliver one alert; a return means that it was accepted."""
+    async def notify(self, alert: Alert) -> str | None:
+        """Deliver one alert; a return means that it was accepted.
+
+        A service that can edit messages returns the id of this one; later alerts of the incident carry it as their
+        ``receipt``.
+        """
         ...
 
     async def close(self) -> None:

@@ -9,17 +9,19 @@ from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from monitor.errors import AdapterError, MonitorError
+from monitor.errors import AdapterError, MonitorError, Reason
 from monitor.evaluation.passages.quotes import look_for_quotes
 from monitor.model.answers import Reply
 from monitor.model.runs import Failure, Outcome
 from monitor.model.suites import Query
 from monitor.ports.targets import Answerer, Retriever
-from monitor.world import Endpoints
+from monitor.world import ContextTexts, Endpoints
 
 Save = Callable[[Sequence[Outcome]], Awaitable[None]]
 Watch = Callable[[Outcome], None]
 Turns = asyncio.Semaphore | nullcontext[None]
+Replies = dict[str, Reply | None]
+"""The replies to the hops of one chain, by query."""
 T = TypeVar("T")
 
 SAVE_EVERY_S = 1.0
@@ -37,16 +39,16 @@ async def replay(queries: Sequence[Query], endpoints: Endpoints, *, save: Save, 
     """
     done: list[Outcome] = []
     fresh: list[Outcome] = []
-    waiting = _chains(queries)
+    waiting = chains_in_order(queries)
     over = asyncio.Event()
     turns = answer_turns(endpoints)
 
     async def work() -> None:
         # All workers share the iterator: each takes the next chain that is left.
         for chain in waiting:
-            replies: dict[str, Reply | None] = {}
+            replies: Replies = {}
             for query in chain:
-                outcome = await _probe_hop(query, replies, endpoints, turns, is_followed=query is not chain[-1])
+                outcome = await probe_hop(query, replies, endpoints, turns, is_followed=query is not chain[-1])
                 replies[query.query_id] = outcome.reply
                 fresh.append(outcome)
                 watch(outcome)
@@ -74,13 +76,17 @@ async def replay(queries: Sequence[Query], endpoints: Endpoints, *, save: Save, 
     return tuple(done)
 
 
-async def probe(query: Query, retriever: Retriever, *, depth: int, attempts: int = 2) -> Outcome:
+async def probe(
+    query: Query, retriever: Retriever, *, depth: int, attempts: int = 2, contexts: ContextTexts | None = None
+) -> Outcome:
     """Send one query to a retriever. Every error becomes a failure with a reason, never a zero."""
     if not query.is_judged:
         return Outcome(query_id=query.query_id)
     result, duration_s = await _attempt(lambda: retriever.retrieve(query.text, depth), attempts)
     if isinstance(result, AdapterError):
         return Outcome(query_id=query.query_id, failure=Failure(result.reason, result.detail), duration_s=duration_s)
+    if contexts is not None:
+        contexts.add(result)
     return Outcome(query_id=query.query_id, ranking=look_for_quotes(result, query.passages), duration_s=duration_s)
 
 
@@ -101,14 +107,36 @@ def answer_turns(endpoints: Endpoints) -> Turns:
 
 async def probe_with_answer(query: Query, endpoints: Endpoints, turns: Turns, *, is_followed: bool = False) -> Outcome:
     """Probe the retriever, and the answerer if the answer is scored or needed by the next hop."""
-    outcome = await probe(query, endpoints.retriever, depth=endpoints.depth, attempts=endpoints.attempts)
+    outcome = await probe(
+        query, endpoints.retriever, depth=endpoints.depth, attempts=endpoints.attempts, contexts=endpoints.contexts
+    )
     if endpoints.answerer is None or not query.is_judged or not (query.answers or is_followed):
         return outcome  # an answer without a reference or a next hop would cost money for nothing
     async with turns:
-        return replace(outcome, reply=await request_answer(query.text, endpoints.answerer, attempts=endpoints.attempts))
+        if endpoints.answerer.needs_contexts:
+            reply = await _answer_from_hits(query, outcome, endpoints.answerer, endpoints)
+        else:
+            reply = await request_answer(query.text, endpoints.answerer, attempts=endpoints.attempts)
+        return replace(outcome, reply=reply)
 
 
-def _chains(queries: Sequence[Query]) -> Iterator[list[Query]]:
+async def _answer_from_hits(query: Query, outcome: Outcome, answerer: Answerer, endpoints: Endpoints) -> Reply:
+    """An answer from the texts of the first hits, for an answerer that retrieves nothing by itself."""
+    if outcome.failure or outcome.ranking is None or endpoints.contexts is None:
+        reason = outcome.failure.reason if outcome.failure else Reason.REJECTED
+        return Reply(reason=reason, detail="the retriever returned no contexts")
+    contexts = endpoints.contexts.of(outcome.ranking)
+    if contexts is None:
+        detail = "the texts of the hits are unknown: set response.text of the retriever"
+        return Reply(reason=Reason.REJECTED, detail=detail)
+    reply = await request_answer(query.text, answerer, contexts, attempts=endpoints.attempts)
+    if reply.answer is None:
+        return reply
+    doc_ids = outcome.ranking.doc_ids[: endpoints.contexts.window]
+    return replace(reply, answer=replace(reply.answer, doc_ids=doc_ids, contexts=contexts))
+
+
+def chains_in_order(queries: Sequence[Query]) -> Iterator[list[Query]]:
     """Chains of queries that follow each other, in their order; most chains have one query."""
     chains: dict[str, list[Query]] = {}
     for query in queries:
@@ -117,14 +145,15 @@ def _chains(queries: Sequence[Query]) -> Iterator[list[Query]]:
     return (chain for query_id, chain in chains.items() if chain[0].query_id == query_id)
 
 
-async def _probe_hop(
+async def probe_hop(
     query: Query,
-    replies: dict[str, Reply | None],
+    replies: Replies,
     endpoints: Endpoints,
     turns: Turns,
     *,
     is_followed: bool,
 ) -> Outcome:
+    """Probe one hop of a chain, with the previous answer in its text; ``replies`` holds the answers of its chain."""
     if query.follows:
         before = replies.get(query.follows)
         if before is None or before.answer is None:

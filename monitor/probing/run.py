@@ -29,7 +29,8 @@ async def probe_suite(suite: Suite, plan: Plan, world: World, cycle_id: str, wat
         await world.store.save_outcomes(run.run_id, outcomes)
 
     try:
-        outcomes = await replay(suite.queries, world.endpoints(run.depth), save=save, watch=watch)
+        endpoints = world.endpoints(run.depth, suite.name, plan.policy.context_window)
+        outcomes = await replay(suite.queries, endpoints, save=save, watch=watch)
         return await finish_run(run, outcomes, suite, plan, world)
     except BaseException:  # a cancelled run must not look as if it were still running
         with suppress(StoreError):

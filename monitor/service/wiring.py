@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from monitor.adapters import registry
@@ -18,7 +19,7 @@ from monitor.ports.store import Store
 from monitor.ports.targets import Answerer, Judge, Retriever
 from monitor.probing.rate_limit import RateLimitedRetriever
 from monitor.service.abandoned_runs import this_process
-from monitor.suites.locating import suite_folder
+from monitor.suites.locating import built_in_suites, suite_folder
 from monitor.suites.reading import has_corpus, read_corpus, read_suite, suite_name
 from monitor.world import World
 
@@ -150,14 +151,24 @@ def load_suite(config: Config, name: str) -> Suite:
     source = config.suites.get(name)
     return read_suite(suite_folder(source.path if source else name))
 
+        texts_of=partial(texts_of, checked.config),
+        titles=partial(titles_of, checked.config),
 
-def texts_of(config: Config, suite: Suite) -> dict[str, str]:
-    """The texts of a suite's own documents. Raises ConfigError if the configuration does not say where they are."""
-    for source in config.suites.values():
-        folder = suite_folder(source.path)
-        if suite_name(folder) == suite.name and has_corpus(folder):
+def texts_of(config: Config, suite: str) -> dict[str, str]:
+    """The texts of the documents of a suite; empty if it has none, or is not in the configuration."""
+    configured = [suite_folder(source.path) for source in config.suites.values()]
+    for folder in (*configured, *built_in_suites()):
+        if suite_name(folder) == suite and has_corpus(folder):
             return {each.doc_id: each.full_text for each in read_corpus(folder)}
-    raise ConfigError("suites", f"suite {suite.name} has no corpus.jsonl, so the texts of its documents are unknown")
+    return {}
+
+
+def titles_of(config: Config, suite: str, doc_ids: Collection[str]) -> dict[str, str]:
+    """Title of each of these documents, or the beginning of its text; unknown documents are left out."""
+    folders = (suite_folder(source.path) for source in config.suites.values())
+    folder = next((each for each in folders if suite_name(each) == suite and has_corpus(each)), None)
+    documents = read_corpus(folder) if folder else ()
+    return {each.doc_id: each.title or each.text[:_TITLE_CHARACTERS] for each in documents if each.doc_id in doc_ids}
 
 
 @asynccontextmanager

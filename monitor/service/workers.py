@@ -77,20 +77,10 @@ def build_scheduler(
 ) -> Scheduler:
     """The scheduler with the world of each plan."""
     schedules = checked.config.schedules
-    worlds = {name: _world(clients[plan.target], outbox) for name, plan in plans.items()}
+    worlds = {name: _world(checked, clients[plan.target], outbox) for name, plan in plans.items()}
     return Scheduler(metrics, {name: (schedules[name], plan, worlds[name]) for name, plan in plans.items()}, watchdog)
 
 
-def _world(clients: wiring.TargetClients, outbox: OutboxWorker) -> World:
-    return World(
-        store=outbox.store,
-        retriever=clients.retriever,
-        on_call=outbox.on_call,
-        now=wiring.utc_now,
-        owner=this_process(),
-        wake=outbox.wake,
-        announce=outbox.announce,
-        answerer=clients.answerer,
-        judge=clients.judge,
-        raw_retriever=clients.raw_retriever,
-    )
+def _world(checked: wiring.CheckedConfig, clients: wiring.TargetClients, outbox: OutboxWorker) -> World:
+    world = wiring.world_of(checked, clients, outbox.store)
+    return replace(world, wake=outbox.wake, announce=outbox.announce)

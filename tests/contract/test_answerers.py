@@ -266,3 +266,19 @@ def test_a_template_without_its_placeholders_is_refused(section, message):
         registry.resolve("answerer", {"kind": "http", "url": "http://127.0.0.1/", **section}, where="answerer")
     assert message in str(caught.value)
     assert str(caught.value).startswith("answerer")
+
+
+def test_returned_contexts_are_read():
+    """The texts that a service answered from are kept for a replay; anything else at the path is an error."""
+    answer, _ = answered("http", reply(200, {"answer": "Ada", "read": ["a", "b"]}), response={"contexts": "read"})
+    assert answer.contexts == ("a", "b")
+    error = refused("http", reply(200, {"answer": "Ada", "read": [{"text": "a"}]}), response={"contexts": "read"})
+    assert error.reason is Reason.MALFORMED
+    assert "read" in error.detail
+
+
+def test_a_plain_model_needs_contexts_unless_it_is_closed_book():
+    """Only a service that retrieves by itself, or a model asked without retrieval, is sent the query alone."""
+    section = {"kind": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "m"}
+    build = [registry.resolve("answerer", {**section, **more}, where="a") for more in ({}, {"closed_book": True})]
+    assert [adapter.build().needs_contexts for adapter in build] == [True, False]

@@ -29,7 +29,7 @@ class Recorded:
     """A retriever and answerer that returns the data of a simulation: first the run of the hour, then the replays."""
 
     concurrency = 1
-    takes_contexts = False
+    takes_contexts = needs_contexts = False
 
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation

@@ -72,11 +72,12 @@ def test_a_worse_retriever_takes_the_answers_down_and_is_blamed(told: dict[str, 
 
 def test_replaying_contexts_agrees(told: dict[str, Any]) -> None:
     """The same reader with yesterday's contexts answers as it did: generation has lost nothing."""
-    replayed = told["compared"]["replay"]
-    shares = {each["name"]: each for each in replayed["shares"]}
+    replayed = told["compared"]["replay"]["measures"]["answer_f1"]
+    shares = {each["name"]: each for each in replayed["attribution"]["shares"]}
     assert shares["generation"]["difference"] == pytest.approx(0.0, abs=1e-9)
     assert shares["retrieval"]["upper"] < 0
     assert replayed["ceiling"]["mean"] > 0.2
+    assert replayed["calibrations"][0]["bias"] == pytest.approx(0.0, abs=1e-9)
     assert "retrieval found the evidence less often" in told["shown"]
 
 
@@ -85,3 +86,51 @@ def test_the_swap_is_told_as_what_it_was(told: dict[str, Any]) -> None:
     (swap,) = told["second"]["swaps"]
     assert "model changed" in swap["cause"]
     assert swap["answers_changed"] > 0
+
+
+@pytest.fixture
+def codes(tmp_path: Path) -> Path:
+    """A suite with answers and chains: the first hop finds a code, and the second one looks for the code."""
+    folder = tmp_path / "codes"
+    (folder / "qrels").mkdir(parents=True)
+    documents = [{"_id": f"d{n}", "title": "", "text": f"code{n}"} for n in range(80)]
+    queries: list[dict[str, Any]] = []
+    for n in range(80):
+        about = {"answers": [f"code{n}"], "cluster": f"c{n}"}
+        queries.append({"_id": f"q{n}", "text": f"what is code{n} for", "metadata": about})
+        queries.append({"_id": f"f{n}", "text": "who needs {answer}", "metadata": {**about, "follows": f"q{n}"}})
+    rows = ["query-id\tcorpus-id\tscore", *(f"{kind}{n}\td{n}\t1" for n in range(80) for kind in "qf")]
+    (folder / "suite.yaml").write_text("name: codes\nversion: '1'\naxis: broad\n")
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(document) + "\n" for document in documents))
+    (folder / "queries.jsonl").write_text("".join(json.dumps(query) + "\n" for query in queries))
+    (folder / "qrels" / "test.tsv").write_text("".join(f"{row}\n" for row in rows))
+    return folder
+
+
+def test_two_live_targets_are_compared_with_attribution_and_chains(codes: Path, tmp_path: Path):
+    """Both answerers answer from both contexts: the candidate's retriever is to blame, and chains fall with it."""
+    script = str(Path(__file__).parents[1] / "word_retriever.py")
+    with started(script, str(codes)) as old, started(script, str(codes)) as new:
+        httpx.post(f"{new['url']}/break", json={"share": 0.3}).raise_for_status()
+        targets = "".join(
+            f"""
+  {name}:
+    retriever: {{kind: http, url: "{url}/search"}}
+    answerer:
+      kind: http
+      url: "{url}/answer"
+      contexts_request: {{query: "{{query}}", contexts: "{{contexts}}"}}
+"""
+            for name, url in (("old", old["url"]), ("new", new["url"]))
+        )
+        (tmp_path / "recallwatch.yaml").write_text(f"targets:{targets}suites: {{codes: {{path: '{codes}'}}}}\n")
+        side_by_side = ("compare", "--baseline", "old", "--candidate", "new", "--suite", "codes", "--attribution")
+        compared = json.loads(command(*side_by_side, "--json", cwd=tmp_path, check=1).stdout)
+    (replayed,) = compared["replay"]
+    f1 = replayed["measures"]["answer_f1"]
+    shares = {each["name"]: each for each in f1["attribution"]["shares"]}
+    assert shares["retrieval"]["difference"] == pytest.approx(f1["attribution"]["difference"])
+    assert shares["retrieval"]["upper"] < 0
+    assert shares["generation"]["difference"] == 0
+    assert [each["bias"] for each in f1["calibrations"]] == [0, 0]
+    assert compared["insights"]["codes"]["chains"]["chain_loss"] == pytest.approx(0.3, abs=0.05)

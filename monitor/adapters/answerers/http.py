@@ -26,6 +26,8 @@ class AnswerPaths(Section):
     """Ids of the retrieved documents, in the order they were used; null if the service does not return them."""
     citations: JsonPath | None = "citations"
     """Ids of the cited documents; null if the service does not return them."""
+    contexts: JsonPath | None = None
+    """Texts that the answer was written from; null if the service does not return them. Context replay sends them."""
     model: JsonPath | None = "model"
     """Name of the model; null if the service does not return it."""
     deployment: JsonPath | None = None
@@ -75,7 +77,7 @@ class HttpAnswerer:
 
     def __init__(self, options: HttpOptions) -> None:
         self.concurrency = options.concurrency
-        self.takes_contexts = options.contexts_request is not None
+        self.takes_contexts, self.needs_contexts = options.contexts_request is not None, False
         self._options = options
         paths = options.response.model_dump()
         self._find = {name: reader(path, AnswererError) for name, path in paths.items() if path}
@@ -115,6 +117,7 @@ class HttpAnswerer:
             text="".join(texts),
             doc_ids=self._ids("documents", events),
             citations=self._ids("citations", events),
+            contexts=self._contexts(events),
             model=self._label("model", events),
             deployment=self._label("deployment", events),
             tokens=self._tokens(events),
@@ -135,6 +138,13 @@ class HttpAnswerer:
             path = getattr(self._options.response, name)
             raise AnswererError(Reason.MALFORMED, f"the response has no list of document ids at {path!r}")
         return tuple(dict.fromkeys(map(str, ids)))
+
+    def _contexts(self, events: list[Any]) -> tuple[str, ...] | None:
+        texts = self._last("contexts", events)
+        if texts is not None and (not isinstance(texts, list) or not {*map(type, texts)} <= {str}):
+            path = self._options.response.contexts
+            raise AnswererError(Reason.MALFORMED, f"the response has no list of texts at {path!r}")
+        return None if texts is None else tuple(texts)
 
     def _label(self, name: str, events: list[Any]) -> str | None:
         value = self._last(name, events)

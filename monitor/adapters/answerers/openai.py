@@ -1,4 +1,4 @@
-"""Answerer behind OpenAI-compatible chat completions: a RAG service or a plain model."""
+"""Answerer behind OpenAI-compatible chat completions: a plain model, or a RAG service that retrieves by itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ class OpenAIOptions(ChatOptions):
     system: str = ""
     """System message before each query; none by default."""
     contexts: str = "Answer from these texts alone, in as few words as possible.\n\n{contexts}\n\nQuestion: {query}"
-    """User message for context replay, with the placeholders ``{contexts}`` and ``{query}``."""
+    """User message with the texts of the retrieved documents, with the placeholders ``{contexts}`` and ``{query}``."""
+    closed_book: bool = False
+    """Whether to send the query alone: for a RAG service that retrieves by itself, or a model without retrieval. By
+    default the texts of the hits are sent with it: those that the retriever returns, else those of the suite."""
     stream: bool = False
     """Whether to request a streamed response."""
 
@@ -27,7 +30,7 @@ class OpenAIAnswerer:
     takes_contexts = True
 
     def __init__(self, options: OpenAIOptions) -> None:
-        self.concurrency = options.concurrency
+        self.concurrency, self.needs_contexts = options.concurrency, not options.closed_book
         self._options = options
         self._chat = Chat(options, AnswererError)
 

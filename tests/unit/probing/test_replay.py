@@ -4,17 +4,20 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import Reason, RetrieverError, StoreError
+from monitor.model.answers import Answer
 from monitor.model.runs import Outcome, Ranking
 from monitor.model.suites import Query
 from monitor.ports.targets import Retriever
 from monitor.probing.replay import PATIENCE_S, probe, replay
-from monitor.world import Endpoints
+from monitor.probing.side_by_side import replay_both
+from monitor.world import ContextTexts, Endpoints
 from tests.properties import examples
 
 TEMPORARY = tuple(reason for reason in Reason if reason.is_worth_retrying)
@@ -81,7 +84,7 @@ def replay_all(
     async def run() -> tuple[Outcome, ...]:
         return await replay(
             queries,
-            Endpoints(retriever, depth, attempts=attempts),
+            Endpoints(retriever=retriever, depth=depth, attempts=attempts),
             save=batches,
             watch=lambda outcome: watched.append(outcome.query_id),
         )
@@ -233,7 +236,7 @@ def test_a_failing_store_ends_the_run(monkeypatch):
     retriever = Slow(concurrency=2)
     queries = [query(number) for number in range(500)]
     with pytest.raises(StoreError, match="the disk is full"):
-        asyncio.run(replay(queries, Endpoints(retriever, 1), save=refuse, watch=lambda _: None))
+        asyncio.run(replay(queries, Endpoints(retriever=retriever, depth=1), save=refuse, watch=lambda _: None))
     assert retriever.attempts.total() < 100
 
 
@@ -244,7 +247,9 @@ def test_a_failing_store_ends_the_run_at_the_final_batch_too():
         raise StoreError("the disk is full")
 
     with pytest.raises(StoreError, match="the disk is full"):
-        asyncio.run(replay([query(1)], Endpoints(ScriptedRetriever(), 1), save=refuse, watch=lambda _: None))
+        asyncio.run(
+            replay([query(1)], Endpoints(retriever=ScriptedRetriever(), depth=1), save=refuse, watch=lambda _: None)
+        )
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 64])
@@ -261,7 +266,12 @@ def test_a_cancelled_replay_sends_no_further_probes():
 
     async def run() -> int:
         work = asyncio.create_task(
-            replay([query(n) for n in range(20_000)], Endpoints(retriever, 1), save=Batches(), watch=lambda _: None)
+            replay(
+                [query(n) for n in range(20_000)],
+                Endpoints(retriever=retriever, depth=1),
+                save=Batches(),
+                watch=lambda _: None,
+            )
         )
         await asyncio.sleep(0.05)
         work.cancel()
@@ -272,3 +282,59 @@ def test_a_cancelled_replay_sends_no_further_probes():
         return retriever.attempts.total() - n_before
 
     assert asyncio.run(run()) == 0
+
+
+class Echo:
+    """An answerer without retrieval, which returns the contexts that it was sent."""
+
+    concurrency = 4
+    takes_contexts = needs_contexts = True
+
+    async def answer(self, query: str, contexts: Sequence[str] | None = None) -> Answer:
+        """The query and the contexts as one text."""
+        return Answer(text=f"{query}: {contexts}")
+
+    async def close(self) -> None:
+        """There is nothing to release."""
+
+
+def test_an_answerer_without_retrieval_gets_the_texts_of_the_first_hits():
+    """The texts within the window are sent and recorded; without them the answer fails with a reason."""
+    queries = [replace(query(number), answers=("yes",)) for number in (1, 2, 3)]
+    texts = {f"q{number}-{rank}": f"text {number}.{rank}" for number in (1, 3) for rank in (0, 1)}
+    retriever = ScriptedRetriever({"q3": [Reason.REJECTED]})
+    endpoints = Endpoints(retriever=retriever, depth=3, answerer=Echo(), contexts=ContextTexts(2, texts))
+    outcomes = asyncio.run(replay(queries, endpoints, save=Batches(), watch=lambda _: None))
+    replies = {outcome.query_id: outcome.reply for outcome in outcomes}
+    assert replies["q1"] is not None
+    assert replies["q1"].answer == Answer(text="q1: ('text 1.0', 'text 1.1')", doc_ids=("q1-0", "q1-1"))
+    assert replies["q1"].answer.contexts == ("text 1.0", "text 1.1")
+    reasons = {query_id: reply.reason for query_id, reply in replies.items() if reply}
+    assert reasons == {"q1": None, "q2": Reason.REJECTED, "q3": Reason.REJECTED}
+
+
+def test_two_targets_follow_their_chains_with_their_own_answers():
+    """Side by side, the second hop of each target has the answer of this target to the first one."""
+    chain = [
+        replace(query(1), answers=("yes",)),
+        replace(query(2), text="and {answer}?", follows="q1", answers=("yes",)),
+    ]
+
+    class Named(Echo):
+        """An answerer that retrieves by itself and answers with its name."""
+
+        needs_contexts = False
+
+        def __init__(self, name: str) -> None:
+            self.name, self.received = name, list[str]()
+
+        async def answer(self, query: str, contexts: Sequence[str] | None = None) -> Answer:
+            """The name."""
+            self.received.append(query)
+            return Answer(text=self.name)
+
+    old, new = Named("old"), Named("new")
+    both = [Endpoints(retriever=ScriptedRetriever(), depth=3, answerer=answerer) for answerer in (old, new)]
+    outcomes = asyncio.run(replay_both(chain, both[0], both[1], watch=lambda _: None))
+    assert [each.received for each in (old, new)] == [["q1", "and old?"], ["q1", "and new?"]]
+    assert [[outcome.query_id for outcome in side] for side in outcomes] == [["q1", "q2"], ["q1", "q2"]]

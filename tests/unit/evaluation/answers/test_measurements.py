@@ -25,7 +25,7 @@ N_QUERIES = 200
 class Rag:
     """A retriever and the answerer behind it. Either can be made worse, and the answers can vary by themselves."""
 
-    concurrency, takes_contexts = 4, False
+    concurrency, takes_contexts, needs_contexts = 4, False, False
 
     def __init__(self, *, noise: float = 0.0, seed: int = 1) -> None:
         self.random = random.Random(seed)  # noqa: S311 - the same noise every time, not a secret
