@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, By, ConfigPath, finish, perform
+from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, By, ConfigPath, PolicyName, finish, perform
 from monitor.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from monitor.model.policies import Policy
     from monitor.model.runs import Run
     from monitor.ports.store import Store
 
@@ -24,32 +25,42 @@ def baseline_promote(
         str | None, typer.Argument(help="The run, by its id or the beginning of it; or give --target.")
     ] = None,
     target: Annotated[str | None, typer.Option(help="Promote the latest run of each suite of this target.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Promote even if no drop of this run could page.")] = False,
+    policy: PolicyName = "default",
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Make a run the baseline of its target and suite."""
     if (run_id is None) == (target is None):
         raise ConfigError("baseline promote", "give either a run id or --target")
-    finish(perform(promote(config, run_id, target, by, reason)), as_json)
+    record = {"promoted_by": by, "reason": reason}
+    finish(perform(promote(config, (run_id, target), record, None if force else policy)), as_json)
 
 
-async def promote(path: Path, run_id: str | None, target: str | None, by: str, reason: str) -> Result:
-    """Make a run, or the latest run of each suite of a target, the baseline."""
+async def promote(
+    path: Path, choice: tuple[str | None, str | None], record: dict[str, str], policy_name: str | None
+) -> Result:
+    """Make a run, or the latest run of each suite of a target, the baseline.
+
+    Runs that cannot fall by the policy are refused; without a policy they are not checked.
+    """
     from monitor.cli.url_targets import load_with_targets
     from monitor.model.deployments import Baseline
     from monitor.reports import terminal
     from monitor.service import wiring
 
-    async with wiring.open_store(load_with_targets(path).config) as store:
-        runs = await _runs_to_promote(store, run_id, target)
+    config = load_with_targets(path).config
+    async with wiring.open_store(config) as store:
+        runs = await _runs_to_promote(store, *choice)
+        if policy_name is not None:
+            await _refuse_without_room(runs, config.policy(policy_name), store)
         promoted = [
             Baseline(
                 target=run.target,
                 suite_name=run.suite_name,
                 run_id=run.run_id,
-                promoted_by=by,
-                reason=reason,
                 promoted_at=wiring.utc_now(),
+                **record,
             )
             for run in runs
         ]
@@ -57,6 +68,21 @@ async def promote(path: Path, run_id: str | None, target: str | None, by: str, r
             await store.promote(baseline)
     data = {"promoted": [terminal.plain(baseline) for baseline in promoted]}
     return Result([terminal.baseline_table(promoted)], data)
+
+
+async def _refuse_without_room(runs: list[Run], policy: Policy, store: Store) -> None:
+    """Raise ConfigError if no drop of a run could page, or if one of its gating measures is on its lowest value."""
+    from monitor.decision.room_to_fall import doubts
+    from monitor.evaluation.scoring import measure
+    from monitor.plan import Plan
+
+    reasons: list[str] = []
+    for run in runs:
+        suite = await store.load_suite(run.suite_digest)
+        measures = Plan(target=run.target, suites=(suite,), policy=policy).measures
+        reasons += doubts(measure(await store.load_run(run.run_id), suite, measures), policy)
+    if reasons:
+        raise ConfigError("baseline promote", f"{'; '.join(reasons)}; fix it, or promote with --force")
 
 
 async def _runs_to_promote(store: Store, run_id: str | None, target: str | None) -> list[Run]:

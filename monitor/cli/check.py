@@ -1,8 +1,10 @@
-"""`recallwatch check`: check the configuration and the suites, and probe each target once."""
+"""`recallwatch check`: check the configuration and the suites, and send each target a few probes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
 
 from monitor.cli.result import NOT_MEASURED, PASSED, Result
 from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, perform
@@ -18,14 +20,17 @@ if TYPE_CHECKING:
     from monitor.model.suites import Query, Suite
     from monitor.service import wiring
 
+SAMPLE = 10
+"""Probes for each suite of a target."""
+
 
 def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Check the configuration and the suites, and probe each target once."""
+    """Check the configuration and the suites, and send each target a few probes."""
     finish(perform(check_all(config)), as_json)
 
 
 async def check_all(path: Path) -> Result:
-    """Check the configuration and the suites, and send each target one probe."""
+    """Check the configuration and the suites, and send each target ten probes for each of its suites."""
     from monitor.service import wiring
     from monitor.service.triggers import trigger_of
 
@@ -40,10 +45,10 @@ async def check_all(path: Path) -> Result:
     ]
     targets: dict[str, Any] = {}
     for name in checked.retrievers:
-        targets[name], lines = await _check_target(checked, name, list(suites.values()))
+        targets[name], lines = await _check_target(checked, name, _suites_of(checked.config, name, suites))
         output += lines
     output += _slow_targets(checked.config, targets)
-    has_failed = any("failure" in target or "failure" in target.get("answer", {}) for target in targets.values())
+    has_failed = any(map(_has_failed, targets.values()))
     data = {"suites": {name: len(suite.queries) for name, suite in suites.items()}, "targets": targets}
     return Result(output, data, NOT_MEASURED if has_failed else PASSED)
 
@@ -54,18 +59,22 @@ async def _check_target(
     from monitor.probing.replay import probe, request_answer
     from monitor.service import wiring
 
-    queries = [query for suite in suites for query in suite.queries if query.is_judged and not query.follows]
+    queries = [query for suite in suites for query in _sample(suite)]
     if not queries:
         sentence = f"[yellow]?[/] target {name}: not probed, no suite has a judged query"
         return {"skipped": "no suite has a judged query"}, [sentence]
     clients = wiring.connect(checked, name)
     try:
-        outcome = await probe(queries[0], clients.retriever, depth=10, attempts=1)
+        depth = min(10, checked.config.targets[name].limits.max_k or 10)
+        outcome = await probe(queries[0], clients.retriever, depth=depth, attempts=1)
         data, lines = _ranking_to_dict(outcome), [_ranking_line(name, outcome)]
+        if outcome.ranking is not None:
+            data["suites"], warnings = await _check_ids(clients, suites, depth)
+            lines += [f"[red]✗[/] target {name}: {escape(warning)}" for warning in warnings]
         if recognised := getattr(checked.retrievers[name].options, "inferred_fields", ""):
             data["recognised"] = recognised
             lines.append(f"    recognised: {recognised}")
-        query = next((query for query in queries if query.answers), None)
+        query = next((query for suite in suites for query in suite.queries if query.answers), None)
         if clients.answerer is not None and query is not None:
             reply = await request_answer(query.text, clients.answerer, attempts=1)
             data["answer"] = _answer_to_dict(query, reply)
@@ -73,6 +82,50 @@ async def _check_target(
     finally:
         await clients.close()
     return data, lines
+
+
+def _suites_of(config: Config, target: str, suites: dict[str, Suite]) -> list[Suite]:
+    """The suites that schedules send to a target; all suites if no schedule names it."""
+    scheduled = [name for each in config.schedules.values() if each.target == target for name in each.suites]
+    return [suites[name] for name in dict.fromkeys(scheduled) if name in suites] or list(suites.values())
+
+
+def _sample(suite: Suite) -> list[Query]:
+    """Judged queries that follow no answer, evenly spread over the suite."""
+    queries = [query for query in suite.queries if query.is_judged and not query.follows]
+    return queries[:: max(1, len(queries) // SAMPLE)][:SAMPLE]
+
+
+async def _check_ids(
+    clients: wiring.TargetClients, suites: list[Suite], depth: int
+) -> tuple[dict[str, Any], list[str]]:
+    """Returned and known ids by suite, and a warning for each suite that knows no returned id."""
+    from dataclasses import asdict
+
+    from monitor.cli.id_field import id_advice
+    from monitor.evaluation.recognition import recognise
+    from monitor.probing.replay import probe
+
+    data: dict[str, Any] = {}
+    warnings: list[str] = []
+    for suite in suites:
+        queries = _sample(suite)
+        outcomes = [await probe(query, clients.retriever, depth=depth, attempts=1) for query in queries]
+        recognition = recognise(suite, outcomes)
+        data[suite.name] = asdict(recognition)
+        if recognition.is_foreign:
+            advice = await id_advice(clients.raw_retriever, suite, depth)
+            warnings.append(f"suite {suite.name}: {recognition.description}{advice}")
+            data[suite.name]["advice"] = advice.removeprefix("; ")
+    return data, warnings
+
+
+def _has_failed(target: dict[str, Any]) -> bool:
+    """Whether a probe or an answer failed, or a suite knows no returned id."""
+    is_foreign = any(
+        each["known_id"] and each["n_hits"] and not each["n_known"] for each in target.get("suites", {}).values()
+    )
+    return "failure" in target or "failure" in target.get("answer", {}) or is_foreign
 
 
 def _ranking_to_dict(outcome: Outcome) -> dict[str, Any]:

@@ -16,4 +16,4 @@ def demo(
     """Run a model swap end to end on this machine: swap, trade-off, alert, forward fix, resolved."""
     from monitor.demo.story import run_demo
 
-    raise typer.Exit(perform(run_demo(keep=keep, as_json=as_json)))
+    raise typer.Exit(perform(run_demo(keep=keep, as_json=as_json), prints=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from monitor.cli.result import Result, exit_code_of
 from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, PolicyName, finish, perform
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from monitor.cycle import Report
     from monitor.model.deployments import Swap
     from monitor.model.policies import Policy
+    from monitor.ports.targets import Retriever
 
 
 def run(
@@ -47,22 +49,34 @@ async def replay(path: Path, target: str, suites: tuple[str, ...], policy: str) 
             with probe_progress(target, sum(len(suite.queries) for suite in plan.suites)) as watch:
                 report = await run_cycle(plan, wiring.world_of(checked, clients, store), watch=watch)
             await deliver_queued(checked, store)
+            advice = await _advice(report, clients.raw_retriever)
         finally:
             await clients.close()
-    return _result(report, plan.policy)
+    return _result(report, plan.policy, advice)
 
 
-def _result(report: Report, policy: Policy) -> Result:
+async def _advice(report: Report, retriever: Retriever | None) -> list[str]:
+    """How to read the ids of each suite that knows no returned id."""
+    from monitor.cli.id_field import id_advice
+    from monitor.evaluation.recognition import recognise
+
+    foreign = [each for each in report.measured if recognise(each.suite, each.run.outcomes).is_foreign]
+    advice = [(each.suite.name, await id_advice(retriever, each.suite, each.run.depth)) for each in foreign]
+    return [f"{name}: {sentence.removeprefix('; ')}" for name, sentence in advice if sentence]
+
+
+def _result(report: Report, policy: Policy, advice: list[str]) -> Result:
     from monitor.reports import terminal
 
     data = {
         "verdict": terminal.verdict_to_dict(report.verdict),
         "runs": [terminal.run_to_dict(measured) for measured in report.measured],
         "swaps": [_swap_to_dict(swap) for swap in report.swaps],
+        "advice": advice,
     }
     is_covered = all(measured.counts.coverage >= policy.coverage_floor for measured in report.measured)
     tables = (table for measured in report.measured for table in terminal.run_tables(measured))
-    output = [*tables, terminal.verdict_text(report.verdict)]
+    output = [*tables, terminal.verdict_text(report.verdict), *map(escape, advice)]
     return Result(output, data, exit_code_of(report.verdict, is_covered=is_covered))
 
 

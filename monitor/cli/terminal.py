@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Coroutine
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -29,12 +30,13 @@ WIDTH_OF_FILES = 160
 T = TypeVar("T")
 
 
-def perform(work: Coroutine[Any, Any, T], log_level: int = logging.WARNING) -> T:
-    """Run the work of a command; its log goes to standard error."""
+def perform(work: Coroutine[Any, Any, T], log_level: int = logging.WARNING, *, prints: bool = False) -> T:
+    """Run the work of a command. Its log, and what user code prints unless ``prints``, go to standard error."""
     from monitor.cli.process import configure_logging, run_until_done
 
     configure_logging(log_level)
-    return run_until_done(work)
+    with nullcontext() if prints else redirect_stdout(sys.stderr):
+        return run_until_done(work)
 
 
 def finish(result: Result, as_json: bool) -> None:

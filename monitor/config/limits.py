@@ -30,6 +30,9 @@ class LimitOptions(Section):
     rate: Annotated[float, Field(gt=0)] | None = None
     """The largest number of probes per second; by default as many as the retriever's ``concurrency`` allows. Each
     rate-limit response of the target halves the rate; it doubles again every thirty seconds."""
+    max_k: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """The largest number of hits that the target returns for one query; probes request no more. By default a probe
+    requests what the measures and the suite need: 10, or 50 for suites with pairs."""
     probes_per_day: Annotated[int, Field(ge=1)] | None = None
     """The largest number of probes of runs in any 24 hours; a cycle that would exceed it is refused. Replays that
     estimate the noise floor, at first contact and after a swap, are not counted."""

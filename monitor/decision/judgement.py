@@ -104,6 +104,15 @@ def not_comparable(problem: str) -> Judgement:
     return Judgement(VerdictName.INVALID, f"The runs cannot be compared: {problem}.", "promote a new baseline")
 
 
+def no_room(reasons: Sequence[str]) -> Judgement:
+    """No measure of a suite can fall, so that no drop could page."""
+    return Judgement(
+        VerdictName.INVALID,
+        f"{'. '.join(reasons)}.",
+        "compare the ids of the target and the suite with `recallwatch check`; no drop could page",
+    )
+
+
 def digest_of(policy: Policy) -> str:
     """SHA-256 over the policy, which identifies the rule behind a verdict."""
     return hashlib.sha256(json.dumps(asdict(policy), sort_keys=True).encode()).hexdigest()

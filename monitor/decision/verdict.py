@@ -16,6 +16,7 @@ from monitor.decision.comparison import METHOD, compare, pair_all
 from monitor.decision.corpus_change import CorpusChange, corpus_changes
 from monitor.decision.corpus_change import sentence as corpus_sentence
 from monitor.decision.lost_queries import lost_queries
+from monitor.decision.room_to_fall import suites_without_room
 from monitor.decision.safety import axis_safety
 from monitor.diagnosis.insights import insights, sentences
 from monitor.errors import ComparisonError
@@ -24,7 +25,7 @@ from monitor.model.measurements import Measured
 from monitor.model.policies import Policy
 from monitor.model.results import SuiteResult
 from monitor.model.suites import Axis
-from monitor.model.verdicts import AxisSafety, Evidence, Look, Verdict
+from monitor.model.verdicts import AxisSafety, Evidence, Look, Verdict, VerdictName
 from monitor.plan import Plan
 from monitor.statistics.pairing import paired_coverage
 
@@ -99,6 +100,17 @@ def decide(
 
 
 def weigh(
+    results: Sequence[SuiteResult], policy: Policy, seed: int, *, may_page: bool, causes: Mapping[str, str]
+) -> Weighed:
+    """Judgement and evidence; `invalid` instead of a pass or a doubt where a suite has no room to fall."""
+    weighed = _weigh(results, policy, seed, may_page=may_page, causes=causes)
+    if weighed.judgement.name.pages or weighed.judgement.name is VerdictName.INVALID:
+        return weighed
+    reasons = suites_without_room(results, policy)
+    return replace(weighed, judgement=judgement.no_room(reasons)) if reasons else weighed
+
+
+def _weigh(
     results: Sequence[SuiteResult], policy: Policy, seed: int, *, may_page: bool, causes: Mapping[str, str]
 ) -> Weighed:
     """Judgement and evidence: `invalid` first, then the judgement of the evidence."""

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from monitor.errors import StoreError
 from monitor.evaluation.answers.measurements import answers_fingerprint
-from monitor.evaluation.scoring import fingerprint, measure, run_depth
+from monitor.evaluation.scoring import fingerprint, measure
 from monitor.model.measurements import Measured
 from monitor.model.runs import Outcome, Run, RunStatus
 from monitor.model.suites import Suite
@@ -47,7 +47,7 @@ async def begin_run(suite: Suite, plan: Plan, world: World, cycle_id: str) -> Ru
         suite_name=suite.name,
         suite_digest=suite.digest,
         axis=suite.axis,
-        depth=run_depth(suite, plan.measures),
+        depth=plan.depth(suite),
         started_at=world.now(),
         owner=world.owner,
         corpus=suite.corpus,

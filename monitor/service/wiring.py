@@ -13,6 +13,8 @@ from monitor.adapters import registry
 from monitor.adapters.registry import AdapterSpec
 from monitor.config.config import Config, read_config
 from monitor.errors import ConfigError
+from monitor.evaluation.scoring import depth_of
+from monitor.model.policies import Policy
 from monitor.model.suites import Suite
 from monitor.plan import Plan
 from monitor.ports.store import Store
@@ -106,13 +108,26 @@ def plan_for(checked: CheckedConfig, target: str, suites: tuple[str, ...], polic
         if target not in checked.answerers and any(query.follows for query in suite.queries):
             problem = f"suite {suite.name} has queries that follow an answer; configure an answerer"
             raise ConfigError(f"targets.{target}.answerer", problem)
+    limits = checked.config.targets[target].limits
+    _refuse_deep_gates(target, checked.config.policy(policy), limits.max_k)
     return Plan(
         target=target,
         suites=loaded,
         policy=checked.config.policy(policy),
         policy_name=policy,
-        probes_per_day=checked.config.targets[target].limits.probes_per_day,
+        probes_per_day=limits.probes_per_day,
+        max_k=limits.max_k,
     )
+
+
+def _refuse_deep_gates(target: str, policy: Policy, max_k: int | None) -> None:
+    """Refuse a gating measure that needs more hits than the target returns: it would silently never page."""
+    for name in (name for names in policy.gating.values() for name in names):
+        if max_k is not None and depth_of([name]) > max_k:
+            problem = (
+                f"is {max_k}, and the policy gates on {name}; set policies.*.gating to measures within {max_k} hits"
+            )
+            raise ConfigError(f"targets.{target}.limits.max_k", problem)
 
 
 def require_target(checked: CheckedConfig, target: str) -> None:

@@ -105,6 +105,13 @@ MISBEHAVIOUR: dict[str, tuple[Answer, Reason]] = {
     "hits are numbers": (reply(body={"hits": [1, 2]}), Reason.MALFORMED),
     "a hit without id": (reply(body={"hits": [{"id": "d1"}, {"score": 0.4}]}), Reason.MALFORMED),
     "an id of null": (reply(body=hits("d1", None)), Reason.MALFORMED),
+    "an id with U+0000": (reply(body=hits("d1", "d\x00")), Reason.MALFORMED),
+    "an id with a line break": (reply(body=hits("d1", "d\n2")), Reason.MALFORMED),
+    "an id with half a surrogate pair": (
+        reply(body=b'{"hits": [{"id": "d1"}, {"id": "\\ud800"}]}'),
+        Reason.MALFORMED,
+    ),
+    "an id of three megabytes": (reply(body=hits("d1", "d" * 3_000_000)), Reason.MALFORMED),
     "an empty id": (reply(body=hits("d1", "")), Reason.MALFORMED),
     "an id that is true": (reply(body=hits("d1", True)), Reason.MALFORMED),
     "a document twice": (reply(body=hits("d1", "d1")), Reason.MALFORMED),
@@ -409,6 +416,48 @@ def test_short_rankings_can_be_accepted(doc_ids, expected):
     """A target that returns only matching documents can be accepted."""
     ranking = ranking_of(hits(*doc_ids), short_rankings="accept")
     assert ranking.doc_ids == expected
+
+
+def test_repeated_documents_keep_their_best_rank():
+    """With `duplicates: first` chunks of one document become one hit at its best rank, with its score."""
+    ranking = ranking_of(hits("d1", "d2", "d1", "d3", "d2"), k=5, duplicates="first")
+    assert ranking == Ranking(doc_ids=("d1", "d2", "d3"), scores=(1.0, 0.5, 0.25))
+
+
+def test_folding_is_no_excuse_for_too_few_hits():
+    """The target must return k hits before repeated documents are folded."""
+    outcome, _ = outcome_of(reply(body=hits("d1", "d1")), k=3, duplicates="first")
+    assert outcome.failure is not None
+    assert outcome.failure.detail.startswith("2 of 3 requested hits")
+
+
+def test_a_repeated_document_names_the_option():
+    """The failure has the number of repeated hits and the option that folds them."""
+    outcome, _ = outcome_of(reply(body=hits("d1", "d1", "d2", "d1")), k=4)
+    assert outcome.failure is not None
+    assert "(2 of 4 hits repeat an id)" in outcome.failure.detail
+    assert "duplicates: first" in outcome.failure.detail
+
+
+def test_the_name_of_a_deployment_can_be_stored():
+    """A reported name keeps a bounded length, and control characters are replaced."""
+    ranking = ranking_of(TWO_HITS | {"model": "v\x002" + "x" * 1_000}, response={"deployment": "model"})
+    assert ranking.deployment is not None
+    assert ranking.deployment.startswith("v\ufffd2xx")
+    assert len(ranking.deployment) == 200
+
+
+def test_the_hits_can_be_read_before_their_ids():
+    """The fields of the hits are returned as the target sends them, at most k."""
+
+    async def run() -> Any:
+        async with serving(reply(body={"hits": [{"no": "id"}, {"pk": 7}, {"pk": 8}]})) as server:
+            retriever = build(server.url())
+            raw_hits = await retriever.raw_hits("q", 2)
+            await retriever.close()
+            return raw_hits
+
+    assert asyncio.run(run()) == [{"no": "id"}, {"pk": 7}]
 
 
 CHUNKS = {

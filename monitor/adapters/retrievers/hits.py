@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
+from monitor.config.section import Section
 from monitor.errors import Reason, RetrieverError
 from monitor.model.passages import Sources
 from monitor.model.runs import Ranking
 
-ShortRankings = Literal["fail", "accept"]
+LONGEST_ID = 2_048
+"""Characters. A longer document id is a text in the wrong field."""
+LONGEST_NAME = 200
+"""Characters of the name of a deployment or corpus that are kept."""
+_UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters break lines and tables, PostgreSQL refuses U+0000, and lone surrogates are not UTF-8."""
+
+
+class RankingOptions(Section):
+    """How the hits of a target become a ranking."""
+
+    short_rankings: Literal["fail", "accept"] = "fail"
+    """Whether fewer than ``k`` hits are a failure (``fail``, reason ``malformed``) or valid (``accept``)."""
+    duplicates: Literal["refuse", "first"] = "refuse"
+    """Whether a document that is returned twice is a failure (``refuse``, reason ``malformed``) or keeps its best rank
+    (``first``), for indexes of chunks that return the id of their document."""
+
+
+STRICT = RankingOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,24 +47,61 @@ class Hits:
 
 
 def to_ranking(
-    hits: Hits, k: int, *, short: ShortRankings = "fail", deployment: str | None = None, corpus: str | None = None
+    hits: Hits,
+    k: int,
+    options: RankingOptions = STRICT,
+    *,
+    deployment: str | None = None,
+    corpus: str | None = None,
+    remedy: str = "",
 ) -> Ranking:
-    """Build a ranking of at most ``k`` hits. Raises RetrieverError for malformed hits."""
+    """Build a ranking of at most ``k`` hits. Raises RetrieverError for malformed hits.
+
+    ``remedy`` is how to raise the number of hits in the target, for the message about too few of them.
+    """
     doc_ids = _as_ids(hits.doc_ids, "document id")
+    if len(doc_ids) < k and options.short_rankings == "fail":
+        raise RetrieverError(Reason.MALFORMED, _too_few(len(doc_ids), k, remedy))
     if len(set(doc_ids)) != len(doc_ids):
-        raise RetrieverError(Reason.MALFORMED, "the ranking contains a document twice")
-    if len(doc_ids) < k and short == "fail":
-        raise RetrieverError(
-            Reason.MALFORMED,
-            f"{len(doc_ids)} of {k} requested hits; if this is expected, set short_rankings: accept",
-        )
+        if options.duplicates == "refuse":
+            raise RetrieverError(Reason.MALFORMED, _repeated(doc_ids))
+        hits = _first_of_each(hits, doc_ids)
+        doc_ids = tuple(dict.fromkeys(doc_ids))
     return Ranking(
         doc_ids=doc_ids,
         scores=_scores(hits.scores),
-        deployment=deployment,
+        deployment=storable_name(deployment),
         sources=_sources(hits),
         texts=_texts(hits.texts),
-        corpus=corpus,
+        corpus=storable_name(corpus),
+    )
+
+
+def storable_name(name: str | None) -> str | None:
+    """A name that the target reports, of bounded length and without characters that cannot be stored."""
+    return None if name is None else _UNSTORABLE.sub("\ufffd", name[:LONGEST_NAME])
+
+
+def _too_few(n_hits: int, k: int, remedy: str) -> str:
+    counts = f"{n_hits} of {k} requested hits"
+    accept = "if this is expected, set short_rankings: accept"
+    return f"{counts}; {remedy}, or {accept}" if remedy else f"{counts}; {accept}, or limits.max_k if k is too large"
+
+
+def _repeated(doc_ids: Sequence[str]) -> str:
+    n_repeated = len(doc_ids) - len(set(doc_ids))
+    return (
+        f"the ranking contains a document twice ({n_repeated} of {len(doc_ids)} hits repeat an id); if hits are chunks "
+        "with the id of their document, set duplicates: first"
+    )
+
+
+def _first_of_each(hits: Hits, doc_ids: Sequence[str]) -> Hits:
+    """The hits without those that repeat an earlier id."""
+    first_rows = sorted({doc_id: row for row, doc_id in reversed(list(enumerate(doc_ids)))}.values())
+    columns = {field.name: getattr(hits, field.name) for field in fields(hits)}
+    return replace(
+        hits, **{name: [values[row] for row in first_rows] for name, values in columns.items() if values is not None}
     )
 
 
@@ -81,7 +138,13 @@ def _as_ids(values: Sequence[Any], noun: str) -> tuple[str, ...]:
     kinds = {*map(type, values)}
     if not kinds <= {str, int} or "" in values:
         raise RetrieverError(Reason.MALFORMED, f"a hit has no {noun}")
-    return tuple(values) if kinds == {str} else tuple(map(str, values))
+    ids = tuple(values) if kinds == {str} else tuple(map(str, values))
+    longest = max(map(len, ids), default=0)
+    if longest > LONGEST_ID:
+        raise RetrieverError(Reason.MALFORMED, f"a {noun} has {longest:,} characters; is it a text?")
+    if _UNSTORABLE.search("".join(ids)):
+        raise RetrieverError(Reason.MALFORMED, f"a {noun} has a control character, which cannot be stored")
+    return ids
 
 
 def _is_span(start: int, end: int) -> bool:

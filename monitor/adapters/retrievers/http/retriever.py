@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from monitor.adapters.http import json_request, transport
 from monitor.adapters.http.jmespath import JsonPath, column, reader
 from monitor.adapters.http.template import Template, fill
-from monitor.adapters.retrievers.hits import Hits, ShortRankings, to_ranking
+from monitor.adapters.retrievers.hits import Hits, RankingOptions, to_ranking
 from monitor.adapters.retrievers.http import seeding
 from monitor.adapters.retrievers.http.pages import Paging, further_hits
 from monitor.config.config import Duration, Section
@@ -52,7 +52,7 @@ class ResponsePaths(Section):
         return self
 
 
-class HttpOptions(Section):
+class HttpOptions(RankingOptions):
     """Request template and the paths of the fields in the response."""
 
     url: transport.Url = Field(repr=False)
@@ -75,8 +75,6 @@ class HttpOptions(Section):
     """Maximum number of concurrent probes."""
     max_body_bytes: int = Field(default=json_request.MAX_BODY_BYTES, ge=1_024)
     """Maximum size of a response; a longer one is a failure (``malformed``)."""
-    short_rankings: ShortRankings = "fail"
-    """Whether fewer than ``k`` hits are a failure (``fail``, reason ``malformed``) or valid (``accept``)."""
     seed: seeding.SeedOptions | None = None
     """How `recallwatch suite seed` writes documents into a separate namespace; needs ``unseed``."""
     unseed: seeding.UnseedOptions | None = None
@@ -109,18 +107,11 @@ class HttpRetriever:
 
     async def retrieve(self, query: str, k: int) -> Ranking:
         """Return the ``k`` best documents for the query, best first."""
-        request = fill(self._options.request, query=query, k=k)
-        paging = self._options.paging
-        if paging is None:
-            return self._to_ranking(*await self._fetch(request, self._options.timeout), k)
-        deadline = time.monotonic() + self._options.timeout
+        return self._to_ranking(*await self._search(query, k), k)
 
-        async def fetch(page_request: dict[str, Any]) -> tuple[Any, list[Any]]:
-            return await self._fetch(page_request, max(0.0, deadline - time.monotonic()))
-
-        response, hits = await fetch(request)
-        await further_hits(paging, request, response, hits, k, fetch)
-        return self._to_ranking(response, hits, k)
+    async def raw_hits(self, query: str, k: int) -> Sequence[Any]:
+        """Return the hits as the target returns them."""
+        return (await self._search(query, k))[1][:k]
 
     async def seed(self, documents: Sequence[seeding.Document]) -> None:
         """Write documents into the namespace that the target searches."""
@@ -137,6 +128,20 @@ class HttpRetriever:
         if self._client is not None:
             await self._client.aclose()
             self._client = None
+
+    async def _search(self, query: str, k: int) -> tuple[Any, list[Any]]:
+        request = fill(self._options.request, query=query, k=k)
+        paging = self._options.paging
+        if paging is None:
+            return await self._fetch(request, self._options.timeout)
+        deadline = time.monotonic() + self._options.timeout
+
+        async def fetch(page_request: dict[str, Any]) -> tuple[Any, list[Any]]:
+            return await self._fetch(page_request, max(0.0, deadline - time.monotonic()))
+
+        response, hits = await fetch(request)
+        await further_hits(paging, request, response, hits, k, fetch)
+        return response, hits
 
     def _open(self) -> httpx.AsyncClient:
         if self._client is None:
@@ -170,7 +175,7 @@ class HttpRetriever:
         return to_ranking(
             Hits(**columns),
             k,
-            short=self._options.short_rankings,
+            self._options,
             deployment=None if deployment is None else str(deployment),
             corpus=None if corpus is None else str(corpus),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,20 @@ import yaml
 from pydantic import Field, PrivateAttr, model_validator
 
 from monitor.adapters.http import json_request, transport
-from monitor.adapters.retrievers.hits import ShortRankings
+from monitor.adapters.retrievers.hits import RankingOptions
 from monitor.adapters.retrievers.http.retriever import HttpOptions, HttpRetriever
 from monitor.adapters.retrievers.openapi.document import Document
 from monitor.adapters.retrievers.openapi.field_inference import infer_fields
-from monitor.config.config import Duration, Section, validate
+from monitor.config.config import Duration, validate
 from monitor.errors import ConfigError, Reason, RetrieverError
 from monitor.model.runs import Ranking
 from monitor.strict_yaml import StrictLoader, read_yaml
 
 _MAX_DOCUMENT_BYTES = 16_777_216
+_RANKING = set(RankingOptions.model_fields)
 
 
-class OpenApiOptions(Section):
+class OpenApiOptions(RankingOptions):
     """OpenAPI document and operation, and overrides of fields that cannot be inferred."""
 
     document: str = Field(min_length=1, repr=False)
@@ -55,8 +56,6 @@ class OpenApiOptions(Section):
     """Maximum number of concurrent probes."""
     max_body_bytes: int = Field(default=json_request.MAX_BODY_BYTES, ge=1_024)
     """Maximum size of a response; a longer one is a failure (``malformed``)."""
-    short_rankings: ShortRankings = "fail"
-    """Whether fewer than ``k`` hits are a failure (``fail``, reason ``malformed``) or valid (``accept``)."""
 
     _inferred: str = PrivateAttr("")
 
@@ -91,15 +90,22 @@ class OpenApiRetriever:
 
     async def retrieve(self, query: str, k: int) -> Ranking:
         """Return the ``k`` best documents for the query, best first."""
-        if self._http is None:
-            self._http = await self._open()
-        return await self._http.retrieve(query, k)
+        return await (await self._connected()).retrieve(query, k)
+
+    async def raw_hits(self, query: str, k: int) -> Sequence[Any]:
+        """Return the hits as the service returns them."""
+        return await (await self._connected()).raw_hits(query, k)
 
     async def close(self) -> None:
         """Close the connections; the document is read again before the next probe."""
         http, self._http = self._http, None
         if http is not None:
             await http.close()
+
+    async def _connected(self) -> HttpRetriever:
+        if self._http is None:
+            self._http = await self._open()
+        return self._http
 
     async def _open(self) -> HttpRetriever:
         try:
@@ -127,7 +133,7 @@ def http_options(options: OpenApiOptions, content: Mapping[Any, Any]) -> HttpOpt
         inferred = infer_fields(document, options.operation, overrides, options.extra)
     except (AttributeError, LookupError, TypeError) as error:  # for example a list where OpenAPI needs a mapping
         raise ConfigError("document", "is not valid OpenAPI") from error
-    shared = options.model_dump(include={"headers", "timeout", "concurrency", "max_body_bytes", "short_rankings"})
+    shared = options.model_dump(include={"headers", "timeout", "concurrency", "max_body_bytes"} | _RANKING)
     url = _server(options, document) + inferred.path
     request = {"url": url, "method": inferred.method, "request": inferred.request}
     options._inferred = str(inferred)  # kept for `recallwatch check`

@@ -17,14 +17,14 @@ import orjson
 from pydantic import Field
 
 from monitor.adapters.http import json_request
-from monitor.adapters.retrievers.hits import Hits, ShortRankings, to_ranking
+from monitor.adapters.retrievers.hits import Hits, RankingOptions, to_ranking
 from monitor.adapters.retrievers.process.child_process import EXIT_GRACE_S, ChildProcess
-from monitor.config.config import Duration, Section
+from monitor.config.config import Duration
 from monitor.errors import Reason, RetrieverError
 from monitor.model.runs import Ranking
 
 
-class ProcessOptions(Section):
+class ProcessOptions(RankingOptions):
     """Program that answers queries."""
 
     command: tuple[str, ...] = Field(min_length=1, repr=False)
@@ -39,8 +39,6 @@ class ProcessOptions(Section):
     """Maximum number of concurrent queries."""
     max_line_bytes: int = Field(default=json_request.MAX_BODY_BYTES, ge=1_024)
     """Maximum length of a response; a longer one is a failure (``malformed``), and the process is restarted."""
-    short_rankings: ShortRankings = "fail"
-    """Whether fewer than ``k`` hits are a failure (``fail``, reason ``malformed``) or valid (``accept``)."""
 
 
 class ProcessRetriever:
@@ -98,4 +96,4 @@ class ProcessRetriever:
         if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
             raise RetrieverError(Reason.MALFORMED, "the response has no list of objects at hits")
         columns = {name: [hit.get(name) for hit in hits[:k]] for name in ("id", "score")}
-        return to_ranking(Hits(doc_ids=columns["id"], scores=columns["score"]), k, short=self._options.short_rankings)
+        return to_ranking(Hits(doc_ids=columns["id"], scores=columns["score"]), k, self._options)

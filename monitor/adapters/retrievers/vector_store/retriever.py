@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 from pydantic import Field, model_validator
 
 from monitor.adapters import registry
-from monitor.adapters.retrievers.hits import Hits, ShortRankings, to_ranking
-from monitor.config.config import Duration, Section
+from monitor.adapters.retrievers.hits import Hits, RankingOptions, to_ranking
+from monitor.config.config import Duration
 from monitor.errors import Reason, RetrieverError
 from monitor.model.runs import Ranking
 from monitor.ports.targets import Embedder, Vectors
 
 
-class VectorStoreOptions(Section):
+class VectorStoreOptions(RankingOptions):
     """Options of every vector store."""
 
     embedder: dict[str, Any] = Field(repr=False)
@@ -42,8 +42,6 @@ class VectorStoreOptions(Section):
     """Time limit for a probe, including embedding."""
     concurrency: int = Field(default=8, ge=1, le=1_000)
     """Maximum number of concurrent probes."""
-    short_rankings: ShortRankings = "fail"
-    """Whether fewer than ``k`` hits are a failure (``fail``, reason ``malformed``) or valid (``accept``)."""
 
     @model_validator(mode="after")
     def _embedder_is_valid(self) -> VectorStoreOptions:
@@ -168,7 +166,7 @@ class VectorStoreRetriever(ABC):
                 texts=column(options.text),
             ),
             k,
-            short=options.short_rankings,
+            options,
             deployment=options.deployment,
             corpus=options.corpus,
         )
