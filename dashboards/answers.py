@@ -89,6 +89,33 @@ ATTRIBUTION = [
         min=0,
     ),
 ]
+CHAINS = [
+    lines(
+        "Success by hop",
+        "Share of hops that find their evidence: by themselves (own), and with the answers of their chain. The "
+        "baseline is dashed. If only the chain falls, an earlier hop is to blame.",
+        query(
+            f"recallwatch_chain_hop_success_ratio{{{OF_SUITE}}}",
+            "{{target}} {{suite}} hop {{hop}} {{question}} {{role}}",
+        ),
+        unit="percentunit",
+        min=0,
+        max=1,
+        overrides=[DASHED],
+    ),
+    lines(
+        "Loss of hops and chains",
+        "Relative loss of single hops and of whole chains, compared with the baseline.",
+        query(f"recallwatch_chain_loss_ratio{{{OF_SUITE}}}", "{{target}} {{suite}} {{of}}"),
+        unit="percentunit",
+    ),
+    lines(
+        "Compounding factor",
+        "Loss of chains over the loss of single hops, with its 95 % interval; absent if hops lost nothing.",
+        query(f"recallwatch_chain_compounding_factor{{{OF_SUITE}}}", "{{target}} {{suite}} {{bound}}"),
+        min=0,
+    ),
+]
 
 
 def dashboard() -> Json:
@@ -103,6 +130,6 @@ def dashboard() -> Json:
             variable("target", "Target", TARGETS, multi=True),
             variable("suite", "Suite", 'label_values(recallwatch_run_answers{target=~"$target"}, suite)', multi=True),
         ],
-        [("Now", NOW), ("Scores", SCORES), ("Attribution", ATTRIBUTION)],
+        [("Now", NOW), ("Scores", SCORES), ("Attribution", ATTRIBUTION), ("Chains", CHAINS)],
         [SWAPS],
     )

@@ -6,6 +6,7 @@ They are plain values that are stored with the verdict and do not influence it.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from monitor.diagnosis.attribution import Anchors, Attribution, kitagawa
-from monitor.evaluation.chains import chain_success, chains_of, compounding, hop_success, success_by_hop
+from monitor.evaluation.chains import Chain, chain_success, chains_of, compounding, gold_id, hop_success, mean_by_hop
 from monitor.evaluation.headroom import Headroom, Zone, headroom, last_ranks, shift
-from monitor.evaluation.measures import ANSWER_MEASURES, parse
+from monitor.evaluation.measures import ANSWER_MEASURES, MEASURES, parse
 from monitor.model.measurements import Measured
 from monitor.model.measures import Needs
 from monitor.model.policies import Policy
@@ -25,6 +26,7 @@ from monitor.statistics.pairing import OVERALL, Paired, pair
 
 CHAIN_CUTOFF = 10
 """Number of hits that must contain the evidence of a hop."""
+_RECALL = MEASURES["recall"].at(CHAIN_CUTOFF)
 
 
 def insights(judged: Sequence[tuple[Measured, Measured]], policy: Policy, rng: np.random.Generator) -> dict[str, Any]:
@@ -89,10 +91,11 @@ def windows_of(measured: Measured, policy: Policy) -> dict[str, int]:
 
 
 def sentences(by_suite: Mapping[str, Any]) -> list[str]:
-    """The sentences that a summary adds: attributions of answer drops, judge drift and answers that were not judged."""
+    """The sentences that a summary adds: attributions, losses of chains, judge drift and answers without a grade."""
     lines: list[str] = []
     for explanations in by_suite.values():
         lines += [attribution["sentence"] for attribution in explanations["attribution"] if attribution["upper"] < 0]
+        lines += _compounded(explanations["chains"]) if explanations["chains"] else []
         lines += [explanations["unjudged_answers"]] if explanations["unjudged_answers"] else []
         if explanations["judge"] and explanations["judge"]["moved"]:
             points = 100 * explanations["judge"]["difference"]
@@ -150,10 +153,41 @@ def _chains(before: Measured, after: Measured, rng: np.random.Generator) -> dict
     losses = compounding(chains, *runs.values(), rng=rng, cluster_of=clusters)
     derived = {"hop_loss": losses.hop_loss, "chain_loss": losses.chain_loss, "factor": losses.factor}
     values = {key: finite(value) for key, value in (asdict(losses) | derived).items()}
+    recall = {"before": _recalls(before), "after": _recalls(after)}
     return values | {
-        "success_by_hop": {name: list(success_by_hop(chains, run)) for name, run in runs.items()},
+        "longest": max(map(len, chains)),
+        "success_by_hop": {name: _by_hop(chains, run) for name, run in runs.items()},
+        "recall_by_hop": {name: _by_hop(chains, run) for name, run in recall.items()},
         "chain_success": {name: chain_success(chains, run) for name, run in runs.items()},
     }
+
+
+def _by_hop(chains: Sequence[Chain], values: Mapping[str, float]) -> dict[str, list[float]]:
+    """Means by hop: ``own`` with the gold questions, ``chain`` with the answers that the chain produced."""
+    own = {query_id: values.get(gold_id(query_id), value) for query_id, value in values.items()}
+    return {"own": list(mean_by_hop(chains, own)), "chain": list(mean_by_hop(chains, values))}
+
+
+def _recalls(measured: Measured) -> dict[str, float]:
+    """Recall of each query at the cutoff of chains."""
+    values = measured.measurements.get(_RECALL)
+    return dict(zip(values.query_ids, values.values.tolist(), strict=True)) if values is not None else {}
+
+
+def _compounded(chains: Mapping[str, Any]) -> list[str]:
+    """The loss of chains beside that of their hops, if chains lost anything beyond chance."""
+    if not (chains["chain_loss_interval"] and (chains["chain_loss_interval"][0] or 0) > 0):
+        return []
+    sentence = (
+        f"chains of up to {chains['longest']} hops succeed {chains['chain_loss']:.0%} less often than before, "
+        f"and single hops {chains['hop_loss']:.0%}"
+    )
+    lower, upper = chains["factor_interval"]
+    if chains["factor"] is not None and lower is not None:
+        sentence += (
+            f": the loss compounds by a factor of {chains['factor']:.1f} (95 % interval {lower:.1f} to {upper:.1f})"
+        )
+    return [re.sub(r"(\d)%", r"\1 %", sentence)]
 
 
 def finite(value: Any) -> Any:

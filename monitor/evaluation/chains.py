@@ -1,7 +1,8 @@
 """Chains of queries in which each hop needs the previous one: the effect of lost hops on whole tasks.
 
 If every hop succeeds nine times in ten, a task of three hops succeeds only seven times in ten. The compounding factor
-is the relative loss of chains over the relative loss of single hops.
+is the relative loss of chains over the relative loss of single hops. A hop is measured by itself with the reference
+answer of the previous hop in its query (the gold question); the chain is measured with the answers that it produced.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from monitor.model.measurements import Floats
 
 Chain = tuple[str, ...]
 """Query ids, first hop first."""
+BEFORE = "{answer}"
+"""Placeholder in the text of a query for the answer of the previous hop."""
+_GOLD = "+gold"
 Span = tuple[float, float]
 
 SHORTEST = 2
@@ -88,6 +92,24 @@ def chains_of(follows: Mapping[str, str]) -> tuple[Chain, ...]:
     return tuple(chain for chain in chains if len(chain) >= SHORTEST)
 
 
+def gold_id(query_id: str) -> str:
+    """Id of the query that asks a hop with the reference answer of the previous hop."""
+    return f"{query_id}{_GOLD}"
+
+
+def own_success(query_id: str, succeeded: Mapping[str, bool]) -> bool:
+    """Whether a hop succeeds by itself: with the gold question, where the suite has one.
+
+    Examples
+    --------
+    The previous answer was wrong, and the hop itself works:
+
+    >>> own_success("b", {"a": False, "b": False, "b+gold": True})
+    True
+    """
+    return succeeded.get(gold_id(query_id), succeeded[query_id])
+
+
 def hop_success(last_ranks: Mapping[str, int], k: int) -> dict[str, bool]:
     """Whether all evidence of each query is among its first ``k`` hits, given `headroom.last_ranks`.
 
@@ -112,20 +134,17 @@ def chain_success(chains: Sequence[Chain], succeeded: Mapping[str, bool]) -> dic
     return {chain[-1]: float(all(map(succeeded.__getitem__, chain))) for chain in _scored(chains, succeeded)}
 
 
-def success_by_hop(chains: Sequence[Chain], succeeded: Mapping[str, bool]) -> tuple[float, ...]:
-    """Success of each hop, first hop first: share of the scored chains of at least that length, in [0, 1].
-
-    Chains with a hop that was not scored are left out.
+def mean_by_hop(chains: Sequence[Chain], values: Mapping[str, float]) -> tuple[float, ...]:
+    """Mean value of each hop, first hop first, over the chains with a value for every hop.
 
     Examples
     --------
-    >>> success_by_hop([("a", "b"), ("c", "d")], {"a": True, "b": False, "c": True, "d": True})
+    >>> mean_by_hop([("a", "b"), ("c", "d")], {"a": True, "b": False, "c": True, "d": True})
     (1.0, 0.5)
     """
-    scored = _scored(chains, succeeded)
+    scored = [chain for chain in chains if values.keys() >= set(chain)]
     by_hop = [
-        [succeeded[chain[hop]] for chain in scored if hop < len(chain)]
-        for hop in range(max(map(len, scored), default=0))
+        [values[chain[hop]] for chain in scored if hop < len(chain)] for hop in range(max(map(len, scored), default=0))
     ]
     return tuple(sum(each) / len(each) for each in by_hop)
 
@@ -142,6 +161,9 @@ def compounding(
 ) -> Compounding:
     """Relative loss of chains against that of single hops, over the chains that both runs scored.
 
+    The loss of hops is that of the gold questions, so that the hops after a wrong answer do not count as losses of
+    their own. Where a suite has no gold questions, the hops of the chains are counted.
+
     Intervals at level 1 − ``alpha`` are from the percentile bootstrap over clusters, with percentiles expanded
     according to Student's t for few clusters.
 
@@ -150,7 +172,7 @@ def compounding(
     chains
         The chains, as `chains_of` returns them.
     baseline, candidate
-        Whether each query found its evidence, as `hop_success` returns it.
+        Whether each query found its evidence, as `hop_success` returns it, including the gold questions.
     rng
         Generator of the resamples: the same state gives the same intervals.
     cluster_of
@@ -161,7 +183,7 @@ def compounding(
     ----------
     Hesterberg 2015, What teachers should know about the bootstrap, section 4.3: expanded percentiles.
     """
-    both = [chain for chain in _scored(chains, baseline) if candidate.keys() >= set(chain)]
+    both = [chain for chain in _scored(chains, baseline) if _is_scored(chain, baseline, candidate)]
     names = [chain[0] if cluster_of is None else cluster_of[chain[0]] for chain in both]
     clusters, of_chain = np.unique(np.array(names, np.str_), return_inverse=True)
     totals = np.zeros((len(clusters), 6))
@@ -192,10 +214,16 @@ def _scored(chains: Sequence[Chain], succeeded: Mapping[str, bool]) -> list[Chai
     return [chain for chain in chains if succeeded.keys() >= set(chain)]
 
 
+def _is_scored(chain: Chain, baseline: Mapping[str, bool], candidate: Mapping[str, bool]) -> bool:
+    """Whether the candidate scored the chain, and both runs the same gold questions."""
+    gold_ids = [gold_id(query_id) for query_id in chain]
+    return candidate.keys() >= set(chain) and all((each in baseline) == (each in candidate) for each in gold_ids)
+
+
 def _counted(chain: Chain, *runs: Mapping[str, bool]) -> tuple[int, ...]:
-    """Successful hops in each run, successful chains in each run, number of hops, number of chains."""
-    hops = [[run[query_id] for query_id in chain] for run in runs]
-    return (*map(sum, hops), *map(all, hops), len(chain), 1)
+    """Hops that succeed by themselves in each run, successful chains in each run, number of hops, number of chains."""
+    own = [sum(own_success(query_id, run) for query_id in chain) for run in runs]
+    return (*own, *(all(run[query_id] for query_id in chain) for run in runs), len(chain), 1)
 
 
 def _rates(totals: Floats) -> Floats:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from monitor.errors import AdapterError, MonitorError, Reason
+from monitor.evaluation.chains import BEFORE
 from monitor.evaluation.passages.quotes import look_for_quotes
 from monitor.model.answers import Reply
 from monitor.model.runs import Failure, Outcome
@@ -28,8 +29,6 @@ SAVE_EVERY_S = 1.0
 """Outcomes are committed this often; a crash loses at most this much."""
 PATIENCE_S = 5.0
 """Longest wait between two attempts, whatever the target requests."""
-BEFORE = "{answer}"
-"""Placeholder in the text of a query for the answer of the previous hop."""
 
 
 async def replay(queries: Sequence[Query], endpoints: Endpoints, *, save: Save, watch: Watch) -> tuple[Outcome, ...]:

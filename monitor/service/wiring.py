@@ -21,6 +21,7 @@ from monitor.ports.store import Store
 from monitor.ports.targets import Answerer, Judge, Retriever
 from monitor.probing.rate_limit import RateLimitedRetriever
 from monitor.service.abandoned_runs import this_process
+from monitor.suites.chains import with_gold_hops
 from monitor.suites.locating import built_in_suites, suite_folder
 from monitor.suites.reading import has_corpus, read_corpus, read_suite, suite_name
 from monitor.world import World
@@ -164,7 +165,7 @@ def _refuse_one_suite_twice(suites: Iterable[tuple[str, str]]) -> None:
 def load_suite(config: Config, name: str) -> Suite:
     """A suite by its name in the configuration, its folder, or its ``builtin:`` name."""
     source = config.suites.get(name)
-    return read_suite(suite_folder(source.path if source else name))
+    return with_gold_hops(read_suite(suite_folder(source.path if source else name)))
 
         texts_of=partial(texts_of, checked.config),
         titles=partial(titles_of, checked.config),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
@@ -200,6 +201,16 @@ def _insights(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
         "Relative loss of whole chains and of single hops, compared with the baseline.",
         labels=(*_RUN, "of"),
     )
+    factor = GaugeMetricFamily(
+        "recallwatch_chain_compounding_factor",
+        "Relative loss of chains over that of single hops, with its 95 % interval.",
+        labels=(*_RUN, "bound"),
+    )
+    hops = GaugeMetricFamily(
+        "recallwatch_chain_hop_success_ratio",
+        "Share of hops that find their evidence: by themselves (own), and with the answers of their chain (chain).",
+        labels=(*_RUN, "hop", "question", "role"),
+    )
     index = GaugeMetricFamily(
         "recallwatch_index_recall_ratio",
         "Share of the top hits of an exact search that the index returned, on the canaries; needs vectors.",
@@ -217,10 +228,26 @@ def _insights(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
                 share.add_metric((*labels, scorer, component["name"]), component["difference"])
         for zone, value in ((insights.get("headroom") or {}).get("shares") or {}).items():
             room.add_metric((*labels, zone), value)
+        chains = insights.get("chains") or {}
         for of in ("hop", "chain"):
-            if (loss := (insights.get("chains") or {}).get(f"{of}_loss")) is not None:
+            if (loss := chains.get(f"{of}_loss")) is not None:
                 chain.add_metric((*labels, of), loss)
-    yield from (share, room, chain, index)
+        bounds = (chains.get("factor"), *chains.get("factor_interval", ()))
+        for bound, value in zip(("estimate", "lower", "upper"), bounds, strict=False):
+            if value is not None:
+                factor.add_metric((*labels, bound), value)
+        for hop_labels, value in _hops(chains):
+            hops.add_metric((*labels, *hop_labels), value)
+    yield from (share, room, chain, factor, hops, index)
+
+
+def _hops(chains: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], float]]:
+    """Success by hop, question and role; verdicts of older versions have no questions."""
+    for role, run in (("baseline", "before"), ("candidate", "after")):
+        by_question = chains.get("success_by_hop", {}).get(run)
+        for question, values in by_question.items() if isinstance(by_question, dict) else ():
+            for number, value in enumerate(values, start=1):
+                yield (str(number), question, role), value
 
 
 def _labels_of(target: str, evidence: Evidence) -> tuple[str, ...]:

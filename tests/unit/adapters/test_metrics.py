@@ -656,3 +656,27 @@ def test_a_stored_cycle_has_no_rankings_and_no_evidence():
     )
     [stored] = metrics.results.values()
     assert (stored.measured, stored.verdict.evidence) == ((), ())
+
+
+def test_losses_of_chains_are_exported_by_hop_and_with_the_interval_of_their_factor():
+    """Hops by themselves and in their chain, and the factor; verdicts of older versions have no gold questions."""
+    legal = suite()
+    chains = {
+        "hop_loss": 0.1,
+        "chain_loss": 0.27,
+        "factor": 2.7,
+        "factor_interval": [2.1, 3.3],
+        "success_by_hop": {
+            "before": {"own": [1.0, 1.0], "chain": [1.0, 1.0]},
+            "after": {"own": [0.9, 0.9], "chain": [0.9, 0.8]},
+        },
+    }
+    for explained, expected in ((chains, 0.8), (chains | {"success_by_hop": {"before": [1.0], "after": [0.9]}}, None)):
+        judged = replace(verdict(VerdictName.REGRESSED, evidence(legal)), insights={"legal": {"chains": explained}})
+        run = measured(legal, [1, 1, 1, 1])
+        metrics = published(CycleResult(verdict=judged, measured=(run,), incident_open=True, finished_at=NOON))
+        where = {"target": "production", "suite": "legal"}
+        assert value(metrics, "recallwatch_chain_loss_ratio", of="chain", **where) == 0.27
+        assert value(metrics, "recallwatch_chain_compounding_factor", bound="lower", **where) == 2.1
+        second = {"hop": "2", "question": "chain", "role": "candidate"}
+        assert value(metrics, "recallwatch_chain_hop_success_ratio", **second, **where) == expected

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.diagnosis.insights import insights
+from monitor.diagnosis.insights import insights, sentences
 from monitor.errors import Reason
 from monitor.model.measurements import Measured
 from monitor.model.policies import Policy
+from monitor.suites.chains import with_gold_hops
 from tests.builders import Brought, a_measured, a_query, a_suite
 
 HIT, MISS = ["d1"], ["x"]
@@ -28,11 +29,17 @@ def chains_between(before: Measured, after: Measured) -> Mapping[str, object]:
     return insights([(before, after)], Policy(), np.random.default_rng(1))["broad"]["chains"]
 
 
+def both_ways(before: list[float], after: list[float]) -> dict[str, dict[str, list[float]]]:
+    """Means by hop in a suite without gold questions, where a hop by itself is the hop of its chain."""
+    return {"before": {"own": before, "chain": before}, "after": {"own": after, "chain": after}}
+
+
 def test_success_of_hops_and_chains_is_stored_before_and_after():
     """One of two second hops fails: its chain fails, and the success of the second hop halves."""
     before: dict[str, Brought] = {"a1": HIT, "a2": HIT, "b1": HIT, "b2": HIT, "single": HIT}
     chains = chains_between(a_measured(SUITE, before), a_measured(SUITE, before | {"b2": MISS}))
-    assert chains["success_by_hop"] == {"before": [1.0, 1.0], "after": [1.0, 0.5]}
+    assert chains["success_by_hop"] == both_ways([1.0, 1.0], [1.0, 0.5])
+    assert chains["recall_by_hop"] == both_ways([1.0, 1.0], [1.0, 0.5])
     assert chains["chain_success"] == {"before": {"a2": 1.0, "b2": 1.0}, "after": {"a2": 1.0, "b2": 0.0}}
     assert chains["chain_loss"] == pytest.approx(0.5)
     assert json.loads(json.dumps(chains)) == chains
@@ -42,7 +49,7 @@ def test_a_chain_with_a_failed_probe_is_left_out():
     """A timeout is not a wrong ranking: only complete chains count."""
     before: dict[str, Brought] = {"a1": HIT, "a2": HIT, "b1": MISS, "b2": HIT, "single": HIT}
     chains = chains_between(a_measured(SUITE, before), a_measured(SUITE, before | {"b1": Reason.TIMEOUT}))
-    assert chains["success_by_hop"] == {"before": [0.5, 1.0], "after": [1.0, 1.0]}
+    assert chains["success_by_hop"] == both_ways([0.5, 1.0], [1.0, 1.0])
     assert chains["chain_success"] == {"before": {"a2": 1.0, "b2": 0.0}, "after": {"a2": 1.0}}
 
 
@@ -51,3 +58,25 @@ def test_a_suite_without_chains_has_no_losses_of_chains():
     suite = a_suite(a_query("q1"))
     run = a_measured(suite, {"q1": HIT})
     assert insights([(run, run)], Policy(), np.random.default_rng(1)) == {}
+
+
+def test_gold_questions_separate_the_loss_of_a_hop_from_the_cascade():
+    """Half of the first hops are lost, and their chains with them; the second hop by itself has lost nothing."""
+    chains = [
+        query
+        for n in range(40)
+        for query in (
+            replace(a_query(f"a{n}"), answers=("x",)),
+            replace(a_query(f"b{n}"), follows=f"a{n}", text="who made {answer}?"),
+        )
+    ]
+    suite = with_gold_hops(a_suite(*chains))
+    before: dict[str, Brought] = {query.query_id: HIT for query in suite.queries}
+    after = before | {f"{hop}{n}": MISS for n in range(20) for hop in "ab"}
+    explained = insights([(a_measured(suite, before), a_measured(suite, after))], Policy(), np.random.default_rng(1))
+    chain = explained["broad"]["chains"]
+    assert chain["success_by_hop"]["after"] == {"own": [0.5, 1.0], "chain": [0.5, 0.5]}
+    assert (chain["hop_loss"], chain["chain_loss"], chain["factor"]) == (0.25, 0.5, 2.0)
+    (sentence,) = sentences(explained)
+    assert sentence.startswith("Chains of up to 2 hops succeed 50 % less often than before, and single hops 25 %")
+    assert "compounds by a factor of 2.0 (95 % interval" in sentence

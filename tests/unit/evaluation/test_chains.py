@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.evaluation.chains import Chain, chain_success, chains_of, compounding, hop_success, success_by_hop
+from monitor.evaluation.chains import Chain, chain_success, chains_of, compounding, gold_id, hop_success, mean_by_hop
 from tests.properties import examples
 
 # Nothing is timed here, and a busy machine must not fail a test.
@@ -76,7 +76,7 @@ def test_a_chain_succeeds_when_every_hop_does(lengths: list[int], data: st.DataO
         if None not in [known[each] for each in chain]
     }
     assert chain_success(chains, succeeded) == expected
-    by_hop = success_by_hop(chains, succeeded)
+    by_hop = mean_by_hop(chains, succeeded)
     assert all(0.0 <= share <= 1.0 for share in by_hop)
     if expected and len({len(chain) for chain in chains}) == 1:
         assert min(by_hop) >= sum(expected.values()) / len(expected)
@@ -163,3 +163,31 @@ def test_the_same_seed_gives_the_same_intervals():
     runs = [drawn(np.random.default_rng(seed), chance, chains) for seed, chance in ((1, 0.9), (2, 0.7))]
     first, second = (compounding(chains, *runs, rng=np.random.default_rng(3)) for _ in range(2))
     assert first == second
+
+
+def test_a_hop_after_a_wrong_answer_is_no_loss_of_its_own():
+    """300 chains of three hops that lose a tenth at each hop: hops lose 10 %, chains 27 %, a factor of 2.7."""
+    chains = some_chains([3] * 300)
+    everything = {each: True for chain in chains for each in chain}
+    everything |= {gold_id(each): True for chain in chains for each in chain[1:]}
+    after = {}
+    for number, chain in enumerate(chains):
+        digits = f"{number % 1000:03d}" if number < 300 else ""
+        own = [digits[2] != "0", digits[1] != "0", (number + number // 10 + number // 100) % 10 != 0]
+        for hop, query_id in enumerate(chain):
+            after[query_id] = all(own[: hop + 1])  # the cascade: a wrong answer loses all later hops
+            if hop:
+                after[gold_id(query_id)] = own[hop]
+    found = compounding(chains, everything, after, rng=np.random.default_rng(1))
+    assert found.hop_loss == pytest.approx(0.1, abs=0.005)
+    assert found.chain_loss == pytest.approx(0.271, abs=0.02)
+    assert found.factor == pytest.approx(2.7, abs=0.2)
+    assert found.factor_interval[0] < 2.7 < found.factor_interval[1]
+
+
+def test_a_chain_whose_gold_question_was_scored_once_is_in_neither():
+    """A gold question that failed in one run must not be compared with the cascade of the other."""
+    chains = some_chains([2, 2])
+    before = {each: True for chain in chains for each in (*chain, gold_id(chain[1]))}
+    after = {each: value for each, value in before.items() if each != gold_id(chains[1][1])}
+    assert compounding(chains, before, after, rng=np.random.default_rng(1)).n_chains == 1
