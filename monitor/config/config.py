@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from socket import gethostname
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
@@ -22,22 +23,13 @@ from monitor.config.section import Duration as Duration
 from monitor.config.section import Section as Section
 from monitor.config.section import below
 from monitor.config.section import validate as validate
+from monitor.config.storage import Storage as Storage
 from monitor.errors import ConfigError
 from monitor.incidents.routing import Links, OnCall
 from monitor.model.policies import Policy
 from monitor.strict_yaml import read_yaml
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
-
-
-class Storage(Section):
-    """The database."""
-
-    url: str | None = Field(default=None, repr=False)
-    """PostgreSQL 14 or newer, as ``postgresql://user:${PASSWORD}@host/database``. Without it an embedded
-    PostgreSQL runs in ``data_dir``."""
-    data_dir: Path = Path("recallwatch-data")
-    """Folder of the embedded PostgreSQL."""
 
 
 class Target(Section):
@@ -103,15 +95,25 @@ class Server(Section):
     port: Annotated[int, Field(ge=0, le=65_535)] = 9_464
     """Port to listen on; 0 lets the system choose a free one."""
     public_url: str = ""
-    """The address of this server for people, used in links of alerts; such as ``https://recallwatch.internal``."""
+    """The address of this server for people, used in links of alerts; such as ``https://recallwatch.internal``. By
+    default the address that it listens on, which opens on the same machine only, unless ``host`` is public."""
     dashboards_url: str = ""
     """The address of Grafana, used in links of alerts."""
-    runbook_url: str = "docs/runbooks.md"
-    """The address of the runbook, used in links of alerts."""
+    runbook_url: str = ""
+    """The address of your own runbook, used in links of alerts; by default the one that this server has under
+    ``/docs/runbooks``."""
     token: str | None = Field(default=None, repr=False)
     """Bearer token for declaring deployments over HTTP; without one, the API accepts none."""
     token_file: Path | None = None
     """File with the token, instead of ``token``."""
+
+    @property
+    def address(self) -> str:
+        """The address for links: ``public_url``, else the address that the server listens on, if it is fixed."""
+        if self.public_url or not self.port:
+            return self.public_url
+        host = gethostname() if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def secret(self) -> str | None:
@@ -156,7 +158,7 @@ class Config(Section):
     @property
     def on_call(self) -> OnCall:
         """Routing of alerts: notifiers, routes, silences, owners and links."""
-        links = Links(self.server.public_url, self.server.dashboards_url, self.server.runbook_url)
+        links = Links(self.server.address, self.server.dashboards_url, self.server.runbook_url)
         return OnCall(
             notifiers=tuple(self.notifiers),
             routes=tuple(route.to_route() for route in self.routes),

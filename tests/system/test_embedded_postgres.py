@@ -138,7 +138,46 @@ def test_a_long_path_is_served_through_a_short_private_folder(tmp_path: Path) ->
     folder = tmp_path / ("long-" * 20) / "data"
     holder, url = _holder(folder)
     socket_folder = Path(url.rpartition("host=")[2])
-    assert socket_folder.stat().st_mode & 0o777 == 0o700
+    assert len(str(socket_folder)) < 50
+    assert socket_folder.stat().st_uid == os.geteuid()
+    assert socket_folder.stat().st_mode & 0o007 == 0
+    _end(holder)
+
+
+def test_only_its_user_reaches_the_server(tmp_path: Path) -> None:
+    """No process connects without the password; others of the server's account do not even reach the socket."""
+    holder, url = _holder(tmp_path)
+    folder = url.rpartition("host=")[2]
+    assert (tmp_path / "password").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(f"postgresql://postgres@/postgres?host={folder}")
+    if os.geteuid() == 0:
+        attempt = f"import socket; socket.socket(socket.AF_UNIX).connect('{folder}/.s.PGSQL.5432')"
+        account = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        for path in (tmp_path, *tmp_path.parents[:-2]):  # so that only the socket's own folder is in the way
+            path.chmod(0o755)
+        done = subprocess.run(
+            [*account, "/usr/bin/python3", "-c", attempt], capture_output=True, text=True, check=False
+        )
+        assert "PermissionError" in done.stderr
+    _end(holder)
+
+
+def test_a_server_that_trusted_everybody_gets_a_password(tmp_path: Path) -> None:
+    """A data folder of an earlier version asks for a password after its next start, also if its server still runs."""
+    holder, url = _holder(tmp_path)
+    (tmp_path / "postgres" / "pg_hba.conf").write_text("local all all trust\n")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER ROLE postgres PASSWORD NULL")
+        connection.execute("SELECT pg_reload_conf()")
+    (tmp_path / "password").unlink()
+    heir, changed = _holder(tmp_path)
+    assert changed != url
+    with psycopg.connect(changed) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(f"postgresql://postgres@/postgres?host={url.rpartition('host=')[2]}")
+    _end(heir)
     _end(holder)
 
 

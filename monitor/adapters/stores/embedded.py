@@ -6,6 +6,9 @@ folder. This module changes only the data folder.
 Several processes can use one data folder. Each holds a shared lock on ``users.lock``; the final one to leave gets the
 lock exclusively and stops the server. The kernel releases the locks of a killed process, so the next process adopts a
 server that a crash left running.
+
+Only this user reaches the server: its socket lies in a folder that the unprivileged account of the server shares with
+no other process, and the server asks for a password, which only this user can read.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -24,11 +28,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+import psycopg
+
 from monitor.errors import StoreError
 
 _SOCKET_PATH_LIMIT = 90  # the operating system allows 108 bytes, the socket's name takes 15 of them
 _ATTEMPTS = 10
 _ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
+_FIRST_GROUP, _N_GROUPS = 61_184, 4_336  # numbers that systems leave to services without an account
+_ACCESS = "local all all scram-sha-256\n"
+"""The whole of ``pg_hba.conf``: no port is open, and each connection needs the password."""
 
 
 class EmbeddedPostgres:
@@ -37,6 +46,7 @@ class EmbeddedPostgres:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
         self._data = self._folder / "postgres"
+        self._password = self._folder / "password"
         self._users: IO[str] | None = None
 
     async def __aenter__(self) -> str:
@@ -58,13 +68,19 @@ class EmbeddedPostgres:
                 fcntl.flock(self._users, fcntl.LOCK_SH)
                 self._initialise()
                 self._start()
+                self._require_password()
         except OSError as error:
             self._release_lock()
             raise StoreError(f"{self._folder}: {error.strerror or error}; free space or set storage.url") from error
         except StoreError:
             self._release_lock()
             raise
-        return f"postgresql://postgres@/postgres?host={self._socket_folder()}"
+        return self._url(self._password.read_text())
+
+    def _url(self, password: str) -> str:
+        # The folder in use: a server that an earlier version started has its socket elsewhere.
+        folder = (self._data / "postmaster.pid").read_text().splitlines()[4]
+        return f"postgresql://postgres:{password}@/postgres?host={folder}"
 
     def _leave(self) -> None:
         if self._users is None:
@@ -92,27 +108,38 @@ class EmbeddedPostgres:
         shutil.rmtree(self._data, ignore_errors=True)
         self._data.mkdir(mode=0o700)
         self._give_to_account(self._data)
+        # Replaced by a password right after the first start, which only this user can reach.
+        options = ("-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--auth=trust")
         try:
-            self._command(
-                "initdb",
-                "-D",
-                str(self._data),
-                "-U",
-                "postgres",
-                "-E",
-                "UTF8",
-                "--auth=trust",
-                "--locale=C.UTF-8",
-            )
+            self._command("initdb", "-D", str(self._data), *options)
         except StoreError:
             shutil.rmtree(self._data, ignore_errors=True)
             raise
+
+    def _new_password(self) -> str:
+        password = secrets.token_urlsafe(32)
+        with open(os.open(self._password, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+            file.write(password)
+        return password
+
+    def _require_password(self) -> None:
+        """Replace trust in every process that reaches the server by a password; earlier versions left it at trust."""
+        access = self._data / "pg_hba.conf"
+        if "trust" not in access.read_text():
+            return
+        password = self._new_password()
+        try:
+            with psycopg.connect(self._url(password), autocommit=True) as connection:
+                connection.execute(psycopg.sql.SQL("ALTER ROLE postgres PASSWORD {}").format(password))
+        except psycopg.Error as error:
+            raise StoreError(f"embedded PostgreSQL: the password could not be set: {error}") from error
+        access.write_text(_ACCESS)  # after the password: a crash in between is repaired by the next start
+        self._command("pg_ctl", "reload", "-D", str(self._data))
 
     def _start(self) -> None:
         """Start the server, unless a crash left one running that can be adopted."""
         if self._has_postmaster():
             return
-        # The socket's folder is private and no port is opened, so trust authentication admits only its owner.
         # A larger write-ahead log between checkpoints makes writing a large run 10 % faster.
         options = f"-c listen_addresses='' -c unix_socket_directories='{self._socket_folder()}' -c max_wal_size=2GB"
         log = str(self._data / "server.log")
@@ -136,29 +163,43 @@ class EmbeddedPostgres:
         return True
 
     def _socket_folder(self) -> Path:
-        """The data folder; if its path is too long for a socket, a private folder with a short path."""
-        if len(str(self._data)) <= _SOCKET_PATH_LIMIT:
-            return self._data
-        name = hashlib.sha256(str(self._data).encode()).hexdigest()[:12]
-        folder = Path(tempfile.gettempdir()) / f"recallwatch-{name}"
+        """A folder that no other account can enter; where the path is too long for a socket, one with a short path.
+
+        The server of root runs under an account that other programs may use too, so the folder belongs to root and to
+        a group that only this server has.
+        """
+        folder = self._folder / "socket"
+        if len(str(folder)) > _SOCKET_PATH_LIMIT:
+            folder = Path(tempfile.gettempdir()) / f"recallwatch-{self._digest[:12]}"
         if not folder.is_dir():
             folder.mkdir(mode=0o700)
-            self._give_to_account(folder)
-        if folder.stat().st_uid != self._data.stat().st_uid:
+        if _is_root() and folder.stat().st_uid == 0:
+            os.chown(folder, 0, self._group)
+            folder.chmod(0o770)
+        if hasattr(os, "geteuid") and folder.stat().st_uid != os.geteuid():
             raise StoreError(f"{folder} belongs to another user; set storage.data_dir to a shorter path")
         return folder
+
+    @property
+    def _digest(self) -> str:
+        return hashlib.sha256(str(self._data).encode()).hexdigest()
+
+    @property
+    def _group(self) -> int:
+        """The group of the server alone, if root starts it."""
+        return _FIRST_GROUP + int(self._digest[:8], 16) % _N_GROUPS
 
     def _give_to_account(self, folder: Path) -> None:
         if _is_root():
             account = pwd.getpwnam(_ACCOUNT)
-            os.chown(folder, account.pw_uid, account.pw_gid)
+            os.chown(folder, account.pw_uid, self._group)
 
     def _command(self, name: str, *arguments: str, check: bool = True) -> int:
         """Run one of the wheel's programs, under an unprivileged account if this process is root."""
         output = self._folder / f"{name}.log"
         with output.open("w") as log:
             done = subprocess.run(  # noqa: S603 - our own programs with our own arguments
-                [*_as_account(self._folder), str(_binaries() / name), *arguments],
+                [*_as_account(self._folder, self._group), str(_binaries() / name), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -189,12 +230,12 @@ def _is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
-def _as_account(folder: Path) -> list[str]:
+def _as_account(folder: Path, group: int) -> list[str]:
     """Command prefix that drops root. The right to enter closed folders is kept only if one is on the path."""
     if not _is_root():
         return []
     account = pwd.getpwnam(_ACCOUNT)
-    drop = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+    drop = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={group}", "--clear-groups"]
     if all(_can_be_entered(path) for path in (folder, _binaries())):
         return drop
     return [*drop, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]

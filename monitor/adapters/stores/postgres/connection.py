@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
 import psycopg
-from sqlalchemy import Executable
+from sqlalchemy import Executable, QueuePool, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from monitor.adapters.stores.postgres.bounded_connection import GRACE_S, BoundedConnection
 from monitor.adapters.stores.postgres.migration import Migrations
 from monitor.adapters.stores.postgres.rows import Row
 from monitor.errors import StoreError
@@ -22,6 +25,15 @@ def encode_json(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseLimits:
+    """How long a statement may take, and how many connections a process opens."""
+
+    statement_timeout_s: float = 30.0
+    lock_timeout_s: float = 10.0
+    pool_size: int = 30
+
+
 class Database:
     """A PostgreSQL database.
 
@@ -29,7 +41,10 @@ class Database:
     The schema of an embedded database is migrated on opening, that of an external one only by ``recallwatch migrate``.
     """
 
-    def __init__(self, server: AbstractAsyncContextManager[str] | str) -> None:
+    def __init__(
+        self, server: AbstractAsyncContextManager[str] | str, limits: DatabaseLimits = DatabaseLimits()
+    ) -> None:
+        self._limits = limits
         self._is_embedded = not isinstance(server, str)
         self._server = nullcontext(server) if isinstance(server, str) else server
         self._engine: AsyncEngine | None = None
@@ -41,7 +56,7 @@ class Database:
         try:
             migrations = Migrations(url)
             await (migrations.apply() if self._is_embedded else migrations.refuse_if_behind())
-            self._engine = _engine(url)
+            self._engine = _engine(url, self._limits)
         except BaseException:
             await self.close()
             raise
@@ -59,10 +74,17 @@ class Database:
             raise StoreError("the store is not open")
         try:
             async with self._engine.begin() as connection:
+                await connection.execute(_SET_LIMITS, _milliseconds(self._limits))
                 yield connection
         except (SQLAlchemyError, psycopg.Error, OSError) as error:
             self.errors += 1
             raise describe(error) from error
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """Number of connections in use, and the largest number that this process opens."""
+        pool = self._engine.pool if self._engine is not None else None
+        return (pool.checkedout() if isinstance(pool, QueuePool) else 0, self._limits.pool_size)
 
     async def _execute(self, statement: Executable) -> None:
         async with self._transaction() as connection:
@@ -99,6 +121,10 @@ def describe(error: BaseException) -> StoreError:
     """The error with its remedy, without passwords."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     first_line = (str(cause).splitlines() or [type(cause).__name__])[0]
+    if isinstance(cause, PoolTimeoutError):
+        return StoreError("every connection to the database is in use; raise storage.pool_size")
+    if isinstance(cause, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
+        return StoreError(f"the database was too slow: {first_line}; see storage.statement_timeout and lock_timeout")
     if isinstance(cause, psycopg.errors.DiskFull):
         return StoreError(f"the disk of the database is full: {first_line}; free space and restart")
     if isinstance(cause, psycopg.OperationalError | OSError):
@@ -116,16 +142,35 @@ def with_driver(url: str) -> str:
     return url
 
 
-def _engine(url: str) -> AsyncEngine:
+# For one transaction at a time: PgBouncer in transaction mode keeps no setting of a session.
+_SET_LIMITS = text("SELECT set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true)")
+
+
+def _milliseconds(limits: DatabaseLimits) -> dict[str, str]:
+    return {
+        "statement": str(round(limits.statement_timeout_s * 1_000)),
+        "lock": str(round(limits.lock_timeout_s * 1_000)),
+    }
+
+
+def _engine(url: str, limits: DatabaseLimits) -> AsyncEngine:
+    class Connection(BoundedConnection):
+        wait_limit_s = limits.statement_timeout_s + GRACE_S
+
     return create_async_engine(
         url,
         pool_pre_ping=True,
         # A cycle holds a connection only briefly, so this pool serves hundreds of targets.
-        pool_size=10,
-        max_overflow=20,
+        pool_size=limits.pool_size,
+        max_overflow=0,
+        pool_timeout=limits.lock_timeout_s,
         hide_parameters=True,
         json_serializer=lambda value: encode_json(value).decode(),
         json_deserializer=orjson.loads,
-        # Prepared statements do not work with PgBouncer in transaction mode.
-        connect_args={"prepare_threshold": None, "connect_timeout": 10},
+        connect_args={
+            # Prepared statements do not work with PgBouncer in transaction mode.
+            "prepare_threshold": None,
+            "connect_timeout": 10,
+            "async_creator_fn": Connection.connect,
+        },
     )
