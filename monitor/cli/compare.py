@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.result import Result, exit_code_of
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, PolicyName, finish, perform
+from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, Bounds, ConfigPath, PolicyName, Whole, finish, perform
 from monitor.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -30,21 +30,34 @@ def compare(
     ] = False,
     config: ConfigPath = DEFAULT_CONFIG,
     policy: PolicyName = "default",
+    whole: Whole = False,
+    bounds: Bounds = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare two stored runs of one suite, or two live targets side by side."""
     if baseline is not None and candidate is not None and suite and not runs:
         from monitor.cli.side_by_side import compare_targets
 
-        work = compare_targets(config, baseline, candidate, tuple(suite), policy, attribution=attribution)
+        work = compare_targets(
+            config,
+            baseline,
+            candidate,
+            tuple(suite),
+            policy,
+            attribution=attribution,
+            is_whole=whole,
+            with_bounds=bounds,
+        )
     elif runs is not None and len(runs) == 2 and baseline is None and candidate is None:
-        work = compare_runs(config, runs[0], runs[1], policy, attribution)
+        work = compare_runs(config, runs[0], runs[1], policy, attribution, is_whole=whole)
     else:
         raise ConfigError("compare", "give either two run ids, or --baseline, --candidate and at least one --suite")
     finish(perform(work), as_json)
 
 
-async def compare_runs(path: Path, baseline_id: str, candidate_id: str, policy: str, attribution: bool) -> Result:
+async def compare_runs(
+    path: Path, baseline_id: str, candidate_id: str, policy: str, attribution: bool, *, is_whole: bool = False
+) -> Result:
     """Compare two stored runs of one suite; with ``attribution``, replay contexts to attribute an answer drop."""
     from monitor.change_detection.look import ON_REQUEST
     from monitor.cli.url_targets import load_with_targets
@@ -54,6 +67,7 @@ async def compare_runs(path: Path, baseline_id: str, candidate_id: str, policy: 
     from monitor.model.verdicts import Look
     from monitor.plan import Plan
     from monitor.reports import terminal
+    from monitor.reports.comparison import verdict_text
     from monitor.service import wiring
 
     checked = load_with_targets(path)
@@ -65,7 +79,7 @@ async def compare_runs(path: Path, baseline_id: str, candidate_id: str, policy: 
     look = Look(0, ON_REQUEST, plan.policy.alpha_page)
     result = SuiteResult(measured=measured[1], baseline=measured[0])
     verdict = decide(plan, [result], look, cycle_id=runs[1].cycle_id, at=wiring.utc_now())
-    output, data = [terminal.verdict_text(verdict)], terminal.verdict_to_dict(verdict)
+    output, data = [verdict_text(verdict, is_whole=is_whole)], terminal.verdict_to_dict(verdict)
     if attribution:
         from monitor.cli.context_replay import replay_stored
 

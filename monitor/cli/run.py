@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from monitor.cli.result import Result, exit_code_of
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, PolicyName, finish, perform
+from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, Bounds, ConfigPath, PolicyName, Whole, finish, perform
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,14 +24,17 @@ def run(
     suite: Annotated[list[str], typer.Option(help="A suite of the configuration, or a folder. Repeatable.")],
     config: ConfigPath = DEFAULT_CONFIG,
     policy: PolicyName = "default",
+    whole: Whole = False,
+    bounds: Bounds = False,
     as_json: AsJson = False,
 ) -> None:
     """Replay suites against a target now, and compare the result with the baseline."""
-    finish(perform(replay(config, target, tuple(suite), policy)), as_json)
+    report, settings, advice = perform(replay(config, target, tuple(suite), policy))
+    finish(_result(report, settings, advice, is_whole=whole, with_bounds=bounds), as_json)
 
 
-async def replay(path: Path, target: str, suites: tuple[str, ...], policy: str) -> Result:
-    """Run one cycle of a target on demand, and deliver its alerts."""
+async def replay(path: Path, target: str, suites: tuple[str, ...], policy: str) -> tuple[Report, Policy, list[str]]:
+    """Run one cycle of a target on demand, and deliver its alerts: its report, the policy, and advice on ids."""
     from dataclasses import replace
 
     from monitor.cli.progress import probe_progress
@@ -46,13 +49,14 @@ async def replay(path: Path, target: str, suites: tuple[str, ...], policy: str) 
         await abandoned_runs.close_abandoned_runs(store, now=wiring.utc_now())
         clients = wiring.connect(checked, target)
         try:
-            with probe_progress(target, sum(len(suite.queries) for suite in plan.suites)) as watch:
+            n_probes = sum(len(suite.queries) for suite in plan.suites)
+            with probe_progress(target, n_probes, clients.retriever) as watch:
                 report = await run_cycle(plan, wiring.world_of(checked, clients, store), watch=watch)
             await deliver_queued(checked, store)
             advice = await _advice(report, clients.raw_retriever)
         finally:
             await clients.close()
-    return _result(report, plan.policy, advice)
+    return report, plan.policy, advice
 
 
 async def _advice(report: Report, retriever: Retriever | None) -> list[str]:
@@ -65,8 +69,9 @@ async def _advice(report: Report, retriever: Retriever | None) -> list[str]:
     return [f"{name}: {sentence.removeprefix('; ')}" for name, sentence in advice if sentence]
 
 
-def _result(report: Report, policy: Policy, advice: list[str]) -> Result:
+def _result(report: Report, policy: Policy, advice: list[str], *, is_whole: bool, with_bounds: bool) -> Result:
     from monitor.reports import terminal
+    from monitor.reports.comparison import verdict_text
 
     data = {
         "verdict": terminal.verdict_to_dict(report.verdict),
@@ -75,8 +80,8 @@ def _result(report: Report, policy: Policy, advice: list[str]) -> Result:
         "advice": advice,
     }
     is_covered = all(measured.counts.coverage >= policy.coverage_floor for measured in report.measured)
-    tables = (table for measured in report.measured for table in terminal.run_tables(measured))
-    output = [*tables, terminal.verdict_text(report.verdict), *map(escape, advice)]
+    tables = (table for measured in report.measured for table in terminal.run_tables(measured, with_bounds=with_bounds))
+    output = [verdict_text(report.verdict, is_whole=is_whole), *map(escape, advice), *tables]
     return Result(output, data, exit_code_of(report.verdict, is_covered=is_covered))
 
 

@@ -27,12 +27,21 @@ from monitor.probing.replay import Watch
 from monitor.probing.run import begin_run, finish_run
 from monitor.probing.side_by_side import replay_both
 from monitor.reports import terminal
+from monitor.reports.comparison import verdict_text
 from monitor.service import wiring
 from monitor.world import ContextTexts, World
 
 
 async def compare_targets(
-    path: Path, baseline: str, candidate: str, suites: tuple[str, ...], policy: str, *, attribution: bool = False
+    path: Path,
+    baseline: str,
+    candidate: str,
+    suites: tuple[str, ...],
+    policy: str,
+    *,
+    attribution: bool = False,
+    is_whole: bool = False,
+    with_bounds: bool = False,
 ) -> Result:
     """Send both targets the same queries side by side, and compare the candidate with the baseline."""
     checked = load_with_targets(path, baseline, candidate)
@@ -49,13 +58,15 @@ async def compare_targets(
         look = Look(0, ON_REQUEST, plans[1].policy.alpha_page)
         verdict = decide(plans[1], results, look, cycle_id=measured[0][1].run.cycle_id, at=wiring.utc_now())
         await store.save_decision(Decision(verdict=verdict))
-    tables = [table for pair in measured for each in pair for table in terminal.run_tables(each)]
+    tables = [
+        table for pair in measured for each in pair for table in terminal.run_tables(each, with_bounds=with_bounds)
+    ]
     data = terminal.verdict_to_dict(verdict)
     data["runs"] = [terminal.run_to_dict(each) for pair in measured for each in pair]
     if attribution:
         data["replay"] = [each.data for each in replayed]
     is_covered = all(each.counts.coverage >= plans[1].policy.coverage_floor for pair in measured for each in pair)
-    output = [*tables, terminal.verdict_text(verdict), *(each.output for each in replayed)]
+    output = [verdict_text(verdict, is_whole=is_whole), *tables, *(each.output for each in replayed)]
     return Result(output, data, exit_code_of(verdict, is_covered=is_covered))
 
 

@@ -19,6 +19,10 @@ ConfigPath = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 By = Annotated[str, typer.Option(help="Your name, for the record.", envvar="USER")]
+Whole = Annotated[bool, typer.Option("--all", help="Print every changed measure with all its numbers.")]
+Bounds = Annotated[
+    bool, typer.Option("--bounds", help="Print the upper bound of each mean, as if unjudged documents were relevant.")
+]
 PolicyName = Annotated[str, typer.Option(help="A policy of the configuration.")]
 Limit = Annotated[int, typer.Option(min=1, help="The largest number of rows to print.")]
 IncidentId = Annotated[str, typer.Argument(help="The id of the incident.")]

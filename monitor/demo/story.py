@@ -29,6 +29,7 @@ from monitor.model.deployments import Baseline
 from monitor.model.measures import Needs
 from monitor.model.verdicts import VerdictName
 from monitor.reports import terminal
+from monitor.reports.comparison import verdict_text
 from monitor.service import wiring
 from monitor.service.api.server import listen, running
 from monitor.service.daemon import Daemon, serving
@@ -129,7 +130,7 @@ class Story:
         title = "The next cycle detects the change and compares it with the baseline"
         report, firing = await self._cycle_and_message("detection", title, "firing")
         self.narrator.show(*(f"  {swap.suite_name}: {swap.cause}" for swap in report.swaps if swap.cause))
-        self.narrator.show(terminal.verdict_text(report.verdict))
+        self.narrator.show(verdict_text(report.verdict))
         self._show(firing)
         fixes = await self._fix_forward() if firing else []
         resolved = fixes[-1][1] if fixes else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.box import SIMPLE_HEAD
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -19,96 +20,116 @@ from monitor.model.deployments import Baseline
 from monitor.model.measurements import Measured, Measurements
 from monitor.model.passages import Manner
 from monitor.model.runs import Run
-from monitor.model.verdicts import Evidence, Verdict, VerdictName
+from monitor.model.verdicts import Verdict
+from monitor.reports.comparison import COLOURS
 
-_COLOURS = {
-    VerdictName.PASSED: "green",
-    VerdictName.REGRESSED: "bold red",
-    VerdictName.TRADE_OFF: "bold red",
-    VerdictName.INCONCLUSIVE: "yellow",
-    VerdictName.INVALID: "magenta",
-}
+JUDGED = "judged"
+WIDTH = 80
+"""Columns of the smallest terminal that shows every table unbroken."""
+GAP = 3
+"""Columns between two cells."""
 
 
-def run_table(measured: Measured) -> Table:
+def run_tables(measured: Measured, *, with_bounds: bool = False) -> list[RenderableType]:
+    """The measures of a run: rankings, then pairs and answers where it has them; none wider than 80 columns."""
+    pairs = [name for name in (*measured.measurements, *measured.shown_only) if _is_of_pairs(name)]
+    tables = _ranking_tables(measured, with_bounds=with_bounds)
+    if any(map(_is_of_pairs, measured.measurements)):
+        tables += _tables(f"Pairs of {measured.suite.name} · {measured.run.target}", _pairs_caption(measured), pairs,
+                          _rows(measured, pairs))  # fmt: skip
+    if measured.replies:
+        answers = [name for name in measured.measurements if name in ANSWER_MEASURES]
+        title = f"Answers to {measured.suite.name} · {measured.run.answerer or measured.run.target}"
+        tables += _tables(title, _answers_caption(measured.replies), answers, _rows(measured, answers))
+    return tables
+
+
+def _ranking_tables(measured: Measured, *, with_bounds: bool) -> list[RenderableType]:
     """Measures by stratum, the whole suite first."""
+    measures = [name for name in measured.measurements if name not in UNRANKED]
+    means, shares = by_stratum(measured), judged_by_stratum(measured)
+    upper = by_stratum(measured, upper_bounds(measured)) if with_bounds else {}
+    rows = {
+        stratum: {
+            JUDGED: f"{shares[stratum]:.0%}" if stratum in shares else "",
+            **{name: _cell(values, upper.get(stratum, {}), name) for name in measures},
+        }
+        for stratum, values in means.items()
+    }
+    title = f"{measured.suite.name} ({measured.suite.axis}) · {measured.run.target}"
+    caption = _ranking_caption(measured)
+    if with_bounds:
+        caption += "\nafter … the upper bound if all unjudged documents were relevant"
+    return _tables(title, caption, [JUDGED, *measures], rows)
+
+
+def _rows(measured: Measured, measures: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Stratum → column → cell; only strata with one of the measures, controls marked."""
+    return {
+        f"{stratum} (control)" if stratum in measured.suite.controls else stratum: {
+            name: f"{values[name]:.4f}" for name in measures if name in values
+        }
+        for stratum, values in by_stratum(measured).items()
+        if values.keys() & set(measures)
+    }
+
+
+def _tables(
+    title: str, caption: str, columns: Sequence[str], rows: Mapping[str, Mapping[str, str]]
+) -> list[RenderableType]:
+    """One table, or several below each other, so that no row is wider than 80 columns."""
+    room = WIDTH - max((len(stratum) for stratum in rows), default=0)
+    blocks: list[list[str]] = [[]]
+    for name in columns:
+        widths = [
+            GAP + max(len(each), *(len(cells.get(each, "")) for cells in rows.values()), 0) for each in blocks[-1]
+        ]
+        own = GAP + max(len(name), *(len(cells.get(name, "")) for cells in rows.values()), 0)
+        if blocks[-1] and sum(widths) + own > room:
+            blocks.append([])
+        blocks[-1].append(name)
+    tables = [_table(title if block is blocks[0] else None, block, rows) for block in blocks]
+    return [*tables, Text(f"{caption}\n", style="dim")]
+
+
+def _table(title: str | None, columns: Sequence[str], rows: Mapping[str, Mapping[str, str]]) -> Table:
+    table = Table(
+        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, title=title, title_justify="left", caption_justify="left"
+    )
+    table.add_column("stratum", no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for stratum, cells in rows.items():
+        style = "bold" if stratum == "overall" else None
+        table.add_row(stratum, *(cells.get(name, "") for name in columns), style=style)
+    return table
+
+
+def _ranking_caption(measured: Measured) -> str:
     counts = measured.counts
     failed = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.reasons.items()))
-    table = Table(
-        title=f"{measured.suite.name} ({measured.suite.axis}) · {measured.run.target}",
-        caption=f"{counts.attempted} queries: {counts.scored} scored, {counts.failed} failed"
+    return (
+        f"{counts.attempted} queries: {counts.scored} scored, {counts.failed} failed"
         + (f" ({failed})" if failed else "")
-        + f", {counts.skipped} skipped · run {measured.run.run_id}\n"
-        + f"after … the upper bound if all unjudged documents were relevant{_labels(measured)}",
-        title_justify="left",
-        caption_justify="left",
+        + f", {counts.skipped} skipped\nrun {measured.run.run_id}{_labels(measured)}"
     )
-    means, upper = by_stratum(measured), by_stratum(measured, upper_bounds(measured))
-    shares = judged_by_stratum(measured)
-    measures = [name for name in measured.measurements if name not in UNRANKED]
-    table.add_column("stratum")
-    table.add_column("judged", justify="right")
-    for name in measures:
-        table.add_column(name, justify="right")
-    for stratum, values in means.items():
-        cells = [_cell(values, upper.get(stratum, {}), name) for name in measures]
-        share = f"{shares[stratum]:.0%}" if stratum in shares else ""
-        table.add_row(stratum, share, *cells, style="bold" if stratum == "overall" else None)
-    return table
 
 
-def structure_table(measured: Measured) -> Table:
-    """Measures of pairs by phenomenon, the whole suite first."""
-    table = Table(
-        title=f"Pairs of {measured.suite.name} · {measured.run.target}",
-        caption=f"of the first {measured.run.depth} hits; separation in standard deviations of a query's scores; "
-        "violating@k: lower is better",
-        title_justify="left",
-        caption_justify="left",
+def _pairs_caption(measured: Measured) -> str:
+    return (
+        f"of the first {measured.run.depth} hits; separation in standard deviations of a query's\n"
+        "scores; violating@k: lower is better"
     )
-    measures = [name for name in (*measured.measurements, *measured.shown_only) if _is_of_pairs(name)]
-    table.add_column("stratum")
-    for name in measures:
-        table.add_column(name, justify="right")
-    for stratum, values in by_stratum(measured).items():
-        if values.keys() & set(measures):
-            name = f"{stratum} (control)" if stratum in measured.suite.controls else stratum
-            cells = [f"{values[measure]:.4f}" if measure in values else "" for measure in measures]
-            table.add_row(name, *cells, style="bold" if stratum == "overall" else None)
-    return table
 
 
-def answers_table(measured: Measured, replies: Replies) -> Table:
-    """Scores of the answers by stratum, the whole suite first."""
+def _answers_caption(replies: Replies) -> str:
     failed = ", ".join(f"{count} {reason}" for reason, count in sorted(replies.reasons.items()))
-    table = Table(
-        title=f"Answers to {measured.suite.name} · {measured.run.answerer or measured.run.target}",
-        caption=f"{replies.scored} scored, {replies.failed} failed"
+    return (
+        f"{replies.scored} scored, {replies.failed} failed"
         + (f" ({failed})" if failed else "")
-        + f", {replies.unreferenced} without a reference answer; of those scored {replies.abstained} abstained, "
-        + f"{replies.empty} were empty, {replies.ungraded} were not graded",
-        title_justify="left",
-        caption_justify="left",
+        + f", {replies.unreferenced} without a reference answer;\nof those scored {replies.abstained} abstained, "
+        + f"{replies.empty} were empty, {replies.ungraded} were not graded"
     )
-    measures = [name for name in measured.measurements if name in ANSWER_MEASURES]
-    table.add_column("stratum")
-    for name in measures:
-        table.add_column(name, justify="right")
-    for stratum, values in by_stratum(measured).items():
-        if values.keys() & set(measures):
-            cells = [f"{values[name]:.4f}" if name in values else "" for name in measures]
-            table.add_row(stratum, *cells, style="bold" if stratum == "overall" else None)
-    return table
-
-
-def run_tables(measured: Measured) -> list[Table]:
-    """The measures of a run: one table of rankings, one of pairs and one of answers where it has them."""
-    has_pairs = any(map(_is_of_pairs, measured.measurements))
-    return [
-        run_table(measured),
-        *([structure_table(measured)] if has_pairs else []),
-        *([answers_table(measured, measured.replies)] if measured.replies else []),
-    ]
 
 
 def _is_of_pairs(name: str) -> bool:
@@ -126,42 +147,6 @@ def _labels(measured: Measured) -> str:
     states = ", ".join(f"{count} {state}" for state, count in measured.labels.items())
     rough = f", {fuzzy} hits by fuzzy quote" if (fuzzy := count_fuzzy(measured)) else ""
     return f"\njudgements revealed: {states}{rough}" if states else ""
-
-
-def verdict_text(verdict: Verdict) -> RenderableType:
-    """The verdict as a sentence, and the changed measures as a table."""
-    head = Text.assemble((str(verdict.name).upper(), _COLOURS[verdict.name]), "  ", verdict.summary)
-    advice = Text(f"Advice: {verdict.advice}.", style="bold")
-    changed = [row for row in verdict.evidence if row.gating and row.difference != 0]
-    return Group(head, advice, *([evidence_table(changed)] if changed else []))
-
-
-def evidence_table(evidence: Iterable[Evidence]) -> Table:
-    """Differences with their intervals, worst first; ratios in points, others in their own unit."""
-    table = Table(title="Changed measures (points)", title_justify="left")
-    for name, justify in (("axis", "left"), ("stratum", "left"), ("measure", "left"), ("baseline", "right"),
-                          ("now", "right"), ("difference", "right"), ("95 % interval", "right"),
-                          ("adjusted p", "right"), ("queries", "right"), ("detectable", "right")):  # fmt: skip
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # literals, kept in a table
-    for row in sorted(evidence, key=lambda row: row.difference):
-        table.add_row(
-            row.axis,
-            row.stratum,
-            row.measure,
-            f"{row.baseline_mean:.3f}",
-            f"{row.candidate_mean:.3f}",
-            _points(row.measure, row.difference),
-            f"{_points(row.measure, row.lower)} … {_points(row.measure, row.upper)}",
-            f"{row.p_worse_adjusted:.2g}",
-            str(row.n_queries),
-            _points(row.measure, row.mde_page).lstrip("+"),
-        )
-    return table
-
-
-def _points(measure: str, value: float) -> str:
-    """A difference in points, or in standard deviations."""
-    return f"{100 * value:+.1f}" if parse(measure).measure.unit == "ratio" else f"{value:+.3f} sd"
 
 
 def baseline_table(baselines: Iterable[Baseline]) -> Table:
@@ -194,7 +179,7 @@ def verdicts_table(verdicts: Iterable[Verdict]) -> Table:
             verdict.verdict_id,
             f"{verdict.decided_at:%Y-%m-%d %H:%M}",
             verdict.target,
-            Text(verdict.name, style=_COLOURS[verdict.name]),
+            Text(verdict.name, style=COLOURS[verdict.name]),
             Text(first_sentence),
         )
     return table
