@@ -22,6 +22,8 @@ class Limits:
     """After this many probes in a row without an answer the circuit breaker opens …"""
     breaker_rest_s: float = 30.0
     """… for this long; then one probe is sent, and if it is answered, the breaker closes."""
+    longest_rest_s: float = 300.0
+    """Longest rest that a target may request by Retry-After."""
 
 
 class LimitOptions(Section):
@@ -37,10 +39,13 @@ class LimitOptions(Section):
     """The largest number of probes of runs in any 24 hours; a cycle that would exceed it is refused. Replays that
     estimate the noise floor, at first contact and after a swap, are not counted."""
     breaker_after: Annotated[int, Field(ge=1)] = 50
-    """After this many probes in a row without an answer the circuit breaker opens …"""
+    """After this many probes in a row without an answer, or with a server error, the circuit breaker opens …"""
     breaker_rest: Duration = 30.0
     """… for this long; then one probe is sent, and if it is answered, the breaker closes."""
+    longest_rest: Duration = 300.0
+    """The longest rest that the target may request by a Retry-After header. No probe leaves during a rest; then a
+    single probe decides whether the others follow."""
 
     def to_limits(self) -> Limits:
         """The limits as `RateLimitedRetriever` takes them."""
-        return Limits(self.rate, self.breaker_after, self.breaker_rest)
+        return Limits(self.rate, self.breaker_after, self.breaker_rest, self.longest_rest)

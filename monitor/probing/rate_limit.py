@@ -1,4 +1,4 @@
-"""Rate limiting and circuit breaking for one target."""
+"""Rate limiting, rests and circuit breaking for one target."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import structlog
 
 from monitor.config.limits import Limits
 from monitor.errors import Reason, RetrieverError
@@ -16,14 +18,21 @@ RECOVERY_S = 30.0
 """Seconds in which a reduced pace doubles again."""
 SLOWEST = 1.0
 """Lowest pace in probes a second; a slower target counts as an outage."""
-_OUT = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE})
+MOST_RESTS = 2
+"""After this many rests in a row without a success, probes fail at once until the rest is over."""
+WORTH_A_LINE_S = 5.0
+"""A longer rest is logged."""
+_OUT = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE, Reason.BROKEN})
+_LOG = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class RateLimitedRetriever:
-    """A retriever with a rate limit and a circuit breaker. A refused probe is a failure with a reason, never a zero.
+    """A retriever with a rate limit, rests and a circuit breaker.
 
-    Probes leave at most at ``rate``. Each rate-limit response halves the pace, which then recovers by itself.
+    A refused probe is a failure with a reason, never a zero. Probes leave at most at ``rate``. Each rate-limit response
+    halves the pace, which then recovers by itself. A target that sends Retry-After, with any status, is left alone
+    for that time; then a single probe decides whether the others follow.
     """
 
     retriever: Retriever
@@ -34,6 +43,8 @@ class RateLimitedRetriever:
     _slowed_to: float = 0.0
     _unanswered: int = 0
     _open_until: float = 0.0
+    _rest_until: float = 0.0
+    _n_rests: int = 0
     _trial: asyncio.Lock = field(default_factory=asyncio.Lock)
     concurrency: int = field(init=False)
 
@@ -44,8 +55,11 @@ class RateLimitedRetriever:
         """Return the ``k`` best documents for the query, best first, after waiting for its turn."""
         if self._open_until:
             return await self._probe_recovery(query, k)
+        if self._n_rests:
+            return await self._probe_after_rest(query, k)
         await self._take_turn()
-        return await self._send(query, k)
+        # A rest may have begun while this probe waited for its turn.
+        return await (self._probe_after_rest(query, k) if self._n_rests else self._send(query, k))
 
     async def close(self) -> None:
         """Release connections and memory."""
@@ -61,6 +75,15 @@ class RateLimitedRetriever:
             self._slowed_to = 0.0
             return self.limits.rate
         return recovered
+
+    def status(self) -> str:
+        """Why probes wait, for people; empty if they do not."""
+        now = self.clock()
+        if self._open_until > now:
+            return f"paused for {self._open_until - now:.0f} s: {self._unanswered} probes in a row had no answer"
+        if self._rest_until > now:
+            return f"resting for {self._rest_until - now:.0f} s, as the target requests (Retry-After)"
+        return ""
 
     async def _take_turn(self) -> None:
         pace = self.pace()
@@ -79,21 +102,48 @@ class RateLimitedRetriever:
         async with self._trial:
             return await self._send(query, k)
 
+    async def _probe_after_rest(self, query: str, k: int) -> Ranking:
+        """Wait for the end of the rest; the first probe decides whether the others follow or fail."""
+        async with self._trial:
+            if self._n_rests:
+                remaining_s = self._rest_until - self.clock()
+                if remaining_s > 0 and self._n_rests > MOST_RESTS:
+                    detail = f"not sent: the target requested {self._n_rests} rests in a row"
+                    raise RetrieverError(Reason.RATE_LIMITED, detail)
+                if remaining_s > 0:
+                    await asyncio.sleep(remaining_s)
+                return await self._send(query, k)
+        await self._take_turn()
+        return await self._send(query, k)
+
     async def _send(self, query: str, k: int) -> Ranking:
+        n_rests = self._n_rests
         try:
             ranking = await self.retriever.retrieve(query, k)
         except RetrieverError as error:
-            self._record_failure(error)
+            self._record_failure(error, n_rests)
             raise
         self._unanswered, self._open_until = 0, 0.0
+        if n_rests == self._n_rests:  # else the probe left before the rest began
+            self._n_rests, self._rest_until = 0, 0.0
         return ranking
 
-    def _record_failure(self, error: RetrieverError) -> None:
+    def _record_failure(self, error: RetrieverError, n_rests: int) -> None:
         if error.reason is Reason.RATE_LIMITED:
             pace = self.pace() or float(self.concurrency)
             self._slowed_to, self._slowed_at = max(pace / 2, SLOWEST), self.clock()
-            if error.retry_after_s:
-                self._next_at = max(self._next_at, self.clock() + error.retry_after_s)
+        if error.retry_after_s:
+            self._begin_rest(min(error.retry_after_s, self.limits.longest_rest_s), n_rests)
+        elif n_rests == self._n_rests:
+            self._n_rests = 0
         self._unanswered = self._unanswered + 1 if error.reason in _OUT else 0
         if self._unanswered >= self.limits.breaker_after:
             self._open_until = self.clock() + self.limits.breaker_rest_s
+
+    def _begin_rest(self, rest_s: float, n_rests: int) -> None:
+        """Start or extend a rest; requests of probes that left before a rest began count as the same rest."""
+        if n_rests == self._n_rests:
+            self._n_rests += 1
+            if rest_s > WORTH_A_LINE_S:
+                _LOG.warning("the target requests a rest", seconds=rest_s, in_a_row=self._n_rests)
+        self._rest_until = max(self._rest_until, self.clock() + rest_s)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
@@ -16,6 +15,7 @@ from monitor.model.answers import Reply
 from monitor.model.runs import Failure, Outcome
 from monitor.model.suites import Query
 from monitor.ports.targets import Answerer, Retriever
+from monitor.probing.retries import attempt
 from monitor.world import ContextTexts, Endpoints
 
 Save = Callable[[Sequence[Outcome]], Awaitable[None]]
@@ -27,8 +27,6 @@ T = TypeVar("T")
 
 SAVE_EVERY_S = 1.0
 """Outcomes are committed this often; a crash loses at most this much."""
-PATIENCE_S = 5.0
-"""Longest wait between two attempts, whatever the target requests."""
 
 
 async def replay(queries: Sequence[Query], endpoints: Endpoints, *, save: Save, watch: Watch) -> tuple[Outcome, ...]:
@@ -81,7 +79,7 @@ async def probe(
     """Send one query to a retriever. Every error becomes a failure with a reason, never a zero."""
     if not query.is_judged:
         return Outcome(query_id=query.query_id)
-    result, duration_s = await _attempt(lambda: retriever.retrieve(query.text, depth), attempts)
+    result, duration_s = await attempt(lambda: retriever.retrieve(query.text, depth), attempts)
     if isinstance(result, AdapterError):
         return Outcome(query_id=query.query_id, failure=Failure(result.reason, result.detail), duration_s=duration_s)
     if contexts is not None:
@@ -93,7 +91,7 @@ async def request_answer(
     text: str, answerer: Answerer, contexts: Sequence[str] | None = None, *, attempts: int = 2
 ) -> Reply:  # fmt: skip
     """Request one answer. Every error becomes a reply with a reason, never an empty answer."""
-    result, duration_s = await _attempt(lambda: answerer.answer(text, contexts), attempts)
+    result, duration_s = await attempt(lambda: answerer.answer(text, contexts), attempts)
     if isinstance(result, AdapterError):
         return Reply(reason=result.reason, detail=result.detail, duration_s=duration_s)
     return Reply(answer=result, duration_s=duration_s)
@@ -166,20 +164,3 @@ def _broken_chain(query: Query, before: Reply | None) -> Outcome:
     if before is None or before.reason is None:
         return Outcome(query_id=query.query_id)
     return Outcome(query_id=query.query_id, failure=Failure(before.reason, "the previous hop has no answer"))
-
-
-async def _attempt(call: Callable[[], Awaitable[T]], attempts: int) -> tuple[T | AdapterError, float]:
-    """The result of a call, or its error, and the duration of the final attempt."""
-    for attempt in range(1, attempts + 1):
-        started = time.perf_counter()
-        try:
-            result = await call()
-        except AdapterError as error:
-            failure = error
-        else:
-            return result, time.perf_counter() - started
-        duration_s = time.perf_counter() - started
-        if attempt == attempts or not failure.reason.is_worth_retrying:
-            break
-        await asyncio.sleep(min(failure.retry_after_s or 0.1 * attempt, PATIENCE_S))
-    return failure, duration_s

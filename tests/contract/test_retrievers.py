@@ -8,6 +8,8 @@ import ssl
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +20,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from pydantic import ValidationError
 
 from monitor.adapters import registry
+from monitor.adapters.http.transport import retry_after_s
 from monitor.adapters.retrievers.http.retriever import ResponsePaths
 from monitor.errors import Reason, RetrieverError
 from monitor.model.passages import Manner, Passage, Quoted, Sources
@@ -255,8 +258,23 @@ def test_retry_after_is_read(status):
     assert asyncio.run(run()).retry_after_s == 7.0
 
 
-@pytest.mark.parametrize("value", ["Wed, 21 Oct 2026 07:28:00 GMT", "soon", "-1", "\xb2", ""])
-def test_a_retry_after_without_a_number_is_ignored(value):
+def test_a_retry_after_can_be_a_date():
+    """A date of HTTP is the time until then; a date in the past is no delay."""
+    at = datetime.now(UTC) + timedelta(seconds=90)
+    delay_s = retry_after_s(httpx.Response(503, headers={"retry-after": format_datetime(at, usegmt=True)}))
+    assert delay_s is not None
+    assert 80 < delay_s <= 90
+    assert retry_after_s(httpx.Response(503, headers={"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"})) is None
+
+
+@pytest.mark.parametrize("value", ["86401", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_retry_after_is_at_most_a_day(value):
+    """A number without end stops nothing for ever."""
+    assert retry_after_s(httpx.Response(429, headers={"retry-after": value})) == 86_400.0
+
+
+@pytest.mark.parametrize("value", ["Wed, 21 Oct 2026 07:28:00", "soon", "-1", "\xb2", "", "0"])
+def test_an_unreadable_retry_after_is_ignored(value):
     """An unreadable Retry-After does not change the reason."""
     outcome, _ = outcome_of(reply(429, headers={"retry-after": value}))
     assert outcome.failure is not None

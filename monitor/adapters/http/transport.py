@@ -9,6 +9,8 @@ import ipaddress
 import socket
 from base64 import b64encode
 from collections.abc import AsyncIterator, Collection, Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Annotated, Any
 
 import aiohttp
@@ -152,6 +154,7 @@ class Body(httpx.AsyncByteStream):
         self._answer.release()
 
 
+_A_DAY_S, _MOST_DIGITS = 86_400.0, 9
 _FOREVER = aiohttp.ClientTimeout(total=None)
 
 
@@ -236,6 +239,12 @@ def reason_of_status(status: int) -> Reason | None:
 
 
 def retry_after_s(response: httpx.Response) -> float | None:
-    """Return the Retry-After header in seconds, or None if it is missing or a date."""
-    seconds = response.headers.get("retry-after", "")
-    return float(seconds) if seconds.isascii() and seconds.isdigit() else None
+    """Return the Retry-After header in seconds, at most a day; None if it is missing, unreadable or over."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value[:_MOST_DIGITS]), _A_DAY_S) or None
+    try:
+        delay_s = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):  # not a date, or one without a time zone
+        return None
+    return min(delay_s, _A_DAY_S) if delay_s > 0 else None

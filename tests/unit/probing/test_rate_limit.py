@@ -104,6 +104,78 @@ def test_retry_after_is_obeyed(monkeypatch):
     assert clock.now >= 107.0
 
 
+@pytest.mark.parametrize("reason", [Reason.RATE_LIMITED, Reason.BROKEN])
+def test_a_rest_is_obeyed_whatever_the_status(monkeypatch, reason):
+    """A 503 with Retry-After stops all probes like a 429; the rest is the header's, and one probe decides."""
+    clock = Clock()
+    waits = record_waits(monkeypatch, clock)
+    target = Scripted(reason, retry_after_s=60.0)
+    paced = RateLimitedRetriever(target, Limits(), clock)
+    assert asyncio.run(send(paced, 1)) == [reason]
+    assert "resting for 60 s" in paced.status()
+    assert asyncio.run(send(paced, 3)) == [None] * 3
+    assert max(waits) == 60.0
+    assert paced.status() == ""
+
+
+def test_a_rest_of_a_day_is_capped(monkeypatch):
+    """One Retry-After of a day does not stop a run for a day."""
+    clock = Clock()
+    waits = record_waits(monkeypatch, clock)
+    target = Scripted(Reason.RATE_LIMITED, retry_after_s=86_400.0)
+    asyncio.run(send(RateLimitedRetriever(target, Limits(longest_rest_s=120.0), clock), 2))
+    assert max(waits) == 120.0
+
+
+def test_a_target_that_keeps_resting_is_left_alone(monkeypatch):
+    """Of 300 probes to a server that answers each with Retry-After, three are sent; the others fail at once."""
+    clock = Clock()
+    waits = record_waits(monkeypatch, clock)
+    target = Scripted(*[Reason.BROKEN] * 3, retry_after_s=60.0)
+    paced = RateLimitedRetriever(target, Limits(), clock)
+    reasons = asyncio.run(send(paced, 300))
+    assert target.n_probes == 3
+    assert sum(waits) == pytest.approx(120.0)
+    assert reasons[3:] == [Reason.RATE_LIMITED] * 297
+    clock.now += 60.0
+    assert asyncio.run(send(paced, 3)) == [None] * 3
+
+
+def test_probes_that_left_before_a_rest_do_not_count_as_further_rests(monkeypatch):
+    """Eight probes in flight that come back with Retry-After are one rest; afterwards all are sent again."""
+    clock = Clock()
+    record_waits(monkeypatch, clock)
+
+    class Together(Scripted):
+        """Answers the first eight probes when all of them are in flight."""
+
+        barrier = asyncio.Barrier(8)
+
+        async def retrieve(self, query: str, k: int) -> Ranking:
+            if self.n_probes < 8:
+                await self.barrier.wait()
+            return await super().retrieve(query, k)
+
+    paced = RateLimitedRetriever(Together(*[Reason.BROKEN] * 8, retry_after_s=60.0), Limits(), clock)
+
+    async def run() -> list[Ranking | BaseException]:
+        first = await asyncio.gather(*(paced.retrieve("q", 1) for _ in range(8)), return_exceptions=True)
+        return first + await asyncio.gather(*(paced.retrieve("q", 1) for _ in range(8)), return_exceptions=True)
+
+    results = asyncio.run(run())
+    assert [isinstance(each, Ranking) for each in results] == [False] * 8 + [True] * 8
+
+
+def test_server_errors_open_the_breaker(monkeypatch):
+    """A target that only fails is left alone like one that does not answer."""
+    clock = Clock()
+    record_waits(monkeypatch, clock)
+    target = Scripted(*[Reason.BROKEN] * 10)
+    paced = RateLimitedRetriever(target, Limits(breaker_after=3), clock)
+    assert asyncio.run(send(paced, 6)) == [Reason.BROKEN] * 3 + [Reason.UNREACHABLE] * 3
+    assert "3 probes in a row had no answer" in paced.status()
+
+
 def test_an_unreachable_target_gets_a_pause_and_then_one_probe(monkeypatch):
     """After three timeouts in a row no probe leaves during the pause; then a single probe decides."""
     clock = Clock()

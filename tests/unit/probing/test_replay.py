@@ -15,7 +15,8 @@ from monitor.model.answers import Answer
 from monitor.model.runs import Outcome, Ranking
 from monitor.model.suites import Query
 from monitor.ports.targets import Retriever
-from monitor.probing.replay import PATIENCE_S, probe, replay
+from monitor.probing.replay import probe, replay
+from monitor.probing.retries import FIRST_DELAY_S, JITTER_S, PATIENCE_S, attempt
 from monitor.probing.side_by_side import replay_both
 from monitor.world import ContextTexts, Endpoints
 from tests.properties import examples
@@ -170,7 +171,7 @@ def test_the_wait_between_attempts_is_limited(monkeypatch):
     waits: list[float] = []
     sleep = asyncio.sleep
 
-    async def note(seconds: float) -> None:
+    async def note(seconds: float, *_: object) -> None:
         waits.append(seconds)
         await sleep(0)
 
@@ -178,9 +179,31 @@ def test_the_wait_between_attempts_is_limited(monkeypatch):
         async def retrieve(self, query: str, k: int) -> Ranking:
             raise RetrieverError(Reason.RATE_LIMITED, "HTTP 429", retry_after_s=86_400.0)
 
-    monkeypatch.setattr("monitor.probing.replay.asyncio.sleep", note)
+    monkeypatch.setattr("asyncio.sleep", note)
     asyncio.run(probe(query(1), Busy(), depth=1))
     assert waits == [PATIENCE_S]
+
+
+def test_the_delays_of_many_probes_differ(monkeypatch):
+    """Probes that failed together do not come back together."""
+    waits: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(seconds: float, *_: object) -> None:
+        waits.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("asyncio.sleep", note)
+    for reason, retry_after_s in ((Reason.BROKEN, None), (Reason.RATE_LIMITED, 1.0)):
+
+        async def fail(reason: Reason = reason, retry_after_s: float | None = retry_after_s) -> Ranking:
+            raise RetrieverError(reason, "scripted", retry_after_s=retry_after_s)
+
+        waits.clear()
+        for _ in range(20):
+            asyncio.run(attempt(fail, 2))
+        assert len({*waits}) == 20
+        assert all(abs(wait - (retry_after_s or FIRST_DELAY_S)) <= JITTER_S for wait in waits)
 
 
 def test_the_duration_is_that_of_the_final_attempt():
