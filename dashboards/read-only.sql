@@ -19,8 +19,10 @@ CREATE SCHEMA dashboard;
 
 CREATE VIEW dashboard.run AS
 SELECT run_id, cycle_id, target, suite_name AS suite, suite_digest, axis, deployment, status, started_at, finished_at,
-  (SELECT count(*) FROM outcome WHERE outcome.run_id = run.run_id) AS attempted,
-  (SELECT count(*) FROM outcome WHERE outcome.run_id = run.run_id AND reason IS NOT NULL) AS failed
+  coalesce((SELECT sum(cardinality(ordinals)) FROM outcome_block AS block WHERE block.run_key = run.run_key), 0)
+    AS attempted,
+  (SELECT count(*) FROM outcome_block AS block, jsonb_object_keys(block.failures)
+    WHERE block.run_key = run.run_key) AS failed
 FROM run;
 
 CREATE VIEW dashboard.baseline AS
@@ -73,15 +75,14 @@ CREATE FUNCTION dashboard.compare(before_run text, now_run text, of_measure text
   stratum text, query_id text, query text, value_before double precision, value_now double precision,
   rank_before bigint, rank_now bigint, missing_now text, retrieved_now text
 ) LANGUAGE sql STABLE AS $$
-  SELECT now.stratum, now.query_id, now.query, value_before.value, value_now.value, before.rank, now.rank, now.missing,
+  -- Each run is read once; the planner cannot know how few rows that is.
+  WITH now AS MATERIALIZED (SELECT * FROM dashboard.outcome WHERE run_id = now_run),
+  before AS MATERIALIZED (SELECT * FROM dashboard.outcome WHERE run_id = before_run),
+  value_now AS MATERIALIZED (SELECT * FROM dashboard.measurement WHERE run_id = now_run AND measure = of_measure),
+  value_before AS MATERIALIZED (SELECT * FROM dashboard.measurement WHERE run_id = before_run AND measure = of_measure)
+  SELECT now.stratum, query_id, now.query, value_before.value, value_now.value, before.rank, now.rank, now.missing,
     now.retrieved
-  FROM dashboard.outcome AS now
-  JOIN dashboard.outcome AS before ON before.run_id = before_run AND before.query_id = now.query_id
-  JOIN dashboard.measurement AS value_now
-    ON value_now.run_id = now_run AND value_now.measure = of_measure AND value_now.query_id = now.query_id
-  JOIN dashboard.measurement AS value_before
-    ON value_before.run_id = before_run AND value_before.measure = of_measure AND value_before.query_id = now.query_id
-  WHERE now.run_id = now_run
+  FROM now JOIN before USING (query_id) JOIN value_now USING (query_id) JOIN value_before USING (query_id)
 $$;
 
 GRANT USAGE ON SCHEMA dashboard TO recallwatch_reader;

@@ -9,7 +9,9 @@ from monitor.cli.terminal import DEFAULT_CONFIG, ConfigPath, perform
 
 def migrate(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Bring the database schema up to date."""
+    from monitor.cli.progress import migration_progress
     from monitor.service import wiring
 
-    perform(wiring.migrate(wiring.load(config).config))
+    with migration_progress() as progress:
+        perform(wiring.migrate(wiring.load(config).config, progress))
     typer.echo("The schema is up to date.")

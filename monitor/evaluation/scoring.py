@@ -52,10 +52,11 @@ def measure(run: Run, suite: Suite, measures: Sequence[str] = REPORTED) -> Measu
 
     A failure is counted with its reason and never scored; a query without a relevant judgement is skipped.
 
-    Raises ComparisonError if the run was not replayed from this suite, or does not have exactly one outcome
-    for each of its queries.
+    Raises ComparisonError if the run was not replayed from this suite, does not have exactly one outcome
+    for each of its queries, or has lost its rankings to retention.
     """
     _refuse_other_suite(run, suite)
+    _refuse_dropped(run)
     outcomes = {outcome.query_id: outcome for outcome in run.outcomes}
     if len(outcomes) != len(run.outcomes) or outcomes.keys() != {q.query_id for q in suite.queries}:
         raise ComparisonError(
@@ -134,6 +135,14 @@ def _refuse_other_suite(run: Run, suite: Suite) -> None:
         raise ComparisonError(
             f"run {run.run_id} was replayed from version {run.suite_digest[:12]} of suite {run.suite_name}, "
             f"not {suite.digest[:12]}"
+        )
+
+
+def _refuse_dropped(run: Run) -> None:
+    if run.dropped_at is not None:
+        raise ComparisonError(
+            f"the rankings of run {run.run_id} of {run.started_at:%Y-%m-%d} were dropped by retention on "
+            f"{run.dropped_at:%Y-%m-%d}; its measurements and verdicts are kept"
         )
 
 

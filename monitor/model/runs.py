@@ -103,6 +103,8 @@ class Run:
     """Fingerprint of the judge that graded the answers; empty without one."""
     anchors: tuple[tuple[float, float], ...] = ()
     """Grades of frozen answers of the baseline, then and in this run; a difference is a drift of the judge."""
+    dropped_at: datetime | None = None
+    """When retention dropped its rankings and answers; only their number, failures and measurements are left then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -202,15 +202,15 @@ async def open_store(config: Config) -> AsyncIterator[Store]:
         await store.close()
 
 
-async def migrate(config: Config) -> None:
-    """Bring the schema of the configured database up to date."""
+async def migrate(config: Config, progress: Callable[[str, int, int], None] = lambda *_: None) -> None:
+    """Bring the schema of the configured database up to date; ``progress`` follows the steps that move data."""
+    from monitor.adapters.stores.embedded import EmbeddedPostgres
     from monitor.adapters.stores.postgres.connection import with_driver
     from monitor.adapters.stores.postgres.migration import Migrations
 
-    if config.storage.url is None:
-        async with open_store(config):
-            return
-    await Migrations(with_driver(config.storage.url)).apply()
+    storage = config.storage
+    async with nullcontext(storage.url) if storage.url else EmbeddedPostgres(storage.data_dir) as url:
+        await Migrations(with_driver(url)).apply(progress)
 
 
 def utc_now() -> datetime:

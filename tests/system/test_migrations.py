@@ -36,10 +36,13 @@ CATALOG = (
        FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
            LEFT JOIN pg_collation ON pg_collation.oid = attcollation
            LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-       WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped""",
-    "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
-    """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
-       WHERE connamespace = 'public'::regnamespace""",
+       WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition AND attnum > 0
+           AND NOT attisdropped""",
+    """SELECT tablename, indexname, indexdef FROM pg_indexes JOIN pg_class ON pg_class.oid = indexname::regclass
+       WHERE schemaname = 'public' AND NOT relispartition""",
+    """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(pg_constraint.oid) FROM pg_constraint
+           JOIN pg_class ON pg_class.oid = conrelid
+       WHERE connamespace = 'public'::regnamespace AND NOT relispartition""",
 )
 _numbers = itertools.count(1)
 
@@ -60,6 +63,10 @@ def connection(empty_url: str) -> Iterator[sa.Connection]:
     with engine.connect() as opened:
         yield opened
     engine.dispose()
+
+
+def _is_no_partition(name: str | None, *_: object) -> bool:
+    return not (name or "").startswith(("ranking_kept", "answer_content_kept"))
 
 
 def migrate(connection: sa.Connection, revision: str, *, down: bool = False) -> None:
@@ -89,7 +96,8 @@ def test_the_migrated_database_equals_the_tables_of_the_code(postgres_url: str) 
     try:
         with engine.connect() as connection:
             context = MigrationContext.configure(
-                connection, opts={"compare_type": True, "compare_server_default": True}
+                connection,
+                opts={"compare_type": True, "compare_server_default": True, "include_name": _is_no_partition},
             )
             assert compare_metadata(context, schema.metadata) == []
     finally:

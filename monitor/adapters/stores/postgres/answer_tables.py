@@ -1,41 +1,40 @@
-"""Answers and their grades in PostgreSQL."""
+"""Grades of answers in PostgreSQL."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from monitor.adapters.stores.postgres import schema
-from monitor.adapters.stores.postgres.answer_rows import ANSWER_COLUMNS, ANSWER_TYPES, reply_from_row, reply_to_row
-from monitor.adapters.stores.postgres.connection import Database, copy, encode_json
-from monitor.model.answers import Grades, Reply
-from monitor.model.runs import Outcome
+from monitor.adapters.stores.postgres import content_schema, schema
+from monitor.adapters.stores.postgres.connection import Database
+from monitor.errors import StoreError
+from monitor.model.answers import Grades
 
 
 class AnswerTables(Database):
-    """Statements for answers and grades."""
+    """Statements for grades."""
 
     async def save_grades(self, run_id: str, grades: Mapping[str, Grades]) -> None:
         """Store the grades of the answers of a run, by query."""
         if not grades:
             return
-        table = schema.answer
-        statement = (
-            update(table)
-            .where(table.c.run_id == bindparam("of_run"), table.c.query_id == bindparam("of_query"))
-            .values(scores=bindparam("new_scores"))
+        run, query, table = schema.run, schema.suite_query, content_schema.answer_grade
+        of_run = (
+            select(run.c.run_key, query.c.query_id, query.c.ordinal)
+            .join(query, query.c.digest == run.c.suite_digest)
+            .where(run.c.run_id == run_id, query.c.query_id.in_(grades))
         )
-        values = [
-            {"of_run": run_id, "of_query": query_id, "new_scores": grade.scores}
-            for query_id, grade in grades.items()
-        ]  # fmt: skip
         async with self._transaction() as connection:
-            await connection.execute(statement, values)
+            stored = (await connection.execute(of_run)).all()
+            if len(stored) != len(grades):
+                raise StoreError(f"run {run_id} has no query for some of these grades")
+            scores = {str(row.ordinal): grades[row.query_id].scores for row in stored}
+            added = upsert(table).values(run_key=stored[0].run_key, grades=scores)
+            merged = table.c.grades.concat(added.excluded.grades)
+            await connection.execute(added.on_conflict_do_update(index_elements=["run_key"], set_={"grades": merged}))
 
     async def known_grades(self, judge: str, keys: Sequence[str]) -> dict[str, Grades]:
         """Stored grades of this judge, by the key of the graded answer."""
@@ -55,21 +54,3 @@ class AnswerTables(Database):
         total = select(func.coalesce(func.sum(table.c.requests), 0).label("requests"))
         row = await self._first(total.where(table.c.judge == judge, table.c.graded_at >= since))
         return int(row["requests"]) if row else 0
-
-    async def _load_replies(self, run_id: str, judge: str) -> dict[str, Reply]:
-        stored = await self._all(select(schema.answer).where(schema.answer.c.run_id == run_id))
-        return {row["query_id"]: reply_from_row(row, judge) for row in stored}
-
-
-async def copy_replies(connection: AsyncConnection, run_id: str, outcomes: Sequence[Outcome]) -> None:
-    """Write the replies of these outcomes."""
-    replies = [_encoded(reply_to_row(run_id, outcome.query_id, outcome.reply)) for outcome in outcomes if outcome.reply]
-    if replies:
-        await copy(connection, "answer", ANSWER_COLUMNS, ANSWER_TYPES, replies)
-
-
-def _encoded(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(
-        encode_json(value) if kind == "bytea" and value is not None else value
-        for kind, value in zip(ANSWER_TYPES, row, strict=True)
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
@@ -78,6 +78,7 @@ class Database:
                 yield connection
         except (SQLAlchemyError, psycopg.Error, OSError) as error:
             self.errors += 1
+            self._reset()
             raise describe(error) from error
 
     @property
@@ -85,6 +86,9 @@ class Database:
         """Number of connections in use, and the largest number that this process opens."""
         pool = self._engine.pool if self._engine is not None else None
         return (pool.checkedout() if isinstance(pool, QueuePool) else 0, self._limits.pool_size)
+
+    def _reset(self) -> None:
+        """Empty the caches of the store: after an error another database may answer."""
 
     async def _execute(self, statement: Executable) -> None:
         async with self._transaction() as connection:
@@ -97,24 +101,6 @@ class Database:
     async def _first(self, statement: Executable) -> Row | None:
         async with self._transaction() as connection:
             return cast("Row | None", (await connection.execute(statement)).mappings().first())
-
-
-async def copy(
-    connection: AsyncConnection,
-    table: str,
-    columns: Sequence[str],
-    types: Sequence[str],
-    values: Iterable[tuple[Any, ...]],
-) -> None:
-    """Write rows by binary COPY, inside the connection's transaction."""
-    raw = (await connection.get_raw_connection()).driver_connection
-    if raw is None:
-        raise StoreError("the connection to the database was lost")
-    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
-    async with raw.cursor() as cursor, cursor.copy(statement) as writer:
-        writer.set_types(types)
-        for row in values:
-            await writer.write_row(row)
 
 
 def describe(error: BaseException) -> StoreError:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
-from types import MappingProxyType
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from monitor.errors import Reason
 from monitor.model.alerts import Alert, AlertState, Delivery
-from monitor.model.answers import Reply
 from monitor.model.deployments import Baseline, Swap
 from monitor.model.incidents import Incident, IncidentKind, IncidentStatus, Resolution, Severity
 from monitor.model.noise import DetectorState
 from monitor.model.passages import Manner, Passage, Quoted, Sources
 from monitor.model.policies import Policy, Tolerance
-from monitor.model.runs import Failure, Outcome, Ranking, Run, RunStatus
+from monitor.model.runs import Outcome, Run, RunStatus
 from monitor.model.suites import Axis, Pair, Query, Suite
 from monitor.model.verdicts import Evidence, Verdict, VerdictName
 
@@ -84,53 +82,21 @@ def _query_from_row(row: Row) -> Query:
     )
 
 
+_RUN_COLUMNS = tuple(field.name for field in fields(Run) if field.name not in ("outcomes", "dropped_at"))
+
+
 def run_to_row(run: Run) -> dict[str, Any]:
     """The row of a run, without its outcomes."""
-    row = {field.name: getattr(run, field.name) for field in fields(run) if field.name != "outcomes"}
+    row = {name: getattr(run, name) for name in _RUN_COLUMNS}
     return row | {"axis": str(run.axis), "status": str(run.status)}
 
 
-def run_from_row(row: Row, outcomes: Iterable[Row] = (), replies: Mapping[str, Reply] = MappingProxyType({})) -> Run:
-    """The run, with the outcomes and the replies of their queries."""
-    values = {field.name: row[field.name] for field in fields(Run) if field.name != "outcomes"}
+def run_from_row(row: Row, outcomes: tuple[Outcome, ...] = (), dropped_at: datetime | None = None) -> Run:
+    """The run with its outcomes."""
+    values = {name: row[name] for name in _RUN_COLUMNS}
     anchors = tuple((float(then), float(now)) for then, now in row["anchors"])
     values |= {"axis": Axis(row["axis"]), "status": RunStatus(row["status"]), "anchors": anchors}
-    return Run(**values, outcomes=tuple(outcome_from_row(each, replies.get(each["query_id"])) for each in outcomes))
-
-
-OUTCOME_COLUMNS = (
-    "run_id", "query_id", "duration_s", "reason", "detail", "doc_ids", "scores", "deployment", "sources",
-)  # fmt: skip
-
-
-def outcome_to_row(run_id: str, outcome: Outcome) -> tuple[Any, ...]:
-    """Values in the order of ``OUTCOME_COLUMNS``; rankings as lists."""
-    failure, ranking = outcome.failure, outcome.ranking
-    return (
-        run_id,
-        outcome.query_id,
-        outcome.duration_s,
-        str(failure.reason) if failure else None,
-        failure.detail if failure else None,
-        ranking.doc_ids if ranking else None,
-        ranking.scores if ranking else None,
-        ranking.deployment if ranking else None,
-        sources_to_json(ranking.sources) if ranking and ranking.sources else None,
-    )
-
-
-def outcome_from_row(row: Row, reply: Reply | None = None) -> Outcome:
-    """The outcome, as it was saved."""
-    ranking = failure = None
-    if row["reason"] is not None:
-        failure = Failure(Reason(row["reason"]), row["detail"])
-    elif row["doc_ids"] is not None:
-        scores = tuple(map(float, row["scores"])) if row["scores"] is not None else None
-        sources = sources_from_json(row["sources"]) if row["sources"] is not None else None
-        ranking = Ranking(doc_ids=tuple(row["doc_ids"]), scores=scores, deployment=row["deployment"], sources=sources)
-    return Outcome(
-        query_id=row["query_id"], ranking=ranking, failure=failure, duration_s=row["duration_s"], reply=reply
-    )
+    return Run(**values, outcomes=outcomes, dropped_at=dropped_at)
 
 
 def sources_to_json(sources: Sources) -> dict[str, Any]:

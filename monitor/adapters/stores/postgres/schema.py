@@ -1,9 +1,11 @@
-"""The tables, named like the model. `migrations/` creates them; a test compares the two."""
+"""The tables, named like the model. `migrations/` creates them; a test compares the two.
+
+`content_schema` has the tables of rankings, answers and measurements.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -58,6 +60,7 @@ suite_query = Table(
     Column("pair", JSONB),
     Column("passages", JSONB, nullable=False),
     Column("follows", Text, nullable=False),
+    Index("suite_query_ordinal_idx", "digest", "ordinal", unique=True),
 )
 
 run = Table(
@@ -81,50 +84,10 @@ run = Table(
     Column("answerer", Text, nullable=False, server_default=""),
     Column("judge", Text, nullable=False, server_default=""),
     Column("anchors", JSONB, nullable=False, server_default="[]"),
+    Column("run_key", BigInteger, Identity(always=True), unique=True, nullable=False),
+    Column("measured_key", BigInteger),
     Index("run_target_suite_idx", "target", "suite_name", "started_at"),
     Index("run_running_idx", "owner", postgresql_where=text("status = 'running'")),
-)
-
-# The two tables that grow with every probe. To make rows cheaper, the run is checked once per batch instead of by a
-# foreign key per row, and rankings, which no statement searches, are stored as text.
-outcome = Table(
-    "outcome",
-    metadata,
-    Column("run_id", _id, primary_key=True),
-    Column("query_id", _id, primary_key=True),
-    Column("duration_s", Double, nullable=False),
-    Column("reason", Text),
-    Column("detail", Text),
-    Column("doc_ids", JSON),
-    Column("scores", JSON),
-    Column("deployment", Text),
-    Column("sources", JSON),
-)
-
-measurement = Table(
-    "measurement",
-    metadata,
-    Column("run_id", _id, primary_key=True),
-    Column("measure", _id, primary_key=True),
-    Column("query_id", _id, primary_key=True),
-    Column("value", Double, nullable=False),
-)
-
-answer = Table(
-    "answer",
-    metadata,
-    Column("run_id", _id, primary_key=True),
-    Column("query_id", _id, primary_key=True),
-    Column("text", Text),
-    Column("doc_ids", JSON),
-    Column("citations", JSON),
-    Column("model", Text),
-    Column("deployment", Text),
-    Column("tokens", JSON),
-    Column("reason", Text),
-    Column("detail", Text),
-    Column("duration_s", Double, nullable=False),
-    Column("scores", JSON),
 )
 
 grade = Table(
