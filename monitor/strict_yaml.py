@@ -10,9 +10,19 @@ import yaml
 
 from monitor.errors import ConfigError, SuiteError
 
+MOST_VALUES = 1_000_000
+"""Values of a file with its aliases expanded. A few hundred bytes of nested aliases can stand for billions."""
+
 
 class StrictLoader(yaml.SafeLoader):
-    """A safe loader that rejects duplicate keys instead of using the final one."""
+    """A safe loader that rejects duplicate keys instead of using the final one, and aliases that expand without end."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        """The only document. Raises an error with its place if its aliases expand to more than `MOST_VALUES`."""
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None:
+            _expanded_size(node, {}, frozenset())
+        return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """The value. Raises an error with its place if its tag does not allow it, such as the date 2026-13-01."""
@@ -70,6 +80,20 @@ def _decode(path: Path, error: type[ConfigError] | type[SuiteError]) -> str:
         line_start = raw.rfind(b"\n", 0, broken.start) + 1
         line = raw.count(b"\n", 0, line_start) + 1
         raise error(f"{path}:{line}", f"not UTF-8 at byte {broken.start - line_start + 1}") from broken
+
+
+def _expanded_size(node: yaml.Node, sizes: dict[int, int], above: frozenset[int]) -> int:
+    """The number of values of a node with its aliases expanded."""
+    if id(node) in above:
+        raise _refusal("an alias must not contain itself", node)
+    if id(node) not in sizes:
+        children = node.value if isinstance(node, yaml.CollectionNode) else []
+        parts = [part for child in children for part in (child if isinstance(child, tuple) else (child,))]
+        inside = above | {id(node)}
+        sizes[id(node)] = 1 + sum(_expanded_size(part, sizes, inside) for part in parts)
+        if sizes[id(node)] > MOST_VALUES:
+            raise _refusal(f"its aliases expand to more than {MOST_VALUES:,} values", node)
+    return sizes[id(node)]
 
 
 def _refusal(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError:

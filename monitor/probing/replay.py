@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import TypeVar
 from monitor.errors import AdapterError, MonitorError, Reason
 from monitor.evaluation.chains import BEFORE
 from monitor.evaluation.passages.quotes import look_for_quotes
-from monitor.model.answers import Reply
+from monitor.model.answers import Answer, Reply
 from monitor.model.runs import Failure, Outcome
 from monitor.model.suites import Query
 from monitor.ports.targets import Answerer, Retriever
@@ -25,6 +26,7 @@ Replies = dict[str, Reply | None]
 """The replies to the hops of one chain, by query."""
 T = TypeVar("T")
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 SAVE_EVERY_S = 1.0
 """Outcomes are committed this often; a crash loses at most this much."""
 
@@ -94,7 +96,13 @@ async def request_answer(
     result, duration_s = await attempt(lambda: answerer.answer(text, contexts), attempts)
     if isinstance(result, AdapterError):
         return Reply(reason=result.reason, detail=result.detail, duration_s=duration_s)
-    return Reply(answer=result, duration_s=duration_s)
+    return Reply(answer=_storable(result), duration_s=duration_s)
+
+
+def _storable(answer: Answer) -> Answer:
+    """The answer with U+0000 and lone surrogates replaced: one such character would lose the whole run."""
+    text = _UNSTORABLE.sub("\ufffd", answer.text)
+    return answer if text == answer.text else replace(answer, text=text)
 
 
 def answer_turns(endpoints: Endpoints) -> Turns:

@@ -6,6 +6,7 @@ import gzip
 import json
 import ssl
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -297,6 +298,44 @@ def test_a_gzip_bomb_is_rejected_before_it_is_in_memory():
     assert outcome.failure is not None
     assert outcome.failure.reason is Reason.MALFORMED
     assert peak < 50_000_000
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip", "gzip,gzip,gzip", "br", "zstd"])
+def test_a_bomb_within_a_bomb_is_rejected_before_it_is_decompressed(coding):
+    """Nested and unbounded content codings are not decoded: 500 bytes could become gigabytes in one step."""
+    bomb = gzip.compress(gzip.compress(b"x" * 200_000_000, compresslevel=9), compresslevel=9)
+    outcome, peak = _with_peak(reply(body=bomb, headers={"content-encoding": coding}))
+    assert outcome.failure is not None
+    assert outcome.failure.reason is Reason.BROKEN
+    assert peak < 6_000_000
+
+
+DEFLATED = json.dumps(TWO_HITS).encode()
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(DEFLATED)),
+        ("x-gzip", gzip.compress(DEFLATED[:9]) + gzip.compress(DEFLATED[9:])),
+        ("deflate", zlib.compress(DEFLATED)),
+        ("deflate", zlib.compress(DEFLATED, wbits=-15)),
+        ("identity", DEFLATED),
+    ],
+)
+def test_compressed_bodies_are_read(coding, body):
+    """Gzip with several members and both forms of deflate are read; only these codings are requested."""
+    outcome, server = outcome_of(reply(body=body, headers={"content-encoding": coding}))
+    assert outcome.ranking is not None
+    assert outcome.ranking.doc_ids == ("d1", "d2")
+    assert server.requests[0].headers["accept-encoding"] == "gzip, deflate"
+
+
+def test_a_compressed_body_that_ends_early_is_broken():
+    """Half of a gzip body is no answer, even if the half is JSON."""
+    outcome, _ = outcome_of(reply(body=gzip.compress(DEFLATED)[:-4], headers={"content-encoding": "gzip"}))
+    assert outcome.failure is not None
+    assert outcome.failure.reason is Reason.BROKEN
 
 
 def _with_peak(answer: Answer, **options: Any) -> tuple[Outcome, int]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import httpx
 import orjson
 
 from monitor.adapters.http import transport
+from monitor.adapters.http.decompression import UnreadableBodyError, decoder_of
 from monitor.errors import AdapterError, Reason, RetrieverError
 
 Explain = Callable[[int, bytes], str | None]
@@ -28,6 +29,8 @@ MAX_BODY_BYTES = 4_194_304
 PROBE_HEADER = {"x-recallwatch-probe": "1"}
 """Marks probes, so that the target can exclude them from its own analytics."""
 _EXCERPT_BYTES = 4_096
+_LARGE = 262_144
+"""Bytes. A larger body is parsed in a thread."""
 
 
 async def request_json(
@@ -55,7 +58,7 @@ async def request_json(
         failure=failure,
     )
     try:
-        return orjson.loads(content)
+        return await asyncio.to_thread(orjson.loads, content) if len(content) > _LARGE else orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise failure(Reason.MALFORMED, "the response is not JSON") from error
 
@@ -98,19 +101,25 @@ def _hint(status: int, reason: Reason) -> str:
 async def _read_body(response: httpx.Response, limit: int, failure: ErrorFactory) -> bytes:
     """Read and decompress the body. The limit applies to decompressed bytes, which stops decompression bombs."""
     parts, size = [], 0
-    is_compressed = "content-encoding" in response.headers
-    async for part in response.aiter_bytes() if is_compressed else response.aiter_raw():
-        size += len(part)
-        if size > limit:
-            raise failure(Reason.MALFORMED, f"the response is larger than {limit} bytes (max_body_bytes)")
-        parts.append(part)
+    try:
+        decoder = decoder_of(response.headers.get("content-encoding", ""))
+        async for part in response.aiter_raw():
+            parts.append(decoder.decode(part, limit - size + 1))
+            size += len(parts[-1])
+            if size > limit:
+                raise failure(Reason.MALFORMED, f"the response is larger than {limit} bytes (max_body_bytes)")
+        decoder.finish()
+    except UnreadableBodyError as error:
+        raise failure(Reason.BROKEN, str(error)) from error
     return b"".join(parts)
 
 
 async def _read_excerpt(response: httpx.Response) -> bytes:
     excerpt = b""
-    async for part in response.aiter_bytes():
-        excerpt += part
-        if len(excerpt) >= _EXCERPT_BYTES:
-            break
-    return excerpt[:_EXCERPT_BYTES]
+    with suppress(UnreadableBodyError):
+        decoder = decoder_of(response.headers.get("content-encoding", ""))
+        async for part in response.aiter_raw():
+            excerpt += decoder.decode(part, _EXCERPT_BYTES - len(excerpt))
+            if len(excerpt) >= _EXCERPT_BYTES:
+                break
+    return excerpt

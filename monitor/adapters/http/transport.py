@@ -17,6 +17,7 @@ import aiohttp
 import httpx
 from pydantic import AfterValidator
 
+from monitor.adapters.http.decompression import ACCEPTED
 from monitor.errors import Reason
 
 
@@ -181,9 +182,9 @@ def open_client(
     With ``allow_private_hosts``, names resolve through a `GuardedResolver`.
     """
     pool = Pool(connections, allow_private_hosts)
-    default_headers = {"content-type": "application/json", "user-agent": "recallwatch", **(headers or {})}
-    client = Client(transport=pool, headers=default_headers, timeout=timeout_s)
-    pool.headers = client.headers  # includes httpx's accept-encoding
+    default_headers = {"content-type": "application/json", "user-agent": "recallwatch", "accept-encoding": ACCEPTED}
+    client = Client(transport=pool, headers=default_headers | (headers or {}), timeout=timeout_s)
+    pool.headers = client.headers
     return client
 
 

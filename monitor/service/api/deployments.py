@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,6 +20,8 @@ from monitor.model.deployments import Deployment
 
 MAX_BODY_BYTES = 1_000_000
 _LONGEST = 200
+_SIMPLE_PATH = re.compile(r'(?:[A-Za-z_]\w*|"[^"\\]+")(?:\[-?\d{1,4}\]|\.(?:[A-Za-z_]\w*|"[^"\\]+"))*', re.ASCII)
+"""Other expressions, such as nested projections, can take minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,9 @@ def _deployment(body: dict[str, Any], request: Request, backend: DeploymentsBack
 
 
 def _search(body: dict[str, Any], path: str) -> Any:
+    if len(path) > _LONGEST or not _SIMPLE_PATH.fullmatch(path):
+        problem = 'must be a path of keys and indexes, such as data.images[0]."app.kubernetes.io/version"'
+        raise _RefusedError(422, f"name_at {problem}, of at most {_LONGEST} characters: {path!r:.80}")
     try:
         return jmespath.search(path, body)
     except jmespath.exceptions.JMESPathError:

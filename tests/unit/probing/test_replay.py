@@ -15,7 +15,7 @@ from monitor.model.answers import Answer
 from monitor.model.runs import Outcome, Ranking
 from monitor.model.suites import Query
 from monitor.ports.targets import Retriever
-from monitor.probing.replay import probe, replay
+from monitor.probing.replay import probe, replay, request_answer
 from monitor.probing.retries import FIRST_DELAY_S, JITTER_S, PATIENCE_S, attempt
 from monitor.probing.side_by_side import replay_both
 from monitor.world import ContextTexts, Endpoints
@@ -182,6 +182,23 @@ def test_the_wait_between_attempts_is_limited(monkeypatch):
     monkeypatch.setattr("asyncio.sleep", note)
     asyncio.run(probe(query(1), Busy(), depth=1))
     assert waits == [PATIENCE_S]
+
+
+def test_an_answer_can_be_stored():
+    """U+0000 and lone surrogates in an answer are replaced; line breaks stay."""
+
+    class Odd:
+        concurrency, takes_contexts = 1, False
+
+        async def answer(self, query: str, contexts: Sequence[str] | None = None) -> Answer:
+            return Answer(text="yes\x00\nno\ud800")
+
+        async def close(self) -> None:
+            """There is nothing to release."""
+
+    reply = asyncio.run(request_answer("q", Odd()))  # type: ignore[arg-type]
+    assert reply.answer is not None
+    assert reply.answer.text == "yes\ufffd\nno\ufffd"
 
 
 def test_the_delays_of_many_probes_differ(monkeypatch):

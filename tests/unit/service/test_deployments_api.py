@@ -87,7 +87,9 @@ def test_declared_deployments_are_listed():
         ("", [], 400, "the body must be an object"),
         ("", b"{", 400, "the body is not JSON"),
         ("", b" " * (MAX_BODY_BYTES + 1), 413, "the body is larger than"),
-        ("?target=docs&name_at=[", {"a": 1}, 422, "name_at is not a JMESPath expression"),
+        ("?target=docs&name_at=[", {"a": 1}, 422, "name_at must be a path of keys and indexes"),
+        ("?target=docs&name_at=" + "[*]" * 58, {"a": 1}, 422, "name_at must be a path of keys and indexes"),
+        ("?target=docs&name_at=" + "a." * 150 + "a", {"a": 1}, 422, "of at most 200 characters"),
         ("?target=docs&name_at=nowhere", {"a": 1}, 422, "name must be a text"),
     ],
 )
