@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def compare(
     runs: Annotated[
-        list[str] | None, typer.Argument(help="The baseline run and the candidate run, by id or its beginning.")
+        list[str] | None,
+        typer.Argument(help="The baseline run and the candidate run: ids, their beginnings, @baseline or @latest."),
     ] = None,
     baseline: Annotated[str | None, typer.Option(help="Instead of runs: the live target to compare with.")] = None,
     candidate: Annotated[str | None, typer.Option(help="The live target that may replace it.")] = None,

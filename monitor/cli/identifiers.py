@@ -1,20 +1,22 @@
-"""Ids on the command line: the whole id, or its beginning if only one id begins so."""
+"""Ids on the command line: the whole id, its beginning if only one id begins so, or @baseline and @latest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from monitor.errors import StoreError
-from monitor.model.runs import Run
+from monitor.model.runs import Run, RunStatus
 from monitor.model.verdicts import Verdict
 from monitor.ports.store import Store
 
-MAX_LISTED = 10
+MAX_LISTED, MAX_SEARCHED = 10, 200
 """Matching ids in the message about an ambiguous prefix."""
 
 
 async def load_run(store: Store, prefix: str) -> Run:
-    """One run with its outcomes. Raises StoreError if no run, or more than one, begins so."""
+    """One run with its outcomes. Raises StoreError if no run, or more than one, is meant."""
+    if prefix.startswith("@"):
+        return await store.load_run(await _named_run(store, prefix))
     matches = await store.find_run_ids(prefix, MAX_LISTED)
     return await store.load_run(_only(prefix, matches, "run", "recallwatch runs list"))
 
@@ -23,6 +25,31 @@ async def load_verdict(store: Store, prefix: str) -> Verdict:
     """One verdict. Raises StoreError if no verdict, or more than one, begins so."""
     matches = await store.find_verdict_ids(prefix, MAX_LISTED)
     return await store.load_verdict(_only(prefix, matches, "verdict", "recallwatch verdicts list"))
+
+
+async def _named_run(store: Store, name: str) -> str:
+    """The id of ``@baseline`` or ``@latest``; ``:TARGET`` or ``:TARGET/SUITE`` behind it where there are several."""
+    kind, _, place = name.partition(":")
+    target, _, suite_name = place.partition("/")
+    places: list[tuple[str, str, str]]
+    if kind == "@baseline":
+        places = [(each.target, each.suite_name, each.run_id) for each in await store.baselines()]
+    elif kind == "@latest":
+        runs = await store.list_runs(MAX_SEARCHED, RunStatus.FINISHED, target or None)
+        places = [(run.target, run.suite_name, run.run_id) for run in reversed(runs)]
+    else:
+        raise StoreError(f'unknown run "{name}"; the names of runs are @baseline and @latest')
+    run_ids = {
+        (run_target, run_suite): run_id
+        for run_target, run_suite, run_id in places
+        if target in ("", run_target) and suite_name in ("", run_suite)
+    }
+    if not run_ids:
+        raise StoreError(f"there is no run {name}; `recallwatch runs list` prints the latest")
+    if len(run_ids) > 1:
+        names = ", ".join(f"{kind}:{run_target}/{run_suite}" for run_target, run_suite in sorted(run_ids))
+        raise StoreError(f"{name} is one of several: {names}")
+    return next(iter(run_ids.values()))
 
 
 def _only(prefix: str, matches: Sequence[str], noun: str, command: str) -> str:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, PolicyName, finish, perform
+from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, Bounds, ConfigPath, PolicyName, RunId, finish, perform
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def runs_show(
-    run: Annotated[str, typer.Argument(help="The id of the run, or the beginning of it.")],
+    run: RunId,
     policy: PolicyName = "default",
+    bounds: Bounds = False,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Show one run: counts, coverage, and its measures by stratum."""
-    finish(perform(show_run(config, run, policy)), as_json)
+    finish(perform(show_run(config, run, policy, with_bounds=bounds)), as_json)
 
 
-async def show_run(path: Path, prefix: str, policy: str) -> Result:
+async def show_run(path: Path, prefix: str, policy: str, *, with_bounds: bool = False) -> Result:
     """One run, measured from its stored outcomes."""
     from monitor.cli.identifiers import load_run
     from monitor.cli.url_targets import load_with_targets
@@ -39,4 +38,7 @@ async def show_run(path: Path, prefix: str, policy: str) -> Result:
     measured = measure(
         run, suite, Plan(target=run.target, suites=(suite,), policy=checked.config.policy(policy)).measures
     )
-    return Result([*terminal.run_tables(measured)], terminal.run_to_dict(measured) | {"status": str(run.status)})
+    return Result(
+        [*terminal.run_tables(measured, with_bounds=with_bounds)],
+        terminal.run_to_dict(measured) | {"status": str(run.status)},
+    )

@@ -25,6 +25,12 @@ Bounds = Annotated[
 ]
 PolicyName = Annotated[str, typer.Option(help="A policy of the configuration.")]
 Limit = Annotated[int, typer.Option(min=1, help="The largest number of rows to print.")]
+RunId = Annotated[
+    str,
+    typer.Argument(
+        help="The id of a run, its beginning, @latest or @baseline; @latest:TARGET/SUITE where several are."
+    ),
+]
 IncidentId = Annotated[str, typer.Argument(help="The id of the incident.")]
 SuiteFolders = Annotated[list[str], typer.Argument(metavar="SUITE...", help="Folders, or builtin: suites.")]
 
@@ -48,7 +54,7 @@ def finish(result: Result, as_json: bool) -> None:
     if as_json:
         import json
 
-        typer.echo(json.dumps(result.data, indent=2, default=str))
+        typer.echo(json.dumps(result.data, indent=2, default=str, ensure_ascii=False))
     else:
         from rich.console import Console
 
