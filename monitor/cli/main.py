@@ -10,6 +10,8 @@ import typer
 from typer.exceptions import TyperException
 
 from monitor.cli import (
+    audit_export,
+    audit_verify,
     baseline_promote,
     baseline_show,
     check,
@@ -17,6 +19,7 @@ from monitor.cli import (
     config_show,
     demo,
     deploy,
+    gate,
     incident_acknowledge,
     incident_dismiss,
     incident_list,
@@ -41,6 +44,9 @@ from monitor.cli import (
     suite_review,
     suite_sample_log,
     suite_seed,
+    token_create,
+    token_list,
+    token_revoke,
     verdicts_list,
     verdicts_recompute,
     verdicts_show,
@@ -57,6 +63,7 @@ COMMANDS: dict[str, Command] = {
     "serve": serve.serve,
     "run": run.run,
     "compare": compare.compare,
+    "gate": gate.gate,
     "deploy": deploy.deploy,
     "measures": measures.measures,
     "migrate": migrate.migrate,
@@ -107,6 +114,18 @@ GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
             "seed": suite_seed.suite_seed,
         },
     ),
+    "audit": (
+        "The audit log: verify, export.",
+        {"verify": audit_verify.audit_verify, "export": audit_export.audit_export},
+    ),
+    "token": (
+        "Tokens of the HTTP API: create, list, revoke.",
+        {
+            "create": token_create.token_create,
+            "list": token_list.token_list,
+            "revoke": token_revoke.token_revoke,
+        },
+    ),
     "config": ("The configuration.", {"show": config_show.config_show}),
 }
 
@@ -117,7 +136,7 @@ def _build_app() -> typer.Typer:
         name="recallwatch",
         help="Watches the retrieval quality of a production RAG and pages when a swap makes it worse.",
         epilog="Exit codes: 0 passed · 1 regressed or trade-off · 2 not comparable or configuration error "
-        "· 3 could not measure.",
+        "· 3 could not measure · 4 inconclusive (gate only).",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         **options,

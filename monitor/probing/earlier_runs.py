@@ -10,7 +10,12 @@ from monitor.ports.store import Store
 
 async def load_baseline(candidate: Measured, plan: Plan, store: Store) -> Measured | None:
     """The baseline of the candidate's target and suite, measured again with the suite version of its run."""
-    baseline = await store.baseline(plan.target, candidate.suite.name)
+    return await load_trusted(plan.target, candidate.suite.name, plan, store)
+
+
+async def load_trusted(target: str, suite_name: str, plan: Plan, store: Store) -> Measured | None:
+    """The baseline of a target and suite, measured with the suite version of its run; None if there is none."""
+    baseline = await store.baseline(target, suite_name)
     if baseline is None:
         return None
     run = await store.load_run(baseline.run_id)

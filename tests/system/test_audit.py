@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,6 +21,7 @@ from monitor.model.deployments import Baseline, Deployment
 from monitor.model.incidents import Incident, IncidentStatus
 from monitor.testing.runs import NOW, a_suite
 from monitor.testing.stores import save_finished_run
+from tests.conftest import command
 
 pytestmark = pytest.mark.slow
 
@@ -205,3 +207,28 @@ def test_many_processes_append_to_one_chain(postgres_url: str) -> None:
     entries = with_store(postgres_url, body)
     assert len(entries) == 1 + 40 + 3
     assert verify(entries).problem == ""
+
+
+def test_the_commands_verify_and_export_the_log(postgres_url: str, tmp_path: Path) -> None:
+    """Verify prints the head and exits with 1 at a broken entry; the export holds every field of each entry."""
+    (tmp_path / "recallwatch.yaml").write_text(f'storage: {{url: "{postgres_url}"}}\n')
+    created = command("token", "create", "ci", "--scope", "run", "--by", "ada", "--expires", "90d", cwd=tmp_path)
+    text = created.stdout.split()[-1]
+    listed = command("token", "list", "--json", cwd=tmp_path).stdout
+    assert json.loads(listed)["tokens"][0]["name"] == "ci"
+    assert text.split("_")[2] not in listed
+    token_id = json.loads(listed)["tokens"][0]["token_id"]
+    command("token", "revoke", token_id, "--by", "ada", cwd=tmp_path)
+    command("token", "revoke", token_id, "--by", "ada", cwd=tmp_path, check=3)
+    whole = json.loads(command("audit", "verify", "--json", cwd=tmp_path).stdout)
+    assert (whole["entries"], whole["problem"]) == (2, None)
+    command("audit", "export", "audit.jsonl", cwd=tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert [line["action"] for line in lines] == ["token.created", "token.revoked"]
+    assert f"2:{lines[-1]['hash']}" == whole["head"]
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE audit DISABLE TRIGGER ALL")
+        connection.execute("DELETE FROM audit WHERE number = 2")
+    command("audit", "verify", cwd=tmp_path)
+    cut = command("audit", "verify", "--head", whole["head"], cwd=tmp_path, check=1)
+    assert "the log ends at entry 1" in cut.stdout

@@ -1,0 +1,1 @@
+"""The gate: a verdict about a candidate before it is deployed."""
