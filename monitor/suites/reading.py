@@ -1,6 +1,6 @@
 """Read a suite from its folder: the BEIR layout with the additions of recallwatch.
 
-    <folder>/suite.yaml        title, version, axis, owner, licence, controls, depth     (optional)
+    <folder>/suite.yaml        title, version, axis, owner, licence, controls, depth, corpus     (optional)
     <folder>/corpus.jsonl      {"_id", "title", "text"}                            (optional)
     <folder>/queries.jsonl     {"_id", "text", "metadata": {"stratum", "cluster", "answers", "follows"}}
     <folder>/qrels/test.tsv    query-id <tab> corpus-id <tab> score
@@ -34,7 +34,8 @@ from monitor.suites.passages import read_passages
 
 _RESERVED = {OVERALL: "the suite as a whole", PHENOMENA: "all phenomena without the controls"}
 _HEAD_KEYS = ("name", "title", "version", "axis", "owner", "licence", "description", "controls", "strata", "source",
-              "depth", "measured")  # fmt: skip
+              "depth", "corpus", "measured")  # fmt: skip
+_NEIGHBOUR = re.compile(r"[\w-]+")
 _GRADE = re.compile(r"[0-9]{1,6}")
 
 
@@ -96,14 +97,26 @@ def suite_name(folder: Path) -> str:
 
 
 def has_corpus(folder: Path) -> bool:
-    """Whether the folder of a suite has a corpus.jsonl."""
-    return os.path.lexists(folder / "corpus.jsonl")
+    """Whether the folder of a suite has a corpus.jsonl, or names the folder of another suite that has one."""
+    return os.path.lexists(corpus_file(folder))
+
+
+def corpus_file(folder: Path) -> Path:
+    """The corpus.jsonl of a suite: its own, else that of the suite beside it that ``corpus`` in suite.yaml names."""
+    own = folder / "corpus.jsonl"
+    neighbour = None if os.path.lexists(own) else _load_head(folder / "suite.yaml").get("corpus")
+    if neighbour is None:
+        return own
+    if not isinstance(neighbour, str) or not _NEIGHBOUR.fullmatch(neighbour):
+        problem = f"corpus is {neighbour!r}; must be the name of a folder beside this one"
+        raise SuiteError(str(folder / "suite.yaml"), problem)
+    return folder.parent / neighbour / "corpus.jsonl"
 
 
 def read_corpus(folder: Path) -> Iterator[Document]:
     """Iterate over the documents of a suite."""
     doc_ids: set[str] = set()
-    for where, row in read_lines(folder / "corpus.jsonl"):
+    for where, row in read_lines(corpus_file(folder)):
         doc_id = identifier(row, where)
         if doc_id in doc_ids:
             raise SuiteError(where, f"duplicate document id {doc_id}")
