@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 from monitor.model.measurements import Floats
 
@@ -249,8 +249,8 @@ def _intervals(totals: Floats, rng: np.random.Generator, alpha: float, resamples
 
 def _tail(n_clusters: int, alpha: float) -> float:
     """Share of the resamples to cut at each end: alpha / 2, and less for few clusters."""
-    quantile = stats.t.ppf(1 - alpha / 2, n_clusters - 1)
-    return float(stats.norm.sf(quantile * math.sqrt(n_clusters / (n_clusters - 1))))
+    quantile = stdtrit(n_clusters - 1, 1 - alpha / 2)
+    return float(ndtr(-quantile * math.sqrt(n_clusters / (n_clusters - 1))))
 
 
 def _percentiles(values: Floats, tail: float) -> Span:

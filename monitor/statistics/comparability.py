@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from monitor.errors import ComparisonError
 from monitor.evaluation.measures import ANSWER_MEASURES, names
@@ -48,7 +48,7 @@ def judge_drift(anchors: Sequence[tuple[float, float]]) -> Drift | None:
         return None
     differences = np.array([now - then for then, now in anchors])
     spread = float(differences.std(ddof=1)) / math.sqrt(len(differences))
-    half = float(stats.t.ppf(1 - ALPHA_DRIFT / 2, len(differences) - 1)) * spread
+    half = float(stdtrit(len(differences) - 1, 1 - ALPHA_DRIFT / 2)) * spread
     mean = float(differences.mean())
     return Drift(mean, mean - half, mean + half)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-from scipy import stats
+from scipy.special import gammaincinv
 
 from monitor.model.noise import Churn, DetectorState, Level, Noise, Series
 from monitor.statistics.churn import deviation, is_learned
@@ -94,7 +94,7 @@ def spread_of(level: Level) -> float:
 
 @lru_cache
 def _chi2_bound(freedom: int) -> float:
-    return float(stats.chi2.ppf(0.05, freedom))
+    return float(2 * gammaincinv(freedom / 2, 0.05))
 
 
 def deviation_of(noise: Noise, churn: Churn, level: Level, series: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from monitor.model.measurements import Floats
 
@@ -102,7 +102,9 @@ def _saddlepoint(sizes: Floats, total: float) -> float:
     upper = 1.0
     while shortfall(upper) < 0:
         upper *= 2.0
-    tilt = optimize.brentq(shortfall, 0.0, upper, xtol=1e-12)
+    from scipy.optimize import brentq  # costs a tenth of a second that most commands do not need
+
+    tilt = brentq(shortfall, 0.0, upper, xtol=1e-12)
     angle = tilt * sizes
     # log cosh, without overflowing
     cumulant = float(count @ (np.logaddexp(angle, -angle) - math.log(2.0)))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import gammaincinv
 
 from monitor.model.measurements import Floats
 from monitor.model.noise import Noise
@@ -69,10 +69,10 @@ def own_noise(replays: Floats, *, size: int) -> float:
     count, queries = replays.shape
     freedom = queries * (count - 1)
     variance = float(replays.var(axis=0, ddof=1).mean())
-    bound = freedom / float(stats.chi2.ppf(0.05, freedom))
+    bound = freedom / _chi2_quantile(0.05, freedom)
     independent = variance * bound / size
     observed = float(replays.mean(axis=1).var(ddof=1)) * queries / size
-    if count > 2 and observed > independent * float(stats.chi2.ppf(0.95, count - 1)) / (count - 1):
+    if count > 2 and observed > independent * _chi2_quantile(0.95, count - 1) / (count - 1):
         return _deviation(replays.mean(axis=1))
     return math.sqrt(independent)
 
@@ -87,7 +87,7 @@ def _deviation(means: Floats) -> float:
     sigma = math.sqrt(variance)
     if float(centred[1:] @ centred[:-1]) / float(centred @ centred) > 0.1:
         sigma = 1.3 * math.sqrt(max(_long_run_variance(centred), variance))
-    bound = math.sqrt((count - 1) / float(stats.chi2.ppf(0.05, count - 1)))
+    bound = math.sqrt((count - 1) / _chi2_quantile(0.05, count - 1))
     return sigma * bound * math.sqrt(1 + 1 / count)
 
 
@@ -98,3 +98,7 @@ def _long_run_variance(centred: Floats) -> float:
     for lag in range(1, lags + 1):
         total += 2 * (1 - lag / (lags + 1)) * float(centred[lag:] @ centred[:-lag])
     return total / (count - 1)
+
+
+def _chi2_quantile(share: float, freedom: float) -> float:
+    return float(2 * gammaincinv(freedom / 2, share))

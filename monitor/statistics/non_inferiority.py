@@ -25,7 +25,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from monitor.model.measurements import Floats
 from monitor.statistics.pairing import Paired
@@ -182,11 +182,11 @@ class _Sums:
         mean = self._mean(self.numerator) - ratio * self._mean(self.denominator)
         residuals = self._residuals(self.numerator) - ratio * self._residuals(self.denominator)
         error = math.sqrt(self._covariance(residuals, residuals))
-        return float(stats.t.sf(mean / error, len(self.sizes) - 1)) if error > 0 else float(mean <= 0)
+        return float(stdtr(len(self.sizes) - 1, -mean / error)) if error > 0 else float(mean <= 0)
 
     def lower_bound(self, confidence: float) -> float:
         """The largest ratio that is rejected at 1 − ``confidence``; −∞ where none is. Fieller 1954."""
-        squared_t = float(stats.t.ppf(confidence, len(self.sizes) - 1)) ** 2
+        squared_t = float(stdtrit(len(self.sizes) - 1, confidence)) ** 2
         top, bottom = self._mean(self.numerator), self._mean(self.denominator)
         of_top, of_bottom = self._residuals(self.numerator), self._residuals(self.denominator)
         a = bottom**2 - squared_t * self._covariance(of_bottom, of_bottom)

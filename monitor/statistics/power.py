@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtri
 
 from monitor.model.measurements import Floats
 from monitor.statistics.pairing import Paired
@@ -33,7 +33,7 @@ def detectable_drop(standard_error: float, *, alpha: float, power: float = 0.8) 
     >>> round(detectable_drop(0.01, alpha=0.05), 4)
     0.0249
     """
-    return float((stats.norm.ppf(1 - alpha) + stats.norm.ppf(power)) * standard_error)
+    return float((ndtri(1 - alpha) + ndtri(power)) * standard_error)
 
 
 def detectable_from(standard_error: float, critical: float, *, power: float = 0.8) -> float:
@@ -44,7 +44,7 @@ def detectable_from(standard_error: float, critical: float, *, power: float = 0.
     >>> round(detectable_from(0.01, 3.5), 4)
     0.0434
     """
-    return float((critical + stats.norm.ppf(power)) * standard_error)
+    return float((critical + ndtri(power)) * standard_error)
 
 
 @dataclass(frozen=True, slots=True)

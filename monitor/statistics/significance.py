@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from monitor.model.measurements import Floats
 from monitor.statistics.pairing import Paired
@@ -120,7 +120,7 @@ def interval(paired: Paired, *, confidence: float = 0.95) -> tuple[float, float]
     if paired.n_clusters < 2:
         return float("-inf"), float("inf")
     mean = float(paired.differences.mean())
-    half = float(stats.t.ppf((1 + confidence) / 2, paired.n_clusters - 1)) * standard_error(paired)
+    half = float(stdtrit(paired.n_clusters - 1, (1 + confidence) / 2)) * standard_error(paired)
     return mean - half, mean + half
 
 

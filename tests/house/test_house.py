@@ -160,6 +160,16 @@ def test_the_command_line_starts_without_the_heavy_libraries():
     assert in_a_fresh_process(program, *heavy)["loaded"] == []
 
 
+def test_a_command_that_reads_the_store_starts_without_the_libraries_of_models_and_tests():
+    """`baseline show`, `runs list`, `serve` and others import no model, and of SciPy its special functions alone."""
+    heavy = ["torch", "faiss", "sentence_transformers", "scipy.stats", "scipy.optimize", "scipy.spatial", "aiohttp"]
+    program = (
+        "import json, sys, monitor.service.wiring, monitor.cli.url_targets, monitor.reports.terminal\n"
+        "print(json.dumps({'loaded': sorted(set(sys.argv[1:]) & set(sys.modules))}))"
+    )
+    assert in_a_fresh_process(program, *heavy)["loaded"] == []
+
+
 def test_naming_an_adapter_imports_none():
     """The registry knows adapters as text: listing them loads no adapter and none of its libraries."""
     program = (
