@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from monitor.incidents.lifecycle import Step, advance, dedup_key
+from monitor.alerting.attention import with_stored_silences
+from monitor.incidents.identity import related
+from monitor.incidents.lifecycle import Step, advance
 from monitor.incidents.routing import OnCall
 from monitor.model.decisions import Decision
 from monitor.model.deployments import Swap
@@ -25,7 +27,8 @@ async def conclude(
     verdict: Verdict, change: Change, store: Store, on_call: OnCall, *, policy: str
 ) -> tuple[Incident | None, Decision]:
     """The incident after the verdict, and the decision to store: verdict, alerts, and the incident if it changed."""
-    incident = await store.find_incident(IncidentKind.REGRESSION, verdict.target, dedup_key(verdict.target, change))
+    incident = related(await store.incidents_of(IncidentKind.REGRESSION, verdict.target), verdict, change)
+    on_call = await with_stored_silences(on_call, store)
     after, alerts = advance(incident, verdict, on_call, change, policy=policy)
     return after, Decision(verdict=verdict, incident=None if after is incident else after, alerts=alerts)
 

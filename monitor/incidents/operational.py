@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from monitor.incidents.lifecycle import Step, identify
+from monitor.incidents.identity import identify
+from monitor.incidents.lifecycle import Step
 from monitor.incidents.payload import alert_of
 from monitor.incidents.routing import OnCall
 from monitor.model.alerts import AlertState
@@ -66,14 +67,14 @@ def no_data(
 
 
 def dead_letter(notifier: str, target: str, severity: Severity, *, alert_id: str, problem: str) -> Fault:
-    """A notifier that failed permanently to deliver an alert."""
+    """A notifier that fails to deliver an alert."""
     return Fault(
         kind=IncidentKind.DEAD_LETTER,
         subject=notifier,
         target=target,
-        summary=f"Notifier {notifier} did not deliver an alert about {target} and stopped retrying: "
-        f"{problem} ({alert_id}).",
-        advice=f"fix notifier {notifier}, then run `recallwatch incident list` to see what was not delivered",
+        summary=f"Notifier {notifier} does not deliver an alert about {target}: {problem} ({alert_id}). "
+        "It is retried at least every ten minutes while the incident lasts.",
+        advice=f"fix notifier {notifier}, then run `recallwatch notify retry {shlex.quote(notifier)}`",
         next_command=shlex.join(("recallwatch", "notify", "test", notifier)),
         severity=severity,
     )
@@ -88,7 +89,10 @@ def open_incident(current: Incident | None, fault: Fault, on_call: OnCall, *, at
     if current is not None and current.is_active:
         return current, ()
     incident = Incident(
-        incident_id=identify(f"{fault.dedup_key}/{at.isoformat()}", "incident"),
+        # The earlier incident is part of the origin: a fault may return within one tick of the clock.
+        incident_id=identify(
+            f"{fault.dedup_key}/{at.isoformat()}/{current.incident_id if current else ''}", "incident"
+        ),
         dedup_key=fault.dedup_key,
         target=fault.target,
         opened_at=at,

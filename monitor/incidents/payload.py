@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from monitor.decision.trade_off import find_trade_off
 from monitor.incidents.headline import blame_of, cause_of, headline_of, in_order, strata_of, structure_of
+from monitor.incidents.identity import drops_of
 from monitor.incidents.routing import Labels, Links, OnCall
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.incidents import Change, Incident, IncidentKind
@@ -31,7 +32,7 @@ _RUNBOOKS = {
 _NO_EVIDENCE: dict[str, Any] = {
     "verdict_id": None, "run_ids": [], "baseline_run_ids": [], "advice": "", "method": None, "alpha": None,
     "fallen": [], "risen": [], "lost_queries": [], "insights": {}, "deployment": {}, "next_command": None,
-    "headline": None, "strata": [], "structure": None, "cause": {}, "blame": None,
+    "headline": None, "strata": [], "structure": None, "cause": {}, "blame": None, "open_s": None,
 }  # fmt: skip
 _EVIDENCE_KEYS = (
     "suite", "axis", "stratum", "measure", "baseline_mean", "candidate_mean", "difference", "lower", "upper",
@@ -82,7 +83,7 @@ def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str
     """The part of an alert that comes from a verdict: drops and gains, statistics, deployment, lost queries."""
     policy = verdict.policy
     trade_off = find_trade_off(verdict.evidence, policy)
-    fallen = in_order(verdict.fallen or (trade_off.fallen if trade_off else ()))
+    fallen = in_order(drops_of(verdict))
     headline = headline_of(fallen)
     gains = (evidence for evidence in verdict.evidence if has_risen(evidence, policy))
     risen = [*([trade_off.risen] if trade_off else []), *sorted(gains, key=lambda evidence: -evidence.difference)]
@@ -107,6 +108,13 @@ def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str
         "blame": blame_of(headline, verdict.insights),
         "next_command": _next_command(fallen, change) if state is AlertState.FIRING else None,
     }
+
+
+def carried_over(alerts: Sequence[Alert]) -> dict[str, Any]:
+    """The evidence of the latest firing alert, for a later message about the same incident; empty without one."""
+    firing = [each for each in alerts if each.state is AlertState.FIRING]
+    data = firing[-1].payload.get("data", {}) if firing else {}
+    return {key: data[key] for key in (*_NO_EVIDENCE, "verdict") if key in data and key not in ("open_s",)}
 
 
 def has_risen(evidence: Evidence, policy: Policy) -> bool:

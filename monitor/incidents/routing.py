@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 
 from monitor.model.incidents import Severity
-
-Match = Mapping[str, tuple[str, ...]]
-"""Label to accepted values; a value between slashes is a regular expression that must match the whole label."""
+from monitor.model.silences import Match as Match
+from monitor.model.silences import Silence as Silence
 
 LABELS = ("severity", "axis", "suite", "target", "owner")
 
@@ -69,33 +68,8 @@ class Route:
     match: Match = field(default_factory=dict)
     continue_: bool = False
     """Whether later routes are tried as well."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silence:
-    """A period in which matching alerts are held back: once, or every day between two times in UTC."""
-
-    reason: str
-    match: Match = field(default_factory=dict)
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-    daily: tuple[time, time] | None = None
-
-    def end_after(self, at: datetime) -> datetime | None:
-        """The end of the silence if it covers the instant; else None."""
-        if self.daily is not None:
-            return _end_of_daily(at.astimezone(UTC), *self.daily)
-        has_started = self.starts_at is None or self.starts_at <= at
-        return self.ends_at if has_started and self.ends_at is not None and at < self.ends_at else None
-
-
-def _end_of_daily(at: datetime, start: time, end: time) -> datetime | None:
-    now = at.timetz().replace(tzinfo=None)
-    within = start <= now < end if start < end else now >= start or now < end
-    if not within:
-        return None
-    until = datetime.combine(at.date(), end, tzinfo=UTC)
-    return until if until > at else until + timedelta(days=1)
+    remind_every_s: float | None = None
+    """Time between reminders of an open incident that no person has acknowledged; None for no reminders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +80,8 @@ class Links:
     dashboards_url: str = ""
     runbook_url: str = ""
     """The runbook, if it is not the one that the server at ``public_url`` serves."""
+    signing_key: str = field(default="", repr=False)
+    """Signs the links that acknowledge an incident; without it alerts carry none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +99,21 @@ class OnCall:
         """The notifiers of the matching routes, each once; all notifiers if there are no routes."""
         if not self.routes:
             return self.notifiers
-        names: list[str] = []
+        return tuple(dict.fromkeys(name for route in self._routes_of(labels) for name in route.notifiers))
+
+    def remind_every_s(self, labels: Labels) -> float | None:
+        """The shortest time between reminders of the matching routes; None if none has one."""
+        intervals = [route.remind_every_s for route in self._routes_of(labels) if route.remind_every_s is not None]
+        return min(intervals, default=None)
+
+    def _routes_of(self, labels: Labels) -> list[Route]:
+        matching: list[Route] = []
         for route in self.routes:
             if matches(route.match, labels):
-                names += route.notifiers
+                matching.append(route)
                 if not route.continue_:
                     break
-        return tuple(dict.fromkeys(names))
+        return matching
 
     def silence_for(self, labels: Labels, at: datetime) -> tuple[datetime | None, str]:
         """The end and reason of the silence, consecutive silences included; None and no reason if not silenced."""

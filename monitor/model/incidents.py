@@ -100,16 +100,21 @@ class Incident:
     """The suites that regressed, each with its number of recovered verdicts in a row."""
     fallen: tuple[tuple[str, str, str], ...] = ()
     """Suite, stratum and measure of everything that fell since it opened."""
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    """Lowest bound of the interval of each gating measure in its pages, by suite, stratum and measure joined by ``/``.
+    A later drop within these bounds is the same one."""
     axes: tuple[str, ...] = ()
     baseline_run_ids: tuple[str, ...] = ()
+    """Baselines of the suites that fell."""
     reopened: int = 0
     fired_at: datetime | None = None
+    reminded_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
     resolved_at: datetime | None = None
     resolution: Resolution = Resolution.NONE
     reason: str = ""
-    """Why it was dismissed, and the person who dismissed it."""
+    """Why it was dismissed, and by whom; or why it was reopened."""
     revision: int = 1
 
     @property

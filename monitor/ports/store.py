@@ -15,6 +15,7 @@ from monitor.model.incidents import Incident, IncidentKind, Tally
 from monitor.model.measurements import Measured
 from monitor.model.noise import DetectorState
 from monitor.model.runs import Outcome, Run, RunStatus
+from monitor.model.silences import Silence
 from monitor.model.snapshots import Snapshot
 from monitor.model.suites import Suite
 from monitor.model.verdicts import Verdict
@@ -130,6 +131,18 @@ class Store(Protocol):
         """The active incident of a subject, else the latest one with this key."""
         ...
 
+    async def incidents_of(self, kind: IncidentKind, subject: str, limit: int = 50) -> list[Incident]:
+        """The incidents of a subject: an active one first, then the latest ones."""
+        ...
+
+    async def alerts_of(self, incident_id: str) -> list[Alert]:
+        """The alerts of an incident, oldest first."""
+        ...
+
+    async def find_incident_ids(self, prefix: str, limit: int = 10) -> list[str]:
+        """The ids of incidents that begin with ``prefix``, with or without ``incident_``, newest first."""
+        ...
+
     async def load_incident(self, incident_id: str) -> Incident:
         """One incident. Raises StoreError naming the id if there is none."""
         ...
@@ -181,8 +194,23 @@ class Store(Protocol):
         """Lease alerts that are due for these notifiers for ``lease_s`` seconds, in order for each dedup key."""
         ...
 
-    async def mark_delivered(self, delivery_ids: Sequence[int], at: datetime) -> None:
-        """Record that the notifiers accepted these alerts."""
+    async def mark_delivered(self, receipts: Mapping[int, str | None], at: datetime) -> None:
+        """Record that the notifiers accepted these alerts, each with the receipt that its notifier returned."""
+        ...
+
+    async def retry_deliveries(self, notifiers: Sequence[str], now: datetime) -> int:
+        """Make every undelivered alert for these notifiers due now; return their number.
+
+        A dead one is left out if a later alert of its incident was delivered: it would tell an old state again.
+        """
+        ...
+
+    async def save_silence(self, silence: Silence) -> None:
+        """Store a silence, or its end."""
+        ...
+
+    async def silences(self, *, ended: bool = False) -> list[Silence]:
+        """Silences set by people, newest first; with ``ended`` also those that a person ended."""
         ...
 
     async def mark_undelivered(

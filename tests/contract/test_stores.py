@@ -235,7 +235,7 @@ def test_a_delivery_ends_delivered_or_dead_and_waits_in_between(check: Callable[
     async def body(store: Store) -> None:
         await a_decision(store)
         one, two = await store.lease_deliveries(BOTH, 10, NOW, 60)
-        await store.mark_delivered([one.delivery_id], NOW)
+        await store.mark_delivered({one.delivery_id: None}, NOW)
         later = NOW + timedelta(seconds=30)
         await store.mark_undelivered(two.delivery_id, Reason.BROKEN, "HTTP 500", next_attempt_at=later)
         assert await store.lease_deliveries(BOTH, 10, NOW, 60) == []
@@ -267,7 +267,7 @@ def test_the_resolved_alert_waits_for_the_firing_one(check: Callable[[Check], No
         late = NOW + timedelta(minutes=5)
         first = [d for d in await store.lease_deliveries(BOTH, 10, late, 60) if d.notifier == "pager"]
         assert [d.alert.state for d in first] == ["firing"]
-        await store.mark_delivered([first[0].delivery_id], late)
+        await store.mark_delivered({first[0].delivery_id: None}, late)
         second = await store.lease_deliveries(["pager"], 10, late, 60)
         assert [d.alert.state for d in second] == ["resolved"]
 
@@ -454,7 +454,7 @@ def test_later_alerts_go_to_the_notifiers_of_the_firing_one(check: Callable[[Che
         over = revised(incident, status=IncidentStatus.RESOLVED, resolved_at=NOW)
         assert await store.save_incident(over, [an_alert(over, AlertState.RESOLVED)])
         (firing,) = await store.lease_deliveries(BOTH, 10, NOW, 60)
-        await store.mark_delivered([firing.delivery_id], NOW)
+        await store.mark_delivered({firing.delivery_id: None}, NOW)
         (resolved,) = await store.lease_deliveries(BOTH, 10, NOW, 60)
         assert [(each.notifier, each.alert.state) for each in (firing, resolved)] == [
             ("chat", AlertState.FIRING),
@@ -499,7 +499,7 @@ def test_a_finished_delivery_is_not_requeued(check: Callable[[Check], None]) -> 
     async def body(store: Store) -> None:
         await a_decision(store)
         slow, _ = await store.lease_deliveries(BOTH, 10, NOW, 60)
-        await store.mark_delivered([slow.delivery_id], NOW)
+        await store.mark_delivered({slow.delivery_id: None}, NOW)
         await store.mark_undelivered(slow.delivery_id, Reason.TIMEOUT, "late", next_attempt_at=None)
         assert (await store.count_deliveries())["delivered"] == 1
         assert (await store.count_deliveries())["dead"] == 0
@@ -576,7 +576,7 @@ def test_the_oldest_pending_alert_is_found(check: Callable[[Check], None]) -> No
         await a_decision(store)
         for delivery in await store.lease_deliveries(BOTH, 10, NOW, 60):
             assert await store.oldest_pending() == delivery.alert.created_at
-            await store.mark_delivered([delivery.delivery_id], NOW)
+            await store.mark_delivered({delivery.delivery_id: None}, NOW)
         assert await store.oldest_pending() is None
         assert store.errors == 0
 

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from monitor.decision.judgement import mark
 from monitor.incidents import operational
-from monitor.incidents.lifecycle import acknowledge, advance, dedup_key, dismiss, severity_of
+from monitor.incidents.identity import dedup_key, related
+from monitor.incidents.lifecycle import acknowledge, advance, dismiss, severity_of
 from monitor.incidents.routing import Labels, Links, OnCall, Route, Silence, matches
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.incidents import Change, Incident, IncidentKind, IncidentStatus, Resolution, Severity
@@ -254,15 +255,87 @@ def test_the_duration_after_a_reopening_counts_from_the_reopening():
     assert [alert.payload["data"]["duration_s"] for alert in alerts] == [None, 1_800.0, None, 600.0]
 
 
-def test_the_key_follows_from_the_target_and_the_change_alone():
-    """All messages about one cause share a key; another deployment has another key."""
-    other = replace(SWAP, candidate="minilm-v3")
-    assert dedup_key("docs", SWAP) == dedup_key("docs", replace(SWAP, since=None, runs={}))
-    assert len({dedup_key("docs", SWAP), dedup_key("docs", other), dedup_key("wiki", SWAP)}) == 3
-    incident, _ = after(verdict())
-    current, _ = advance(incident, verdict(minutes=5), ON_CALL, other)
+def test_the_key_follows_from_the_target_and_the_baseline_alone():
+    """All messages about one drop share a key, whatever is served; another baseline or target has another key."""
+    keys = [dedup_key("docs", ["run-before"]), dedup_key("docs", ["run-other"]), dedup_key("wiki", ["run-before"])]
+    assert len(set(keys)) == 3
+    incident, alerts = after(verdict())
+    current, _ = advance(incident, verdict(minutes=5), ON_CALL, replace(SWAP, candidate="minilm-v3"))
     assert current is not None
-    assert current.dedup_key == dedup_key("docs", SWAP), "the key stays while the incident is active"
+    assert (current.dedup_key, alerts[0].dedup_key) == (keys[0], keys[0])
+
+
+@pytest.mark.parametrize("candidate", ["minilm-v2", "minilm-v3", "unnamed (1f2e)"])
+def test_churn_of_the_served_deployment_does_not_page_a_dismissed_drop_again(candidate):
+    """A new document that changes the fingerprint, and moves the means within their intervals, keeps the identity."""
+    ended, _ = dismiss(opened(), ON_CALL, by="ada", reason="known", at=NOON)
+    churned = verdict(VerdictName.REGRESSED, evidence(-0.035), minutes=60)
+    change = replace(SWAP, candidate=candidate)
+    assert related([ended], churned, change) is ended
+    assert advance(ended, churned, ON_CALL, change) == (ended, ())
+
+
+@pytest.mark.parametrize(
+    ("drop", "words"),
+    [
+        (evidence(-0.045), "broad recall@10 fell further, by 4.5 points"),
+        (evidence(-0.03, "medical"), "broad recall@10 of medical fell too"),
+    ],
+)
+def test_a_worse_or_different_drop_reopens_a_dismissed_incident_with_its_reason(drop, words):
+    """Beyond the interval of the page, or in another suite, the incident opens again and says why."""
+    ended, _ = dismiss(opened(), ON_CALL, by="ada", reason="known", at=NOON)
+    again = verdict(VerdictName.REGRESSED, evidence(), drop, minutes=60)
+    assert related([ended], again, SWAP) is ended
+    reopened, (alert,) = advance(ended, again, ON_CALL, SWAP)
+    assert (reopened.incident_id, reopened.status, reopened.reopened) == (ended.incident_id, IncidentStatus.OPEN, 1)
+    assert words in alert.payload["data"]["reason"]
+    assert "known (ada)" in alert.payload["data"]["reason"]
+
+
+def test_an_unconfirmed_suspicion_leaves_a_dismissed_incident_dismissed():
+    """A worse drop that is not confirmed does not change the false-alarm ledger."""
+    policy = Policy(confirm=2)
+    ended, _ = dismiss(
+        opened(verdict(policy=policy), verdict(policy=policy)), ON_CALL, by="ada", reason="known", at=NOON
+    )
+    suspected, _ = advance(ended, verdict(VerdictName.REGRESSED, evidence(-0.2), policy=policy), ON_CALL, SWAP)
+    assert suspected.status is IncidentStatus.SUSPECTED
+    back, alerts = advance(suspected, restored(50, policy=policy), ON_CALL, SWAP)
+    assert (back.status, alerts) == (IncidentStatus.DISMISSED, ())
+
+
+def test_a_drop_against_another_baseline_is_another_incident():
+    """After a promotion, what falls is new, even in the same suite."""
+    ended, _ = dismiss(opened(), ON_CALL, by="ada", reason="known", at=NOON)
+    promoted = replace(SWAP, runs={"legal": ("run-promoted", "run-later")})
+    again = verdict(minutes=60, baselines=["run-promoted"])
+    assert related([ended], again, promoted) is None
+    incident, alerts = advance(related([ended], again, promoted), again, ON_CALL, promoted)
+    assert incident is not None
+    assert incident.incident_id != ended.incident_id
+    assert states(alerts) == [AlertState.FIRING]
+
+
+def test_two_schedules_of_one_target_share_an_incident():
+    """A second schedule, with one suite more, meets the dismissal of the first."""
+    ended, _ = dismiss(opened(), ON_CALL, by="ada", reason="known", at=NOON)
+    both = replace(SWAP, runs={**SWAP.runs, "medical": ("run-medical", "run-now")}, candidate="minilm-v2 + other")
+    decided = verdict(
+        VerdictName.REGRESSED,
+        evidence(),
+        evidence(-0.001, "medical", p_worse_adjusted=0.6),
+        baselines=["run-before", "run-medical"],
+    )
+    assert related([ended], decided, both) is ended
+    assert advance(ended, decided, ON_CALL, both) == (ended, ())
+
+
+def test_a_withdrawn_suspicion_does_not_hide_a_resolved_incident():
+    """An incident that never fired is no reason not to reopen the one that did."""
+    resolved = opened(verdict(), restored(30))
+    withdrawn = replace(resolved, status=IncidentStatus.WITHDRAWN, fired_at=None, opened_at=NOON + timedelta(minutes=9))
+    assert related([withdrawn, resolved], verdict(minutes=40), SWAP) is resolved
 
 
 @pytest.mark.parametrize(
@@ -329,7 +402,7 @@ def test_a_false_alarm_is_dismissed_with_a_reason_and_the_same_cause_stays_quiet
     assert advance(ended, verdict(minutes=5), ON_CALL, SWAP) == (ended, ())
     worse, alerts = advance(ended, verdict(VerdictName.REGRESSED, evidence(-0.2), minutes=6), ON_CALL, SWAP)
     assert worse is not None
-    assert worse.incident_id != ended.incident_id
+    assert (worse.incident_id, worse.reopened) == (ended.incident_id, 1)
     assert states(alerts) == [AlertState.FIRING]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from monitor.errors import Reason, StoreError
 from monitor.model.alerts import Alert, AlertState, Delivery
 from monitor.model.incidents import Incident, IncidentKind, IncidentStatus, Tally
+from monitor.model.silences import Silence
 
 
 @dataclass(slots=True)
@@ -22,6 +23,12 @@ class QueuedDelivery:
     leased_until: datetime | None = None
     last_result: str = ""
     """Result of the latest attempt."""
+    receipt: str = ""
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        """Deliveries of one lane are sent in order."""
+        return self.delivery.notifier, self.delivery.alert.dedup_key
 
     def is_due(self, now: datetime, lease_s: float) -> bool:
         """Whether it can be sent now."""
@@ -38,12 +45,29 @@ class MemoryIncidents:
 
     incidents: dict[str, Incident] = field(default_factory=dict)
     queue: dict[int, QueuedDelivery] = field(default_factory=dict)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    stored_silences: dict[str, Silence] = field(default_factory=dict)
 
     async def find_incident(self, kind: IncidentKind, subject: str, dedup_key: str = "") -> Incident | None:
         """The active incident of a subject, else the latest one with this key."""
         of_subject = (each for each in self.incidents.values() if (each.kind, each.subject) == (kind, subject))
         candidates = (each for each in of_subject if each.is_active or each.dedup_key == dedup_key)
         return max(candidates, key=lambda each: (each.is_active, each.opened_at), default=None)
+
+    async def incidents_of(self, kind: IncidentKind, subject: str, limit: int = 50) -> list[Incident]:
+        """The incidents of a subject: an active one first, then the latest ones."""
+        of_subject = (each for each in self.incidents.values() if (each.kind, each.subject) == (kind, subject))
+        return sorted(of_subject, key=lambda each: (each.is_active, each.opened_at), reverse=True)[:limit]
+
+    async def alerts_of(self, incident_id: str) -> list[Alert]:
+        """The alerts of an incident, oldest first."""
+        return [each for each in self.alerts.values() if each.incident_id == incident_id]
+
+    async def find_incident_ids(self, prefix: str, limit: int = 10) -> list[str]:
+        """The ids of incidents that begin with ``prefix``, with or without ``incident_``, newest first."""
+        ordered = sorted(self.incidents.values(), key=lambda each: each.opened_at, reverse=True)
+        ids = [each.incident_id for each in ordered]
+        return [each for each in ids if each.startswith((prefix, f"incident_{prefix}"))][:limit]
 
     async def load_incident(self, incident_id: str) -> Incident:
         """One incident. Raises StoreError naming the id if there is none."""
@@ -92,6 +116,7 @@ class MemoryIncidents:
 
     def enqueue(self, alert: Alert) -> None:
         """Queue an alert: a firing one for its notifiers, a later one for the notifiers that got the firing one."""
+        self.alerts.setdefault(alert.alert_id, alert)
         of_incident = [each for each in self.queue.values() if each.delivery.alert.incident_id == alert.incident_id]
         if alert.state is AlertState.RESOLVED:
             for item in of_incident:
@@ -113,21 +138,59 @@ class MemoryIncidents:
         leased: list[Delivery] = []
         lanes: set[tuple[str, str]] = set()
         for item in self.queue.values():
-            lane = (item.delivery.notifier, item.delivery.alert.dedup_key)
-            if item.state != "pending" or lane in lanes or item.delivery.notifier not in notifiers:
+            if item.state != "pending" or item.lane in lanes or item.delivery.notifier not in notifiers:
                 continue
-            lanes.add(lane)
+            lanes.add(item.lane)
             if item.is_due(now, lease_s) and len(leased) < limit:
                 item.leased_until = now + timedelta(seconds=lease_s)
-                item.delivery = replace(item.delivery, attempts=item.delivery.attempts + 1)
+                alert = replace(item.delivery.alert, receipt=self._earlier_receipt(item))
+                item.delivery = replace(item.delivery, alert=alert, attempts=item.delivery.attempts + 1)
                 leased.append(item.delivery)
         return leased
 
-    async def mark_delivered(self, delivery_ids: Sequence[int], at: datetime) -> None:
-        """Record that the notifiers accepted these alerts."""
-        for delivery_id in delivery_ids:
+    def _earlier_receipt(self, item: QueuedDelivery) -> str:
+        """The receipt of the first message of the incident by this notifier."""
+        receipts = (
+            each.receipt
+            for each in self.queue.values()
+            if each.delivery.notifier == item.delivery.notifier
+            and each.delivery.alert.incident_id == item.delivery.alert.incident_id
+        )
+        return next(filter(None, receipts), "")
+
+    async def mark_delivered(self, receipts: Mapping[int, str | None], at: datetime) -> None:
+        """Record that the notifiers accepted these alerts, each with the receipt that its notifier returned."""
+        for delivery_id, receipt in receipts.items():
             item = self.queue[delivery_id]
-            item.state, item.last_result = "delivered", f"at {at.isoformat()}"
+            item.state, item.last_result, item.receipt = "delivered", f"at {at.isoformat()}", receipt or ""
+
+    async def retry_deliveries(self, notifiers: Sequence[str], now: datetime) -> int:
+        """Make every undelivered alert for these notifiers due now; return their number.
+
+        A dead one is left out if a later alert of its incident was delivered: it would tell an old state again.
+        """
+        latest = {item.lane: number for number, item in self.queue.items() if item.state == "delivered"}
+        revived = [
+            item
+            for number, item in self.queue.items()
+            if item.delivery.notifier in notifiers
+            and (
+                (item.state == "pending" and item.delivery.attempts > 0)
+                or (item.state == "dead" and latest.get(item.lane, 0) < number)
+            )
+        ]
+        for item in revived:
+            item.state, item.next_attempt_at, item.leased_until = "pending", now, None
+        return len(revived)
+
+    async def save_silence(self, silence: Silence) -> None:
+        """Store a silence, or its end."""
+        self.stored_silences[silence.silence_id] = silence
+
+    async def silences(self, *, ended: bool = False) -> list[Silence]:
+        """Silences set by people, newest first; with ``ended`` also those that a person ended."""
+        stored = [each for each in self.stored_silences.values() if ended or each.ended_at is None]
+        return sorted(stored, key=lambda each: each.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
 
     async def mark_undelivered(
         self, delivery_id: int, reason: Reason, detail: str, *, next_attempt_at: datetime | None

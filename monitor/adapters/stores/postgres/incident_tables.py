@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from monitor.adapters.stores.postgres import rows, schema
+from monitor.adapters.stores.postgres import incident_schema, rows
 from monitor.adapters.stores.postgres.connection import Database
 from monitor.errors import StoreError
 from monitor.model.alerts import Alert, AlertState
@@ -28,7 +28,7 @@ class IncidentTables(Database):
 
     async def find_incident(self, kind: IncidentKind, subject: str, dedup_key: str = "") -> Incident | None:
         """The active incident of a subject, else the latest one with this key."""
-        table = schema.incident
+        table = incident_schema.incident
         is_active = table.c.status.in_(_ACTIVE)
         row = await self._first(
             select(table)
@@ -40,22 +40,44 @@ class IncidentTables(Database):
         )
         return rows.incident_from_row(row) if row else None
 
+    async def incidents_of(self, kind: IncidentKind, subject: str, limit: int = 50) -> list[Incident]:
+        """The incidents of a subject: an active one first, then the latest ones."""
+        table = incident_schema.incident
+        of_subject = select(table).where(table.c.kind == str(kind), table.c.subject == subject)
+        ordered = of_subject.order_by(table.c.status.in_(_ACTIVE).desc(), table.c.opened_at.desc())
+        return [rows.incident_from_row(row) for row in await self._all(ordered.limit(limit))]
+
+    async def alerts_of(self, incident_id: str) -> list[Alert]:
+        """The alerts of an incident, oldest first."""
+        table = incident_schema.alert
+        of_incident = select(table).where(table.c.incident_id == incident_id)
+        return [rows.alert_from_row(row) for row in await self._all(of_incident.order_by(table.c.created_at))]
+
+    async def find_incident_ids(self, prefix: str, limit: int = 10) -> list[str]:
+        """The ids of incidents that begin with ``prefix``, with or without ``incident_``, newest first."""
+        incident = incident_schema.incident
+        begins = [incident.c.incident_id.startswith(each, autoescape=True) for each in (prefix, f"incident_{prefix}")]
+        query = select(incident.c.incident_id).where(or_(*begins)).order_by(incident.c.opened_at.desc())
+        return [row["incident_id"] for row in await self._all(query.limit(limit))]
+
     async def load_incident(self, incident_id: str) -> Incident:
         """One incident. Raises StoreError naming the id if there is none."""
-        row = await self._first(select(schema.incident).where(schema.incident.c.incident_id == incident_id))
+        row = await self._first(
+            select(incident_schema.incident).where(incident_schema.incident.c.incident_id == incident_id)
+        )
         if row is None:
             raise StoreError(f"no incident {incident_id}; `recallwatch incident list` prints the incidents")
         return rows.incident_from_row(row)
 
     async def list_incidents(self, limit: int = 50) -> list[Incident]:
         """Incidents, active ones first, then by time, newest first."""
-        table = schema.incident
+        table = incident_schema.incident
         ordered = select(table).order_by(table.c.status.in_(_ACTIVE).desc(), table.c.opened_at.desc())
         return [rows.incident_from_row(row) for row in await self._all(ordered.limit(limit))]
 
     async def tally_incidents(self) -> list[Tally]:
         """The false-alarm ledger: outcomes of the regressions that fired, by target and policy."""
-        table = schema.incident
+        table = incident_schema.incident
         is_dismissed = table.c.status == str(IncidentStatus.DISMISSED)
         is_confirmed = or_(table.c.acknowledged_at.is_not(None), table.c.resolution == str(Resolution.ROLLED_BACK))
         query = (
@@ -89,7 +111,7 @@ class IncidentTables(Database):
 
 async def write_incident(connection: AsyncConnection, incident: Incident, alerts: Iterable[Alert]) -> None:
     """Write the revision and its alerts. Raises OvertakenError unless it follows the stored revision."""
-    table, values = schema.incident, rows.incident_to_row(incident)
+    table, values = incident_schema.incident, rows.incident_to_row(incident)
     follows = table.c.revision == incident.revision - 1
     statement: Any = (
         upsert(table).values(values).on_conflict_do_nothing()
@@ -108,7 +130,7 @@ async def write_incident(connection: AsyncConnection, incident: Incident, alerts
 
 async def _queue(connection: AsyncConnection, alert: Alert) -> None:
     """Queue an alert: a firing one for its notifiers, a later one for the notifiers that got the firing one."""
-    await connection.execute(upsert(schema.alert).values(rows.alert_to_row(alert)).on_conflict_do_nothing())
+    await connection.execute(upsert(incident_schema.alert).values(rows.alert_to_row(alert)).on_conflict_do_nothing())
     if alert.state is AlertState.RESOLVED:
         await connection.execute(_cancel_silenced(alert.incident_id))
     notifiers: Sequence[str] = alert.notifiers
@@ -124,12 +146,12 @@ async def _queue(connection: AsyncConnection, alert: Alert) -> None:
         for notifier in notifiers
     ]
     if queued:
-        await connection.execute(upsert(schema.delivery).values(queued).on_conflict_do_nothing())
+        await connection.execute(upsert(incident_schema.delivery).values(queued).on_conflict_do_nothing())
 
 
 def _cancel_silenced(incident_id: str) -> Any:
     """Cancel deliveries that a silence still holds back: the incident is over before it was announced."""
-    delivery, alert = schema.delivery, schema.alert
+    delivery, alert = incident_schema.delivery, incident_schema.alert
     return (
         update(delivery)
         .where(
@@ -144,7 +166,7 @@ def _cancel_silenced(incident_id: str) -> Any:
 
 
 def _alerted_notifiers(incident_id: str) -> Any:
-    delivery, alert = schema.delivery, schema.alert
+    delivery, alert = incident_schema.delivery, incident_schema.alert
     return (
         select(delivery.c.notifier)
         .join(alert, alert.c.alert_id == delivery.c.alert_id)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, case, func, or_, select, update
 
-from monitor.adapters.stores.postgres import rows, schema
+from monitor.adapters.stores.postgres import incident_schema, rows
 from monitor.adapters.stores.postgres.connection import Database
 from monitor.errors import Reason
 from monitor.model.alerts import Delivery
@@ -21,7 +21,7 @@ class OutboxTable(Database):
         self, notifiers: Sequence[str], limit: int, now: datetime, lease_s: float
     ) -> list[Delivery]:
         """Lease alerts that are due for these notifiers for ``lease_s`` seconds, in order for each dedup key."""
-        delivery, alert, lease = schema.delivery, schema.alert, timedelta(seconds=lease_s)
+        delivery, alert, lease = incident_schema.delivery, incident_schema.alert, timedelta(seconds=lease_s)
         earlier = delivery.alias()
         is_behind = (
             select(earlier.c.delivery_id)
@@ -58,19 +58,62 @@ class OutboxTable(Database):
             .returning(delivery.c.delivery_id)
         )
         ids = [row["delivery_id"] for row in await self._all(leased)]
+        first, first_alert = delivery.alias(), alert.alias()
+        earlier_receipt = (
+            select(first.c.receipt)
+            .join(first_alert, first_alert.c.alert_id == first.c.alert_id)
+            .where(
+                first_alert.c.incident_id == alert.c.incident_id,
+                first.c.notifier == delivery.c.notifier,
+                first.c.receipt.is_not(None),
+            )
+            .order_by(first.c.delivery_id)
+            .limit(1)
+            .scalar_subquery()
+        )
+        columns = [column for column in alert.c if column.name != "state"]
         joined = (
-            select(delivery, *[c for c in alert.c if c.name != "state"], alert.c.state.label("alert_state"))
+            select(delivery, *columns, alert.c.state.label("alert_state"), earlier_receipt.label("earlier_receipt"))
             .join(alert, alert.c.alert_id == delivery.c.alert_id)
             .where(delivery.c.delivery_id.in_(ids))
             .order_by(delivery.c.delivery_id)
         )
         return [rows.delivery_from_row(row) for row in await self._all(joined)] if ids else []
 
-    async def mark_delivered(self, delivery_ids: Sequence[int], at: datetime) -> None:
-        """Record that the notifiers accepted these alerts."""
-        delivery = schema.delivery
-        values = {"state": "delivered", "delivered_at": at, "leased_until": None}
-        await self._execute(update(delivery).where(delivery.c.delivery_id.in_(delivery_ids)).values(values))
+    async def mark_delivered(self, receipts: Mapping[int, str | None], at: datetime) -> None:
+        """Record that the notifiers accepted these alerts, each with the receipt that its notifier returned."""
+        delivery = incident_schema.delivery
+        values: dict[str, Any] = {"state": "delivered", "delivered_at": at, "leased_until": None}
+        if any(receipts.values()):
+            values["receipt"] = case(receipts, value=delivery.c.delivery_id)
+        await self._execute(update(delivery).where(delivery.c.delivery_id.in_(receipts)).values(values))
+
+    async def retry_deliveries(self, notifiers: Sequence[str], now: datetime) -> int:
+        """Make every undelivered alert for these notifiers due now; return their number.
+
+        A dead one is left out if a later alert of its incident was delivered: it would tell an old state again.
+        """
+        delivery = incident_schema.delivery
+        later = delivery.alias()
+        is_overtaken = (
+            select(later.c.delivery_id)
+            .where(
+                later.c.state == "delivered",
+                later.c.notifier == delivery.c.notifier,
+                later.c.dedup_key == delivery.c.dedup_key,
+                later.c.delivery_id > delivery.c.delivery_id,
+            )
+            .exists()
+        )
+        is_waiting = and_(delivery.c.state == "pending", delivery.c.attempts > 0)
+        is_dead = and_(delivery.c.state == "dead", ~is_overtaken)
+        revived = (
+            update(delivery)
+            .where(delivery.c.notifier.in_(notifiers), or_(is_waiting, is_dead))
+            .values(state="pending", next_attempt_at=now, leased_until=None)
+            .returning(delivery.c.delivery_id)
+        )
+        return len(await self._all(revived))
 
     async def mark_undelivered(
         self, delivery_id: int, reason: Reason, detail: str, *, next_attempt_at: datetime | None
@@ -81,19 +124,19 @@ class OutboxTable(Database):
             values["state"] = "dead"
         else:
             values["next_attempt_at"] = next_attempt_at
-        delivery = schema.delivery
+        delivery = incident_schema.delivery
         is_pending = (delivery.c.delivery_id == delivery_id, delivery.c.state == "pending")
         await self._execute(update(delivery).where(*is_pending).values(values))
 
     async def count_deliveries(self) -> Mapping[str, int]:
         """Deliveries by state: pending, delivered, dead, silenced."""
-        state = schema.delivery.c.state
+        state = incident_schema.delivery.c.state
         counts = await self._all(select(state, func.count().label("n")).group_by(state))
         return {"pending": 0, "delivered": 0, "dead": 0, "silenced": 0} | {row["state"]: row["n"] for row in counts}
 
     async def oldest_pending(self) -> datetime | None:
         """Creation time of the oldest pending alert; None without any."""
-        delivery, alert = schema.delivery, schema.alert
+        delivery, alert = incident_schema.delivery, incident_schema.alert
         row = await self._first(
             select(func.min(alert.c.created_at).label("oldest_at"))
             .join(delivery, delivery.c.alert_id == alert.c.alert_id)

@@ -184,7 +184,11 @@ def incident_to_row(incident: Incident) -> dict[str, Any]:
     """The row of an incident."""
     row = {field.name: getattr(incident, field.name) for field in fields(incident)}
     enums = {name: str(row[name]) for name in _INCIDENT_ENUMS}
-    return row | enums | {name: list(row[name]) for name in _INCIDENT_LISTS} | {"fallen": list(incident.fallen)}
+    return row | enums | {name: list(row[name]) for name in _INCIDENT_LISTS} | _extent_to_row(incident)
+
+
+def _extent_to_row(incident: Incident) -> dict[str, Any]:
+    return {"fallen": list(incident.fallen), "bounds": dict(incident.bounds)}
 
 
 def incident_from_row(row: Row) -> Incident:
@@ -201,12 +205,18 @@ def alert_to_row(alert: Alert) -> dict[str, Any]:
     return row | {"state": str(alert.state), "notifiers": list(alert.notifiers)}
 
 
-def delivery_from_row(row: Row) -> Delivery:
-    """The delivery joined with its alert, and with the receipt of an earlier one."""
+def alert_from_row(row: Row) -> Alert:
+    """The alert, as it was saved, with the receipt of an earlier delivery where the row has one."""
     values = {field.name: row[field.name] for field in fields(Alert) if field.name != "receipt"}
-    values["receipt"] = row.get("earlier_receipt") or ""
-    alert = Alert(**values | {"state": AlertState(row["alert_state"]), "notifiers": tuple(row["notifiers"])})
-    return Delivery(row["delivery_id"], row["notifier"], alert, row["attempts"])
+    state = AlertState(row["alert_state"] if "alert_state" in row else row["state"])
+    return Alert(
+        **values | {"state": state, "notifiers": tuple(row["notifiers"]), "receipt": row.get("earlier_receipt") or ""}
+    )
+
+
+def delivery_from_row(row: Row) -> Delivery:
+    """The delivery joined with its alert."""
+    return Delivery(row["delivery_id"], row["notifier"], alert_from_row(row), row["attempts"])
 
 
 def _finite(evidence: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from monitor.adapters.stores.postgres.decision_tables import DecisionTables
 from monitor.adapters.stores.postgres.ledger_tables import LedgerTables
 from monitor.adapters.stores.postgres.outbox_table import OutboxTable
 from monitor.adapters.stores.postgres.run_tables import RunTables
+from monitor.adapters.stores.postgres.silence_tables import SilenceTables
 
 
-class PostgresStore(RunTables, DecisionTables, OutboxTable, LedgerTables):
+class PostgresStore(RunTables, DecisionTables, OutboxTable, LedgerTables, SilenceTables):
     """All data of recallwatch in one PostgreSQL database."""
