@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from monitor.alerting import paging
+from monitor.alerting.titles import with_titles
 from monitor.change_detection.look import Changes, detect_changes
 from monitor.change_detection.noise import learn_noise
 from monitor.decision.verdict import decide
@@ -99,7 +100,11 @@ async def decide_once(plan: Plan, results: Sequence[SuiteResult], world: World, 
         replicas=changes.replicas,
     )
     verdict = canaries.with_index_recall(verdict, changes.results)
-    change = await paging.describe_change(changes.results, changes.swaps, plan.target, world.store)
+    if verdict.lost_queries:
+        verdict = await asyncio.to_thread(with_titles, verdict, world.titles)
+    change = await paging.describe_change(
+        changes.results, changes.swaps, plan.target, world.store, fallen={each.suite for each in verdict.fallen}
+    )
     incident, decision = await paging.conclude(verdict, change, world.store, world.on_call, policy=plan.policy_name)
     if not await world.store.save_decision(with_changes(decision, changes)):
         return None
