@@ -97,7 +97,7 @@ def sentences(by_suite: Mapping[str, Any]) -> list[str]:
         lines += [attribution["sentence"] for attribution in explanations["attribution"] if attribution["upper"] < 0]
         lines += _compounded(explanations["chains"]) if explanations["chains"] else []
         lines += [explanations["unjudged_answers"]] if explanations["unjudged_answers"] else []
-        if explanations["judge"] and explanations["judge"]["moved"]:
+        if explanations["judge"] and explanations["judge"].get("moved"):
             points = 100 * explanations["judge"]["difference"]
             lines.append(f"the judge moved by {points:+.1f} points on the same answers, so its grades were not judged")
     return [f"{line[0].upper()}{line[1:].rstrip('.')}." for line in lines]
@@ -117,8 +117,26 @@ def _attributions(before: Measured, after: Measured, policy: Policy) -> list[dic
 
 
 def _judge(after: Measured) -> dict[str, Any] | None:
-    drift = judge_drift(after.run.anchors)
-    return drift._asdict() | {"moved": drift.has_moved, "n_anchors": len(after.run.anchors)} if drift else None
+    """The drift of the judge on frozen answers, and the spread of its repeated grades."""
+    drift, spread = judge_drift(after.run.anchors), _spread(after)
+    drifted = drift._asdict() | {"moved": drift.has_moved, "n_anchors": len(after.run.anchors)} if drift else {}
+    return drifted | spread or None
+
+
+def _spread(after: Measured) -> dict[str, Any]:
+    """Standard deviation of a judge's repeated grades of one answer, and their share of the variance of the scores.
+
+    The mean of the repeats is one value for each query, so its noise widens the intervals of the comparison; this is
+    the part of that width which more repeats would remove.
+    """
+    scores = [each.reply.grades.scores for each in after.run.outcomes if each.reply and each.reply.grades]
+    repeated = np.array([each for each in scores if len(each) > 1 and len(each) == max(map(len, scores))], np.float64)
+    if not len(repeated):
+        return {}
+    within, total = float(repeated.var(axis=1, ddof=1).mean()), float(repeated.mean(axis=1).var())
+    noise = within / repeated.shape[1]
+    share = min(noise / total, 1.0) if total else 0.0
+    return {"repeats": repeated.shape[1], "repeat_deviation": math.sqrt(within), "noise_share": share}
 
 
 def _ranks(measured: Measured) -> dict[str, int]:

@@ -52,6 +52,8 @@ class Reply:
     duration_s: float = 0.0
     grades: Grades | None = None
     """None without a judge, or if its grade was unusable; the run counts the latter as ungraded."""
+    ungraded: Reason | None = field(default=None, compare=False)
+    """The reason why the judge gave no grade; not stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class Replies:
     """Number of scored answers without any content."""
     ungraded: int = 0
     """Number of scored answers without a usable grade, or beyond the budget of the judge."""
+    ungraded_reasons: Mapping[Reason, int] = field(default_factory=dict, compare=False)
+    """Their reasons; empty for a run that was loaded."""
     reasons: Mapping[Reason, int] = field(default_factory=dict)
 
     @property

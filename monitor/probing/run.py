@@ -62,10 +62,10 @@ async def finish_run(run: Run, outcomes: tuple[Outcome, ...], suite: Suite, plan
     """Grade the answers if a judge is configured, measure the run and store it as finished."""
     if world.judge is not None:
         grader = Grader(world.judge, world.store, world.now)
-        grades = await grader.grade(suite.queries, outcomes)
-        await world.store.save_grades(run.run_id, grades)
+        graded = await grader.grade(suite.queries, outcomes)
+        await world.store.save_grades(run.run_id, graded.grades)
         anchors = await regrade_anchors(grader, plan.target, suite, world.store)
-        outcomes = attach_grades(outcomes, grades)
+        outcomes = attach_grades(outcomes, graded)
         run = replace(run, judge=world.judge.fingerprint, anchors=anchors)
     measured = measure(_finished(run, outcomes, world.now()), suite, plan.measures)
     await world.store.finish_run(measured)

@@ -124,11 +124,13 @@ def _pairs_caption(measured: Measured) -> str:
 
 def _answers_caption(replies: Replies) -> str:
     failed = ", ".join(f"{count} {reason}" for reason, count in sorted(replies.reasons.items()))
+    ungraded = ", ".join(f"{count} {reason}" for reason, count in sorted(replies.ungraded_reasons.items()))
     return (
         f"{replies.scored} scored, {replies.failed} failed"
         + (f" ({failed})" if failed else "")
         + f", {replies.unreferenced} without a reference answer;\nof those scored {replies.abstained} abstained, "
         + f"{replies.empty} were empty, {replies.ungraded} were not graded"
+        + (f" ({ungraded})" if ungraded else "")
     )
 
 

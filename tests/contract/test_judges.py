@@ -41,13 +41,26 @@ def grade_reply(score: Any) -> str:
     return json.dumps({"reason": "It agrees.", "score": score})
 
 
-@pytest.mark.parametrize(("score", "grade"), [(1, 0.0), (2, 0.25), (5, 1.0), (4.0, 0.75)])
+@pytest.mark.parametrize(
+    ("score", "grade"), [(1, 0.0), (2, 0.25), (5, 1.0), (4.0, 0.75), ("4", 0.75), ("4/5", 0.75), ("3 out of 5", 0.5)]
+)
 def test_a_score_is_scaled_to_zero_and_one(score, grade):
     """1 is the worst and becomes 0; 5 is the best and becomes 1."""
     assert graded(saying(completion(grade_reply(score))))[0] == grade
 
 
-@pytest.mark.parametrize("text", ["```json\n{}\n```", "Here you are: {} — done.", "\n {} "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```json\n{}\n```",
+        "Here you are: {} — done.",
+        "\n {} ",
+        '<think>First {"score": 1}? No.</think>\n{}',
+        "It agrees with the reference.</think>{}",
+        "{} that is: {}",
+        'The set {a, b} is meant. {} Note: {"reason": "fine"}',
+    ],
+)
 def test_text_around_the_grade_is_ignored(text):
     """A server without structured output may wrap JSON in text; the grade is still read."""
     answer = saying(completion(text.replace("{}", grade_reply(4))))
@@ -59,6 +72,8 @@ UNUSABLE = {
     "empty": "",
     "broken JSON": '{"score": 4',
     "two grades": f"{grade_reply(1)} or rather {grade_reply(5)}",
+    "a grade in its thoughts only": f"<think>{grade_reply(5)}",
+    "an object in an object": '{"grade": {"score": 4}}',
     "a list": "[4]",
     "no score": '{"reason": "fine"}',
     "nought": grade_reply(0),
@@ -66,7 +81,8 @@ UNUSABLE = {
     "a hundred": grade_reply(100),
     "null": grade_reply(None),
     "true": grade_reply(True),
-    "text": grade_reply("4"),
+    "text": grade_reply("four or five"),
+    "a percentage": grade_reply("80 %"),
     "a list of scores": grade_reply([4]),
     "NaN": '{"score": NaN}',
     "Infinity": '{"score": 1e999}',

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ _SCHEMA: dict[str, Any] = {
         },
     },
 }
-_OBJECT = re.compile(r"\{.*\}", re.DOTALL)
+_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)|\A.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+"""The thoughts of a reasoning model; some servers send only the closing tag."""
+_WRITTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:(?:/|out of|of)\s*5)?\s*", re.IGNORECASE)
 
 
 class OpenAIOptions(ChatOptions):
@@ -101,16 +104,41 @@ class OpenAIJudge:
 
 
 def _score(text: str) -> float:
-    match = _OBJECT.search(text)
-    try:
-        score = orjson.loads(match[0])["score"] if match else None
-    except (orjson.JSONDecodeError, LookupError, TypeError) as error:
-        raise JudgeError(Reason.MALFORMED, "the reply of the judge has no score") from error
-    if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
+    """The grade in a reply: one JSON object with a score, after the thoughts of a reasoning model and among other text.
+
+    Several objects are read if they have the same score. Raises JudgeError otherwise.
+    """
+    scores = {score for score in map(_number, _objects(_THOUGHT.sub("", text))) if score is not None}
+    if not scores:
         raise JudgeError(Reason.MALFORMED, "the reply of the judge has no score")
+    if len(scores) > 1:
+        raise JudgeError(Reason.MALFORMED, f"the reply of the judge has {len(scores)} different scores")
+    (score,) = scores
     if not LOWEST <= score <= HIGHEST:
         raise JudgeError(Reason.MALFORMED, f"the judge returned the score {score:g}; scores are {LOWEST} to {HIGHEST}")
     return (score - LOWEST) / (HIGHEST - LOWEST)
+
+
+def _objects(text: str) -> Iterator[Any]:
+    """Every JSON object in a text, outermost ones only."""
+    decoder, start = JSONDecoder(), text.find("{")
+    while start >= 0:
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except (JSONDecodeError, RecursionError):
+            end = start + 1
+        else:
+            yield value
+        start = text.find("{", end)
+
+
+def _number(value: Any) -> float | None:
+    """The score of an object, as a number or as text such as “4” or “4/5”; None without one."""
+    score = value.get("score") if isinstance(value, dict) else None
+    if isinstance(score, str) and (match := _WRITTEN.fullmatch(score)):
+        score = float(match[1])
+    is_number = isinstance(score, int | float) and not isinstance(score, bool) and math.isfinite(score)
+    return float(score) if score is not None and is_number else None
 
 
 def _rubric(path: Path | None) -> str:

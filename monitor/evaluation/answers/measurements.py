@@ -132,6 +132,7 @@ def _count(replies: list[tuple[Query, Reply]], *, unreferenced: int, is_graded: 
         abstained=sum(is_abstention(text, references) for text, references in answers),
         empty=sum(is_empty(text) for text, _ in answers),
         ungraded=len(answers) - graded if is_graded else 0,
+        ungraded_reasons=dict(Counter(reply.ungraded for _, reply in replies if reply.ungraded)),
         reasons=dict(reasons),
     )
 

@@ -9,6 +9,8 @@ import pytest
 
 from monitor.diagnosis.insights import insights, sentences
 from monitor.errors import Reason
+from monitor.evaluation.scoring import measure
+from monitor.model.answers import Answer, Grades, Reply
 from monitor.model.measurements import Measured
 from monitor.model.policies import Policy
 from monitor.suites.chains import with_gold_hops
@@ -80,3 +82,23 @@ def test_gold_questions_separate_the_loss_of_a_hop_from_the_cascade():
     (sentence,) = sentences(explained)
     assert sentence.startswith("Chains of up to 2 hops succeed 50 % less often than before, and single hops 25 %")
     assert "compounds by a factor of 2.0 (95 % interval" in sentence
+
+
+def test_the_spread_of_repeated_grades_is_stored():
+    """Three grades that differ by a quarter around their mean are not one sure grade."""
+    suite = a_suite(*(replace(a_query(f"q{n}"), answers=("x",)) for n in range(20)))
+    run = a_measured(suite, {query.query_id: HIT for query in suite.queries})
+    replies = [
+        replace(
+            outcome,
+            reply=Reply(answer=Answer(text="x"), grades=Grades("judge", (mean - 0.25, mean, mean + 0.25))),
+        )
+        for outcome, mean in zip(run.run.outcomes, [0.25, 0.75] * 10, strict=True)
+    ]
+    graded = measure(replace(run.run, outcomes=tuple(replies), judge="judge"), suite, ("recall@10",))
+    judge = insights([(graded, graded)], Policy(), np.random.default_rng(1))["broad"]["judge"]
+    assert judge == {
+        "repeats": 3,
+        "repeat_deviation": pytest.approx(0.25),
+        "noise_share": pytest.approx(0.25**2 / 3 / 0.25**2),
+    }

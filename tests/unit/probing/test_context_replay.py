@@ -18,7 +18,7 @@ from monitor.model.policies import Policy
 from monitor.model.runs import Outcome, Ranking
 from monitor.model.suites import Axis, Query, Suite
 from monitor.probing.context_replay import ContextReplayResult, Generator, Grade, replay_contexts
-from monitor.probing.grading import attach_grades
+from monitor.probing.grading import Graded, attach_grades
 from monitor.probing.replay import replay
 from monitor.world import Endpoints
 from tests.builders import a_run, a_suite
@@ -293,7 +293,7 @@ def test_a_judge_that_changed_is_a_third_cause():
 
     def with_grades(run: Measured, strictness: float) -> Measured:
         grades = {query_id: Grades("j", (grade_of(text, strictness),)) for query_id, text in live_answers(run).items()}
-        outcomes = attach_grades(run.run.outcomes, grades)
+        outcomes = attach_grades(run.run.outcomes, Graded(grades, {}))
         return measure(replace(run.run, outcomes=outcomes, judge="j"), run.suite, ("recall@10",))
 
     def grade_of(text: str, strictness: float) -> float:
