@@ -6,6 +6,7 @@
     ├── ComparisonError   two runs cannot be compared
     ├── BudgetError       a cycle exceeds the budget of a target
     ├── StoreError        the store is unreachable or rejects a request
+    │   └── NotStoredError    the store has no such run
     └── AdapterError      an external system failed, with a `Reason`
         ├── RetrieverError
         ├── AnswererError
@@ -72,6 +73,10 @@ class BudgetError(MonitorError):
 
 class StoreError(MonitorError):
     """The store is unreachable, full or rejects a request."""
+
+
+class NotStoredError(StoreError):
+    """The store has no such run."""
 
 
 class AdapterError(MonitorError):

@@ -44,11 +44,15 @@ TABLES = (
         month date NOT NULL, dropped_at timestamptz NOT NULL, rankings bigint NOT NULL, answers bigint NOT NULL,
         bytes bigint NOT NULL, CONSTRAINT dropped_month_pkey PRIMARY KEY (month))""",
     "CREATE UNIQUE INDEX suite_query_ordinal_idx ON suite_query (digest, ordinal)",
+    """CREATE TABLE pinned_run (
+        run_id text NOT NULL, pinned_by text NOT NULL, reason text NOT NULL, pinned_at timestamptz NOT NULL,
+        CONSTRAINT pinned_run_pkey PRIMARY KEY (run_id),
+        CONSTRAINT pinned_run_run_id_fkey FOREIGN KEY (run_id) REFERENCES run (run_id))""",
     # Which runs the next revision has moved already.
     "CREATE TABLE moved_run (run_key bigint NOT NULL, CONSTRAINT moved_run_pkey PRIMARY KEY (run_key))",
 )
 NAMES = (
-    "moved_run", "dropped_month", "answer_grade", "measured", "measurement_values", "outcome_block", "answer_content",
+    "moved_run", "pinned_run", "dropped_month", "answer_grade", "measured", "measurement_values", "outcome_block", "answer_content",
     "ranking",
 )  # fmt: skip
 

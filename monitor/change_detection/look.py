@@ -10,6 +10,7 @@ from monitor.change_detection import monitor, swaps
 from monitor.change_detection.monitor import Detection
 from monitor.change_detection.noise import gating_means
 from monitor.change_detection.summary import SuiteRuns, identity_of
+from monitor.errors import NotStoredError
 from monitor.evaluation.scoring import measure
 from monitor.model.deployments import Swap
 from monitor.model.measurements import Measured
@@ -148,13 +149,22 @@ async def _load_previous(result: SuiteResult, state: DetectorState | None, world
     latest = await _run_before(state.run_id if state else "", run, world)
     if latest is None or latest.suite_digest != run.suite_digest or swaps.is_same(latest, run):
         return None
-    return latest if latest.outcomes else await world.store.load_run(latest.run_id)
+    return latest if latest.outcomes else await _stored_run(latest.run_id, world)
+
+
+async def _stored_run(run_id: str, world: World) -> Run | None:
+    """The run with its outcomes; None if it is no longer stored, or without its rankings."""
+    try:
+        run = await world.store.load_run(run_id)
+    except NotStoredError:
+        return None
+    return None if run.dropped_at else run
 
 
 async def _run_before(run_id: str, run: Run, world: World) -> Run | None:
     """The run with this id; without an id, the latest finished run."""
     if run_id:
-        return await world.store.load_run(run_id)
+        return await _stored_run(run_id, world)
     return await world.store.latest_run(run.target, run.suite_name, before=run.started_at)
 
 
@@ -168,9 +178,8 @@ async def _explain(swap: Swap, previous: Run, result: SuiteResult, world: World)
 async def _with_previous(result: SuiteResult, detection: Detection, plan: Plan, world: World) -> SuiteResult:
     """The result with the measured run before the change, if the look compares with it."""
     run_id = detection.compares_with or (detection.judged.previous_run_id if detection.judged else "")
-    if not run_id:
-        return result
-    return replace(result, previous=_measured(await world.store.load_run(run_id), result, plan))
+    run = await _stored_run(run_id, world) if run_id else None
+    return replace(result, previous=_measured(run, result, plan)) if run else result
 
 
 def _measured(run: Run, result: SuiteResult, plan: Plan) -> Measured:

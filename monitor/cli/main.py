@@ -29,10 +29,12 @@ from monitor.cli import (
     migrate,
     notify_test,
     policy_explain,
+    retention_run,
     routes_test,
     run,
     runs_import,
     runs_list,
+    runs_pin,
     runs_show,
     schema,
     serve,
@@ -79,7 +81,13 @@ GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
     ),
     "runs": (
         "Stored runs, and run files of other tools.",
-        {"list": runs_list.runs_list, "show": runs_show.runs_show, "import": runs_import.runs_import},
+        {
+            "list": runs_list.runs_list,
+            "show": runs_show.runs_show,
+            "import": runs_import.runs_import,
+            "pin": runs_pin.runs_pin,
+            "unpin": runs_pin.runs_unpin,
+        },
     ),
     "verdicts": (
         "Stored verdicts.",
@@ -126,6 +134,7 @@ GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
             "revoke": token_revoke.token_revoke,
         },
     ),
+    "retention": ("Old rankings and answers.", {"run": retention_run.retention_run}),
     "config": ("The configuration.", {"show": config_show.config_show}),
 }
 

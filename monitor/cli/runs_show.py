@@ -10,6 +10,8 @@ from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, Bounds, ConfigPath, Pol
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from monitor.model.runs import Run
+
 
 def runs_show(
     run: RunId,
@@ -35,10 +37,18 @@ async def show_run(path: Path, prefix: str, policy: str, *, with_bounds: bool = 
     async with wiring.open_store(checked.config) as store:
         run = await load_run(store, prefix)
         suite = await store.load_suite(run.suite_digest)
-    measured = measure(
-        run, suite, Plan(target=run.target, suites=(suite,), policy=checked.config.policy(policy)).measures
-    )
+        plan = Plan(target=run.target, suites=(suite,), policy=checked.config.policy(policy))
+        measured = await store.load_measured(run.run_id) if run.dropped_at else measure(run, suite, plan.measures)
     return Result(
-        [*terminal.run_tables(measured, with_bounds=with_bounds)],
-        terminal.run_to_dict(measured) | {"status": str(run.status)},
+        [*terminal.run_tables(measured, with_bounds=with_bounds and not run.dropped_at), *_dropped(run)],
+        terminal.run_to_dict(measured) | {"status": str(run.status), "dropped_at": run.dropped_at},
     )
+
+
+def _dropped(run: Run) -> list[str]:
+    if run.dropped_at is None:
+        return []
+    return [
+        f"Rankings and answers were dropped by retention on {run.dropped_at:%Y-%m-%d}; these are the measures of the "
+        "time of the run."
+    ]

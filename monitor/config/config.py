@@ -18,6 +18,7 @@ from pydantic import Field, field_validator, model_validator
 
 from monitor.config.limits import LimitOptions
 from monitor.config.policies import PolicyOptions
+from monitor.config.retention import Retention
 from monitor.config.routes import RouteOptions, SilenceOptions, check_routes
 from monitor.config.section import Duration as Duration
 from monitor.config.section import Section as Section
@@ -147,6 +148,8 @@ class Config(Section):
     """Times without notifications; incidents are recorded, and sent afterwards if they are still open."""
     server: Server = Server()
     """The HTTP server for metrics, health and the status page."""
+    retention: Retention = Retention()
+    """How long rankings and answers are kept."""
 
     def policy(self, name: str) -> Policy:
         """A policy by name; ``default`` always exists. Raises ConfigError for an unknown name."""

@@ -76,7 +76,11 @@ class Store(Protocol):
         ...
 
     async def load_run(self, run_id: str) -> Run:
-        """One run with its outcomes. Raises StoreError naming the id if there is none."""
+        """One run with its outcomes. Raises NotStoredError naming the id if there is none."""
+        ...
+
+    async def load_measured(self, run_id: str) -> Measured:
+        """A finished run as it was measured when it finished, also after retention dropped its rankings."""
         ...
 
     async def latest_run(self, target: str, suite_name: str, *, before: datetime | None = None) -> Run | None:

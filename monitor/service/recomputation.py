@@ -138,7 +138,10 @@ class _Loader:
         """A run with its measurements, by the suite that it was replayed from or by a given one."""
         run = await self.store.load_run(run_id)
         suite = suite or await self.store.load_suite(run.suite_digest)
-        measured = measure(run, suite, Plan(target=run.target, suites=(suite,), policy=self.stored.policy).measures)
+        if run.dropped_at:
+            measured = await self.store.load_measured(run_id)
+        else:
+            measured = measure(run, suite, Plan(target=run.target, suites=(suite,), policy=self.stored.policy).measures)
         names = dict.fromkeys(row.measure for row in self.stored.evidence if row.suite == suite.name)
         if not names:
             return measured

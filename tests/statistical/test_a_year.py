@@ -54,7 +54,7 @@ def forget_old_runs(service: Service, report: Report) -> None:
     compared = {each.previous_run_id for each in state.judged.values()} if state else set()
     needed = {service.store.promoted[-1].run_id, report.measured[0].run.run_id} | compared
     for run_id in set(service.store.runs) - needed:
-        for table in (service.store.runs, service.store.outcomes, service.store.measurements):
+        for table in (service.store.runs, service.store.outcomes, service.store.measured):
             table.pop(run_id, None)
     del service.store.verdicts[:-1]
 

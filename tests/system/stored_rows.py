@@ -134,6 +134,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "measurement_values": [{"values_key": 3, "hash": f"{HASH}3", "numbers": [0.1 + 0.2]}],
     "measured": [{"measured_key": 4, "hash": f"{HASH}4", "value_keys": {"recall@10": 3}, "summary": {"labels": {}}}],
     "answer_grade": [{"run_key": 1, "grades": {"0": [1.0]}}],
+    "pinned_run": [{"run_id": "run-1", "pinned_by": "ada", "reason": "audit", "pinned_at": NOON}],
     "dropped_month": [{"month": date(2025, 1, 1), "dropped_at": NOON, "rankings": 9, "answers": 9, "bytes": 9}],
     # The database fills number, time and hashes.
     "audit": [{

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from monitor import __version__
 from monitor.adapters.exporters.families import Block, CycleResult, empty, headers, run_block, verdict_block
+from monitor.adapters.exporters.storage import StorageMetrics
 from monitor.errors import Reason
 from monitor.model.alerts import AlertState
 from monitor.model.deployments import Swap
@@ -76,6 +77,7 @@ class Metrics:
     """Target and schedule to whether the schedule is overdue."""
     database_errors: int = 0
     reload_succeeded: bool | None = None
+    storage: StorageMetrics = field(default_factory=StorageMetrics)
     durations: Histogram = field(init=False)
     _blocks: Mapping[tuple[str, str], tuple[str, Block]] = field(default_factory=dict)
     """By target and suite, each with its schedule; samples about a whole target have no suite."""
@@ -89,6 +91,7 @@ class Metrics:
             registry=self.registry,
         )
         self.registry.register(_Collector(self))
+        self.registry.register(self.storage)
 
     def plan(self, planned: Mapping[str, Planned], notifiers: Collection[str] = ()) -> None:
         """Show these schedules and no others. Counters start at zero, so that a first failure is an increase."""
@@ -259,12 +262,8 @@ class _Collector(Collector):
             silent.add_metric(place, float(is_silent))
         yield incidents
         yield silent
-        yield _counter(
-            "recallwatch_dead_letters",
-            "Undeliverable alerts.",
-            ("notifier", "reason"),
-            metrics.dead_letters,
-        )
+        labels = ("notifier", "reason")
+        yield _counter("recallwatch_dead_letters", "Undeliverable alerts.", labels, metrics.dead_letters)
 
     def _own(self) -> Iterator[Metric]:
         metrics = self._metrics

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monitor.adapters.stores.memory.incidents import MemoryIncidents
-from monitor.errors import StoreError
+from monitor.errors import NotStoredError, StoreError
 from monitor.model.answers import Grades
 from monitor.model.decisions import Decision
 from monitor.model.deployments import Baseline, Deployment, Swap
-from monitor.model.measurements import Measured, Measurements
+from monitor.model.measurements import Measured
 from monitor.model.noise import DetectorState
 from monitor.model.runs import Outcome, Run, RunStatus
 from monitor.model.snapshots import Snapshot
@@ -26,7 +26,7 @@ class MemoryStore(MemoryIncidents):
     suites: dict[str, Suite] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)
-    measurements: dict[str, Mapping[str, Measurements]] = field(default_factory=dict)
+    measured: dict[str, Measured] = field(default_factory=dict)
     promoted: list[Baseline] = field(default_factory=list)
     detector_states: dict[tuple[str, str], DetectorState] = field(default_factory=dict)
     swaps: list[Swap] = field(default_factory=list)
@@ -71,7 +71,7 @@ class MemoryStore(MemoryIncidents):
         run_id = measured.run.run_id
         self._refuse_closed(run_id)
         self.runs[run_id] = replace(measured.run, outcomes=(), status=RunStatus.FINISHED)
-        self.measurements[run_id] = measured.measurements
+        self.measured[run_id] = replace(measured, run=self.runs[run_id])
 
     async def save_grades(self, run_id: str, grades: Mapping[str, Grades]) -> None:
         """Store the grades of the answers of a run, by query."""
@@ -108,8 +108,14 @@ class MemoryStore(MemoryIncidents):
     async def load_run(self, run_id: str) -> Run:
         """One run with its outcomes. Raises StoreError naming the id if there is none."""
         if run_id not in self.runs:
-            raise StoreError(f"no run {run_id}; `recallwatch runs list` prints the latest")
+            raise NotStoredError(f"no run {run_id}; `recallwatch runs list` prints the latest")
         return replace(self.runs[run_id], outcomes=tuple(self.outcomes[run_id].values()))
+
+    async def load_measured(self, run_id: str) -> Measured:
+        """A finished run as it was measured when it finished, also after retention dropped its rankings."""
+        if run_id not in self.measured:
+            raise StoreError(f"run {run_id} has no stored measurements")
+        return replace(self.measured[run_id], run=await self.load_run(run_id), shown_only={})
 
     async def latest_run(self, target: str, suite_name: str, *, before: datetime | None = None) -> Run | None:
         """The latest finished run of a target and suite, without its outcomes."""

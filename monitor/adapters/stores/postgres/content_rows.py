@@ -13,9 +13,11 @@ import orjson
 
 from monitor.adapters.stores.postgres.rows import Row, sources_from_json, sources_to_json
 from monitor.errors import Reason
-from monitor.model.answers import Answer, Grades, Reply
-from monitor.model.measurements import Floats, Measured
-from monitor.model.runs import Failure, Outcome, Ranking
+from monitor.model.answers import Answer, Grades, Replies, Reply
+from monitor.model.measurements import Floats, Measured, Measurements
+from monitor.model.passages import LabelState
+from monitor.model.runs import Counts, Failure, Outcome, Ranking, Run
+from monitor.model.suites import Suite
 
 Hash = bytes
 Content = tuple[str | None, ...]
@@ -216,3 +218,30 @@ def summary_of(measured: Measured) -> dict[str, Any]:
         "labels": dict(measured.labels),
         "replies": asdict(measured.replies) if measured.replies else None,
     }
+
+
+def measured_from_rows(
+    run: Run, suite: Suite, values: Mapping[str, Sequence[float]], summary: Mapping[str, Any]
+) -> Measured:
+    """The run with its stored measurements, of which NaN stands for a query without a value."""
+    query_ids = tuple(query.query_id for query in suite.queries)
+    share, replies = summary["judged_share"], summary["replies"]
+    return Measured(
+        run=run,
+        suite=suite,
+        counts=Counts(**_with_reasons(summary["counts"])),
+        measurements={name: _measurements(name, query_ids, numbers) for name, numbers in values.items()},
+        judged_share=float("nan") if share is None else share,
+        labels={LabelState(state): count for state, count in summary["labels"].items()},
+        replies=Replies(**_with_reasons(replies)) if replies else None,
+    )
+
+
+def _measurements(name: str, query_ids: Sequence[str], numbers: Sequence[float]) -> Measurements:
+    values = np.array(numbers, np.float64)
+    is_scored = ~np.isnan(values)
+    return Measurements(name, tuple(query_ids[at] for at in np.flatnonzero(is_scored)), values[is_scored])
+
+
+def _with_reasons(counts: Mapping[str, Any]) -> dict[str, Any]:
+    return {**counts, "reasons": {Reason(reason): count for reason, count in counts["reasons"].items()}}

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Double,
+    ForeignKey,
     Integer,
     Sequence,
     Table,
@@ -100,6 +101,16 @@ answer_grade = Table(
     metadata,
     Column("run_key", BigInteger, primary_key=True, autoincrement=False),
     Column("grades", JSONB, nullable=False),
+)
+
+# Runs whose rankings and answers are never dropped.
+pinned_run = Table(
+    "pinned_run",
+    metadata,
+    Column("run_id", ForeignKey("run.run_id"), primary_key=True),
+    Column("pinned_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("pinned_at", DateTime(timezone=True), nullable=False),
 )
 
 dropped_month = Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, select, update
@@ -26,7 +26,7 @@ from monitor.adapters.stores.postgres.content_tables import (
     create_partitions,
     keys_of,
 )
-from monitor.errors import StoreError
+from monitor.errors import NotStoredError, StoreError
 from monitor.model.measurements import Measured
 from monitor.model.runs import Outcome, Run, RunStatus
 
@@ -166,11 +166,14 @@ class ResultTables(AnswerTables):
     async def load_run(self, run_id: str) -> Run:
         """One run with its outcomes. Raises StoreError naming the id if there is none."""
         async with self._transaction() as connection:
-            stored = await connection.execute(select(schema.run).where(schema.run.c.run_id == run_id))
-            row = stored.mappings().first()
-            if row is None:
-                raise StoreError(f"no run {run_id}; `recallwatch runs list` prints the latest")
-            return await self._with_outcomes(connection, row)
+            return await self._load_run(connection, run_id)
+
+    async def _load_run(self, connection: AsyncConnection, run_id: str) -> Run:
+        stored = await connection.execute(select(schema.run).where(schema.run.c.run_id == run_id))
+        row = stored.mappings().first()
+        if row is None:
+            raise NotStoredError(f"no run {run_id}; `recallwatch runs list` prints the latest")
+        return await self._with_outcomes(connection, row)
 
     async def _with_outcomes(self, connection: AsyncConnection, row: RowMapping) -> Run:
         digest, run_key = row["suite_digest"], row["run_key"]
@@ -190,9 +193,22 @@ class ResultTables(AnswerTables):
             judge=row["judge"],
         )
         is_dropped = len(contents.rankings) < len(ranking_keys - {0}) or len(contents.answers) < len(answer_keys - {0})
-        dropped = await connection.exec_driver_sql(_DROPPED_AT, {"month": month}) if is_dropped else None
+        dropped_at = await _dropped_at(connection, row) if is_dropped else None
         outcomes = content_rows.outcomes_from_rows(map(dict, blocks), contents)
-        return rows.run_from_row(dict(row), outcomes, dropped.scalar() if dropped else None)
+        return rows.run_from_row(dict(row), outcomes, dropped_at)
+
+    async def load_measured(self, run_id: str) -> Measured:
+        """A finished run as it was measured when it finished, also after retention dropped its rankings."""
+        run = await self.load_run(run_id)
+        suite = await self.load_suite(run.suite_digest)
+        async with self._transaction() as connection:
+            stored = (await connection.exec_driver_sql(_SELECT_MEASURED, {"run_id": run_id})).mappings().first()
+            if stored is None or stored["summary"] is None:
+                raise StoreError(f"run {run_id} has no stored measurements")
+            keys = {"keys": list(stored["value_keys"].values())}
+            arrays = {row.values_key: row.numbers for row in await connection.exec_driver_sql(_SELECT_VALUES, keys)}
+        values = {name: arrays[key] for name, key in stored["value_keys"].items()}
+        return content_rows.measured_from_rows(run, suite, values, stored["summary"])
 
 
 _COLUMNS = tuple(column.name for column in content_schema.outcome_block.columns)
@@ -205,6 +221,10 @@ _DROPPED_AT = "SELECT dropped_at FROM dropped_month WHERE month = %(month)s"
 _DOUBLES = """SELECT 1 FROM (
     SELECT unnest(ordinals) FROM outcome_block WHERE run_key = %(run_key)s INTERSECT SELECT unnest(%(ordinals)s::int[])
 ) AS doubles LIMIT 1"""
+
+
+_SELECT_MEASURED = "SELECT value_keys, summary FROM measured JOIN run USING (measured_key) WHERE run_id = %(run_id)s"
+_SELECT_VALUES = "SELECT values_key, numbers FROM measurement_values WHERE values_key = ANY(%(keys)s::bigint[])"
 
 
 def _hashed(contents: Iterable[tuple[bytes, ...] | None]) -> list[tuple[Hash, tuple[bytes, ...]] | None]:
@@ -220,6 +240,15 @@ async def _lock_running(connection: AsyncConnection, run_id: str) -> RowMapping:
     if row is None:
         raise StoreError(f"run {run_id} is no longer running: another process closed it")
     return row
+
+
+async def _dropped_at(connection: AsyncConnection, run: RowMapping) -> datetime:
+    """When retention dropped the month of a run. A reference to nothing is an error: it must not look like no hits."""
+    month = content_rows.month_of(run["started_at"])
+    dropped_at: datetime | None = (await connection.exec_driver_sql(_DROPPED_AT, {"month": month})).scalar()
+    if dropped_at is None:
+        raise StoreError(f"rankings of run {run['run_id']} are missing: restore the database from a backup")
+    return dropped_at
 
 
 async def _refuse_doubles(connection: AsyncConnection, run: RowMapping, ordinals: Sequence[int]) -> None:

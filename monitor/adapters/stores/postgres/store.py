@@ -1,13 +1,13 @@
-"""The store in PostgreSQL 14 or newer: SQLAlchemy Core for statements, binary COPY for bulk."""
+"""The store in PostgreSQL 14 or newer: SQLAlchemy Core for statements, arrays for bulk."""
 
 from __future__ import annotations
 
 from monitor.adapters.stores.postgres.decision_tables import DecisionTables
 from monitor.adapters.stores.postgres.ledger_tables import LedgerTables
 from monitor.adapters.stores.postgres.outbox_table import OutboxTable
-from monitor.adapters.stores.postgres.run_tables import RunTables
+from monitor.adapters.stores.postgres.retention_tables import RetentionTables
 from monitor.adapters.stores.postgres.silence_tables import SilenceTables
 
 
-class PostgresStore(RunTables, DecisionTables, OutboxTable, LedgerTables, SilenceTables):
+class PostgresStore(RetentionTables, DecisionTables, OutboxTable, LedgerTables, SilenceTables):
     """All data of recallwatch in one PostgreSQL database."""

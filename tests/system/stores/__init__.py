@@ -1,0 +1,1 @@
+"""Tests of the store in a real PostgreSQL: migration, retention, crashes."""
