@@ -148,6 +148,8 @@ def world_of(checked: CheckedConfig, clients: TargetClients, store: Store) -> Wo
         owner=this_process(),
         answerer=clients.answerer,
         judge=clients.judge,
+        texts_of=partial(texts_of, checked.config),
+        titles=partial(titles_of, checked.config),
         raw_retriever=clients.raw_retriever,
     )
 
@@ -167,8 +169,6 @@ def load_suite(config: Config, name: str) -> Suite:
     source = config.suites.get(name)
     return with_gold_hops(read_suite(suite_folder(source.path if source else name)))
 
-        texts_of=partial(texts_of, checked.config),
-        titles=partial(titles_of, checked.config),
 
 def texts_of(config: Config, suite: str) -> dict[str, str]:
     """The texts of the documents of a suite; empty if it has none, or is not in the configuration."""
