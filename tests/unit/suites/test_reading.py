@@ -257,8 +257,8 @@ def test_the_digest_is_the_same_in_every_version(tmp_path):
 @pytest.mark.parametrize(
     ("name", "axis", "n_queries", "n_strata", "n_pairs"),
     [
-        ("broad", Axis.BROAD, 1_795, 12, 0),
-        ("compositional", Axis.COMPOSITIONAL, 1980, 13, 1980),
+        ("broad", Axis.BROAD, 2_132, 12, 0),
+        ("compositional", Axis.COMPOSITIONAL, 2_830, 13, 2_830),
     ],
 )
 def test_the_suites_that_come_along_are_read(name, axis, n_queries, n_strata, n_pairs):
