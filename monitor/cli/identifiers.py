@@ -52,6 +52,18 @@ async def _named_run(store: Store, name: str) -> str:
     return next(iter(run_ids.values()))
 
 
+async def incident_id_of(store: Store, prefix: str | None) -> str:
+    """The id of the incident that begins so; without a prefix, that of the only open one. Raises StoreError."""
+    if prefix is not None:
+        matches = await store.find_incident_ids(prefix, MAX_LISTED)
+        return _only(prefix, matches, "incident", "recallwatch incident list")
+    open_ids = [each.incident_id for each in await store.list_incidents() if each.is_open]
+    if len(open_ids) == 1:
+        return open_ids[0]
+    listed = f"open are {', '.join(open_ids[:MAX_LISTED])}" if open_ids else "none is open"
+    raise StoreError(f"which incident? {listed}; `recallwatch incident list` prints them all")
+
+
 def _only(prefix: str, matches: Sequence[str], noun: str, command: str) -> str:
     if not matches:
         raise StoreError(f'unknown {noun} "{prefix}"; `{command}` prints the latest')

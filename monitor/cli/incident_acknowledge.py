@@ -1,4 +1,4 @@
-"""`recallwatch incident ack`: acknowledge an incident."""
+"""`recallwatch incident acknowledge`, in short `ack`: acknowledge an incident."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from monitor.cli.result import Result
 
 
-def incident_ack(incident: IncidentId, by: By, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def incident_acknowledge(
+    by: By, incident: IncidentId = None, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False
+) -> None:
     """Acknowledge an incident: you look after it, and all who received its alert are notified."""
     finish(perform(acknowledge(config, incident, by)), as_json)
 
 
-async def acknowledge(path: Path, incident_id: str, by: str) -> Result:
+async def acknowledge(path: Path, prefix: str | None, by: str) -> Result:
     """Acknowledge an incident."""
     from monitor.cli.incident_card import change_incident
     from monitor.incidents import lifecycle
@@ -26,7 +28,7 @@ async def acknowledge(path: Path, incident_id: str, by: str) -> Result:
     at = wiring.utc_now()
     return await change_incident(
         path,
-        incident_id,
-        lambda incident, on_call: lifecycle.acknowledge(incident, on_call, by=by, at=at),
+        prefix,
+        lambda incident, on_call, facts: lifecycle.acknowledge(incident, on_call, by=by, at=at, facts=facts),
         "acknowledged",
     )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from monitor.alerting import attention
+from monitor.cli.identifiers import incident_id_of
 from monitor.cli.queued_alerts import deliver_queued
 from monitor.cli.result import Result
 from monitor.errors import StoreError
-from monitor.incidents.lifecycle import Step
 from monitor.incidents.payload import duration_s
-from monitor.incidents.routing import OnCall
 from monitor.model.incidents import Incident
 from monitor.reports.terminal import plain
 from monitor.service import wiring
@@ -39,16 +38,13 @@ def incident_to_dict(incident: Incident) -> dict[str, Any]:
     }
 
 
-async def change_incident(path: Path, incident_id: str, step: Callable[[Incident, OnCall], Step], done: str) -> Result:
+async def change_incident(path: Path, prefix: str | None, step: attention.Change, done: str) -> Result:
     """Take one step in the life of an incident, and deliver its alerts. ``done`` names the new status."""
     checked = wiring.load(path)
     async with wiring.open_store(checked.config) as store:
-        while True:
-            incident = await store.load_incident(incident_id)
-            changed, alerts = step(incident, checked.config.on_call)
-            if changed is None or changed is incident:
-                raise StoreError(f"incident {incident_id} is {incident.status}: it cannot be {done}")
-            if await store.save_incident(changed, alerts):  # False: another process was first, so load it again
-                break
+        incident_id = await incident_id_of(store, prefix)
+        incident, is_changed = await attention.change_incident(incident_id, step, store, checked.config.on_call)
+        if not is_changed:
+            raise StoreError(f"incident {incident_id} is {incident.status}: it cannot be {done}")
         await deliver_queued(checked, store)
-    return Result([f"[green]✓[/] {incident_id} is {done}", incident_card(changed)], incident_to_dict(changed))
+    return Result([f"[green]✓[/] {incident_id} is {done}", incident_card(incident)], incident_to_dict(incident))

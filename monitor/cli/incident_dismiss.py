@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 def incident_dismiss(
-    incident: IncidentId,
     reason: Annotated[str, typer.Option(help="Why it is a false alarm.")],
     by: By,
+    incident: IncidentId = None,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Mark an incident as a false alarm. The same cause does not page again unless it becomes critical."""
+    """Mark an incident as a false alarm. The same drop does not page again; a worse or another one does."""
     finish(perform(dismiss(config, incident, by, reason)), as_json)
 
 
-async def dismiss(path: Path, incident_id: str, by: str, reason: str) -> Result:
+async def dismiss(path: Path, prefix: str | None, by: str, reason: str) -> Result:
     """Mark an incident as a false alarm."""
     from monitor.cli.incident_card import change_incident
     from monitor.incidents import lifecycle
@@ -34,7 +34,7 @@ async def dismiss(path: Path, incident_id: str, by: str, reason: str) -> Result:
     at = wiring.utc_now()
     return await change_incident(
         path,
-        incident_id,
-        lambda incident, on_call: lifecycle.dismiss(incident, on_call, by=by, reason=reason, at=at),
+        prefix,
+        lambda incident, on_call, facts: lifecycle.dismiss(incident, on_call, by=by, reason=reason, at=at, facts=facts),
         "dismissed",
     )

@@ -31,7 +31,10 @@ RunId = Annotated[
         help="The id of a run, its beginning, @latest or @baseline; @latest:TARGET/SUITE where several are."
     ),
 ]
-IncidentId = Annotated[str, typer.Argument(help="The id of the incident.")]
+IncidentId = Annotated[
+    str | None,
+    typer.Argument(help="The id of the incident, or the beginning of it; by default the only open one."),
+]
 SuiteFolders = Annotated[list[str], typer.Argument(metavar="SUITE...", help="Folders, or builtin: suites.")]
 
 WIDTH_OF_FILES = 160

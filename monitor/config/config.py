@@ -103,6 +103,10 @@ class Server(Section):
     runbook_url: str = ""
     """The address of your own runbook, used in links of alerts; by default the one that this server has under
     ``/docs/runbooks``."""
+    signing_key: str | None = Field(default=None, repr=False)
+    """Signs the links that acknowledge an incident from e-mail and Teams; by ``${ENV}``. Without it there are none."""
+    signing_key_file: Path | None = None
+    """File with the signing key, instead of ``signing_key``."""
     token: str | None = Field(default=None, repr=False)
     """Bearer token for declaring deployments over HTTP; without one, the API accepts none."""
     token_file: Path | None = None
@@ -161,7 +165,9 @@ class Config(Section):
     @property
     def on_call(self) -> OnCall:
         """Routing of alerts: notifiers, routes, silences, owners and links."""
-        links = Links(self.server.address, self.server.dashboards_url, self.server.runbook_url)
+        server = self.server
+        key = read_secret(server.signing_key, server.signing_key_file, where="server.signing_key") or ""
+        links = Links(server.address, server.dashboards_url, server.runbook_url, key)
         return OnCall(
             notifiers=tuple(self.notifiers),
             routes=tuple(route.to_route() for route in self.routes),

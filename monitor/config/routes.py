@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from monitor.config.section import Section
+from monitor.config.section import Duration, Section
 from monitor.errors import ConfigError
 from monitor.incidents.routing import Match, Route, Silence, pattern_of
 
@@ -51,6 +52,15 @@ def _instant(value: Any) -> Any:
     return at
 
 
+def check_zone(name: str) -> str:
+    """The name, if it is a time zone. Raises ValueError if not."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no time zone; write a name such as Europe/Berlin") from None
+    return name
+
+
 Values = Annotated[
     tuple[str, ...],
     BeforeValidator(_values),
@@ -62,6 +72,8 @@ Window = Annotated[
     Field(json_schema_extra={"type": "string", "examples": ["22:00-06:00"]}),
 ]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Zone = Annotated[str, AfterValidator(check_zone)]
 
 
 class MatchOptions(Section):
@@ -94,14 +106,16 @@ class RouteOptions(Section):
     """The notifiers, by their names in ``notifiers``."""
     continue_: bool = Field(default=False, alias="continue")
     """Whether later routes apply too."""
+    remind_every: Duration | None = None
+    """Time between reminders of an open incident that no person has acknowledged, such as ``4h``; by default none."""
 
     def to_route(self) -> Route:
         """The route as the core uses it."""
-        return Route(self.notifiers, self.match.to_match(), self.continue_)
+        return Route(self.notifiers, self.match.to_match(), self.continue_, self.remind_every)
 
 
 class SilenceOptions(Section):
-    """A time without notifications of matching alerts: once, from and to, or daily."""
+    """A time without notifications of matching alerts: once, from and to, or daily, perhaps on some weekdays."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -114,10 +128,19 @@ class SilenceOptions(Section):
     ends_at: Instant | None = Field(default=None, alias="to")
     """The end."""
     daily: Window | None = None
-    """A part of each day in UTC, such as ``22:00-06:00``; instead of ``from`` and ``to``."""
+    """A part of each day, such as ``22:00-06:00``; instead of ``from`` and ``to``."""
+    zone: Zone = "UTC"
+    """The time zone of ``daily`` and ``weekdays``, such as ``Europe/Berlin``."""
+    weekdays: tuple[Weekday, ...] = ()
+    """The days on which ``daily`` starts, such as ``[sat, sun]``; by default every day. Without ``daily`` the whole
+    day."""
 
     @model_validator(mode="after")
     def _has_one_time(self) -> SilenceOptions:
+        if self.weekdays and self.daily is None and self.ends_at is None:
+            return self
+        if self.weekdays and self.daily is None:
+            raise ValueError("weekdays belong to daily, not to a single silence")
         if (self.ends_at is None) == (self.daily is None) or (self.daily and self.starts_at):
             raise ValueError("give either to (and from), or daily, and not both")
         if self.ends_at and self.starts_at and self.ends_at <= self.starts_at:
@@ -131,7 +154,9 @@ class SilenceOptions(Section):
             match=self.match.to_match(),
             starts_at=self.starts_at,
             ends_at=self.ends_at,
-            daily=self.daily,
+            daily=self.daily or ((time(), time()) if self.weekdays else None),
+            zone=self.zone,
+            weekdays=self.weekdays,
         )
 
 

@@ -98,7 +98,7 @@ def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str
         "alpha": policy.alpha_page,
         "fallen": [_evidence_row(evidence) for evidence in fallen],
         "risen": [_evidence_row(evidence) for evidence in risen],
-        "lost_queries": [_redact(query, policy.query_text) for query in verdict.lost_queries],
+        "lost_queries": [redact(query, policy.query_text) for query in verdict.lost_queries],
         "insights": dict(verdict.insights),
         "deployment": _deployment(change),
         "headline": _evidence_row(headline) if headline else None,
@@ -108,6 +108,18 @@ def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str
         "blame": blame_of(headline, verdict.insights),
         "next_command": _next_command(fallen, change) if state is AlertState.FIRING else None,
     }
+
+
+def missing_for_recovery(incident: Incident, verdict: Verdict | None) -> str:
+    """What an open regression still needs to be resolved; empty for any other incident."""
+    if not incident.is_open or incident.kind is not IncidentKind.REGRESSION or verdict is None:
+        return ""
+    recover = verdict.policy.recover
+    waiting = [f"{suite} ({count} of {recover})" for suite, count in incident.recovering.items() if count < recover]
+    return (
+        f"It ends after {recover} verdicts in a row that pass, or that show what fell within its margin again; "
+        f"missing: {', '.join(waiting)}. The latest verdict is {verdict.name}: {verdict.summary}"
+    )
 
 
 def carried_over(alerts: Sequence[Alert]) -> dict[str, Any]:
@@ -174,7 +186,7 @@ def _deployment(change: Change) -> dict[str, Any]:
     }
 
 
-def _redact(query: Mapping[str, Any], query_text: QueryText) -> dict[str, Any]:
+def redact(query: Mapping[str, Any], query_text: QueryText) -> dict[str, Any]:
     """A lost query without the texts that the policy withholds from alerts."""
     if query_text == "show":
         return dict(query)

@@ -47,3 +47,12 @@ class Delivery:
     notifier: str
     alert: Alert
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """An acknowledgement that a person gave in an on-call service."""
+
+    incident: str
+    """The id or the dedup key of the incident."""
+    by: str

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model.alerts import Alert
+from monitor.model.alerts import Acknowledgement, Alert
 from monitor.model.answers import Answer
 from monitor.model.deployments import Swap
 from monitor.model.runs import Ranking
@@ -148,4 +149,13 @@ class ChangeListener(Protocol):
 
     async def announce(self, swap: Swap) -> None:
         """Show a change of the deployment of a target."""
+        ...
+
+
+@runtime_checkable
+class AcknowledgementSource(Protocol):
+    """Options of a notifier whose service reports acknowledgements. Raises `NotifierError` only."""
+
+    def acknowledgement(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Acknowledgement | None:
+        """The acknowledgement in a signed request of the service; None if the request is about something else."""
         ...

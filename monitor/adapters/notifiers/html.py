@@ -35,9 +35,12 @@ class PlotRow(NamedTuple):
 
 def to_html(message: Message) -> str:
     """The message as a whole HTML document."""
-    return _template("alert.html").render(
-        message=message, plot=forest_plot(message.bars), acknowledge=acknowledge_command(message)
-    )
+    return _template("alert.html").render(message_values(message))
+
+
+def message_values(message: Message) -> dict[str, object]:
+    """The variables of the templates ``alert.html`` and ``alert_body.html``."""
+    return {"message": message, "plot": forest_plot(message.bars), "acknowledge": acknowledge_command(message)}
 
 
 def forest_plot(bars: Sequence[Bar]) -> tuple[PlotRow, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ from pydantic import Field, SecretStr, model_validator
 from monitor.adapters.http import transport
 from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions
 from monitor.adapters.notifiers.message import Message, acknowledge_command, fit, render
+from monitor.adapters.notifiers.signature import check_signature
 from monitor.adapters.notifiers.texts import clip
-from monitor.adapters.secret import read_one
-from monitor.model.alerts import Alert
+from monitor.adapters.secret import read_one, read_optional
+from monitor.errors import NotifierError, Reason
+from monitor.model.alerts import Acknowledgement, Alert
 from monitor.model.deployments import Swap
 
 _LONGEST_KEY, _LONGEST_SUMMARY, _LARGEST_EVENT = 255, 1_024, 512 * 1_024
@@ -33,11 +37,33 @@ class PagerDutyOptions(EndpointOptions):
     change_url: transport.Url = "https://events.pagerduty.com/v2/change/enqueue"
     """Where model swaps are posted as change events, which do not page; in Europe on ``events.eu.pagerduty.com``."""
 
+    webhook_secret: SecretStr | None = Field(default=None, repr=False)
+    """The secret of a webhook subscription (V3) for ``incident.acknowledged``, by ``${ENV}``. Its URL is
+    ``/notifiers/NAME/events`` of this server; an acknowledgement in PagerDuty then counts here too."""
+    webhook_secret_file: Path | None = None
+    """A file with the secret, instead of ``webhook_secret``."""
+
     @model_validator(mode="after")
     def _has_a_key(self) -> PagerDutyOptions:
         if len(read_one(self, "routing_key")) != 32:
             raise ValueError("routing_key must be 32 characters")
         return self
+
+    def acknowledgement(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Acknowledgement | None:  # noqa: ARG002 - PagerDuty signs no time
+        """The acknowledgement in a request of PagerDuty; None for any other. Raises NotifierError if not signed."""
+        secret = read_optional(self, "webhook_secret")
+        if secret is None:
+            raise NotifierError(Reason.UNAUTHORISED, "webhook_secret is not configured")
+        signatures = headers.get("x-pagerduty-signature", "").split(",")
+        check_signature(secret, body, [each.strip().removeprefix("v1=") for each in signatures])
+        try:
+            event = orjson.loads(body)["event"]
+            if event["event_type"] != "incident.acknowledged":
+                return None
+            agent = event.get("agent") or {}
+            return Acknowledgement(str(event["data"]["incident_key"]), str(agent.get("summary") or "PagerDuty"))
+        except (KeyError, ValueError, TypeError, AttributeError):
+            return None
 
 
 class PagerDutyNotifier:

@@ -7,9 +7,12 @@ message. A webhook cannot edit: each change is a new message.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
+from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import orjson
 from pydantic import Field, SecretStr, model_validator
@@ -17,10 +20,11 @@ from pydantic import Field, SecretStr, model_validator
 from monitor.adapters.http import transport
 from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions, bearer, check_address
 from monitor.adapters.notifiers.message import Link, Message, Part, acknowledge_command, fit, render
+from monitor.adapters.notifiers.signature import check_signature
 from monitor.adapters.notifiers.texts import clip
 from monitor.adapters.secret import read_one, read_optional
 from monitor.errors import NotifierError, Reason
-from monitor.model.alerts import Alert
+from monitor.model.alerts import Acknowledgement, Alert
 
 _LONGEST_MESSAGE = 12_000
 """Slack documents 3,000 characters per text and 50 blocks, and rejects about 13,000 in all (`msg_blocks_too_long`)."""
@@ -30,6 +34,8 @@ _ICONS = {
 }
 ACKNOWLEDGE = "acknowledge"
 """The action of the button that acknowledges; its value is the incident's id."""
+_OLDEST_REQUEST_S = 300
+"""Slack's own limit against requests that are sent again by others."""
 _GONE = {"message_not_found", "thread_not_found", "cant_update_message", "edit_window_closed"}
 """Errors for a first message that can no longer be edited."""
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -81,6 +87,24 @@ class SlackOptions(EndpointOptions):
     def address(self) -> str:
         """Where to post."""
         return self.api_url if self.channel else check_address(read_one(self, "url"), "url")
+
+    def acknowledgement(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Acknowledgement | None:
+        """The pressed button in a request of Slack; None for any other. Raises NotifierError if it is not signed."""
+        secret = read_optional(self, "signing_secret")
+        if secret is None:
+            raise NotifierError(Reason.UNAUTHORISED, "signing_secret is not configured")
+        sent = headers.get("x-slack-request-timestamp", "")
+        if not sent.isdigit() or abs(at.timestamp() - int(sent)) > _OLDEST_REQUEST_S:
+            raise NotifierError(Reason.UNAUTHORISED, "the request is too old")
+        signature = headers.get("x-slack-signature", "").removeprefix("v0=")
+        check_signature(secret, b"v0:" + sent.encode() + b":" + body, [signature])
+        try:
+            payload = orjson.loads(parse_qs(body.decode())["payload"][0])
+            action = next(each for each in payload["actions"] if each.get("action_id") == ACKNOWLEDGE)
+            user = payload["user"]
+            return Acknowledgement(str(action["value"]), str(user.get("name") or user.get("username") or user["id"]))
+        except (KeyError, IndexError, ValueError, TypeError, StopIteration):
+            return None
 
 
 class SlackNotifier:

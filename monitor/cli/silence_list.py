@@ -1,0 +1,60 @@
+"""`recallwatch silence list`: the silences of the configuration and of people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.result import Result
+from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, perform
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from monitor.model.silences import Silence
+
+
+def silence_list(
+    ended: Annotated[bool, typer.Option("--ended", help="Also those that a person ended.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """List silences: those of the configuration file, then those that people set."""
+    finish(perform(list_silences(config, ended)), as_json)
+
+
+async def list_silences(path: Path, ended: bool) -> Result:
+    """Every silence, with its end if it holds alerts back now."""
+    from rich.table import Table
+
+    from monitor.service import wiring
+
+    config = wiring.load(path).config
+    async with wiring.open_store(config) as store:
+        silences = [*config.on_call.silences, *await store.silences(ended=ended)]
+    now = wiring.utc_now()
+    table = Table("silence", "author", "reason", "alerts", "when", "now", title="Silences", title_justify="left")
+    for silence in silences:
+        until = silence.end_after(now)
+        state = f"until {until:%Y-%m-%d %H:%M} UTC" if until else f"ended by {silence.ended_by}" if ended else ""
+        match = ", ".join(f"{label}={'|'.join(accepted)}" for label, accepted in silence.match.items()) or "all"
+        origin = (silence.silence_id or "configuration", silence.author)
+        table.add_row(*origin, silence.reason, match, when_of(silence), state)
+    return Result([table], {"silences": [silence_to_dict(silence) for silence in silences]})
+
+
+def when_of(silence: Silence) -> str:
+    """The time of a silence in a few words."""
+    if silence.daily is None:
+        starts = f"{silence.starts_at:%Y-%m-%d %H:%M} to " if silence.starts_at else "until "
+        return f"{starts}{silence.ends_at:%Y-%m-%d %H:%M} UTC" if silence.ends_at else ""
+    start, end = silence.daily
+    return f"{','.join(silence.weekdays) or 'daily'} {start:%H:%M}-{end:%H:%M} {silence.zone}"
+
+
+def silence_to_dict(silence: Silence) -> dict[str, Any]:
+    """A silence as plain values."""
+    from dataclasses import asdict
+
+    return asdict(silence) | {"when": when_of(silence)}

@@ -1,0 +1,1 @@
+"""Plain pages for people on call: incidents, comparisons, runs and runbooks. Server-rendered, without scripts."""
