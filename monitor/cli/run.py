@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from monitor.cli.query_values import CsvPath, query_rows, write_csv
 from monitor.cli.result import Result, exit_code_of
 from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, Bounds, ConfigPath, PolicyName, Whole, finish, perform
 
@@ -26,10 +27,12 @@ def run(
     policy: PolicyName = "default",
     whole: Whole = False,
     bounds: Bounds = False,
+    csv_path: CsvPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay suites against a target now, and compare the result with the baseline."""
     report, settings, advice = perform(replay(config, target, tuple(suite), policy))
+    write_csv(csv_path, report.measured)
     finish(_result(report, settings, advice, is_whole=whole, with_bounds=bounds), as_json)
 
 
@@ -75,7 +78,9 @@ def _result(report: Report, policy: Policy, advice: list[str], *, is_whole: bool
 
     data = {
         "verdict": terminal.verdict_to_dict(report.verdict),
-        "runs": [terminal.run_to_dict(measured) for measured in report.measured],
+        "runs": [
+            {**terminal.run_to_dict(measured), "queries": query_rows(measured)} for measured in report.measured
+        ],
         "swaps": [_swap_to_dict(swap) for swap in report.swaps],
         "advice": advice,
     }

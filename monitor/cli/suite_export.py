@@ -10,6 +10,7 @@ import typer
 from monitor.cli.result import Result
 from monitor.cli.suite_import import FORMATS
 from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, perform
+from monitor.errors import SuiteError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,6 +40,8 @@ async def export_suite(suite: str, path: Path, format_name: str, index: str) -> 
     from monitor.suites.reading import read_suite
 
     target_format, folder = formats.find(format_name), locating.suite_folder(suite)
+    if target_format.write is None:
+        raise SuiteError("--format", f"{target_format.name} can only be imported")
     read_suite(folder)  # a suite with an error is not exported
     collection = beir.read(Sources(folder))
     with placed_at(path) as unfinished:

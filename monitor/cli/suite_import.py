@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from monitor.suites.formats.collection import Collection, Format, Sources
 
 FORMATS = "beir, trec, jsonl, squad, ragas, elasticsearch or csv"
+IMPORTED = "beir, trec, smart, jsonl, squad, ragas, elasticsearch, csv or table"
 
 
 def suite_import(
     source: Annotated[Path, typer.Argument(help="A file or folder of another tool.")],
     folder: Annotated[Path, typer.Argument(metavar="DEST", help="The suite to write; must not exist.")],
     format_name: Annotated[
-        str | None, typer.Option("--format", help=f"{FORMATS}; by default recognised from the source.")
+        str | None, typer.Option("--format", help=f"{IMPORTED}; by default recognised from the source.")
     ] = None,
     axis: Annotated[
         Literal["broad", "compositional"] | None,
@@ -31,14 +32,29 @@ def suite_import(
     stratum: Annotated[str, typer.Option(help="The stratum of queries that have none.")] = "",
     name: Annotated[str, typer.Option(help="The name; by default that of the source or of DEST.")] = "",
     qrels: Annotated[Path | None, typer.Option(help="The judgements, if they are a separate file.")] = None,
-    corpus: Annotated[Path | None, typer.Option(help="The documents, as a corpus.jsonl.")] = None,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="The documents: JSON Lines, CSV, TSV, Parquet, TREC, SMART, or a folder of such files."),
+    ] = None,
+    columns: Annotated[
+        str, typer.Option("--map", help="Columns of a table, such as query=question,relevant=doc_ids.")
+    ] = "",
+    ignore_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-unknown",
+            help="Leave out judgements of unknown queries and documents, and queries without a relevant document.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a suite from the files of another tool."""
     from monitor.suites.formats.collection import Sources
+    from monitor.suites.formats.table import parse_mapping
 
     head = SuiteHead(name, axis, stratum)
-    finish(perform(import_suite(Sources(source, qrels, corpus), folder, format_name, head)), as_json)
+    sources = Sources(source, qrels, corpus, parse_mapping(columns), ignore_unknown)
+    finish(perform(import_suite(sources, folder, format_name, head)), as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +74,8 @@ async def import_suite(sources: Sources, folder: Path, format_name: str | None, 
     from monitor.suites.formats.collection import Destination
     from monitor.suites.formats.placement import placed_at
 
-    source_format = formats.find(format_name) if format_name else formats.guess(sources.source)
+    chosen = format_name or ("table" if sources.columns else "")
+    source_format = formats.find(chosen) if chosen else formats.guess(sources.source)
     _refuse_needless_sources(source_format, sources)
     collection = _with_head(source_format.read(sources), source_format, sources.source, folder, head)
     with placed_at(folder) as unfinished:
@@ -66,11 +83,11 @@ async def import_suite(sources: Sources, folder: Path, format_name: str | None, 
         _check(unfinished, sources.source)
     data = {
         "format": source_format.name,
-        "guessed": format_name is None,
+        "guessed": not chosen,
         "source": str(sources.source),
         "suite": str(folder),
     }
-    origin = source_format.name if format_name else f"{source_format.name}, recognised from its content"
+    origin = source_format.name if chosen else f"{source_format.name}, recognised from its content"
     headline = f"{folder}: suite {collection.head['name']}, imported from {sources.source} ({origin})"
     return report_collection(headline, collection, data, {"skipped": collection.skipped})
 
@@ -80,6 +97,8 @@ def _refuse_needless_sources(source_format: Format, sources: Sources) -> None:
         raise SuiteError("--qrels", f"the format {source_format.name} contains its own judgements")
     if sources.corpus and not source_format.takes_corpus:
         raise SuiteError("--corpus", f"the format {source_format.name} contains its own documents")
+    if sources.columns and not source_format.takes_columns:
+        raise SuiteError("--map", f"the format {source_format.name} has its own columns; use --format table")
 
 
 def _with_head(

@@ -36,6 +36,7 @@ _RESERVED = {OVERALL: "the suite as a whole", PHENOMENA: "all phenomena without 
 _HEAD_KEYS = ("name", "title", "version", "axis", "owner", "licence", "description", "controls", "strata", "source",
               "depth", "corpus", "measured")  # fmt: skip
 _NEIGHBOUR = re.compile(r"[\w-]+")
+_NUMBER = re.compile(r"[+-]?[0-9.]+")
 _GRADE = re.compile(r"[0-9]{1,6}")
 
 
@@ -220,8 +221,8 @@ def _read_grades(path: Path, queries: Collection[str], documents: Collection[str
     grades: dict[str, dict[str, int]] = {}
     for index, (where, line) in enumerate(read_text(path)):
         fields = line.split("\t")
-        if index == 0 and fields[0] == "query-id":
-            continue
+        if index == 0 and len(fields) == 3 and not _NUMBER.fullmatch(fields[2].strip()):
+            continue  # a header, whatever its words
         if len(fields) != 3:
             problem = f"must have 3 tab-separated columns (query-id, corpus-id, score), not {len(fields)}"
             raise SuiteError(where, problem)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitor.errors import SuiteError
-from monitor.suites.formats import beir, cases, quepid, ragas, rank_eval, squad, trec
+from monitor.suites.formats import beir, cases, quepid, ragas, rank_eval, smart, squad, table, trec
 from monitor.suites.formats.collection import Format
 
 FORMATS: dict[str, Format] = {
-    module.FORMAT.name: module.FORMAT for module in (beir, trec, cases, squad, ragas, rank_eval, quepid)
+    module.FORMAT.name: module.FORMAT for module in (beir, trec, cases, squad, ragas, rank_eval, quepid, smart, table)
 }
 
 

@@ -4,21 +4,24 @@
     queries.jsonl    {"_id", "text", "metadata": {"stratum", "cluster", "answers", "answer_spans", …}}
     qrels/test.tsv   query-id <tab> corpus-id <tab> score
 
+Compressed files (`.gz`) and the layout of Hugging Face are read too: `corpus/`, `queries/` and `qrels/`, `default/` or
+`data/` with Parquet, Arrow or TSV files of the split `test`, or of the only split.
+
 `answer_spans` has one item for each item of `answers`: `{"doc_id", "start", "end"}`, or null.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from monitor.errors import SuiteError
-from monitor.model.suites import Qrel
 from monitor.strict_yaml import TextLoader, read_yaml
+from monitor.suites.formats import beir_files, corpora
 from monitor.suites.formats.collection import (
     Answer,
     Collection,
@@ -29,12 +32,12 @@ from monitor.suites.formats.collection import (
     Sources,
     Span,
     Topic,
-    whole_number,
 )
-from monitor.suites.formats.json_values import Value, read_rows
+from monitor.suites.formats.json_values import Value
 from monitor.suites.formats.placement import write_lines, write_rows
-from monitor.suites.lines import label, read_lines, read_text
-from monitor.suites.reading import has_corpus, suite_name
+from monitor.suites.formats.source_files import published_rows
+from monitor.suites.lines import label, read_lines
+from monitor.suites.reading import suite_name
 
 HEADER = "query-id\tcorpus-id\tscore"
 
@@ -44,32 +47,18 @@ def read(sources: Sources) -> Collection:
     folder = sources.source
     if not folder.is_dir():
         raise SuiteError(str(folder), "no such folder; BEIR is a folder with queries.jsonl and qrels/test.tsv")
-    builder = CollectionBuilder(folder)
-    if sources.corpus or has_corpus(folder):
-        add_corpus(builder, sources.corpus or folder / "corpus.jsonl")
-    for row in read_rows(folder / "queries.jsonl"):
-        with row.placing():
-            builder.add_topic(_topic(row))
+    builder = CollectionBuilder(folder, ignore_unknown=sources.ignore_unknown)
+    for path in [sources.corpus] if sources.corpus else beir_files.part(folder, "corpus"):
+        corpora.add_corpus(builder, path)
+    for path in beir_files.part(folder, "queries") or [folder / "queries.jsonl"]:
+        for row in published_rows(path):
+            with row.placing():
+                builder.add_topic(_topic(row))
     passages = _rows(folder / "passages.jsonl")
-    qrels = sources.qrels or _only_qrels(folder)
-    if os.path.lexists(qrels) or not passages:
-        for where, qrel in _qrels(qrels):
-            builder.judge(qrel, where)
+    for path in [sources.qrels] if sources.qrels else beir_files.qrels(folder, is_needed=not passages):
+        for where, qrel in beir_files.read_qrels(path):
+            builder.judge(qrel, where, may_repeat=True)
     return builder.finish(head=_head(folder), pairs=_rows(folder / "pairs.jsonl"), passages=passages)
-
-
-def add_corpus(builder: CollectionBuilder, path: Path) -> None:
-    """Add all documents of a corpus.jsonl."""
-    for row in read_rows(path):
-        title, metadata = row["title"], row["metadata"]
-        document = Document(
-            row["_id"].text(),
-            row["text"].text(may_be_empty=True),
-            "" if title.is_missing() else title.text(may_be_empty=True),
-            {} if metadata.is_missing() else metadata.object(),
-        )
-        with row.placing():
-            builder.add_document(document)
 
 
 def write(collection: Collection, destination: Destination) -> Mapping[str, int]:
@@ -115,17 +104,19 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _topic(row: Value) -> Topic:
+    query_id = corpora.id_text(corpora.first_of(row, beir_files.QUERY_IDS))
+    text = corpora.first_of(row, beir_files.QUERY_TEXTS).text()
     metadata = row["metadata"]
     if metadata.is_missing():
-        return Topic(query_id=row["_id"].text(), text=row["text"].text())
+        return Topic(query_id=query_id, text=text)
     other = dict(metadata.object())
     answers = answers_of(metadata["answers"], metadata["answer_spans"])
     stratum, cluster = label(other, "stratum", ""), label(other, "cluster", "")
     for key in ("stratum", "cluster", "answers", "answer_spans"):
         other.pop(key, None)
     return Topic(
-        query_id=row["_id"].text(),
-        text=row["text"].text(),
+        query_id=query_id,
+        text=text,
         stratum=stratum,
         cluster=cluster,
         answers=answers,
@@ -150,26 +141,6 @@ def _document_row(document: Document) -> dict[str, Any]:
     return row | ({"metadata": document.metadata} if document.metadata else {})
 
 
-def _only_qrels(folder: Path) -> Path:
-    """qrels/test.tsv. Raises SuiteError if there are only other splits."""
-    expected = folder / "qrels" / "test.tsv"
-    others = sorted(path.name for path in (folder / "qrels").glob("*.tsv"))
-    if others and not os.path.lexists(expected):
-        raise SuiteError(str(expected), f"no such file; found {', '.join(others)}: choose one with --qrels")
-    return expected
-
-
-def _qrels(path: Path) -> Iterable[tuple[str, Qrel]]:
-    for index, (where, line) in enumerate(read_text(path)):
-        fields = line.split("\t")
-        if index == 0 and fields[0] == "query-id":
-            continue
-        if len(fields) != 3:
-            problem = f"must have 3 tab-separated columns (query-id, corpus-id, score), not {len(fields)}"
-            raise SuiteError(where, problem)
-        yield where, Qrel(fields[0], fields[1], whole_number(fields[2].strip(), where))
-
-
 def _head(folder: Path) -> dict[str, Any]:
     path = folder / "suite.yaml"
     head = read_yaml(path, SuiteError, TextLoader) if os.path.lexists(path) else {}
@@ -177,7 +148,7 @@ def _head(folder: Path) -> dict[str, Any]:
 
 
 def _recognises(path: Path) -> bool:
-    return (path / "queries.jsonl").is_file()
+    return bool(beir_files.part(path, "queries"))
 
 
 FORMAT = Format(name="beir", read=read, write=write, recognises=_recognises, takes_qrels=True, takes_corpus=True)

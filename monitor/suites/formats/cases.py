@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.model.suites import Qrel
-from monitor.suites.formats import beir
+from monitor.suites.formats import beir, corpora
 from monitor.suites.formats.collection import (
     Answer,
     Collection,
@@ -35,9 +35,9 @@ _KEYS = {"id", "query", "relevant", "answers", "stratum", "cluster", "metadata"}
 
 def read(sources: Sources) -> Collection:
     """Read a file of cases."""
-    builder = CollectionBuilder(sources.source)
+    builder = CollectionBuilder(sources.source, ignore_unknown=sources.ignore_unknown)
     if sources.corpus:
-        beir.add_corpus(builder, sources.corpus)
+        corpora.add_corpus(builder, sources.corpus)
     for row in read_rows(sources.source):
         with row.placing():
             topic = _topic(row)

@@ -94,6 +94,10 @@ class Sources(NamedTuple):
     source: Path
     qrels: Path | None = None
     corpus: Path | None = None
+    columns: Mapping[str, str] = {}
+    """Columns of a table by their meaning, for the format `table`."""
+    ignore_unknown: bool = False
+    """Whether to leave out judgements of unknown queries and documents, and queries without a judgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +115,20 @@ class Format:
 
     name: str
     read: Callable[[Sources], Collection]
-    write: Callable[[Collection, Destination], Mapping[str, int]]
-    """Returns the counts of items that the format cannot hold."""
     recognises: Callable[[Path], bool]
+    write: Callable[[Collection, Destination], Mapping[str, int]] | None = None
+    """Returns the counts of items that the format cannot hold; None for a format that is only read."""
     takes_qrels: bool = False
     takes_corpus: bool = False
+    takes_columns: bool = False
 
 
 class CollectionBuilder:
     """Builds and validates a collection. Errors have the given ``where``; if it is empty, the caller adds the place."""
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self, source: Path, *, ignore_unknown: bool = False) -> None:
         self._source = source
+        self._ignores_unknown = ignore_unknown
         self._topics: dict[str, Topic] = {}
         self._documents: dict[str, Document] | None = None
         self._grades: dict[tuple[str, str], int] = {}
@@ -148,17 +154,31 @@ class CollectionBuilder:
             self._check_span(answer.span, where)
         self._topics[topic.query_id] = topic
 
-    def judge(self, qrel: Qrel, where: str = "") -> None:
+    def judge(self, qrel: Qrel, where: str = "", *, may_repeat: bool = False) -> None:
         """Add a judgement. Its query must be added before, and its document if the collection has documents."""
         if qrel.query_id not in self._topics:
-            raise SuiteError(where, f"unknown query {qrel.query_id}")
+            self._refuse_unknown("query", qrel.query_id, where)
+            return
         _check_id(qrel.doc_id, "the document id", where)
-        self._check_document(qrel.doc_id, where)
-        if (qrel.query_id, qrel.doc_id) in self._grades:
+        if not (self._documents is None or qrel.doc_id in self._documents):
+            self._refuse_unknown("document", qrel.doc_id, where)
+            return
+        grade = self._grades.get((qrel.query_id, qrel.doc_id))
+        if may_repeat and grade == qrel.grade:
+            self.skip("repeated judgement")
+            return
+        if grade is not None:
             raise SuiteError(where, f"document {qrel.doc_id} is judged twice for query {qrel.query_id}")
         if qrel.grade > HIGHEST_GRADE:
             raise SuiteError(where, f"grade {qrel.grade} must be a whole number from 0 to {HIGHEST_GRADE}")
         self._grades[qrel.query_id, qrel.doc_id] = qrel.grade
+
+    def _refuse_unknown(self, noun: str, name: str, where: str) -> None:
+        """Count a judgement of an unknown query or document, or raise SuiteError."""
+        if not self._ignores_unknown:
+            problem = f"unknown {noun} {name}"
+            raise SuiteError(where, f"{problem}; to leave such judgements out, set --ignore-unknown")
+        self.skip(f"judgement of an unknown {noun}")
 
     def skip(self, reason: str) -> None:
         """Count a skipped item of the source."""
@@ -184,6 +204,8 @@ class CollectionBuilder:
         if not passages and not any(self._grades.values()):
             skipped = "; ".join(f"{count} skipped: {reason}" for reason, count in self._skipped.items())
             raise SuiteError(str(self._source), f"no query has a relevant document{f' ({skipped})' if skipped else ''}")
+        if self._ignores_unknown:
+            self._leave_out_unjudged(passages)
         return Collection(
             topics=tuple(self._topics.values()),
             qrels=tuple(Qrel(query_id, doc_id, grade) for (query_id, doc_id), grade in self._grades.items()),
@@ -193,6 +215,14 @@ class CollectionBuilder:
             head=head or {},
             skipped=dict(self._skipped),
         )
+
+    def _leave_out_unjudged(self, passages: Iterable[Mapping[str, Any]]) -> None:
+        judged = {query_id for (query_id, _), grade in self._grades.items() if grade > 0}
+        judged |= {str(passage.get("query_id")) for passage in passages}
+        for query_id in [query_id for query_id in self._topics if query_id not in judged]:
+            del self._topics[query_id]
+            self.skip("query without a relevant document")
+        self._grades = {key: grade for key, grade in self._grades.items() if key[0] in self._topics}
 
     def _check_document(self, doc_id: str, where: str) -> None:
         if self._documents is not None and doc_id not in self._documents:
@@ -231,10 +261,10 @@ def left_out(collection: Collection, *parts: str) -> dict[str, int]:
 
 
 def whole_number(text: str, where: str) -> int:
-    """Parse a grade."""
-    if not re.fullmatch(r"[0-9]{1,6}", text):
-        raise SuiteError(where, f"grade {text!r} must be a whole number from 0 (not relevant) to {HIGHEST_GRADE}")
-    return int(text)
+    """Parse a published grade: negative ones are not relevant, and decimals of zero are left out."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,6}(\.0+)?", text):
+        raise SuiteError(where, f"grade {text!r} must be a whole number up to {HIGHEST_GRADE}; up to 0 is not relevant")
+    return max(int(text.partition(".")[0]), 0)
 
 
 def _check_id(value: str, name: str, where: str) -> None:

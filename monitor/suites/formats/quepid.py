@@ -16,7 +16,7 @@ from pathlib import Path
 
 from monitor.errors import SuiteError
 from monitor.model.suites import Qrel
-from monitor.suites.formats import beir
+from monitor.suites.formats import corpora
 from monitor.suites.formats.collection import (
     Collection,
     CollectionBuilder,
@@ -35,9 +35,9 @@ COLUMNS = ["query", "docid", "rating"]
 
 def read(sources: Sources) -> Collection:
     """Read a CSV file."""
-    builder = CollectionBuilder(sources.source)
+    builder = CollectionBuilder(sources.source, ignore_unknown=sources.ignore_unknown)
     if sources.corpus:
-        beir.add_corpus(builder, sources.corpus)
+        corpora.add_corpus(builder, sources.corpus)
     for where, (text, doc_id, rating) in _rows(sources.source):
         query_id = hashed_id("q-", text)
         if not builder.has_topic(query_id):

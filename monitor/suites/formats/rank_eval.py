@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.model.suites import Qrel
-from monitor.suites.formats import beir
+from monitor.suites.formats import corpora
 from monitor.suites.formats.collection import (
     Collection,
     CollectionBuilder,
@@ -37,9 +37,9 @@ _METRIC = {"dcg": {"k": 10, "normalize": True}}
 
 def read(sources: Sources) -> Collection:
     """Read a request body."""
-    builder = CollectionBuilder(sources.source)
+    builder = CollectionBuilder(sources.source, ignore_unknown=sources.ignore_unknown)
     if sources.corpus:
-        beir.add_corpus(builder, sources.corpus)
+        corpora.add_corpus(builder, sources.corpus)
     for request in read_json(sources.source)["requests"].items():
         texts = _texts_of_request(request)
         if not texts:

@@ -1,7 +1,7 @@
 """TREC topics and qrels: a folder with topics.txt and qrels.txt, or a topics file with its qrels beside it.
 
-    <top>
-    <num> Number: 301
+    <top>                                                 also on one line, without closing tags, or as XML:
+    <num> Number: 301                                     <topic number="1"><query>…</query></topic>
     <title> International Organized Crime
     <desc> Description:
     Identify organizations that …
@@ -9,22 +9,25 @@
     A relevant document …
     </top>
 
-    301 0 FBIS3-10082 1        query, iteration (not used), document, grade
+    301 0 FBIS3-10082 1        query, iteration (not used), document, grade; negative grades are not relevant
 
-Topics may also be lines of `id <tab> text`. The title is the query text.
+Topics may also be lines of `id <tab> text` or `id:text`. The query text is the title, else the query, else the text of
+the topic, else its description.
 """
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
+from collections.abc import Collection as Collection_
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from monitor.errors import SuiteError
 from monitor.model.suites import Qrel
-from monitor.suites.formats import beir
+from monitor.suites.formats import corpora, tagged
 from monitor.suites.formats.collection import (
     Collection,
     CollectionBuilder,
@@ -35,29 +38,39 @@ from monitor.suites.formats.collection import (
     left_out,
     whole_number,
 )
-from monitor.suites.formats.json_values import opening
 from monitor.suites.formats.placement import write_lines
-from monitor.suites.lines import read_text
+from monitor.suites.formats.source_files import beginning, published_lines, read_published
 
 TOPICS, QRELS = "topics.txt", "qrels.txt"
-_TAG = re.compile(r"\s*<(/?top|num|title|desc|narr)>(.*)", re.IGNORECASE | re.DOTALL)
-_LEADING = {"num": "Number:", "desc": "Description:", "narr": "Narrative:"}
+_LEADING = {
+    "num": re.compile(r"Number\s*:", re.IGNORECASE),
+    "title": re.compile(r"Topic\s*:", re.IGNORECASE),
+    "desc": re.compile(r"Description\s*:", re.IGNORECASE),
+    "narr": re.compile(r"Narrative\s*:", re.IGNORECASE),
+}
+_LABELS = {"num": "Number:", "desc": "Description:", "narr": "Narrative:"}
 _METADATA = {"desc": "description", "narr": "narrative"}
+_NAMES = {"number": "num", "identifier": "num", "qid": "num", "description": "desc", "narrative": "narr"}
+_FIELDS = (*_LEADING, *_NAMES, "query", "question", "keyword", "subtopic", "summary", "head", "dom", "smry", "con",
+           "fac", "def", "date")  # fmt: skip
+_TEXTS = ("title", "query", "question", "keyword", "", "desc")
+"""Fields that can be the text of the query, the first that is there; the empty name is text outside of all fields."""
+_LISTED = re.compile(r"(?P<id>[^\s:]+)(?:\t|:)(?P<text>.*\S)")
 
 
 def read(sources: Sources) -> Collection:
     """Read topics and qrels."""
-    topics, qrels = _files(sources)
-    builder = CollectionBuilder(topics)
+    path, qrels = _files(sources)
+    builder = CollectionBuilder(path, ignore_unknown=sources.ignore_unknown)
     if sources.corpus:
-        beir.add_corpus(builder, sources.corpus)
-    for where, topic in _tagged_topics(topics) if opening(topics, 1) == "<" else _listed_topics(topics):
-        builder.add_topic(topic, where)
-    for where, line in read_text(qrels):
-        fields = line.split()
-        if len(fields) != 4:
-            raise SuiteError(where, f"must have 4 columns (query, iteration, document, grade), not {len(fields)}")
-        builder.judge(Qrel(fields[0], fields[2], whole_number(fields[3], where)), where)
+        corpora.add_corpus(builder, sources.corpus)
+    topics = list(_tagged_topics(path) if beginning(path).startswith("<") else _listed_topics(path))
+    judgements = list(_qrels(qrels))
+    judged = {qrel.query_id for _, qrel in judgements}
+    for where, topic in topics:
+        builder.add_topic(_with_id_of(judged, topic), where)
+    for where, qrel in judgements:
+        builder.judge(qrel, where, may_repeat=True)
     return builder.finish()
 
 
@@ -68,7 +81,9 @@ def write(collection: Collection, destination: Destination) -> Mapping[str, int]
     write_lines(folder / TOPICS, (line for topic in collection.topics for line in _lines(topic)))
     write_lines(folder / QRELS, (_qrel_line(qrel) for qrel in collection.qrels))
     lost = Counter(left_out(collection, "documents", "answers", "strata", "clusters", "pairs", "passages"))
-    lost["line breaks and spaces around texts"] = sum(_title(topic) != topic.text for topic in collection.topics)
+    lost["line breaks and spaces around texts"] = sum(
+        " ".join(topic.text.split()) != topic.text for topic in collection.topics
+    )
     return +lost
 
 
@@ -87,75 +102,77 @@ def _files(sources: Sources) -> tuple[Path, Path]:
     return sources.source, sources.qrels
 
 
+def _qrels(path: Path) -> Iterator[tuple[str, Qrel]]:
+    for where, line in published_lines(path):
+        columns = line.split()
+        if len(columns) != 4:
+            raise SuiteError(where, f"must have 4 columns (query, iteration, document, grade), not {len(columns)}")
+        yield where, Qrel(columns[0], columns[2], whole_number(columns[3], where))
+
+
+def _with_id_of(judged: Collection_[str], topic: Topic) -> Topic:
+    """The topic under the id of its judgements, which write topic 051 as 51."""
+    short = topic.query_id.lstrip("0")
+    return replace(topic, query_id=short) if topic.query_id not in judged and short in judged else topic
+
+
 def _listed_topics(path: Path) -> Iterator[tuple[str, Topic]]:
-    for where, line in read_text(path):
-        query_id, tab, text = line.partition("\t")
-        if not tab:
+    for where, line in published_lines(path):
+        match = _LISTED.fullmatch(line.strip())
+        if not match:
             raise SuiteError(where, "must be <top>, or an id, a tab and a text")
-        yield where, Topic(query_id=query_id.strip(), text=text.strip())
+        yield where, Topic(query_id=match["id"], text=match["text"].strip())
 
 
 def _tagged_topics(path: Path) -> Iterator[tuple[str, Topic]]:
-    fields: dict[str, list[str]] | None = None
-    start, tag = "", ""
-    for where, line in read_text(path):
-        match = _TAG.match(line)
-        tag = match[1].lower() if match else tag
-        if match and tag.endswith("top") and match[2].strip():
-            raise SuiteError(where, f"<{tag}> must be alone on its line")
-        if tag == "top" and match:
-            if fields is not None:
-                raise SuiteError(where, f"a topic starts before the topic at {start} ends: </top> is missing")
-            fields, start = {}, where
-        elif fields is None:
-            raise SuiteError(where, "is outside of <top> … </top>")
-        elif tag == "/top":
-            yield start, _topic(fields, start)
-            fields = None
-        else:
-            fields.setdefault(tag, []).append(match[2] if match else line)
-    if fields is not None:
-        raise SuiteError(start, "the topic does not end: </top> is missing")
+    for block in tagged.blocks(read_published(path), path, ("top", "topic"), ("topics", "xml", "root", "queries")):
+        values = _values(block.content)
+        number = block.attributes.get("number") or block.attributes.get("id") or values.get("num", "")
+        if not number:
+            raise SuiteError(block.where, "the topic has no <num>")
+        name = next((name for name in _TEXTS if values.get(name)), None)
+        if name is None:
+            raise SuiteError(block.where, "the topic has no <title>")
+        details = dict(values) | ({"desc": values["question"]} if name == "query" and values.get("question") else {})
+        metadata = {key: details[tag] for tag, key in _METADATA.items() if details.get(tag) and tag != name}
+        yield block.where, Topic(query_id=number, text=values[name], metadata=metadata)
 
 
-def _topic(fields: Mapping[str, list[str]], where: str) -> Topic:
-    values = {tag: _field(tag, lines) for tag, lines in fields.items()}
-    for tag in ("num", "title"):
-        if not values.get(tag):
-            raise SuiteError(where, f"the topic has no <{tag}>")
-    metadata = {name: values[tag] for tag, name in _METADATA.items() if values.get(tag)}
-    return Topic(query_id=values["num"], text=values["title"], metadata=metadata)
+def _values(content: str) -> dict[str, str]:
+    """The texts of the fields of a topic by their short names, without their leading words."""
+    values: dict[str, str] = {}
+    for tag, texts in tagged.fields(content, _FIELDS).items():
+        name = _NAMES.get(tag, tag)
+        values.setdefault(name, _without_label(name, tagged.plain(texts[0])))
+    if not values:
+        values[""] = tagged.plain(content)
+    return values
 
 
-def _field(tag: str, lines: list[str]) -> str:
-    text = " ".join(line.strip() for line in lines).strip().removesuffix(f"</{tag}>").strip()
-    return text.removeprefix(_LEADING.get(tag, "")).strip()
+def _without_label(name: str, text: str) -> str:
+    match = _LEADING[name].match(text) if name in _LEADING else None
+    return text[match.end() :].strip() if match else text
 
 
 def _lines(topic: Topic) -> Iterator[str]:
     yield "<top>"
-    number = f"Number: {word(topic.query_id, 'query')}"
-    if _field("num", [number]) != topic.query_id:
-        raise SuiteError(f"query {topic.query_id!r}", "TREC cannot represent it: it ends with the tag </num>")
-    yield f"<num> {number}"
+    yield f"<num> Number: {_escaped(word(topic.query_id, 'query'))}"
     yield f"<title> {_title(topic)}"
     for tag, name in _METADATA.items():
-        if text := _folded(topic.metadata.get(name), tag):
-            yield from (f"<{tag}> {_LEADING[tag]}", text)
+        value = topic.metadata.get(name)
+        if isinstance(value, str) and value.split():
+            yield from (f"<{tag}> {_LABELS[tag]}", _escaped(" ".join(value.split())))
     yield "</top>"
 
 
 def _title(topic: Topic) -> str:
-    text = " ".join(line.strip() for line in topic.text.strip().split("\n"))
-    if _field("title", [text]) != text:
-        raise SuiteError(f"query {topic.query_id!r}", "TREC cannot represent its text: it ends with the tag </title>")
-    return text
+    text = " ".join(topic.text.split())
+    return f"Topic: {_escaped(text)}" if _LEADING["title"].match(text) else _escaped(text)
 
 
-def _folded(value: Any, tag: str) -> str:
-    """A description or narrative on one line; empty if the line would be parsed as a tag."""
-    text = " ".join(value.split()) if isinstance(value, str) else ""
-    return "" if _TAG.match(text) or _field(tag, [_LEADING[tag], text]) != text else text
+def _escaped(text: str) -> str:
+    """The text, with entities only where a reader of tags would take it for something else."""
+    return text if tagged.plain(text) == text and "<" not in text else html.escape(text, quote=False)
 
 
 def _qrel_line(qrel: Qrel) -> str:
@@ -163,7 +180,9 @@ def _qrel_line(qrel: Qrel) -> str:
 
 
 def _recognises(path: Path) -> bool:
-    return (path / TOPICS).is_file() if path.is_dir() else opening(path, 5).lower() == "<top>"
+    if path.is_dir():
+        return (path / TOPICS).is_file()
+    return bool(re.match(r"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:top|topics?)\b", beginning(path), re.I | re.S))
 
 
 FORMAT = Format(name="trec", read=read, write=write, recognises=_recognises, takes_qrels=True, takes_corpus=True)

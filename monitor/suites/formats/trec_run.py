@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from monitor.errors import SuiteError
 from monitor.model.runs import Outcome, Ranking
 from monitor.suites.formats.placement import placed_at, write_lines
+from monitor.suites.formats.source_files import published_lines
 from monitor.suites.formats.trec import word
-from monitor.suites.lines import read_text
 
 
 def read_rankings(path: Path) -> dict[str, Ranking]:
-    """The ranking of each query, ordered by the ranks in the file. Scores do not change the order."""
-    hits: dict[str, dict[int, tuple[str, float]]] = {}
+    """The ranking of each query, ordered by the ranks in the file.
+
+    Published runs often repeat a rank; such a query is ordered by its scores, as `trec_eval` does, ties as in the file.
+    """
+    hits: dict[str, list[tuple[int, str, float]]] = {}
     pairs: set[tuple[str, str]] = set()
-    for where, line in read_text(path):
+    for where, line in published_lines(path):
         query_id, doc_id, rank, score = _fields(line, where)
-        ranks = hits.setdefault(query_id, {})
-        if rank in ranks:
-            raise SuiteError(where, f"query {query_id} has two documents at rank {rank}")
         if (query_id, doc_id) in pairs:
             raise SuiteError(where, f"document {doc_id} is ranked twice for query {query_id}")
         pairs.add((query_id, doc_id))
-        ranks[rank] = (doc_id, score)
-    return {query_id: _ranking(ranks) for query_id, ranks in hits.items()}
+        hits.setdefault(query_id, []).append((rank, doc_id, score))
+    return {query_id: _ranking(rows) for query_id, rows in hits.items()}
 
 
 def write_run(outcomes: Iterable[Outcome], path: Path, tag: str) -> None:
@@ -62,6 +62,7 @@ def _fields(line: str, where: str) -> tuple[str, str, int, float]:
     return query_id, doc_id, int(rank), value
 
 
-def _ranking(ranks: Mapping[int, tuple[str, float]]) -> Ranking:
-    hits = [ranks[rank] for rank in sorted(ranks)]
-    return Ranking(doc_ids=tuple(doc_id for doc_id, _ in hits), scores=tuple(score for _, score in hits))
+def _ranking(rows: list[tuple[int, str, float]]) -> Ranking:
+    has_ranks = len({rank for rank, _, _ in rows}) == len(rows)
+    ordered = sorted(rows, key=lambda row: row[0] if has_ranks else -row[2])
+    return Ranking(doc_ids=tuple(doc_id for _, doc_id, _ in ordered), scores=tuple(score for _, _, score in ordered))

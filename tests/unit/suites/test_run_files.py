@@ -1,6 +1,7 @@
 """Run files of other tools, measured with a suite and without a database."""
 
 import asyncio
+import csv
 import json
 from pathlib import Path
 
@@ -78,3 +79,37 @@ def test_a_run_file_that_does_not_fit_the_suite_is_refused(folder, tmp_path, lin
     with pytest.raises(SuiteError) as refused:
         measure_run_file(write_file(tmp_path, *lines), read_suite(folder))
     assert str(refused.value).startswith(f"{tmp_path}/{problem}")
+
+
+def test_repeated_ranks_are_ordered_by_score(folder: Path, tmp_path: Path):
+    """Published runs often have one rank for all documents; ties keep the order of the file."""
+    path = write_file(tmp_path, "q1 Q0 d1 0 1.5 t", "q1 Q0 x 0 2.5e0 t", "q1 Q0 y 0 1.5 t")
+    (outcome, *_) = measure_run_file(path, read_suite(folder)).run.outcomes
+    assert outcome.ranking is not None
+    assert outcome.ranking.doc_ids == ("x", "d1", "y")
+
+
+def test_queries_of_another_suite_can_be_left_out(folder: Path, tmp_path: Path):
+    """A run over more topics than the suite is measured on the queries of the suite."""
+    path = write_file(tmp_path, "q1 Q0 d1 1 9 t", "q9 Q0 d1 1 9 t")
+    assert measure_run_file(path, read_suite(folder), ignore_unknown=True).counts.scored == 1
+
+
+def test_a_run_file_is_judged_against_another(tmp_path: Path):
+    """Two files give a verdict with its exit code; the deeper file is cut to the depth of the other."""
+    folder = tmp_path / "many"
+    (folder / "qrels").mkdir(parents=True)
+    numbers = range(60)
+    (folder / "queries.jsonl").write_text(
+        "".join(json.dumps({"_id": f"q{n}", "text": f"{n}?"}) + "\n" for n in numbers)
+    )
+    (folder / "qrels" / "test.tsv").write_text("".join(f"q{n}\td{n}\t1\n" for n in numbers))
+    good, bad = tmp_path / "good.run", tmp_path / "bad.run"
+    good.write_text("".join(f"q{n} Q0 d{n} 1 9 t\nq{n} Q0 x 2 8 t\nq{n} Q0 y 3 7 t\n" for n in numbers))
+    bad.write_text("".join(f"q{n} Q0 {f'd{n}' if n % 2 else 'z'} 1 9 t\nq{n} Q0 x 2 8 t\n" for n in numbers))
+    result = asyncio.run(import_run_file(bad, str(folder), good, csv_path=tmp_path / "values.csv"))
+    assert result.data["verdict"]["verdict"] == "regressed"
+    assert result.exit_code == 1
+    rows = list(csv.DictReader((tmp_path / "values.csv").read_text().splitlines()))
+    assert [row["recall@10"] for row in rows[:2]] == ["0.0", "1.0"]
+    assert asyncio.run(import_run_file(good, str(folder), good)).data["verdict"]["verdict"] == "passed"
