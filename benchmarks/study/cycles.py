@@ -160,7 +160,8 @@ class Simulation:
             return stored
         if self._quiet:
             return replace(self._quiet, deployment=deployment)
-        floor = self._replay(hour, noise_floors.FIRST_REPLAYS, noise_floors.FIRST_QUERIES, answered=True)
+        count = noise_floors.first_replays(self.suite)
+        floor = self._replay(hour, count, noise_floors.FIRST_QUERIES, answered=True)
         if not floor.is_deterministic:
             more = self._replay(hour, self.policy.replays, self.policy.replayed_queries, answered=False)
             floor = noise_floors.refine(floor, more)

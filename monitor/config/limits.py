@@ -30,18 +30,19 @@ class LimitOptions(Section):
     """Rate limits and circuit breaker of a target."""
 
     rate: Annotated[float, Field(gt=0)] | None = None
-    """The largest number of probes per second; by default as many as the retriever's ``concurrency`` allows. Each
-    rate-limit response of the target halves the rate; it doubles again every thirty seconds."""
+    """The largest number of requests per second, probes and answers together; by default as many as ``concurrency``
+    allows. Each rate-limit response of the target halves the rate; it doubles again every thirty seconds."""
     max_k: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """The largest number of hits that the target returns for one query; probes request no more. By default a probe
     requests what the measures and the suite need: 10, or 50 for suites with pairs."""
     probes_per_day: Annotated[int, Field(ge=1)] | None = None
-    """The largest number of probes of runs in any 24 hours; a cycle that would exceed it is refused. Replays that
-    estimate the noise floor, at first contact and after a swap, are not counted."""
+    """The largest number of requests in any 24 hours: probes, answers, and the replays that estimate the noise floor. A
+    cycle that would exceed it is refused, and the replays use at most half of what is left."""
     breaker_after: Annotated[int, Field(ge=1)] = 50
-    """After this many probes in a row without an answer, or with a server error, the circuit breaker opens …"""
+    """After this many probes in a row without an answer, or with a server error, the circuit breaker opens …
+    That of an answerer opens after ten requests."""
     breaker_rest: Duration = 30.0
-    """… for this long; then one probe is sent, and if it is answered, the breaker closes."""
+    """The pause of an open breaker; then one probe is sent, and if it is answered, the breaker closes."""
     longest_rest: Duration = 300.0
     """The longest rest that the target may request by a Retry-After header. No probe leaves during a rest; then a
     single probe decides whether the others follow."""

@@ -19,7 +19,8 @@ from monitor.model.suites import Suite
 from monitor.plan import Plan
 from monitor.ports.store import Store
 from monitor.ports.targets import Answerer, Judge, Retriever
-from monitor.probing.rate_limit import RateLimitedRetriever
+from monitor.probing.allowance import Allowance
+from monitor.probing.rate_limit import RateLimitedAnswerer, RateLimitedRetriever
 from monitor.service.abandoned_runs import this_process
 from monitor.suites.chains import with_gold_hops
 from monitor.suites.locating import built_in_suites, suite_folder
@@ -93,8 +94,8 @@ def connect(checked: CheckedConfig, target: str) -> TargetClients:
     answerer, judge = checked.answerers.get(target), checked.judges.get(target)
     raw_retriever = checked.retrievers[target].build()
     return TargetClients(
-        RateLimitedRetriever(raw_retriever, checked.config.targets[target].limits.to_limits()),
-        answerer.build() if answerer else None,
+        retriever,
+        RateLimitedAnswerer(answerer.build(), retriever) if answerer else None,
         judge.build() if judge else None,
         raw_retriever,
     )
@@ -103,6 +104,8 @@ def connect(checked: CheckedConfig, target: str) -> TargetClients:
 def plan_for(checked: CheckedConfig, target: str, suites: tuple[str, ...], policy: str = "default") -> Plan:
     """The plan of one cycle. Suites are names of the configuration, folders, or ``builtin:`` names."""
     require_target(checked, target)
+    limits = checked.config.targets[target].limits
+    retriever = RateLimitedRetriever(raw_retriever, limits.to_limits(), allowance=Allowance(limits.probes_per_day))
     loaded = tuple(load_suite(checked.config, name) for name in suites)
     _refuse_one_suite_twice(zip(suites, (suite.name for suite in loaded), strict=True))
     for suite in loaded:

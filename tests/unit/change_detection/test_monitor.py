@@ -88,28 +88,28 @@ class Service:
         return self.store.detector_states["target", "suite"]
 
 
-def test_a_deterministic_target_is_known_after_five_small_replays_and_never_replayed_again():
-    """First contact costs 5 × 100 probes; while nothing changes, a cycle costs the suite alone."""
+def test_a_deterministic_target_is_known_after_three_small_replays_and_never_replayed_again():
+    """First contact costs 3 × 100 probes; while nothing changes, a cycle costs the suite alone."""
     service = Service(Target(1, noise=0.0))
     service.cycle()
-    assert service.target.n_probes == N_QUERIES + 500
+    assert service.target.n_probes == N_QUERIES + 300
     assert service.state.noise.is_deterministic
     service.cycle()
     service.cycle()
-    assert service.target.n_probes == 3 * N_QUERIES + 500
+    assert service.target.n_probes == 3 * N_QUERIES + 300
 
 
 def test_a_noisy_target_is_replayed_according_to_the_policy_and_its_noise_floor_is_stored():
     """24 replays of the suite give every gating measure a deviation, and are not repeated."""
     service = Service(Target(1, noise=0.1))
     service.cycle()
-    assert service.target.n_probes == N_QUERIES + 500 + 24 * N_QUERIES
+    assert service.target.n_probes == N_QUERIES + 300 + 24 * N_QUERIES
     noise = service.state.noise
     assert (noise.replays, noise.queries) == (24, N_QUERIES)
     assert set(noise.deviations) == {f"overall/{name}" for name in ("ndcg@10", "mrr@10", "recall@5", "recall@10")}
     assert 0 < noise.deviations["overall/mrr@10"] < 0.03
     service.cycle()
-    assert service.target.n_probes == 2 * N_QUERIES + 500 + 24 * N_QUERIES
+    assert service.target.n_probes == 2 * N_QUERIES + 300 + 24 * N_QUERIES
 
 
 def test_a_second_swap_is_judged_by_itself_as_well():
