@@ -70,7 +70,7 @@ async def probe(suite: Suite, plan: Plan, world: World, cycle_id: str, watch: Wa
     measured = await probe_suite(suite, plan, world, cycle_id, watch)
     return SuiteResult(
         measured=measured,
-        baseline=await load_baseline(measured, plan, world.store),
+        baseline=await load_baseline(measured, plan, world),
         snapshot=await canaries.read_snapshot(world.raw_retriever or world.retriever, suite, measured.run),
     )
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from monitor.incidents.routing import OnCall
 from monitor.model.deployments import Swap
+from monitor.model.measurements import Measured
 from monitor.model.runs import Ranking
 from monitor.ports.store import Store
 from monitor.ports.targets import Answerer, Judge, Retriever
@@ -45,6 +46,31 @@ class Endpoints:
     """Collects the texts of hits, for an answerer that retrieves nothing by itself, and for replays."""
 
 
+@dataclass(slots=True)
+class MeasuredBaselines:
+    """Measured baselines, one for each suite, kept while nothing changes."""
+
+    most_hits: int = 500_000
+    """Hits that are kept in all, about 50 MB; a baseline with more is loaded in every cycle."""
+    _by_suite: dict[str, tuple[tuple[str, ...], Measured]] = field(default_factory=dict)
+
+    def find(self, suite_name: str, key: tuple[str, ...]) -> Measured | None:
+        """The baseline of a suite, if it was kept under this key: its run and the measures."""
+        kept_key, measured = self._by_suite.get(suite_name, ((), None))
+        return measured if kept_key == key else None
+
+    def keep(self, suite_name: str, key: tuple[str, ...], measured: Measured) -> None:
+        """Keep the baseline of a suite in place of an earlier one, within the limit."""
+        self._by_suite.pop(suite_name, None)
+        n_kept = sum(_n_hits(each) for _, each in self._by_suite.values())
+        if n_kept + _n_hits(measured) <= self.most_hits:
+            self._by_suite[suite_name] = key, measured
+
+
+def _n_hits(measured: Measured) -> int:
+    return sum(len(outcome.ranking.doc_ids) for outcome in measured.run.outcomes if outcome.ranking)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """Everything that a cycle uses from outside."""
@@ -63,6 +89,7 @@ class World:
     judge: Judge | None = None
     titles: Callable[[str, Collection[str]], Mapping[str, str]] = lambda _, __: {}
     """Titles of documents of a suite, by its name and their ids, as far as they are known. Reads files."""
+    baselines: MeasuredBaselines = field(default_factory=MeasuredBaselines)
     raw_retriever: Retriever | None = None
     """The retriever without rate limiting; used to read vectors."""
 

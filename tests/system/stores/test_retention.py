@@ -203,7 +203,7 @@ def test_the_command_previews_drops_and_names_what_is_gone(use: Use, postgres_ur
 
     async def write(store: PostgresStore) -> None:
         await write_history(store, days=(0,))
-        newer = await save_run(store, (await store.load_measured("run-0")).suite, "newer", day=1)
+        newer = await save_run(store, (await store.load_measured("run-0")).suite, "newer", day=1, are_found=False)
         await promote(store, newer.run)
 
     use(write)

@@ -46,6 +46,8 @@ def suite_to_rows(suite: Suite) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             "pair": pairs.get(query.query_id),
             "passages": [list(passage) for passage in query.passages],
             "follows": query.follows,
+            "style": query.style,
+            "answer_parts": [list(part) for part in query.answer_parts],
         }
         for ordinal, query in enumerate(suite.queries)
     ]
@@ -79,6 +81,8 @@ def _query_from_row(row: Row) -> Query:
         answers=answers,
         passages=passages,
         follows=row["follows"],
+        style=row["style"],
+        answer_parts=tuple(map(tuple, row["answer_parts"])),
     )
 
 
@@ -122,7 +126,7 @@ def verdict_to_row(verdict: Verdict) -> dict[str, Any]:
     row = {field.name: getattr(verdict, field.name) for field in fields(verdict)}
     return row | {
         "name": str(verdict.name),
-        "evidence": [_finite(asdict(each)) for each in verdict.evidence],
+        "evidence": [_finite(each) for each in verdict.evidence],
         "policy": asdict(verdict.policy),
         "run_ids": list(verdict.run_ids),
         "baseline_run_ids": list(verdict.baseline_run_ids),
@@ -219,9 +223,14 @@ def delivery_from_row(row: Row) -> Delivery:
     return Delivery(row["delivery_id"], row["notifier"], alert_from_row(row), row["attempts"])
 
 
-def _finite(evidence: dict[str, Any]) -> dict[str, Any]:
+_EVIDENCE_COLUMNS = tuple(field.name for field in fields(Evidence))
+
+
+def _finite(evidence: Evidence) -> dict[str, Any]:
+    """The fields of a row of evidence, which are all scalars; null for an infinity or NaN."""
+    values = {name: getattr(evidence, name) for name in _EVIDENCE_COLUMNS}
     return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in evidence.items()
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
     }
 
 
