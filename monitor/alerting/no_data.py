@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -56,15 +56,8 @@ class Watchdog:
     async def watch_forever(self) -> None:
         """Check the schedules as long as the daemon runs.
 
-        1. Close incidents of schedules that are no longer configured; retry while the store is away.
-        2. Check every schedule, wait, repeat.
+        Only its own schedules: those of other processes on the same database have their own watchdog.
         """
-        while True:
-            try:
-                await self.close_removed_schedules()
-                break
-            except StoreError:
-                await asyncio.sleep(CHECK_EVERY_S)
         while True:
             await self.check_schedules()
             await asyncio.sleep(CHECK_EVERY_S)
@@ -91,11 +84,18 @@ class Watchdog:
                 except StoreError as error:  # the next check retries, and a Prometheus rule covers this case
                     _LOG.error("no_data_alert_failed", schedule=name, problem=str(error))
 
-    async def close_removed_schedules(self) -> None:
-        """Resolve the incidents of schedules that were removed from the configuration."""
-        incidents = await self.store.list_incidents(limit=1_000)
-        active = {each.subject for each in incidents if each.kind is IncidentKind.NO_DATA and each.is_active}
-        for name in active - self.schedules.keys():
+    async def record_data_elsewhere(self, name: str, age_s: float) -> None:
+        """Note that a cycle of another process produced data so long ago, and forget an incident that it resolved."""
+        at_s = self.elapsed_s() - age_s
+        if at_s <= self._last_data_s[name]:
+            return
+        self._last_data_s[name] = at_s
+        if name in self.overdue:
+            await self.record_success(name)
+
+    async def close_removed_schedules(self, names: Iterable[str]) -> None:
+        """Resolve the incidents of schedules that were removed from the configuration, and that no process has now."""
+        for name in names:
             await self._resolve_incident(name, f"Schedule {name} was removed from the configuration.")
 
     async def _open_incident(self, name: str, plan: Plan, silent_s: float) -> None:

@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from socket import gethostname
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
+from monitor.config.access import AccessOptions
 from monitor.config.limits import LimitOptions
 from monitor.config.policies import PolicyOptions
 from monitor.config.retention import Retention
@@ -66,8 +68,14 @@ class Schedule(Section):
     every: Duration | None = None
     """Time from the start of one cycle to the start of the next, such as ``15m``; instead of ``cron``."""
     cron: str | None = None
-    """Five fields, in UTC; 0 and 7 are Sunday. If day of month and day of week are both restricted, either is
-    enough, as in cron. Instead of ``every``."""
+    """Five fields; 0 and 7 are Sunday. If day of month and day of week are both restricted, either is enough, as in cron.
+    Or ``@hourly``, ``@daily``, ``@weekly``, ``@monthly``, ``@yearly``. Instead of ``every``."""
+    timezone: str = "UTC"
+    """The time zone of ``cron``, such as ``Europe/Berlin``. A time that clocks skip is due right after; a time that
+    they repeat is due once, except in expressions for every hour or minute."""
+    heartbeat_url: str | None = Field(default=None, repr=False)
+    """Requested after each cycle with data (``/fail`` is added after one without), so that an outside service such as
+    healthchecks.io notices when the daemon itself is gone."""
     policy: str = "default"
     """The rule from evidence to a verdict, by its name in ``policies``."""
     no_data_after: Duration | None = None
@@ -81,6 +89,15 @@ class Schedule(Section):
                 raise ValueError(f"{name} is named twice; a cycle replays each suite once")
         return suites
 
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{name!r} is no time zone; write a name such as Europe/Berlin") from None
+        return name
+
     @model_validator(mode="after")
     def _has_one_rhythm(self) -> Schedule:
         if (self.every is None) == (self.cron is None):
@@ -88,13 +105,17 @@ class Schedule(Section):
         return self
 
 
-class Server(Section):
+class Server(AccessOptions):
     """The HTTP server of the daemon."""
 
     host: str = "127.0.0.1"
     """Address to listen on; ``0.0.0.0`` is every address of the machine."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 9_464
     """Port to listen on; 0 lets the system choose a free one."""
+    name: str = ""
+    """The name of this installation, shared by its processes and kept over restarts; by default host and file."""
+    drain_timeout: Duration = 20.0
+    """After SIGTERM, running cycles may end within this time; then their slots are handed back."""
     public_url: str = ""
     """The address of this server for people, used in links of alerts; such as ``https://recallwatch.internal``. By
     default the address that it listens on, which opens on the same machine only, unless ``host`` is public."""
@@ -108,7 +129,7 @@ class Server(Section):
     signing_key_file: Path | None = None
     """File with the signing key, instead of ``signing_key``."""
     token: str | None = Field(default=None, repr=False)
-    """Bearer token for declaring deployments over HTTP; without one, the API accepts none."""
+    """A bearer token with the scopes read and deploy; ``recallwatch token create`` makes others."""
     token_file: Path | None = None
     """File with the token, instead of ``token``."""
 
@@ -118,7 +139,8 @@ class Server(Section):
         if self.public_url or not self.port:
             return self.public_url
         host = gethostname() if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - compared, not bound
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        scheme = "https" if self.tls_certificate else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def secret(self) -> str | None:

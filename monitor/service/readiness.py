@@ -14,9 +14,14 @@ class Readiness:
     database_answers: bool = True
     """Whether the daemon's latest periodic query succeeded."""
 
+    is_draining: bool = False
+    """Whether the daemon stops, and finishes what is under way."""
+
     @property
     def status(self) -> str:
-        """``ready``, ``starting`` or ``database_unreachable``."""
+        """``ready``, ``starting``, ``draining`` or ``database_unreachable``."""
+        if self.is_draining:
+            return "draining"
         if not (self.store_is_open and self.schedules_are_planned):
             return "starting"
         return "ready" if self.database_answers else "database_unreachable"

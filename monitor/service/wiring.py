@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+import socket
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,9 @@ from monitor.suites.locating import built_in_suites, suite_folder
 from monitor.suites.reading import has_corpus, read_corpus, read_suite, suite_name
 from monitor.world import World
 
+_TITLE_CHARACTERS = 120
+"""A document without a title is shown by this much of its text."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedConfig:
@@ -37,6 +41,13 @@ class CheckedConfig:
     notifiers: Mapping[str, AdapterSpec]
     answerers: Mapping[str, AdapterSpec] = field(default_factory=dict)
     judges: Mapping[str, AdapterSpec] = field(default_factory=dict)
+    source: str = ""
+    """The file of the configuration."""
+
+    @property
+    def installation(self) -> str:
+        """The name under which this configuration serves its schedules, also after a restart."""
+        return self.config.server.name or f"{socket.gethostname()}:{self.source}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,7 @@ class TargetClients:
 
 def load(path: Path) -> CheckedConfig:
     """Read and check a whole configuration. Raises ConfigError naming the key."""
-    return assemble(read_config(path))
+    return replace(assemble(read_config(path)), source=str(path.resolve()))
 
 
 def assemble(config: Config) -> CheckedConfig:
@@ -93,6 +104,8 @@ def connect(checked: CheckedConfig, target: str) -> TargetClients:
     """The adapters of a target, ready for use."""
     answerer, judge = checked.answerers.get(target), checked.judges.get(target)
     raw_retriever = checked.retrievers[target].build()
+    limits = checked.config.targets[target].limits
+    retriever = RateLimitedRetriever(raw_retriever, limits.to_limits(), allowance=Allowance(limits.probes_per_day))
     return TargetClients(
         retriever,
         RateLimitedAnswerer(answerer.build(), retriever) if answerer else None,
@@ -104,8 +117,6 @@ def connect(checked: CheckedConfig, target: str) -> TargetClients:
 def plan_for(checked: CheckedConfig, target: str, suites: tuple[str, ...], policy: str = "default") -> Plan:
     """The plan of one cycle. Suites are names of the configuration, folders, or ``builtin:`` names."""
     require_target(checked, target)
-    limits = checked.config.targets[target].limits
-    retriever = RateLimitedRetriever(raw_retriever, limits.to_limits(), allowance=Allowance(limits.probes_per_day))
     loaded = tuple(load_suite(checked.config, name) for name in suites)
     _refuse_one_suite_twice(zip(suites, (suite.name for suite in loaded), strict=True))
     for suite in loaded:
@@ -151,9 +162,9 @@ def world_of(checked: CheckedConfig, clients: TargetClients, store: Store) -> Wo
         owner=this_process(),
         answerer=clients.answerer,
         judge=clients.judge,
+        raw_retriever=clients.raw_retriever,
         texts_of=partial(texts_of, checked.config),
         titles=partial(titles_of, checked.config),
-        raw_retriever=clients.raw_retriever,
     )
 
 
@@ -194,10 +205,12 @@ def titles_of(config: Config, suite: str, doc_ids: Collection[str]) -> dict[str,
 async def open_store(config: Config) -> AsyncIterator[Store]:
     """The store of a configuration, opened and closed."""
     from monitor.adapters.stores.embedded import EmbeddedPostgres
+    from monitor.adapters.stores.postgres.connection import DatabaseLimits
     from monitor.adapters.stores.postgres.store import PostgresStore
 
     storage = config.storage
-    store = PostgresStore(storage.url or EmbeddedPostgres(storage.data_dir))
+    limits = DatabaseLimits(storage.statement_timeout, storage.lock_timeout, storage.pool_size)
+    store = PostgresStore(storage.url or EmbeddedPostgres(storage.data_dir), limits)
     await store.open()
     try:
         yield store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from monitor.adapters.exporters.prometheus import Metrics, Planned
@@ -12,8 +13,7 @@ from monitor.errors import ConfigError
 from monitor.plan import Plan
 from monitor.ports.store import Store
 from monitor.service import wiring
-from monitor.service.abandoned_runs import this_process
-from monitor.service.schedule import Scheduler
+from monitor.service.schedule import Entry
 from monitor.service.triggers import longest_interval_s, no_data_after_s, trigger_of
 from monitor.world import World
 
@@ -67,18 +67,17 @@ def build_watchdog(checked: wiring.CheckedConfig, plans: Mapping[str, Plan], out
     return Watchdog(watched, outbox.store, outbox.on_call, wiring.utc_now, outbox.wake)
 
 
-def build_scheduler(
+def entries_of(
     checked: wiring.CheckedConfig,
     plans: Mapping[str, Plan],
     clients: Mapping[str, wiring.TargetClients],
-    metrics: Metrics,
     outbox: OutboxWorker,
-    watchdog: Watchdog,
-) -> Scheduler:
-    """The scheduler with the world of each plan."""
+) -> dict[str, Entry]:
+    """Schedule, plan and world of each schedule, as the scheduler works on them."""
     schedules = checked.config.schedules
-    worlds = {name: _world(checked, clients[plan.target], outbox) for name, plan in plans.items()}
-    return Scheduler(metrics, {name: (schedules[name], plan, worlds[name]) for name, plan in plans.items()}, watchdog)
+    return {
+        name: (schedules[name], plan, _world(checked, clients[plan.target], outbox)) for name, plan in plans.items()
+    }
 
 
 def _world(checked: wiring.CheckedConfig, clients: wiring.TargetClients, outbox: OutboxWorker) -> World:

@@ -153,6 +153,13 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         "gate_id": "gate-1", "requested_by": "ci", "requested_at": NOON, "request": {"target": "docs"},
         "status": "finished", "finished_at": LATER, "result": {"verdict": "passed"},
     }],
+    "slot": [{
+        "schedule": "hourly", "scheduled_at": NOON, "owner": "here/1/1", "plan_digest": "digest", "status": "finished",
+        "heartbeat": 3, "takeovers": 1, "claimed_at": NOON, "finished_at": LATER, "has_data": True,
+    }],
+    "peer": [{"owner": "here/1/1", "heartbeat": 9, "schedules": {"hourly": "docs"}}],
+    "served_schedule": [{"installation": "one", "schedule": "hourly"}],
+    "incident_tally": [{"target": "wiki", "policy": "strict", "fired": 3, "confirmed": 2, "dismissed": 1}],
 }  # fmt: skip
 
 

@@ -12,13 +12,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from monitor import __version__
 from monitor.adapters.exporters.families import Block, CycleResult, empty, headers, run_block, verdict_block
+from monitor.adapters.exporters.service import Outbox, ServiceHealth
 from monitor.adapters.exporters.storage import StorageMetrics
 from monitor.errors import Reason
 from monitor.model.alerts import AlertState
@@ -40,14 +41,6 @@ class Planned:
     suites: tuple[str, ...]
     interval_s: float
     """The longest time between two scheduled cycles."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outbox:
-    """Counts of queued alerts at the latest check."""
-
-    deliveries: Mapping[str, int]
-    oldest_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -77,6 +70,7 @@ class Metrics:
     """Target and schedule to whether the schedule is overdue."""
     database_errors: int = 0
     reload_succeeded: bool | None = None
+    service: ServiceHealth = field(default_factory=ServiceHealth)
     storage: StorageMetrics = field(default_factory=StorageMetrics)
     durations: Histogram = field(init=False)
     _blocks: Mapping[tuple[str, str], tuple[str, Block]] = field(default_factory=dict)
@@ -92,6 +86,7 @@ class Metrics:
         )
         self.registry.register(_Collector(self))
         self.registry.register(self.storage)
+        ProcessCollector(namespace="recallwatch", registry=self.registry)
 
     def plan(self, planned: Mapping[str, Planned], notifiers: Collection[str] = ()) -> None:
         """Show these schedules and no others. Counters start at zero, so that a first failure is an increase."""
@@ -186,6 +181,8 @@ class _Collector(Collector):
         yield from self._counters()
         yield from self._incidents()
         yield from self._own()
+        planned = self._metrics.planned
+        yield from self._metrics.service.families({name: each.target for name, each in planned.items()})
 
     def _times(self) -> Iterator[Metric]:
         metrics = self._metrics

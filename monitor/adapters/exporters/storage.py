@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from monitor.model.retention import MonthOfResults
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class StorageMetrics(Collector):
     """Values of the latest retention run."""
 

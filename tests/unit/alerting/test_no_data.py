@@ -139,13 +139,29 @@ def test_a_restarted_process_resolves_the_incident():
 
 
 def test_the_incident_of_a_removed_schedule_is_closed():
-    """A start without the schedule closes its incident."""
+    """A start without a schedule that the installation had closes its incident."""
     before = Post()
     before.look(LIMIT_S + 1)
     after = Post(before.store, names=("hourly",))
-    asyncio.run(after.watchdog.close_removed_schedules())
+    asyncio.run(after.watchdog.close_removed_schedules(["nightly"]))
     statuses = {each.subject: each.status for each in after.store.incidents.values()}
     assert statuses == {"hourly": IncidentStatus.OPEN, "nightly": IncidentStatus.RESOLVED}
+
+
+def test_data_of_another_process_counts_too():
+    """A schedule that another process runs is not overdue, and its data ends an incident here as well."""
+    post = Post(names=("hourly",))
+    post.passed_s += LIMIT_S + 1
+    asyncio.run(post.watchdog.record_data_elsewhere("hourly", 30.0))
+    post.look()
+    assert post.alerts == []
+    post.look(LIMIT_S)
+    assert post.watchdog.overdue == {"hourly"}
+    asyncio.run(post.watchdog.record_data_elsewhere("hourly", 2 * LIMIT_S))
+    assert post.watchdog.overdue == {"hourly"}
+    asyncio.run(post.watchdog.record_data_elsewhere("hourly", 5.0))
+    assert post.watchdog.overdue == set()
+    assert [alert.state for alert in post.alerts] == [AlertState.FIRING, AlertState.RESOLVED]
 
 
 def test_an_alert_is_retried_while_the_store_is_away():

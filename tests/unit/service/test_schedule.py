@@ -22,7 +22,7 @@ from monitor.model.suites import Axis, Query, Suite
 from monitor.model.verdicts import VerdictName
 from monitor.plan import Plan
 from monitor.service.schedule import Scheduler
-from monitor.service.triggers import SPREAD_S, start_offset_s, trigger_of
+from monitor.service.triggers import SPREAD_S, latest_until, next_after, start_offset_s, trigger_of
 from monitor.world import World
 from tests.waiting import until
 
@@ -88,7 +88,7 @@ def test_a_weekday_that_cron_does_not_know_is_refused(field):
         trigger_of(schedule(cron=f"0 3 * * {field}"), where="schedules.s")
 
 
-@pytest.mark.parametrize("cron", ["@daily", "* * *", "0 0 3 * * *", "", "61 3 * * *", "0 24 * * *", "0 3 32 * *"])
+@pytest.mark.parametrize("cron", ["@never", "* * *", "0 0 3 * * *", "", "61 3 * * *", "0 24 * * *", "0 3 32 * *"])
 def test_a_cron_expression_that_never_fires_or_has_other_fields_is_refused(cron):
     """A wrong expression is a configuration error that names its key."""
     with pytest.raises(ConfigError, match=r"^schedules\.s\.cron: "):
@@ -139,6 +139,63 @@ def test_no_run_is_doubled_or_dropped_when_clocks_change(monkeypatch):
         monkeypatch.undo()
         time.tzset()
     assert {later - earlier for earlier, later in itertools.pairwise(found)} == {timedelta(hours=1)}
+
+
+ALIASES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+}
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_an_alias_is_its_five_fields(alias):
+    """`@hourly` and its kin fire when the expression does that cron defines for them."""
+    assert firings(alias, n=3) == firings(ALIASES[alias], n=3)
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+# Clocks went from 02:00 to 03:00 on the 29th of March, and from 03:00 to 02:00 on the 25th of October.
+ODD_HOURS = {
+    ("30 2 * * *", 3, 29): ["03:00", "02:30", "02:30"],
+    ("0 3 * * *", 3, 29): ["03:00", "03:00", "03:00"],
+    ("30 * * * *", 3, 29): ["00:30", "01:30", "03:30"],
+    ("30 2 * * *", 10, 25): ["02:30", "02:30", "02:30"],
+    ("30 1-3 * * *", 10, 25): ["01:30", "02:30", "03:30"],
+    ("0 0 * * *", 10, 25): ["00:00", "00:00", "00:00"],
+}
+
+
+@pytest.mark.parametrize(("cron", "month", "day"), ODD_HOURS)
+def test_cron_in_a_time_zone_over_the_two_odd_hours_of_a_year(cron, month, day):
+    """A skipped time is due right after the gap, and a repeated one once; both ways of counting due times agree."""
+    local = Schedule(target="production", suites=("broad",), cron=cron, timezone="Europe/Berlin")
+    trigger = trigger_of(local, where="schedules.s")
+    at, found = datetime(2026, month, day, tzinfo=BERLIN) - timedelta(seconds=1), []
+    for _ in range(3):
+        at = next_after(trigger, at)
+        found.append(at)
+    assert [each.astimezone(BERLIN).strftime("%H:%M") for each in found] == ODD_HOURS[cron, month, day]
+    assert [latest_until(trigger, each) for each in found] == found
+    assert [latest_until(trigger, each + timedelta(seconds=59)) for each in found] == found
+
+
+def test_an_hourly_expression_counts_both_repeated_hours():
+    """Where clocks go back, `30 * * * *` is due in both hours called two, an hour apart."""
+    local = Schedule(target="production", suites=("broad",), cron="@hourly", timezone="Europe/Berlin")
+    trigger = trigger_of(local, where="schedules.s")
+    at = datetime(2026, 10, 24, 22, 30, tzinfo=UTC)
+    for hour in (23, 0, 1, 2):
+        at = next_after(trigger, at)
+        assert at.hour == hour
+
+
+def test_a_time_zone_that_does_not_exist_is_refused():
+    """A misspelt zone is a configuration error with an example."""
+    with pytest.raises(ValueError, match="is no time zone; write a name such as Europe/Berlin"):
+        Schedule(target="production", suites=("broad",), cron="0 3 * * *", timezone="Europe/Brelin")
 
 
 @pytest.mark.parametrize("every", [0.5, 30.0, 3_600.0, 86_400.0])
@@ -210,9 +267,8 @@ def test_the_first_cycles_run_at_once():
 
     async def run() -> Scheduler:
         table = scheduler(MemoryStore(), production=Echo(), staging=Echo())
-        started = table.start()
+        table.start()
         await until(lambda: len(table.reports) == 2)
-        started.shutdown(wait=False)
         await table.stop()
         return table
 
@@ -230,7 +286,7 @@ def test_a_target_that_changed_is_probed_at_once_and_the_others_are_not():
 
     async def run() -> None:
         table = scheduler(store, production=Echo(delay_s=0.05), staging=Echo())
-        started = table.start()
+        table.start()
         await until(
             lambda: "staging" in table.reports and any(run.target == "production" for run in store.runs.values())
         )
@@ -238,7 +294,6 @@ def test_a_target_that_changed_is_probed_at_once_and_the_others_are_not():
         await until(lambda: len(_finished(store, "production")) == 2)
         table.trigger_now("production")  # while it rests
         await until(lambda: len(_finished(store, "production")) == 3)
-        started.shutdown(wait=False)
         await table.stop()
 
     asyncio.run(run())
@@ -254,9 +309,8 @@ def test_a_cycle_that_breaks_is_counted_and_the_others_go_on():
 
     async def run() -> Scheduler:
         table = scheduler(MemoryStore(), broken=Echo(error=ZeroDivisionError("bug")), fine=Echo())
-        started = table.start()
+        table.start()
         await until(lambda: "fine" in table.reports and table.metrics.cycle_failures["broken"])
-        started.shutdown(wait=False)
         await table.stop()
         return table
 
@@ -271,9 +325,8 @@ def test_stopping_marks_what_is_under_way_as_interrupted():
 
     async def run() -> None:
         table = scheduler(store, slow=Echo(delay_s=60.0))
-        started = table.start()
+        table.start()
         await until(lambda: store.runs)
-        started.shutdown(wait=False)
         await table.stop()
 
     asyncio.run(run())
@@ -328,7 +381,6 @@ def test_a_confirmation_is_asked_for_at_once(confirm, runs):
             )
         )
         retriever.is_worse = True
-        table._triggers["hourly"] = trigger_of(schedule(every=3_600.0), where="s")
         await table.run_safely("hourly")
 
     asyncio.run(run())

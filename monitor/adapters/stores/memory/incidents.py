@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from monitor.adapters.stores.memory.slots import MemorySlots
 from monitor.errors import Reason, StoreError
 from monitor.model.alerts import Alert, AlertState, Delivery
 from monitor.model.incidents import Incident, IncidentKind, IncidentStatus, Tally
@@ -40,7 +41,7 @@ class QueuedDelivery:
 
 
 @dataclass(slots=True)
-class MemoryIncidents:
+class MemoryIncidents(MemorySlots):
     """Incidents, alerts and deliveries."""
 
     incidents: dict[str, Incident] = field(default_factory=dict)

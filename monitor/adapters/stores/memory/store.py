@@ -36,6 +36,8 @@ class MemoryStore(MemoryIncidents):
     grades: dict[tuple[str, str], tuple[Grades, int, datetime]] = field(default_factory=dict)
     errors: int = 0
 
+    connections: tuple[int, int] = (0, 1)
+
     async def open(self) -> None:
         """Nothing to open."""
 
@@ -160,6 +162,19 @@ class MemoryStore(MemoryIncidents):
         """Declared deployments, newest first."""
         deployments = [each for each in reversed(self.declared) if target in (None, each.target)]
         return sorted(deployments, key=lambda each: each.declared_at, reverse=True)[:limit]
+
+    async def deployments_after(self, deployment_id: int) -> Sequence[tuple[int, Deployment]]:
+        """Deployments that were declared after this one, with their ids, in order."""
+        return list(enumerate(self.declared, start=1))[deployment_id:]
+
+    async def latest_deployment_id(self) -> int:
+        """The id of the deployment that was declared last; 0 without any."""
+        return len(self.declared)
+
+    async def outbox_backlog(self) -> tuple[int, int, datetime | None]:
+        """Number of pending and of dead deliveries, and when the oldest pending alert was queued."""
+        counts = await self.count_deliveries()
+        return counts["pending"], counts["dead"], await self.oldest_pending()
 
     async def count_probes(self, target: str, since: datetime) -> int:
         """Number of probes sent to a target since then, by runs of any status."""

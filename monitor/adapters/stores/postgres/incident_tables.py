@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import case, func, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.adapters.stores.postgres import incident_schema, rows
 from monitor.adapters.stores.postgres.connection import Database
+from monitor.adapters.stores.postgres.slot_schema import incident_tally
 from monitor.errors import StoreError
 from monitor.model.alerts import Alert, AlertState
-from monitor.model.incidents import Incident, IncidentKind, IncidentStatus, Resolution, Tally
+from monitor.model.incidents import Incident, IncidentKind, IncidentStatus, Tally
 
 _ACTIVE = tuple(str(status) for status in IncidentStatus if status.is_active)
 
@@ -76,22 +77,12 @@ class IncidentTables(Database):
         return [rows.incident_from_row(row) for row in await self._all(ordered.limit(limit))]
 
     async def tally_incidents(self) -> list[Tally]:
-        """The false-alarm ledger: outcomes of the regressions that fired, by target and policy."""
-        table = incident_schema.incident
-        is_dismissed = table.c.status == str(IncidentStatus.DISMISSED)
-        is_confirmed = or_(table.c.acknowledged_at.is_not(None), table.c.resolution == str(Resolution.ROLLED_BACK))
-        query = (
-            select(
-                table.c.target,
-                table.c.policy,
-                func.count().label("fired"),
-                func.count(case((is_confirmed & ~is_dismissed, 1))).label("confirmed"),
-                func.count(case((is_dismissed, 1))).label("dismissed"),
-            )
-            .where(table.c.kind == str(IncidentKind.REGRESSION), table.c.fired_at.is_not(None))
-            .group_by(table.c.target, table.c.policy)
-            .order_by(table.c.target, table.c.policy)
-        )
+        """The false-alarm ledger: outcomes of the regressions that fired, by target and policy.
+
+        A trigger counts them while incidents are written.
+        """
+        table = incident_tally
+        query = select(table).where(table.c.fired > 0).order_by(table.c.target, table.c.policy)
         return [Tally(**row) for row in await self._all(query)]
 
     async def save_incident(self, incident: Incident, alerts: Sequence[Alert]) -> bool:

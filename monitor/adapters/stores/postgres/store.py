@@ -7,7 +7,8 @@ from monitor.adapters.stores.postgres.ledger_tables import LedgerTables
 from monitor.adapters.stores.postgres.outbox_table import OutboxTable
 from monitor.adapters.stores.postgres.retention_tables import RetentionTables
 from monitor.adapters.stores.postgres.silence_tables import SilenceTables
+from monitor.adapters.stores.postgres.slot_tables import SlotTables
 
 
-class PostgresStore(RetentionTables, DecisionTables, OutboxTable, LedgerTables, SilenceTables):
+class PostgresStore(RetentionTables, DecisionTables, OutboxTable, LedgerTables, SilenceTables, SlotTables):
     """All data of recallwatch in one PostgreSQL database."""
