@@ -6,13 +6,16 @@ import html
 from collections.abc import AsyncIterator, Iterator
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from monitor.adapters.exporters.prometheus import CONTENT_TYPE, CycleResult, Metrics
-from monitor.service.api import deployments
-from monitor.service.api.deployments import DeploymentsBackend
+from monitor.service.api.backend import Backend
+from monitor.service.api.middleware import BodyLimit, SecurityHeaders
+from monitor.service.pages import routes as pages
+from monitor.service.pages.backend import pages_of
 from monitor.service.readiness import Readiness
 
 _PAGE = """<!doctype html><meta charset="utf-8"><title>recallwatch</title><style>
@@ -26,7 +29,7 @@ _CARD = """<article class="{verdict}"><h2>{target}: {verdict}</h2><p>{summary}<b
 <small>{when}{incident}</small></article>"""
 
 
-def create_app(metrics: Metrics, readiness: Readiness, backend: DeploymentsBackend | None = None) -> Starlette:
+def create_app(metrics: Metrics, readiness: Readiness, backend: Backend | None = None) -> Starlette:
     """The application. Metrics and the status page come from the snapshot, never from the database."""
 
     async def expose(_: Request) -> Response:
@@ -50,9 +53,17 @@ def create_app(metrics: Metrics, readiness: Readiness, backend: DeploymentsBacke
             Route("/metrics", expose),
             Route("/healthz", live),
             Route("/readyz", ready),
-            *(deployments.routes(backend) if backend else ()),
-        ]
+            *(pages.routes(pages_of(backend)) if backend else ()),
+            *((Mount("/api/v1", _api(backend)),) if backend else ()),
+        ],
+        middleware=[Middleware(SecurityHeaders), Middleware(BodyLimit)],
     )
+
+
+def _api(backend: Backend) -> Starlette:
+    from monitor.service.api.v1 import create_api  # FastAPI takes a third of a second to import
+
+    return create_api(backend)
 
 
 async def _one_by_one(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:

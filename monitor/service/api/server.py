@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -24,13 +25,26 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def running(app: Starlette, listener: socket.socket) -> AsyncIterator[str]:
-    """Serve the application on the socket until the block ends; yields its URL."""
+async def running(app: Starlette, listener: socket.socket, tls: tuple[Path, Path] | None = None) -> AsyncIterator[str]:
+    """Serve the application on the socket until the block ends; yields its URL. ``tls``: certificate and key."""
     host, port = listener.getsockname()[:2]
-    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3))
-    task = asyncio.create_task(server.serve([listener]))
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        proxy_headers=False,  # the address of the sender decides whose header counts
+        server_header=False,
+        ssl_certfile=tls[0] if tls else None,
+        ssl_keyfile=tls[1] if tls else None,
+    )
     try:
-        yield f"http://{host}:{port}"
+        config.load()
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise ConfigError("server.tls_certificate", f"cannot be used: {error}") from error
+    task = asyncio.create_task((server := _Server(config)).serve([listener]))
+    try:
+        yield f"{'https' if tls else 'http'}://{host}:{port}"
     finally:
         server.should_exit = True
         await task

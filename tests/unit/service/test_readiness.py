@@ -9,12 +9,11 @@ import httpx
 import pytest
 
 from monitor.adapters.exporters.prometheus import Metrics
-from monitor.adapters.stores.memory.store import MemoryStore
+from monitor.adapters.stores.memory.ledger import MemoryLedgerStore
 from monitor.config.config import Config, validate
 from monitor.errors import StoreError
-from monitor.model.deployments import Deployment
 from monitor.service import daemon as daemon_module
-from monitor.service import wiring
+from monitor.service import upkeep, wiring
 from monitor.service.api.app import create_app
 from monitor.service.daemon import serving
 from monitor.service.readiness import Readiness
@@ -27,7 +26,7 @@ CONFIG = {
 
 
 @dataclass(slots=True)
-class FailingStore(MemoryStore):
+class FailingStore(MemoryLedgerStore):
     """A store in memory that opens late and whose database can be away."""
 
     is_away: bool = False
@@ -71,7 +70,7 @@ def test_a_daemon_is_ready_once_the_store_is_open_and_while_the_database_answers
     address: asyncio.Future[str]
 
     @asynccontextmanager
-    async def open_late(_: Config) -> AsyncIterator[MemoryStore]:
+    async def open_late(_: Config) -> AsyncIterator[MemoryLedgerStore]:
         await may_open.wait()
         yield store
 
@@ -84,8 +83,8 @@ def test_a_daemon_is_ready_once_the_store_is_open_and_while_the_database_answers
     daemon_module_running = daemon_module.running
     monkeypatch.setattr(wiring, "open_store", open_late)
     monkeypatch.setattr(daemon_module, "running", running)
-    monkeypatch.setattr(daemon_module, "PULSE_S", 0.01)
-    monkeypatch.setattr(daemon_module, "POLL_S", 0.01)
+    monkeypatch.setattr(upkeep, "PULSE_S", 0.01)
+    monkeypatch.setattr(upkeep, "POLL_S", 0.01)
 
     async def run() -> None:
         nonlocal address
@@ -118,9 +117,7 @@ def test_declared_deployments_reach_the_store_only_while_it_is_open():
     """Before the store is open, declaring is an error that names `/readyz`."""
     daemon = daemon_module.Daemon(Metrics(), wiring.assemble(validate(Config, CONFIG, where="")))
     with pytest.raises(StoreError, match="/readyz"):
-        asyncio.run(
-            daemon.declare(Deployment(target="docs", name="v7", declared_by="ci", declared_at=wiring.utc_now()))
-        )
+        daemon.backend.store()
 
 
 async def _until_status(client: httpx.AsyncClient, status: int) -> None:

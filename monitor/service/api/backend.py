@@ -1,0 +1,45 @@
+"""What the HTTP API works on: the store, the configuration in force, and the gates that run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from monitor.model.access import Caller
+from monitor.ports.ledger import LedgerStore
+from monitor.service.api.access import Guard
+from monitor.service.api.gate_runner import GateRunner
+from monitor.service.wiring import CheckedConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """Everything behind the API."""
+
+    store: Callable[[], LedgerStore]
+    """The open store. Raises StoreError while there is none."""
+    checked: Callable[[], CheckedConfig]
+    """The configuration in force."""
+    now: Callable[[], datetime]
+    guard: Guard
+    gates: GateRunner
+    wake: Callable[[], None] = lambda: None
+    """Called when alerts may have been queued."""
+
+
+def _backend(request: Request) -> Backend:
+    backend: Backend = request.app.state.backend
+    return backend
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+TheBackend = Annotated[Backend, Depends(_backend)]
+TheCaller = Annotated[Caller, Depends(_caller)]

@@ -1,0 +1,58 @@
+"""Runs, their outcomes and their measurements."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter
+
+from monitor.evaluation.scoring import measure
+from monitor.model.access import Scope
+from monitor.model.runs import Outcome, Run
+from monitor.plan import Plan
+from monitor.reports.terminal import run_to_dict
+from monitor.service.api.backend import TheBackend
+from monitor.service.api.cursors import Cursor, Limit, Page, page_of
+from monitor.service.api.pipeline import ApiRoute, needs
+from monitor.service.api.shapes import Id, TargetFilter
+
+router = APIRouter(route_class=ApiRoute)
+
+
+@router.get("/runs", **needs(Scope.READ))
+async def runs(backend: TheBackend, target: TargetFilter = None, limit: Limit = 50, cursor: Cursor = None) -> Page[Run]:
+    """Runs without their outcomes, newest first."""
+    store = backend.store()
+    items, following = await page_of(
+        lambda count: store.list_runs(count, target=target), lambda each: each.run_id, limit, cursor
+    )
+    return Page(items=items, next=following)
+
+
+@router.get("/runs/{run_id}", **needs(Scope.READ, 404))
+async def run(run_id: Id, backend: TheBackend) -> Run:
+    """One run with its outcomes."""
+    return await backend.store().load_run(run_id)
+
+
+@router.get("/runs/{run_id}/outcomes", **needs(Scope.READ, 404))
+async def outcomes(run_id: Id, backend: TheBackend, limit: Limit = 50, cursor: Cursor = None) -> Page[Outcome]:
+    """The outcomes of a run, in the order of its suite."""
+    loaded = await backend.store().load_run(run_id)
+
+    async def first(count: int) -> tuple[Outcome, ...]:
+        return loaded.outcomes[:count]
+
+    items, following = await page_of(first, lambda each: each.query_id, limit, cursor)
+    return Page(items=items, next=following)
+
+
+@router.get("/runs/{run_id}/measurements", **needs(Scope.READ, 404))
+async def measurements(run_id: Id, backend: TheBackend) -> dict[str, Any]:
+    """The measures of a run: overall, by stratum, with bounds over unjudged documents."""
+    store = backend.store()
+    loaded = await store.load_run(run_id)
+    suite = await store.load_suite(loaded.suite_digest)
+    plan = Plan(target=loaded.target, suites=(suite,), policy=backend.checked().config.policy("default"))
+    return await asyncio.to_thread(lambda: run_to_dict(measure(loaded, suite, plan.measures)))

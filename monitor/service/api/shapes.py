@@ -1,0 +1,159 @@
+"""What the API accepts and returns, where it is not a noun of the model itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from monitor.model.verdicts import Verdict, VerdictName
+from monitor.reports.terminal import verdict_to_dict
+
+_PLAIN = r"^[^\x00-\x1f\x7f]*$"
+"""PostgreSQL stores no U+0000, and no name needs control characters."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PLAIN)]
+Text = Annotated[str, StringConstraints(max_length=2_000, pattern=_PLAIN)]
+Id = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$")]
+TargetFilter = Annotated[
+    str | None, Query(min_length=1, max_length=200, pattern=_PLAIN, description="Only those of this target.")
+]
+
+
+class Closed(BaseModel):
+    """A body; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class DeploymentBody(Closed):
+    """A declared deployment."""
+
+    target: Name
+    """A target of the configuration."""
+    name: Name
+    """The deployment that the target serves now, such as a model version."""
+    by: Annotated[str, StringConstraints(max_length=200, pattern=_PLAIN)] = ""
+    """Who declares it; by default the caller."""
+    detail: Annotated[dict[Name, Text], Field(max_length=50)] = {}
+    """Further details: model, index, commit."""
+
+
+class PromotionBody(Closed):
+    """A run that becomes the baseline of its target and suite."""
+
+    run_id: Name
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=_PLAIN)]
+    """Why it is trusted."""
+
+
+class ComparisonBody(Closed):
+    """Two stored runs of one suite."""
+
+    baseline_run: Name
+    candidate_run: Name
+    policy: Name = "default"
+
+
+class ReasonBody(Closed):
+    """Why a person does it."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=_PLAIN)]
+
+
+class GateBody(Closed):
+    """A gate to run."""
+
+    target: Name
+    """The target that is gated, or whose promoted baseline a candidate must hold."""
+    candidates: Annotated[list[Name], Field(max_length=20)] = []
+    """What may replace it: targets of the configuration, or URLs on ``server.candidate_hosts``."""
+    baseline: Name | None = None
+    """A live target to compare with, instead of the promoted baseline."""
+    suites: Annotated[list[Name], Field(max_length=50)] = []
+    """By default the suites of the target's schedules."""
+    policy: Name = "default"
+    fail_on: list[VerdictName] = []
+    """Verdicts that fail; by default each but passed."""
+    inconclusive_as: VerdictName = VerdictName.INCONCLUSIVE
+    require_baseline: bool = False
+    early_stopping: bool = True
+    timeout_s: Annotated[float, Field(ge=1, le=86_400)] = 1_800
+
+
+class TargetShape(BaseModel):
+    """A target of the configuration; its address and its secrets are left out."""
+
+    name: str
+    kind: str
+    owner: str
+    has_answerer: bool
+    latest_verdict: str | None
+    deployment: str | None
+    """The latest declared deployment."""
+
+
+class SuiteShape(BaseModel):
+    """A suite of the configuration."""
+
+    name: str
+    suite: str
+    """Its own name, by which runs and baselines are stored."""
+    version: str
+    digest: str
+    axis: str
+    queries: int
+    strata: list[str]
+
+
+class PolicyShape(BaseModel):
+    """A policy and the values in force."""
+
+    name: str
+    digest: str
+    values: dict[str, Any]
+
+
+class VerdictShape(BaseModel):
+    """A verdict; numbers that do not exist are null."""
+
+    model_config = ConfigDict(extra="allow")
+
+    verdict_id: str
+    target: str
+    verdict: VerdictName
+    summary: str
+    advice: str
+    decided_at: datetime
+    method: str
+    seed: int
+    policy_digest: str
+    run_ids: list[str]
+    baseline_run_ids: list[str]
+    evidence: list[dict[str, Any]]
+
+
+class GateAnswer(BaseModel):
+    """The latest verdict about a target, for a web metric of Argo Rollouts."""
+
+    target: str
+    gate: VerdictName
+    passed: bool
+    verdict_id: str
+    decided_at: datetime
+    age_s: float
+    summary: str
+
+
+class HeadShape(BaseModel):
+    """The latest entry of the audit log."""
+
+    number: int
+    hash: str
+
+
+def verdict_shape(verdict: Verdict) -> VerdictShape:
+    """A verdict as the API returns it."""
+    return VerdictShape.model_validate(verdict_to_dict(verdict))
