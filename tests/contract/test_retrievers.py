@@ -437,6 +437,29 @@ def test_the_reported_deployment_is_read():
     assert ranking_of(TWO_HITS, response=paths).deployment is None
 
 
+def test_the_deployment_may_be_in_a_header():
+    """A marker in a response header is the deployment, unless the body names one."""
+    answer = reply(body=TWO_HITS | {"model": "m1"}, headers={"X-Model": "v7"})
+    outcome, _ = outcome_of(answer, deployment_header="X-Model")
+    assert outcome.ranking is not None
+    assert outcome.ranking.deployment == "v7"
+    outcome, _ = outcome_of(answer, deployment_header="X-Model", response={"deployment": "model"})
+    assert outcome.ranking is not None
+    assert outcome.ranking.deployment == "m1"
+
+
+def test_caches_can_be_bypassed():
+    """By headers, or by a text that is another one in each probe."""
+    _, server = outcome_of(reply(body=TWO_HITS), bypass_cache=True)
+    assert server.requests[0].headers["cache-control"] == "no-cache"
+    bodies = []
+    for _ in range(2):
+        _, server = outcome_of(reply(body=TWO_HITS), request={"q": "{query}", "nonce": "{unique}"})
+        bodies.append(json.loads(server.requests[0].body)["nonce"])
+    assert len({*bodies}) == 2
+    assert all(len(nonce) == 32 for nonce in bodies)
+
+
 def test_integer_ids_become_text():
     """Numeric ids are read like text ids."""
     assert ranking_of(hits(7, 0)).doc_ids == ("7", "0")

@@ -44,6 +44,7 @@ async def request_json(
     headers: Mapping[str, str] | None = None,
     explain: Explain | None = None,
     failure: ErrorFactory = RetrieverError,
+    read_headers: Callable[[Mapping[str, str]], None] | None = None,
 ) -> Any:
     """Send a request and return the parsed JSON response. Raises only errors made by ``failure``."""
     content = await request_bytes(
@@ -56,6 +57,7 @@ async def request_json(
         headers=headers,
         explain=explain,
         failure=failure,
+        read_headers=read_headers,
     )
     try:
         return await asyncio.to_thread(orjson.loads, content) if len(content) > _LARGE else orjson.loads(content)
@@ -74,6 +76,7 @@ async def request_bytes(
     headers: Mapping[str, str] | None = None,
     explain: Explain | None = None,
     failure: ErrorFactory = RetrieverError,
+    read_headers: Callable[[Mapping[str, str]], None] | None = None,
 ) -> bytes:
     """Send a request and return the response body, which may be empty. A request body of None is not sent."""
     content = b"" if body is None else orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
@@ -83,6 +86,8 @@ async def request_bytes(
         async with asyncio.timeout(timeout_s), aclosing(await client.send(request, stream=True)) as response:
             reason = transport.reason_of_status(response.status_code)
             if reason is None:
+                if read_headers is not None:
+                    read_headers(dict(response.headers))
                 return await _read_body(response, max_body_bytes, failure)
             excerpt = await _read_excerpt(response) if explain else b""
     except transport.FAILURES as error:

@@ -198,7 +198,6 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {},
         "document: other.yaml#/Search points outside the document",
     ),
-    "Swagger": ({"openapi": None, "swagger": "2.0"}, {}, "document: is not an OpenAPI document of version 3"),
     "another form": ({"paths>/search>post>responses": ["200"]}, {}, "document: is not valid OpenAPI"),
     "a path without its parameter": (GET, {"operation": "GET /{index}/search"}, "extra.index: is missing"),
     "no answer": ({"paths>/search>post>responses": {"204": {}}}, {}, "describes no JSON response"),
@@ -297,3 +296,119 @@ def test_an_unavailable_document_is_a_failure_of_the_probe(document, reason):
     with pytest.raises(RetrieverError) as caught:
         probe_through(document)
     assert caught.value.reason is reason
+
+
+def with_parameters(*parameters: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """The document with parameters beside the body of the search."""
+    return changed({"paths>/search>post>parameters": list(parameters), **more})
+
+
+TENANT = {"name": "tenant", "in": "query", "required": True, "schema": {"type": "string"}}
+VERSION = {"name": "X-Api-Version", "in": "header", "required": True, "schema": {"type": "integer"}}
+
+
+def request_of(document: Mapping[Any, Any], **options: Any) -> dict[str, Any]:
+    """URL, body and headers of the HTTP retriever."""
+    openapi_options = OpenApiOptions(document="https://docs.example/openapi.json", operation="search", **options)
+    return http_options(openapi_options, document).model_dump(include={"url", "request", "headers"})
+
+
+def test_parameters_and_headers_of_a_post_are_not_part_of_its_body():
+    """A required query parameter goes into the URL, a required header into the headers."""
+    sent = request_of(with_parameters(TENANT, VERSION), extra={"tenant": "a b", "X-Api-Version": 3})
+    assert sent["url"] == "https://eu.search.example/v1/search?tenant=a+b"
+    assert sent["headers"] == {"X-Api-Version": "3"}
+    assert sent["request"] == {"query": "{query}", "options": {"top_k": "{k}"}}
+
+
+@pytest.mark.parametrize("name", ["tenant", "X-Api-Version"])
+def test_a_missing_parameter_of_a_post_is_named(name):
+    """Without its required parameters a POST fails at every probe; the configuration says so first."""
+    extra = {"tenant": "a", "X-Api-Version": 3}
+    del extra[name]
+    with pytest.raises(ConfigError, match=f"extra.{name}: is missing; the operation requires it"):
+        request_of(with_parameters(TENANT, VERSION), extra=extra)
+
+
+SCHEMES: dict[str, tuple[dict[str, Any], str, dict[str, str], str]] = {
+    "bearer": ({"type": "http", "scheme": "bearer"}, "t0ken", {"authorization": "Bearer t0ken"}, "a bearer token"),
+    "basic": ({"type": "http", "scheme": "basic"}, "a:b", {"authorization": "Basic YTpi"}, "user:password"),
+    "header": (
+        {"type": "apiKey", "in": "header", "name": "X-Key"},
+        "k",
+        {"X-Key": "k"},
+        "an API key in the header X-Key",
+    ),
+    "cookie": (
+        {"type": "apiKey", "in": "cookie", "name": "sid"},
+        "k",
+        {"cookie": "sid=k"},
+        "an API key in the cookie sid",
+    ),
+    "query": ({"type": "apiKey", "in": "query", "name": "key"}, "k", {}, "an API key in the query key"),
+    "OAuth": ({"type": "oauth2", "flows": {}}, "t0ken", {"authorization": "Bearer t0ken"}, "a bearer token"),
+}
+
+
+@pytest.mark.parametrize("case", SCHEMES)
+def test_a_credential_goes_where_the_security_scheme_says(case):
+    """Bearer tokens, passwords and API keys are placed; without one the key to set is named; secrets are masked."""
+    scheme, credential, headers, words = SCHEMES[case]
+    document = changed({"components>securitySchemes": {"main": scheme}, "security": [{"main": []}]})
+    sent = request_of(document, credential=credential)
+    assert sent["headers"] == headers
+    assert ("?key=k" in sent["url"]) is (case == "query")
+    with pytest.raises(ConfigError, match=f"credential: is missing; the operation requires {words}"):
+        request_of(document)
+    assert request_of(document, is_open=True)["headers"] == {}
+    options = OpenApiOptions(
+        document="https://d.example/o.json", operation="search", credential="s3cret", extra={"k": "s3cret"}
+    )
+    assert "s3cret" not in repr(options)
+
+
+def test_a_configured_header_serves_as_credential():
+    """Who configures the header of the scheme by hand needs no credential; optional security needs none."""
+    document = changed({"components>securitySchemes": {"main": SCHEMES["header"][0]}, "security": [{"main": []}]})
+    assert request_of(document, headers={"x-key": "k"})["headers"] == {"x-key": "k"}
+    assert request_of(document | {"security": [{"main": []}, {}]})["headers"] == {}
+
+
+SWAGGER = {
+    "swagger": "2.0",
+    "host": "search.example",
+    "basePath": "/v1",
+    "schemes": ["http", "https"],
+    "securityDefinitions": {"login": {"type": "basic"}},
+    "parameters": {"Tenant": {"name": "tenant", "in": "query", "required": True, "type": "string"}},
+    "paths": {
+        "/search": {
+            "post": {
+                "operationId": "search",
+                "security": [{"login": []}],
+                "parameters": [
+                    {"$ref": "#/parameters/Tenant"},
+                    {"in": "body", "name": "body", "schema": {"$ref": "#/definitions/Search"}},
+                ],
+                "responses": {"200": {"schema": {"$ref": "#/definitions/Found"}}},
+            }
+        }
+    },
+    "definitions": {
+        "Search": {"type": "object", "properties": {"query": {"type": "string"}, "size": {"type": "integer"}}},
+        "Found": {"type": "object", "properties": {"hits": {"type": "array", "items": {"$ref": "#/definitions/Hit"}}}},
+        "Hit": {"type": "object", "properties": {"id": {"type": "string"}, "score": {"type": "number"}}},
+    },
+}
+
+
+def test_swagger_2_is_read():
+    """Host, body, parameters, responses and security definitions of Swagger 2 give the same options."""
+    options = OpenApiOptions(
+        document="https://d.example/o.json", operation="search", credential="a:b", extra={"tenant": "x"}
+    )
+    http = http_options(options, SWAGGER)
+    assert http.url == "https://search.example/v1/search?tenant=x"
+    assert http.request == {"query": "{query}", "size": "{k}"}
+    assert http.headers == {"authorization": "Basic YTpi"}
+    assert (http.response.hits, http.response.id, http.response.score) == ("hits", "id", "score")

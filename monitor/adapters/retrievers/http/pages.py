@@ -30,7 +30,7 @@ async def further_hits(
     find = reader(paging.cursor) if paging.cursor else None
     page, cursor = hits, None
     while page and len(hits) < k:
-        previous, cursor = cursor, find(response) if find else len(hits)
+        previous, cursor = cursor, find(response.body) if find else len(hits)
         if cursor is None or cursor in ("", previous):  # the last page, or a cursor that repeats and would never end
             return
         response, page = await fetch({**request, paging.parameter: cursor})

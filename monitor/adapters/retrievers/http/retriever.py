@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+from uuid import uuid4
 
 import httpx
 from pydantic import Field, model_validator
@@ -21,6 +22,8 @@ from monitor.adapters.retrievers.http.pages import Paging, further_hits
 from monitor.config.config import Duration, Section
 from monitor.errors import Reason, RetrieverError
 from monitor.model.runs import Ranking
+
+NO_CACHE = {"cache-control": "no-cache", "pragma": "no-cache"}
 
 
 class ResponsePaths(Section):
@@ -69,6 +72,13 @@ class HttpOptions(RankingOptions):
     paging: Paging | None = None
     """How to request the next page, for APIs that return hits in pages."""
 
+    deployment_header: str | None = None
+    """Response header with the deployment, such as the model version; a change is a swap."""
+    bypass_cache: bool = False
+    """Whether to send the headers ``cache-control: no-cache`` and ``pragma: no-cache``, so that a cache in front of the
+    retriever does not hide a swap. For a cache that ignores them, put ``{unique}`` into ``request``: it is another text
+    in every probe."""
+
     timeout: Duration = 10.0
     """Time limit for a probe, from connecting to the end of the response."""
     concurrency: int = Field(default=8, ge=1, le=1_000)
@@ -79,6 +89,13 @@ class HttpOptions(RankingOptions):
     """How `recallwatch suite seed` writes documents into a separate namespace; needs ``unseed``."""
     unseed: seeding.UnseedOptions | None = None
     """How that namespace is deleted."""
+
+
+class Response(NamedTuple):
+    """The body of a response, and the deployment in its headers."""
+
+    body: Any
+    deployment: str | None
 
 
 class HttpRetriever:
@@ -129,14 +146,14 @@ class HttpRetriever:
             await self._client.aclose()
             self._client = None
 
-    async def _search(self, query: str, k: int) -> tuple[Any, list[Any]]:
-        request = fill(self._options.request, query=query, k=k)
+    async def _search(self, query: str, k: int) -> tuple[Response, list[Any]]:
+        request = fill(self._options.request, query=query, k=k, unique=uuid4().hex)
         paging = self._options.paging
         if paging is None:
             return await self._fetch(request, self._options.timeout)
         deadline = time.monotonic() + self._options.timeout
 
-        async def fetch(page_request: dict[str, Any]) -> tuple[Any, list[Any]]:
+        async def fetch(page_request: dict[str, Any]) -> tuple[Response, list[Any]]:
             return await self._fetch(page_request, max(0.0, deadline - time.monotonic()))
 
         response, hits = await fetch(request)
@@ -148,12 +165,18 @@ class HttpRetriever:
             self._client = transport.open_client(
                 timeout_s=self._options.timeout,
                 connections=self._options.concurrency,
-                headers={**json_request.PROBE_HEADER, **self._credentials, **self._options.headers},
+                headers={
+                    **json_request.PROBE_HEADER,
+                    **(NO_CACHE if self._options.bypass_cache else {}),
+                    **self._credentials,
+                    **self._options.headers,
+                },
             )
         return self._client
 
-    async def _fetch(self, request: dict[str, Any], timeout_s: float) -> tuple[Any, list[Any]]:
+    async def _fetch(self, request: dict[str, Any], timeout_s: float) -> tuple[Response, list[Any]]:
         is_get = self._options.method == "GET"
+        headers: dict[str, str] = {}
         response = await json_request.request_json(
             self._open(),
             self._options.method,
@@ -161,13 +184,15 @@ class HttpRetriever:
             None if is_get else request,
             timeout_s=timeout_s,
             max_body_bytes=self._options.max_body_bytes,
+            read_headers=headers.update,
         )
         hits = self._find_hits(response)
         if not isinstance(hits, list):
             raise RetrieverError(Reason.MALFORMED, f"the response has no list at {self._options.response.hits!r}")
-        return response, hits
+        return Response(response, headers.get((self._options.deployment_header or "").lower())), hits
 
-    def _to_ranking(self, response: Any, hits: list[Any], k: int) -> Ranking:
+    def _to_ranking(self, answer: Response, hits: list[Any], k: int) -> Ranking:
+        response = answer.body
         top_hits = hits[:k]
         columns = {name: read(top_hits) for name, read in self._columns.items()}
         deployment = self._find_deployment(response) if self._find_deployment else None
@@ -176,6 +201,6 @@ class HttpRetriever:
             Hits(**columns),
             k,
             self._options,
-            deployment=None if deployment is None else str(deployment),
+            deployment=answer.deployment if deployment is None else str(deployment),
             corpus=None if corpus is None else str(corpus),
         )

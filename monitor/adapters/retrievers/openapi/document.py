@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from monitor.adapters.retrievers.openapi.swagger import to_openapi_3
 from monitor.errors import ConfigError
 
 _METHODS = ("get", "post")
@@ -41,8 +42,10 @@ class Document:
     """An OpenAPI document. Raises ConfigError for missing parts."""
 
     def __init__(self, content: Mapping[Any, Any]) -> None:
+        if str(content.get("swagger", "")).startswith("2."):
+            content = to_openapi_3(content)
         if not str(content.get("openapi", "")).startswith("3."):
-            raise ConfigError("document", "is not an OpenAPI document of version 3")
+            raise ConfigError("document", "is not an OpenAPI document of version 3, or Swagger 2")
         self._content = content
 
     @property
@@ -69,6 +72,16 @@ class Document:
             for operation in operations
         )
         raise ConfigError("operation", f"unknown operation {name}; known operations: {names or 'none'}")
+
+    def security(self, operation: Operation) -> list[Mapping[str, Any]]:
+        """The alternatives of security schemes that the operation requires; an empty mapping is no scheme."""
+        alternatives = operation.definition.get("security", self._content.get("security"))
+        return list(alternatives or ())
+
+    def security_scheme(self, name: str) -> Mapping[str, Any]:
+        """A security scheme by its name; empty if the document has none."""
+        schemes = self.follow(self._content.get("components", {})).get("securitySchemes", {})
+        return self.follow(schemes.get(name, {}))
 
     def parameters(self, operation: Operation, place: str) -> list[Field]:
         """Return the parameters in ``query``, ``path`` or ``header``."""

@@ -34,6 +34,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "score": ("score", "similarity", "relevance", "relevancescore", "similarityscore", "rerankscore"),
     "text": ("text", "content", "pagecontent", "chunktext", "passage", "body", "snippet"),
 }
+_SET_ELSEWHERE = ("accept", "authorization", "content-type")
+"""Headers that OpenAPI leaves to the media types and the security schemes."""
 _NO_FIELD = ""
 """Configuration value for a field that does not exist."""
 
@@ -47,6 +49,9 @@ class InferredFields:
     request: dict[str, Any]
     response: dict[str, str | None]
     summary: dict[str, str]
+    parameters: dict[str, str]
+    """Query parameters of a request with a body."""
+    headers: dict[str, str]
 
     def __str__(self) -> str:
         places = ", ".join(f"{key}: {place or 'none'}" for key, place in self.summary.items())
@@ -66,6 +71,8 @@ def infer_fields(
         if place:
             _put(request, place, value)
     path = _filled_path(document, operation, request)
+    headers = _taken(document.parameters(operation, "header"), request)
+    parameters = _taken(document.parameters(operation, "query"), request, but=inputs) if is_body else {}
     _check_complete([field for field in inputs if field.path], request)
     if not is_body and operation.method == "POST":
         raise ConfigError("operation", f"{operation_name} takes no JSON body; configure the target with kind: http")
@@ -82,7 +89,15 @@ def infer_fields(
         "k": ".".join(k or ()),
         **{key: expression or "" for key, expression in response.items()},
     }
-    return InferredFields(method=operation.method, path=path, request=request, response=response, summary=summary)
+    return InferredFields(
+        method=operation.method,
+        path=path,
+        request=request,
+        response=response,
+        summary=summary,
+        parameters=parameters,
+        headers=headers,
+    )
 
 
 def _inputs(document: Document, operation: Operation) -> tuple[list[Field], bool]:
@@ -147,6 +162,22 @@ def _filled_path(document: Document, operation: Operation, request: dict[str, An
             raise ConfigError(f"extra.{name}", f"is missing; {operation.path} needs it")
         path = path.replace(f"{{{name}}}", quote(str(request.pop(name)), safe=""))
     return path
+
+
+def _taken(fields: Sequence[Field], request: dict[str, Any], but: Sequence[Field] = ()) -> dict[str, str]:
+    """Remove the values of parameters or headers from the request. Raises ConfigError for a required one without value.
+
+    A parameter with the name of a field of the body is left to the body, unless it is required.
+    """
+    in_body = {field.path[0] for field in but if field.path}
+    taken: dict[str, str] = {}
+    for field in fields:
+        name = field.path[0]
+        if name in request and (name not in in_body or field.is_required):
+            taken[name] = str(request[name] if name in in_body else request.pop(name))
+        elif field.is_required and "default" not in field.schema and name.lower() not in _SET_ELSEWHERE:
+            raise ConfigError(f"extra.{name}", "is missing; the operation requires it")
+    return taken
 
 
 def _check_complete(inputs: Sequence[Field], request: Mapping[str, Any]) -> None:

@@ -9,20 +9,24 @@ from typing import Any
 import httpx
 import orjson
 import yaml
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from monitor.adapters.http import json_request, transport
 from monitor.adapters.retrievers.hits import RankingOptions
 from monitor.adapters.retrievers.http.retriever import HttpOptions, HttpRetriever
 from monitor.adapters.retrievers.openapi.document import Document
 from monitor.adapters.retrievers.openapi.field_inference import infer_fields
+from monitor.adapters.retrievers.openapi.security import NOTHING, place_credential
+from monitor.adapters.secret import read_optional
 from monitor.config.config import Duration, validate
 from monitor.errors import ConfigError, Reason, RetrieverError
 from monitor.model.runs import Ranking
 from monitor.strict_yaml import StrictLoader, read_yaml
 
 _MAX_DOCUMENT_BYTES = 16_777_216
-_RANKING = set(RankingOptions.model_fields)
+_OWN = {"timeout", "concurrency", "max_body_bytes", "deployment_header", "bypass_cache"}
+_SHARED = _OWN | set(RankingOptions.model_fields)
+"""Options that are passed on as they are."""
 
 
 class OpenApiOptions(RankingOptions):
@@ -46,8 +50,14 @@ class OpenApiOptions(RankingOptions):
     """Score, within a hit; ``""`` if there is none."""
     text: str | None = None
     """Text, within a hit, matched with judged quotes; ``""`` to ignore it."""
-    extra: dict[str, Any] = Field(default_factory=dict)
-    """Other inputs by name: path parameters, and fields that the operation requires."""
+    extra: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """Other inputs by name: path and query parameters, headers, and fields that the operation requires."""
+    credential: SecretStr | None = Field(default=None, repr=False)
+    """Token, key or ``user:password``, sent as the security scheme of the operation says; use ``${ENV}``."""
+    credential_file: Path | None = None
+    """File with the credential, instead of ``credential``."""
+    is_open: bool = False
+    """Whether the service requires no credential although its document says so."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
     """Extra headers of every probe; use ``${ENV}`` for secrets."""
     timeout: Duration = 10.0
@@ -56,6 +66,10 @@ class OpenApiOptions(RankingOptions):
     """Maximum number of concurrent probes."""
     max_body_bytes: int = Field(default=json_request.MAX_BODY_BYTES, ge=1_024)
     """Maximum size of a response; a longer one is a failure (``malformed``)."""
+    deployment_header: str | None = None
+    """Response header with the deployment, such as the model version; a change is a swap."""
+    bypass_cache: bool = False
+    """Whether to send the headers ``cache-control: no-cache`` and ``pragma: no-cache``."""
 
     _inferred: str = PrivateAttr("")
 
@@ -68,6 +82,11 @@ class OpenApiOptions(RankingOptions):
     def is_remote(self) -> bool:
         """Whether the document is a URL."""
         return self.document.startswith(("http://", "https://"))
+
+    @model_validator(mode="after")
+    def _has_at_most_one_credential(self) -> OpenApiOptions:
+        read_optional(self, "credential")
+        return self
 
     @model_validator(mode="after")
     def _fits_the_document(self) -> OpenApiOptions:
@@ -133,10 +152,19 @@ def http_options(options: OpenApiOptions, content: Mapping[Any, Any]) -> HttpOpt
         inferred = infer_fields(document, options.operation, overrides, options.extra)
     except (AttributeError, LookupError, TypeError) as error:  # for example a list where OpenAPI needs a mapping
         raise ConfigError("document", "is not valid OpenAPI") from error
-    shared = options.model_dump(include={"headers", "timeout", "concurrency", "max_body_bytes"} | _RANKING)
-    url = _server(options, document) + inferred.path
-    request = {"url": url, "method": inferred.method, "request": inferred.request}
+    operation, credential = document.operation(options.operation), read_optional(options, "credential")
+    headers = [*options.headers, *inferred.headers]
+    secret = NOTHING if options.is_open else place_credential(document, operation, credential, headers)
+    url = httpx.URL(_server(options, document) + inferred.path)
+    parameters = {**inferred.parameters, **secret.parameters}
+    request = {
+        "url": str(url.copy_merge_params(parameters)) if parameters else str(url),
+        "method": inferred.method,
+        "request": inferred.request,
+        "headers": {**secret.headers, **inferred.headers, **options.headers},
+    }
     options._inferred = str(inferred)  # kept for `recallwatch check`
+    shared = options.model_dump(include=_SHARED)
     return validate(HttpOptions, {**shared, **request, "response": inferred.response}, where="")
 
 
