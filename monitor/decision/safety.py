@@ -14,7 +14,7 @@ from monitor.statistics.non_inferiority import (
     absolute_non_inferiority,
     relative_non_inferiority,
 )
-from monitor.statistics.pairing import OVERALL, POOLED, Paired
+from monitor.statistics.pairing import OVERALL, Paired, is_part
 from monitor.statistics.strata_guard import Guard, guard_strata, relative_margins
 
 
@@ -49,7 +49,7 @@ def range_of(measure: str) -> tuple[float, float]:
 def _safety(family: Sequence[Paired], policy: Policy) -> AxisSafety:
     """Safety of one measure from its pairs: the whole suite and its strata."""
     overall = next(each for each in family if each.stratum == OVERALL)
-    strata = [each for each in family if each.stratum not in POOLED]
+    strata = [each for each in family if is_part(each.stratum)]
     tolerated = policy.tolerance_of(overall.axis, overall.suite, OVERALL, overall.measure)
     test = non_inferiority_of(overall, tolerated, min_clusters=policy.min_clusters)
     guard = _guard(strata, policy)

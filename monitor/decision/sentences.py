@@ -10,7 +10,7 @@ from monitor.evaluation.measures import parse
 from monitor.model.policies import Policy
 from monitor.model.suites import Axis
 from monitor.model.verdicts import AxisSafety, Evidence
-from monitor.statistics.pairing import OVERALL, POOLED
+from monitor.statistics.pairing import OVERALL, POOLED, is_part
 
 NAMED = 3
 """Number of strata named in a sentence; the others are counted."""
@@ -46,7 +46,7 @@ def trade_off(change: TradeOff, evidence: Sequence[Evidence], *, model_changed: 
         for each in evidence
         if each.axis is Axis.COMPOSITIONAL
         and each.measure == rise.measure
-        and each.stratum not in POOLED
+        and is_part(each.stratum)
         and not each.is_control
     ]
     unmoved = [each.stratum for each in others if each.lower <= 0 <= each.upper]

@@ -19,7 +19,7 @@ from monitor.model.measurements import Measured, Measurements
 from monitor.model.measures import MEASURES, Needs
 from monitor.model.passages import LabelState
 from monitor.model.runs import Counts, Outcome, Ranking, Run
-from monitor.model.suites import Query, Suite
+from monitor.model.suites import STYLE, Query, Suite, style_strata
 
 Grades = Mapping[str, int]
 
@@ -101,20 +101,25 @@ def _judge(query: Query, ranking: Ranking) -> Judged:
 def stratum_means(
     measured: Measured, measurements: Mapping[str, Measurements] | None = None
 ) -> Iterator[tuple[str, str, float]]:
-    """Stratum, measure and mean: the whole suite (“overall”) and each stratum with a scored query.
+    """Stratum, measure and mean: the whole suite (“overall”), each stratum and each style with a scored query.
 
     ``measurements`` replaces the measurements of the run, with those that are only shown; it must be on the queries of
     its suite.
     """
-    stratum_of = {query.query_id: query.stratum for query in measured.suite.queries}
+    suite = measured.suite
+    strata = {query.query_id: query.stratum for query in suite.queries} if len(suite.strata) > 1 else {}
+    styles = (
+        {query.query_id: STYLE + query.style for query in suite.queries if query.style} if style_strata(suite) else {}
+    )
     every = {**measured.measurements, **measured.shown_only}
     for measurement in (every if measurements is None else measurements).values():
         if len(measurement.values):
             yield "overall", measurement.measure, measurement.mean
-        values: dict[str, list[float]] = {}
-        for query_id, value in zip(measurement.query_ids, measurement.values.tolist(), strict=True):
-            values.setdefault(stratum_of[query_id], []).append(value)
-        if len(measured.suite.strata) > 1:
+        for name_of in (strata, styles):
+            values: dict[str, list[float]] = {}
+            for query_id, value in zip(measurement.query_ids, measurement.values.tolist(), strict=True):
+                if query_id in name_of:
+                    values.setdefault(name_of[query_id], []).append(value)
             for stratum, numbers in values.items():
                 yield stratum, measurement.measure, math.fsum(numbers) / len(numbers)
 

@@ -36,8 +36,12 @@ class Query:
     grades: Mapping[str, int] = field(default_factory=dict)
     """Document id to grade."""
     answers: tuple[str, ...] = ()
-    """Reference answers; each of them is correct."""
+    """Reference answers; each of them is correct and complete."""
+    answer_parts: tuple[tuple[str, ...], ...] = ()
+    """The parts of a complete answer, each with its alternatives; empty if the answer has one part."""
     passages: tuple[Passage, ...] = ()
+    style: str = ""
+    """How users ask, such as ``keyword`` or ``identifier``; a second dimension beside the stratum, only reported."""
     follows: str = ""
     """The query of the previous hop in a chain: its answer replaces ``{answer}`` in the text."""
 
@@ -85,3 +89,22 @@ class Suite:
     def strata(self) -> tuple[str, ...]:
         """Names of the strata in the order in which they first appear."""
         return tuple(dict.fromkeys(query.stratum for query in self.queries))
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Names of the query styles in the order in which they first appear; empty without any."""
+        return tuple(dict.fromkeys(query.style for query in self.queries if query.style))
+
+
+STYLE = "style: "
+"""Prefix of the names of strata that consist of the queries of one style, in all domains."""
+
+
+def style_strata(suite: Suite) -> tuple[str, ...]:
+    """Names of the strata of the second dimension; empty for a suite with fewer than two styles."""
+    return tuple(STYLE + style for style in suite.styles) if len(suite.styles) > 1 else ()
+
+
+def is_style(stratum: str) -> bool:
+    """Whether a stratum is one of the second dimension. Its queries are in a stratum of the first one, too."""
+    return stratum.startswith(STYLE)

@@ -16,7 +16,7 @@ from monitor.diagnosis.insights import windows_of
 from monitor.diagnosis.replayed_scores import MeasureReplay, QueryContexts, Replies, Texts, live_answers, measure_replay
 from monitor.errors import ComparisonError
 from monitor.evaluation.answers.abstention import is_abstention
-from monitor.evaluation.answers.measurements import SCORERS
+from monitor.evaluation.answers.measurements import SCORERS, score_text
 from monitor.evaluation.measures import parse
 from monitor.model.answers import Answer
 from monitor.model.measurements import Measured
@@ -102,7 +102,7 @@ async def replay_contexts(
     measures = {}
     for name in _measures(before, after, policy):
         pairs = [(each.live, answers) for each, answers in zip(generators, own, strict=True)]
-        scorer = (lambda query, text, name=name: SCORERS[name](text, query.answers)) if name in SCORERS else None
+        scorer = (lambda query, text, name=name: score_text(SCORERS[name], text, query)) if name in SCORERS else None
         measures[name] = measure_replay(
             name, (before, after), contexts, pairs, scorer or score_by_judge, is_graded=scorer is None
         )

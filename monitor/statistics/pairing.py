@@ -12,7 +12,7 @@ from monitor.errors import ComparisonError
 from monitor.evaluation.measures import parse
 from monitor.model.measurements import Floats, Measured
 from monitor.model.policies import Policy
-from monitor.model.suites import Axis, Query, Suite
+from monitor.model.suites import STYLE, Axis, Query, Suite, is_style, style_strata
 from monitor.statistics.comparability import answers_out_of_measure
 
 OVERALL = "overall"
@@ -21,6 +21,12 @@ PHENOMENA = "phenomena"
 """Name of the stratum of all phenomena without the controls, which pools the measures that can show a gain."""
 POOLED = frozenset({OVERALL, PHENOMENA})
 """Strata that contain others."""
+
+
+def is_part(stratum: str) -> bool:
+    """Whether a stratum is one of the disjoint parts of a suite: neither a pool of others nor a query style."""
+    return stratum not in POOLED and not is_style(stratum)
+
 
 _RE_ANCHOR = (
     "check the judgements with `recallwatch suite lint`, re-anchor those that moved, and promote a new run with "
@@ -79,7 +85,7 @@ def pair(baseline: Measured, candidate: Measured, policy: Policy) -> list[Paired
     refuse_unlike(baseline, candidate)
     refuse_lost_labels(baseline, candidate, policy)
     strata = candidate.suite.strata
-    names = (OVERALL, *strata) if len(strata) > 1 else (OVERALL,)
+    names = (OVERALL, *(strata if len(strata) > 1 else ()), *style_strata(candidate.suite))
     left_out = answers_out_of_measure(baseline, candidate, policy)
     measures = [name for name in candidate.measurements if name in baseline.measurements and name not in left_out]
     return [
@@ -167,16 +173,17 @@ def _without_controls(suite: Suite, measure: str) -> tuple[str, ...]:
 def _contains(stratum: str, query: Query, suite: Suite) -> bool:
     if stratum == PHENOMENA:
         return query.stratum not in suite.controls
-    return stratum in (OVERALL, query.stratum)
+    return stratum in (OVERALL, query.stratum, STYLE + query.style)
 
 
 def _gates(suite: Suite, stratum: str, measure: str) -> bool:
     """Whether a drop of this stratum can page.
 
-    A mean over several phenomena hides which one fell, so each gates by itself. Controls gate as general retrieval over
+    A mean over several phenomena hides which one fell, so each gates by itself. Styles cut across the domains that gate
+    already: they explain a drop and are not tested again. Controls gate as general retrieval over
     the same documents: by rank measures, not by the choice within a pair.
     """
-    if stratum == PHENOMENA:
+    if stratum == PHENOMENA or is_style(stratum):
         return False
     if suite.axis is Axis.COMPOSITIONAL and stratum == OVERALL:
         return len(suite.strata) <= 1

@@ -2,7 +2,8 @@
 
     <folder>/suite.yaml        title, version, axis, owner, licence, controls, depth, corpus     (optional)
     <folder>/corpus.jsonl      {"_id", "title", "text"}                            (optional)
-    <folder>/queries.jsonl     {"_id", "text", "metadata": {"stratum", "cluster", "answers", "follows"}}
+    <folder>/queries.jsonl     {"_id", "text", "metadata": {"stratum", "cluster", "style", "answers", "answer_parts",
+                                                       "follows"}}
     <folder>/qrels/test.tsv    query-id <tab> corpus-id <tab> score
     <folder>/passages.jsonl    {"query_id", "doc_id", "start", "end", "quote", "grade"}   (optional; then so are qrels)
     <folder>/pairs.jsonl       {"query_id", "satisfying_id", "violating_id", "mirror"}   (optional)
@@ -25,7 +26,7 @@ import orjson
 
 from monitor.errors import SuiteError
 from monitor.model.passages import Passage
-from monitor.model.suites import Axis, Query, Suite
+from monitor.model.suites import STYLE, Axis, Query, Suite, is_style
 from monitor.statistics.pairing import OVERALL, PHENOMENA
 from monitor.strict_yaml import TextLoader, read_yaml
 from monitor.suites.lines import identifier, label, read_lines, read_text, refer_to_document, refer_to_query, text_of
@@ -152,6 +153,8 @@ def digest_of(suite: Suite) -> str:
             q.answers,
             *map(list, q.passages),
             *filter(None, [q.follows]),
+            *([{"style": q.style}] if q.style else []),
+            *([{"answer_parts": q.answer_parts}] if q.answer_parts else []),
         ]
         for q in suite.queries
     ]
@@ -204,12 +207,16 @@ def _read_queries(path: Path, *, default_stratum: str) -> dict[str, Query]:
         stratum = label(metadata, "stratum", where) or default_stratum
         if stratum in _RESERVED:
             raise SuiteError(where, f"the stratum name {stratum} is reserved for {_RESERVED[stratum]}")
+        if is_style(stratum):
+            raise SuiteError(where, f"stratum names must not begin with {STYLE!r}: use metadata.style")
         queries[query_id] = Query(
             query_id=query_id,
             text=text_of(row.get("text"), "text", where),
             stratum=stratum,
             cluster=label(metadata, "cluster", where),
             answers=_answers(metadata, where),
+            answer_parts=_answer_parts(metadata, where),
+            style=label(metadata, "style", where),
             follows=_follows(metadata, queries, where),
         )
     if not queries:
@@ -282,6 +289,16 @@ def _follows(metadata: Mapping[str, Any], earlier: Mapping[str, Query], where: s
     if follows and any(query.follows == follows for query in earlier.values()):
         raise SuiteError(where, f"follows {follows}, which another query follows already: chains must not fork")
     return follows
+
+
+def _answer_parts(metadata: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], ...]:
+    """The parts of the answer. They need `answers`, too: tools that know no parts compare with the whole."""
+    parts = metadata.get("answer_parts") or []
+    if not isinstance(parts, list) or not all(isinstance(part, list) and part for part in parts):
+        raise SuiteError(where, "metadata.answer_parts must be a list of lists of strings, one list for each part")
+    if len(parts) == 1 or (parts and not metadata.get("answers")):
+        raise SuiteError(where, "metadata.answer_parts needs two parts or more, and metadata.answers with the whole")
+    return tuple(tuple(text_of(text, "metadata.answer_parts", where) for text in part) for part in parts)
 
 
 def _answers(metadata: Mapping[str, Any], where: str) -> tuple[str, ...]:

@@ -49,6 +49,28 @@ def measure_answers(
     return {name: each for name, each in measured.items() if len(each.values)}, counts
 
 
+def score_text(score: Scorer, text: str, query: Query) -> float:
+    """Score of an answer: the better of the whole reference and the mean over its parts; NaN if neither applies.
+
+    A complete answer has all parts in any words between them; an answer with one of two parts gets half.
+
+    Examples
+    --------
+    >>> from monitor.evaluation.answers.scorers import containment
+    >>> parts = (("60 cabin", "60 in the cabin"), ("140 hold", "140 in the hold"))
+    >>> query = Query(query_id="q", text="Fees?", stratum="s", cluster="c", answers=("60 cabin; 140 hold",),
+    ...               answer_parts=parts)
+    >>> [score_text(containment, text, query) for text in ("60 in the cabin, 140 in the hold", "60 cabin")]
+    [1.0, 0.5]
+    """
+    whole = score(text, query.answers)
+    parts = [value for part in query.answer_parts if not math.isnan(value := score(text, part))]
+    if not parts:
+        return whole
+    mean = math.fsum(parts) / len(parts)
+    return mean if math.isnan(whole) else max(whole, mean)
+
+
 def answers_fingerprint(outcomes: Iterable[Outcome]) -> str:
     """SHA-256 over every answer in query order; empty if no answers were requested."""
     replies = [(each.query_id, each.reply) for each in outcomes if each.reply]
@@ -72,7 +94,7 @@ def _scored(
     answered: list[tuple[Query, Answer]], replies: list[tuple[Query, Reply]]
 ) -> Iterator[tuple[str, list[tuple[str, float]]]]:
     for name, score in SCORERS.items():
-        yield name, [(query.query_id, score(answer.text, query.answers)) for query, answer in answered]
+        yield name, [(query.query_id, score_text(score, answer.text, query)) for query, answer in answered]
     for name in measures.names(Needs.JUDGE):
         score_grades = measures.function(MEASURES[name])
         yield name, [(query.query_id, score_grades(reply.grades)) for query, reply in replies if reply.grades]

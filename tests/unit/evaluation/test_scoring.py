@@ -268,6 +268,16 @@ def test_stratum_means_are_those_of_the_whole_and_of_each_stratum():
     assert means == [("overall", "mrr@10", 2.5 / 3), ("law", "mrr@10", 0.75), ("health", "mrr@10", 1.0)]
 
 
+def test_stratum_means_of_styles_follow_those_of_strata():
+    """A suite with several styles has a mean for each, over all its strata."""
+    queries = tuple(
+        replace(query, style=style) for query, style in zip(TWO_QUERIES.queries, ("keyword", "title"), strict=True)
+    )
+    means = list(stratum_means(a_measured(replace(TWO_QUERIES, queries=queries), {"q1": "a", "q2": ""})))
+    assert ("style: keyword", "mrr@10", 1.0) in means
+    assert ("style: title", "mrr@10", 0.0) in means
+
+
 def test_a_suite_of_one_stratum_is_told_once():
     """Where the only stratum is the whole, there is the overall mean alone."""
     means = list(stratum_means(a_measured(TWO_QUERIES, {"q1": "a", "q2": ""}, measures=("mrr@10", "recall@5"))))

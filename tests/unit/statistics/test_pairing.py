@@ -13,7 +13,7 @@ from monitor.evaluation.scoring import measure
 from monitor.model.measurements import Measured
 from monitor.model.policies import Policy
 from monitor.model.suites import Axis, Pair, Query, Suite
-from monitor.statistics.pairing import OVERALL, PHENOMENA, Paired, pair, paired_coverage, refuse_unlike
+from monitor.statistics.pairing import OVERALL, PHENOMENA, Paired, is_part, pair, paired_coverage, refuse_unlike
 from tests.builders import Brought, a_measured, a_query, a_run, a_suite
 from tests.properties import examples
 
@@ -75,6 +75,30 @@ def test_the_whole_suite_and_each_stratum_are_compared():
     recall = [each for each in pairs if each.measure == "recall@10"]
     assert [(each.stratum, each.n_queries) for each in recall] == [(OVERALL, 3), ("law", 2), ("art", 1)]
     assert [each.differences.tolist() for each in recall] == [[0, -1, -1], [0, -1], [-1]]
+
+
+def test_each_style_is_compared_over_all_domains_and_cannot_page():
+    """Styles are a second dimension: a query counts in its domain, which gates, and in its style, which explains."""
+    styled = replace(
+        TWO_STRATA,
+        queries=tuple(
+            replace(query, style=style)
+            for query, style in zip(TWO_STRATA.queries, ("keyword", "title", "keyword"), strict=True)
+        ),
+    )
+    pairs = pair(found(styled, "+++"), found(styled, "+--"), Policy())
+    recall = {each.stratum: each for each in pairs if each.measure == "recall@10"}
+    assert list(recall) == [OVERALL, "law", "art", "style: keyword", "style: title"]
+    assert [recall[name].n_queries for name in ("style: keyword", "style: title")] == [2, 1]
+    assert {name: each.gating for name, each in recall.items() if is_part(name)} == {"law": True, "art": True}
+    assert not any(recall[name].gating for name in recall if name.startswith("style: "))
+
+
+def test_a_suite_of_one_style_is_not_compared_by_style():
+    """A single style is the whole suite again."""
+    styled = replace(TWO_STRATA, queries=tuple(replace(query, style="keyword") for query in TWO_STRATA.queries))
+    pairs = pair(found(styled, "+++"), found(styled, "+--"), Policy())
+    assert {each.stratum for each in pairs} == {OVERALL, "law", "art"}
 
 
 def test_a_suite_of_one_stratum_is_compared_once():

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,7 @@ def test_a_question_that_stands_in_its_document_is_told():
     """Word for word, whatever the punctuation: matching words would be enough."""
     leaked = a_question(4, "Three 4 four, 4 five 4")
     assert rules(found(leaked)) == [("warning", "leaked-answer", "q4")]
+    assert rules(found(replace(leaked, style="quoted"))) == []
 
 
 def test_a_keyword_in_its_document_is_no_leak():

@@ -59,6 +59,8 @@ suite_query = Table(
     Column("pair", JSONB),
     Column("passages", JSONB, nullable=False),
     Column("follows", Text, nullable=False),
+    Column("style", Text, nullable=False, server_default=""),
+    Column("answer_parts", JSONB, nullable=False, server_default="[]"),
     Index("suite_query_ordinal_idx", "digest", "ordinal", unique=True),
 )
 
@@ -86,6 +88,7 @@ run = Table(
     Column("run_key", BigInteger, Identity(always=True), unique=True, nullable=False),
     Column("measured_key", BigInteger),
     Index("run_target_suite_idx", "target", "suite_name", "started_at"),
+    Index("run_started_at_idx", "started_at"),
     Index("run_running_idx", "owner", postgresql_where=text("status = 'running'")),
 )
 

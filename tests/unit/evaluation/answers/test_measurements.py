@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from monitor.adapters.stores.memory.store import MemoryStore
 from monitor.cycle import run_cycle
 from monitor.errors import AnswererError, JudgeError, Reason
+from monitor.evaluation.answers.measurements import SCORERS, score_text
 from monitor.incidents.routing import OnCall
 from monitor.model.answers import Answer
 from monitor.model.deployments import Baseline
@@ -296,3 +298,22 @@ def test_a_hop_is_asked_with_the_answer_before():
     service.rag.lost = 0.1
     losses = service.cycle().verdict.insights["suite"]["chains"]
     assert losses["chain_loss"] > 1.2 * losses["hop_loss"] > 0
+
+
+def test_a_complete_answer_scores_more_than_one_of_its_parts():
+    """With parts, "60 cabin" is half of the answer; the complete answer scores 1 in any order."""
+    query = Query(
+        query_id="fees",
+        text="fee for carrying an animal",
+        stratum="travel",
+        cluster="pets",
+        grades={"cabin": 2, "hold": 2},
+        answers=("60 cabin; 140 hold",),
+        answer_parts=(("60 cabin", "60 in the cabin"), ("140 hold", "140 in the hold")),
+    )
+    contained = SCORERS["answer_contains"]
+    complete = "An animal costs 140 in the hold and 60 in the cabin."
+    assert score_text(contained, complete, query) == 1.0
+    assert score_text(contained, "60 cabin", query) == 0.5
+    without_parts = replace(query, answers=("60 cabin", "140 hold"), answer_parts=())
+    assert score_text(contained, "60 cabin", without_parts) == 1.0
