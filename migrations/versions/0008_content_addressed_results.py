@@ -48,6 +48,7 @@ TABLES = (
         run_id text NOT NULL, pinned_by text NOT NULL, reason text NOT NULL, pinned_at timestamptz NOT NULL,
         CONSTRAINT pinned_run_pkey PRIMARY KEY (run_id),
         CONSTRAINT pinned_run_run_id_fkey FOREIGN KEY (run_id) REFERENCES run (run_id))""",
+    "CREATE INDEX run_started_at_idx ON run (started_at)",
     # Which runs the next revision has moved already.
     "CREATE TABLE moved_run (run_key bigint NOT NULL, CONSTRAINT moved_run_pkey PRIMARY KEY (run_key))",
 )
@@ -70,3 +71,4 @@ def downgrade() -> None:
     op.execute("ALTER TABLE run DROP COLUMN run_key, DROP COLUMN measured_key")
     op.execute("DROP SEQUENCE content_key")
     op.execute("DROP INDEX suite_query_ordinal_idx")
+    op.execute("DROP INDEX run_started_at_idx")

@@ -1,0 +1,1 @@
+"""How the store grows with history: size, time of a cycle, queries of pages, memory of the daemon."""
