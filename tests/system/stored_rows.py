@@ -66,6 +66,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "suite_query": [{
         "digest": "digest", "query_id": "q1", "ordinal": 0, "text": "which?", "stratum": "s", "cluster": "c",
         "grades": {"d1": 1}, "answers": ["this"], "pair": None, "passages": [["d1", 0, 9, 1]], "follows": "q0",
+        "style": "keyword", "answer_parts": [["this", "that"], ["there"]],
     }],
     "run": [_run("run-1", NOON), _run("run-2", LATER)],
     "outcome": [
