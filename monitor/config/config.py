@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from socket import gethostname
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
@@ -67,8 +68,14 @@ class Schedule(Section):
     every: Duration | None = None
     """Time from the start of one cycle to the start of the next, such as ``15m``; instead of ``cron``."""
     cron: str | None = None
-    """Five fields, in UTC; 0 and 7 are Sunday. If day of month and day of week are both restricted, either is
-    enough, as in cron. Instead of ``every``."""
+    """Five fields; 0 and 7 are Sunday. If day of month and day of week are both restricted, either is enough, as in cron.
+    Or ``@hourly``, ``@daily``, ``@weekly``, ``@monthly``, ``@yearly``. Instead of ``every``."""
+    timezone: str = "UTC"
+    """The time zone of ``cron``, such as ``Europe/Berlin``. A time that clocks skip is due right after; a time that
+    they repeat is due once, except in expressions for every hour or minute."""
+    heartbeat_url: str | None = Field(default=None, repr=False)
+    """Requested after each cycle with data (``/fail`` is added after one without), so that an outside service such as
+    healthchecks.io notices when the daemon itself is gone."""
     policy: str = "default"
     """The rule from evidence to a verdict, by its name in ``policies``."""
     no_data_after: Duration | None = None
@@ -81,6 +88,15 @@ class Schedule(Section):
             if count > 1:
                 raise ValueError(f"{name} is named twice; a cycle replays each suite once")
         return suites
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{name!r} is no time zone; write a name such as Europe/Berlin") from None
+        return name
 
     @model_validator(mode="after")
     def _has_one_rhythm(self) -> Schedule:
@@ -96,6 +112,10 @@ class Server(AccessOptions):
     """Address to listen on; ``0.0.0.0`` is every address of the machine."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 9_464
     """Port to listen on; 0 lets the system choose a free one."""
+    name: str = ""
+    """The name of this installation, shared by its processes and kept over restarts; by default host and file."""
+    drain_timeout: Duration = 20.0
+    """After SIGTERM, running cycles may end within this time; then their slots are handed back."""
     public_url: str = ""
     """The address of this server for people, used in links of alerts; such as ``https://recallwatch.internal``. By
     default the address that it listens on, which opens on the same machine only, unless ``host`` is public."""
@@ -119,7 +139,8 @@ class Server(AccessOptions):
         if self.public_url or not self.port:
             return self.public_url
         host = gethostname() if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - compared, not bound
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        scheme = "https" if self.tls_certificate else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def secret(self) -> str | None:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import structlog
 
-from monitor.adapters.exporters.prometheus import Metrics, Outbox
+from monitor.adapters.exporters.prometheus import Metrics
 from monitor.alerting.no_data import Watchdog
 from monitor.alerting.outbox import OutboxWorker
 from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.plan import Plan
 from monitor.ports.ledger import LedgerStore
-from monitor.ports.store import Store
-from monitor.service import abandoned_runs, wiring, workers
+from monitor.ports.retention import RetentionStore
+from monitor.ports.service import ServiceStore
+from monitor.service import abandoned_runs, retention, systemd, upkeep, wiring, workers
+from monitor.service.adapters_in_use import AdaptersInUse
 from monitor.service.api.access import Guard
 from monitor.service.api.app import create_app
 from monitor.service.api.backend import Backend
@@ -27,15 +30,9 @@ from monitor.service.api.server import listen, running
 from monitor.service.ledger import record_configuration
 from monitor.service.readiness import Readiness
 from monitor.service.schedule import Scheduler
+from monitor.service.slots import Slots
 
 _LOG = structlog.get_logger(__name__)
-
-PULSE_S = 5.0
-"""The daemon queries its own outbox and incidents this often."""
-DATABASE_TIMEOUT_S = 5.0
-"""Without an answer for this long the database counts as unreachable."""
-POLL_S = 1.0
-"""The daemon polls this often for new deployments, and for a database that is away."""
 
 
 @dataclass(slots=True)
@@ -47,8 +44,9 @@ class Daemon:
     """The configuration in force."""
     url: str = ""
     readiness: Readiness = field(default_factory=Readiness)
-    store: Store = field(init=False)
+    store: ServiceStore = field(init=False)
     scheduler: Scheduler = field(init=False)
+    _adapters: AdaptersInUse = field(default_factory=AdaptersInUse)
     gates: GateRunner = field(init=False)
     _background: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -56,20 +54,34 @@ class Daemon:
         self.gates = GateRunner(self._ledger, lambda: self.checked, wiring.utc_now)
 
     async def apply(self, checked: wiring.CheckedConfig, plans: Mapping[str, Plan]) -> None:
-        """Work by a checked configuration from now on. Running cycles are cancelled and their runs are marked."""
+        """Work by a checked configuration from now on. Cycles of schedules that did not change go on."""
         async with AsyncExitStack() as background:
             # The new adapters first: if one cannot be built, nothing has changed yet.
-            clients, notifiers = await background.enter_async_context(_adapters(checked))
-            await self.stop()
+            clients = self._adapters.connect(checked)
+            notifiers = await background.enter_async_context(_notifiers(checked))
+            await self._background.aclose()
             self.checked = checked
             self.metrics.plan(workers.planned_intervals(checked, plans), notifiers)
             outbox = workers.build_outbox_worker(checked, self.store, notifiers, self.metrics)
             watchdog = workers.build_watchdog(checked, plans, outbox)
-            self.scheduler = workers.build_scheduler(checked, plans, clients, self.metrics, outbox, watchdog)
-            await background.enter_async_context(self._working(outbox, watchdog))
+            entries = workers.entries_of(checked, plans, clients, outbox)
+            await self._schedule(entries, watchdog)
+            await self._adapters.switch(checked, clients)
+            with suppress(StoreError):  # the next start or reload does it
+                removed = await self.store.serve_schedules(checked.installation, plans.keys())
+                await watchdog.close_removed_schedules(removed)
+            await background.enter_async_context(_in_background(self._loops(outbox, watchdog)))
             self._background = background.pop_all()
         self.readiness.schedules_are_planned = True
         self.metrics.reload_succeeded = True
+
+    async def _schedule(self, entries: Mapping[str, Any], watchdog: Watchdog) -> None:
+        if not hasattr(self, "scheduler"):
+            self.scheduler = Scheduler(self.metrics, entries, watchdog, Slots(self.store))
+            self.scheduler.start()
+            return
+        self.scheduler.watchdog = watchdog
+        await self.scheduler.replace(entries)
 
     @property
     def backend(self) -> Backend:
@@ -85,13 +97,24 @@ class Daemon:
     def _ledger(self) -> LedgerStore:
         return cast("LedgerStore", self._open_store())
 
+    async def drain(self) -> None:
+        """Start no cycle, and let those under way end within ``server.drain_timeout``."""
+        self.readiness.is_draining = True
+        await self.scheduler.stop(self.checked.config.server.drain_timeout)
+
     async def stop(self) -> None:
-        """Stop probing and delivering."""
+        """Stop probing and delivering. Runs under way are marked, and their slots handed back."""
+        if hasattr(self, "scheduler"):
+            await self.scheduler.stop()
+            with suppress(StoreError):
+                await self.scheduler.slots.leave()
         await self.gates.stop()
         await self._background.aclose()
+        await self._adapters.close()
 
     async def reload(self, load: Callable[[], wiring.CheckedConfig]) -> bool:
         """Apply the configuration as it is now. A wrong one changes nothing and clears the reload gauge."""
+        systemd.notify_reloading()
         try:
             checked = load()
             _refuse_changed_server(self.checked, checked)
@@ -100,50 +123,65 @@ class Daemon:
             self.metrics.reload_succeeded = False
             _LOG.error("reload_refused", problem=str(error))
             return False
+        finally:
+            systemd.notify("READY=1")
         with suppress(StoreError):  # work goes on by it, recorded or not
             await record_configuration(self._ledger(), checked.config)
         _LOG.info("reloaded", schedules=list(self.scheduler.plans))
         return True
 
-    def _open_store(self) -> Store:
+    def _open_store(self) -> ServiceStore:
         if not self.readiness.store_is_open:
             raise StoreError("the store is not open; try again when /readyz answers 200")
         return self.store
 
-    @asynccontextmanager
-    async def _working(self, outbox: OutboxWorker, watchdog: Watchdog) -> AsyncIterator[None]:
-        loops = (
+    def _loops(self, outbox: OutboxWorker, watchdog: Watchdog) -> tuple[Coroutine[Any, Any, None], ...]:
+        care = upkeep.Upkeep(
+            store=self.store,
+            scheduler=self.scheduler,
+            watchdog=watchdog,
+            metrics=self.metrics,
+            readiness=self.readiness,
+        )
+        return (
             outbox.deliver_forever(),
             watchdog.watch_forever(),
-            _watch_database(self.store, watchdog, self.metrics, self.readiness),
-            _watch_deployments(self.store, self.scheduler),
+            self.scheduler.slots.keep_forever(self.scheduler.take_over),
+            care.watch_database(),
+            care.watch_deployments(),
+            retention.run_daily(
+                cast("RetentionStore", self.store),
+                self.checked.config.retention.results,
+                wiring.utc_now,
+                self.metrics.storage,
+            ),
+            care.watch_loop(),
         )
-        tasks = [asyncio.create_task(loop) for loop in loops]
-        triggers = self.scheduler.start()
-        try:
-            yield
-        finally:
-            triggers.shutdown(wait=False)
-            await self.scheduler.stop()
-            for task in tasks:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
 
 
-async def serve_forever(load: Callable[[], wiring.CheckedConfig]) -> None:
-    """Run until SIGTERM or SIGINT, then stop in order: no new probe, runs marked, alerts kept, store closed.
+async def serve_forever(load: Callable[[], wiring.CheckedConfig], watched: Path | None = None) -> None:
+    """Run until SIGTERM or SIGINT, then stop in order: no new probe, cycles end or are handed back, store closed.
 
-    SIGHUP reads the configuration again.
+    A second signal stops at once. SIGHUP, or a change of the ``watched`` file, reads the configuration again.
     """
     signals: asyncio.Queue[int] = asyncio.Queue()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, signals.put_nowait, signal.SIGHUP)
     async with serving(load()) as daemon:
+        # Until here SIGTERM and SIGINT cancel the start.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, signals.put_nowait, number)
         _LOG.info("serving", url=daemon.url, schedules=list(daemon.scheduler.plans))
-        while await signals.get() == signal.SIGHUP:
-            await daemon.reload(load)
-        _LOG.info("stopping")
+        systemd.notify("READY=1")
+        watchers = [systemd.keep_watchdog_forever()]
+        if watched is not None:
+            watchers.append(upkeep.watch_file(watched, lambda: signals.put_nowait(signal.SIGHUP)))
+        async with _in_background(watchers):
+            while await signals.get() == signal.SIGHUP:
+                await daemon.reload(load)
+            _LOG.info("stopping")
+            systemd.notify("STOPPING=1")
+            await _first_of(daemon.drain(), _next_stop(signals))
 
 
 @asynccontextmanager
@@ -160,11 +198,11 @@ async def serving(checked: wiring.CheckedConfig) -> AsyncIterator[Daemon]:
     app = create_app(daemon.metrics, daemon.readiness, daemon.backend)
     server = checked.config.server
     with listen(server.host, server.port) as listener:
-        async with running(app, listener, server.tls) as daemon.url, wiring.open_store(checked.config) as daemon.store:
+        async with running(app, listener, server.tls) as daemon.url, wiring.open_store(checked.config) as store:
+            daemon.store = cast("ServiceStore", store)
             daemon.readiness.store_is_open = True
             try:
-                for run in await abandoned_runs.close_abandoned_runs(daemon.store, now=wiring.utc_now()):
-                    _LOG.warning("run_interrupted", run=run.run_id, target=run.target, suite=run.suite_name)
+                await abandoned_runs.close_abandoned_runs(daemon.store, now=wiring.utc_now())
                 await record_configuration(daemon.backend.store(), checked.config)
                 await daemon.apply(checked, plans)
                 yield daemon
@@ -174,55 +212,38 @@ async def serving(checked: wiring.CheckedConfig) -> AsyncIterator[Daemon]:
 
 
 @asynccontextmanager
-async def _adapters(
-    checked: wiring.CheckedConfig,
-) -> AsyncIterator[tuple[dict[str, wiring.TargetClients], dict[str, Any]]]:
-    clients = {name: wiring.connect(checked, name) for name in checked.retrievers}
+async def _notifiers(checked: wiring.CheckedConfig) -> AsyncIterator[dict[str, Any]]:
     notifiers = {name: adapter.build() for name, adapter in checked.notifiers.items()}
     try:
-        yield clients, notifiers
+        yield notifiers
     finally:
-        for adapter in (*clients.values(), *notifiers.values()):
-            await adapter.close()
+        for notifier in notifiers.values():
+            await notifier.close()
 
 
-async def _watch_database(store: Store, watchdog: Watchdog, metrics: Metrics, readiness: Readiness) -> None:
-    """Refresh the snapshot of outbox and incidents, so that a scrape needs no query.
-
-    While the database is away, the metrics keep their values and the daemon is not ready.
-    """
-    while True:
-        try:
-            async with asyncio.timeout(DATABASE_TIMEOUT_S):
-                metrics.outbox = Outbox(await store.count_deliveries(), await store.oldest_pending())
-                metrics.tallies = await store.tally_incidents()
-            readiness.database_answers = True
-        except (StoreError, TimeoutError):  # the store counts its errors
-            readiness.database_answers = False
-        metrics.no_data = {
-            (watched.plan.target, name): name in watchdog.overdue for name, watched in watchdog.schedules.items()
-        }
-        metrics.database_errors = store.errors
-        await asyncio.sleep(PULSE_S if readiness.database_answers else POLL_S)
+@asynccontextmanager
+async def _in_background(loops: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _watch_deployments(store: Store, scheduler: Scheduler) -> None:
-    """Probe a target at once after a declared deployment, from this process or through the database."""
-    latest_at = wiring.utc_now()
-    while True:
-        await asyncio.sleep(POLL_S)
-        with suppress(StoreError):
-            new = [deployment for deployment in await store.deployments() if deployment.declared_at > latest_at]
-            for deployment in new:
-                _LOG.info(
-                    "deployment_declared",
-                    target=deployment.target,
-                    deployment=deployment.name,
-                    by=deployment.declared_by,
-                )
-            for target in {deployment.target for deployment in new}:
-                scheduler.trigger_now(target)
-            latest_at = max((deployment.declared_at for deployment in new), default=latest_at)
+async def _first_of(*work: Coroutine[Any, Any, None]) -> None:
+    """Wait until one of them has ended, and cancel the others."""
+    tasks = [asyncio.create_task(each) for each in work]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _next_stop(signals: asyncio.Queue[int]) -> None:
+    while await signals.get() == signal.SIGHUP:
+        pass
 
 
 def _refuse_changed_server(old: wiring.CheckedConfig, new: wiring.CheckedConfig) -> None:
