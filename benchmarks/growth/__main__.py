@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.growth.history import OUTCOMES_A_CYCLE, History, suite
+from benchmarks.growth.history import History, suite
 from benchmarks.growth.page import write
 from benchmarks.timing import say
 from monitor.adapters.stores.embedded import EmbeddedPostgres
@@ -51,7 +51,7 @@ async def _rows(store: PostgresStore, url: str, millions: list[int]) -> Any:
         history = History(connection)
         for amount in millions:
             started = time.perf_counter()
-            history.extend(amount * 1_000_000 // OUTCOMES_A_CYCLE - history.n_cycles)
+            history.grow(amount * 1_000_000)
             connection.execute("VACUUM ANALYZE")
             say(f"growth: {history.n_outcomes:,} outcomes after {time.perf_counter() - started:.0f} s")
             yield await _measure(store, connection, history, url)
@@ -61,7 +61,7 @@ async def _measure(
     store: PostgresStore, connection: psycopg.Connection[Any], history: History, url: str
 ) -> dict[str, Any]:
     sizes = dict(await store.table_sizes())
-    before, after = history.run_ids[0], history.run_ids[-20]
+    before, after = history.run_ids[0], history.run_ids[-1]
     cycles = await asyncio.to_thread(_cycles, url)
     probing_bytes = sum(sizes[name] for name in ("outcome_block", "measurement_values", "measured", "run"))
     return {

@@ -1,5 +1,7 @@
 """A long history, written in bulk into the tables that the store writes: 20 suites of 1,000 queries, every hour."""
 
+# ruff: noqa: S608 - every statement is made of constants of this file
+
 from __future__ import annotations
 
 import json
@@ -56,13 +58,44 @@ class History:
     )
     run_ids: list[str] = field(default_factory=list)
 
+    n_eras: int = 1
+
     @property
     def n_outcomes(self) -> int:
         """Outcomes that are stored."""
-        return self.n_cycles * OUTCOMES_A_CYCLE
+        return self.n_cycles * OUTCOMES_A_CYCLE * self.n_eras
+
+    def grow(self, n_outcomes: int) -> None:
+        """Write until so many outcomes are stored: an era of up to 500 hours, then copies of it, one in each month."""
+        n_cycles = min(n_outcomes // OUTCOMES_A_CYCLE, HOURS_OF_AN_ERA)
+        self.extend(n_cycles - self.n_cycles)
+        while self.n_outcomes < n_outcomes:
+            self._repeat()
+
+    def _repeat(self) -> None:
+        """Copy the first era into the next month, with keys of its own."""
+        with self.connection.transaction():
+            first = {row[0] for row in self.connection.execute("SELECT month FROM ranking GROUP BY 1").fetchall()}
+            months = [date(each.year, each.month + self.n_eras, 1) for each in first if each == month_of(STARTS_AT)]
+            self._create_partitions(set(months))
+            for statement in REPEAT:
+                self.connection.execute(
+                    statement, {"era": self.n_eras, "offset": self.n_eras * KEYS_OF_AN_ERA, "last": self.next_key}
+                )
+        self.run_ids.append(self._last_run_id())
+        self.n_eras += 1
+
+    def _last_run_id(self) -> str:
+        row = self.connection.execute("SELECT run_id FROM run ORDER BY run_key DESC LIMIT 1").fetchone()
+        if row is None:
+            raise ValueError("the history is empty")
+        return str(row[0])
 
     def extend(self, n_cycles: int) -> None:
         """Write so many more hours."""
+        # Cycles that were measured in between have taken keys.
+        row = self.connection.execute("SELECT nextval('content_key')").fetchone()
+        self.next_key = max(self.next_key, *(row or (0,))) + 1
         buffers: dict[str, list[tuple[Any, ...]]] = {name: [] for name in COLUMNS}
         for _ in range(n_cycles):
             self._cycle(buffers)
@@ -153,6 +186,30 @@ COLUMNS = {
             "finished_at": "timestamptz", "fingerprint": "text", "deployment": "text", "corpus": "text",
             "run_key": "int8", "measured_key": "int8"},
 }  # fmt: skip
+HOURS_OF_AN_ERA, KEYS_OF_AN_ERA = 500, 10_000_000
+_OF_FIRST = "BETWEEN 1000000 AND %(last)s"
+_LATER = "+ make_interval(months => %(era)s::int)"
+REPEAT = (
+    f"""INSERT INTO ranking SELECT (month {_LATER})::date, ranking_key + %(offset)s, gen_random_uuid(), doc_ids, scores,
+        deployment, sources FROM ranking WHERE ranking_key {_OF_FIRST}""",
+    f"""INSERT INTO outcome_block SELECT run_key + %(offset)s, first_ordinal, ordinals,
+        (SELECT array_agg(key + %(offset)s ORDER BY place)
+            FROM unnest(ranking_keys) WITH ORDINALITY AS keys(key, place)),
+        durations FROM outcome_block WHERE run_key {_OF_FIRST}""",
+    f"""INSERT INTO measurement_values SELECT values_key + %(offset)s, gen_random_uuid(), numbers
+        FROM measurement_values WHERE values_key {_OF_FIRST}""",
+    f"""INSERT INTO measured SELECT measured_key + %(offset)s, gen_random_uuid(),
+        (SELECT jsonb_object_agg(key, value::bigint + %(offset)s) FROM jsonb_each_text(value_keys)), summary
+        FROM measured WHERE measured_key {_OF_FIRST}""",
+    f"""INSERT INTO run (run_id, cycle_id, target, suite_name, suite_digest, axis, depth, status, owner, started_at,
+            finished_at, fingerprint, deployment, corpus, run_key, measured_key)
+        OVERRIDING SYSTEM VALUE
+        SELECT md5(run_id || %(era)s::text), cycle_id, target, suite_name, suite_digest, axis, depth, status, owner,
+            started_at {_LATER}, finished_at {_LATER}, fingerprint, deployment, corpus, run_key + %(offset)s,
+            measured_key + %(offset)s FROM run WHERE run_key {_OF_FIRST}""",
+    "SELECT setval('content_key', %(offset)s + %(last)s)",
+    "SELECT setval(pg_get_serial_sequence('run', 'run_key'), %(offset)s + %(last)s)",
+)
 ORDINALS = list(range(N_QUERIES))
 LEVELS = np.array([0.0, 0.3010299956639812, 0.43067655807339306, 0.5, 0.6309297535714575, 1.0, 1.0, 1.0, 1.0])
 SUMMARY = {

@@ -19,7 +19,8 @@ TEXT = """\
 
 Written by `python -m benchmarks.growth --write` on {when}. An embedded PostgreSQL is filled with the history of 20
 suites of 1,000 queries that run every hour, each probe with ten hits and six measures; {changed:.0%} of the rankings
-change in every hour. The rows are written by COPY into the tables that the store writes. Retention drops nothing
+change in every hour. The rows are written in bulk into the tables that the store writes: 500 hours of a month, which
+are then repeated in the following months. Retention drops nothing
 here: with its default of 90 days the rankings take at most those of four months. A year of this history has {year:,}
 outcomes.
 
