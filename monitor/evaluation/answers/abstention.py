@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from monitor.evaluation.answers.polarity import is_negative, stance
 from monitor.evaluation.answers.quantities import has_any_figure_of, has_figure_like
-from monitor.evaluation.answers.refusals import is_denial, is_filler, is_refusal, is_topic, written_out
+from monitor.evaluation.answers.refusals import is_denial, is_filler, is_refusal, is_topic, may_refuse, written_out
 from monitor.evaluation.answers.tokens import cached, words
 
 OPENING = 800
@@ -106,7 +106,7 @@ def is_abstention(text: str, references: Sequence[str] = ()) -> bool:
 @cached
 def _read(text: str) -> Reading:
     sentences = [_clauses(sentence) for sentence in _SENTENCE.split(_CITATION.sub(" ", text[:OPENING]))]
-    plain_clauses = [clause.plain for clauses in sentences for clause in clauses]
+    plain_clauses = [clause.plain for clauses in sentences for clause in clauses if may_refuse(clause.plain)]
     refusals = set(filter(is_refusal, plain_clauses))
     denials = set(filter(is_denial, plain_clauses)) - refusals
     if not refusals and not denials:
@@ -138,7 +138,7 @@ def _clauses(sentence: str) -> list[Clause]:
 def _repeats(text: str, reference: str) -> bool:
     """Whether the answer has all words of a reference that refuses or denies something itself."""
     plain = written_out(reference)
-    denies = is_refusal(plain) or is_denial(plain) or is_negative(reference)
+    denies = (may_refuse(plain) and (is_refusal(plain) or is_denial(plain))) or is_negative(reference)
     return denies and stance(reference).lead is None and set(words(reference)) <= set(words(text))
 
 

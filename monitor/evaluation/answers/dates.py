@@ -25,7 +25,8 @@ _FORMS = tuple(
         r"(?P<day>\d{1,2})(?P<between>[/.])(?P<month>\d{1,2})(?P=between)(?P<year>\d{4})(?![\w/])",
     )
 )
-_LIKELY = re.compile(r"\d[-/.]\d|" + "|".join(_NAMES), re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
+_NUMERIC = re.compile(r"\d[-/.]\d")
 
 
 class Date(NamedTuple):
@@ -62,7 +63,7 @@ def take_dates(text: str) -> tuple[list[Readings], str]:
             dates.append(readings)
         return " " if readings else match[0]
 
-    if _LIKELY.search(text):
+    if _DIGIT.search(text) and (_NUMERIC.search(text) or any(name in text.lower() for name in _NAMES)):
         for form in _FORMS:
             text = form.sub(take, text)
     return dates, text

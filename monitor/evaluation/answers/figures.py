@@ -89,7 +89,8 @@ def figures_of_answer(text: str) -> Figures:
     [5400.0]
     """
     figures = _read(in_digits(text[:LONGEST_READ]))
-    versions = [without_final_zeros(version) for version in _BARE.findall(text[:LONGEST_READ])]
+    bare = _BARE.findall(text[:LONGEST_READ]) if _DIGIT.search(text) else ()
+    versions = [without_final_zeros(version) for version in bare]
     return figures._replace(versions=tuple(versions))
 
 
@@ -103,6 +104,8 @@ def figures_of_reference(reference: str) -> Figures:
     (('3.10',), [])
     """
     text = in_digits(reference[:LONGEST_READ], with_one=False)
+    if not _DIGIT.search(text):
+        return _read(text)
     dates, _ = take_dates(text)
     versions, rest = ([], text) if dates else take_versions(text)
     return _read(rest)._replace(versions=tuple(versions))

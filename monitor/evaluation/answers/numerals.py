@@ -31,6 +31,7 @@ _NUMBER = re.compile(
 )
 _GROUPED_BY_POINT = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _MONEY = re.compile(r"\s?(?:[$€£]|(?:euros?|eur|usd|gbp|chf|dollars?|francs?|franken)\b)", re.IGNORECASE)
+_POINT_GROUP = re.compile(r"\d\.\d{3}")
 _DECIMAL_COMMA = re.compile(
     r"\b(?:und|ist|sind|das|der|beträgt|kostet|für|hat|wurde|werden|etwa|rund|jahre?|el|los|las|una|del|het|een|zijn"
     r"|della|sono|circa|gli|uma|são|cerca)\b",
@@ -71,7 +72,7 @@ def numerals(text: str) -> Iterator[Numeral]:
     >>> [each.value for each in numerals("Das sind 1.500 Liter für 2.000 Euro")], next(numerals("1.500 km")).value
     ([1500.0, 2000.0], 1.5)
     """
-    has_decimal_comma = _DECIMAL_COMMA.search(text) is not None
+    has_decimal_comma = _POINT_GROUP.search(text) is not None and _DECIMAL_COMMA.search(text) is not None
     for match in _NUMBER.finditer(text):
         digits = _with_point(match, has_decimal_comma=has_decimal_comma)
         scale, end = _scale(text, match.end(), match["currency"] is not None)

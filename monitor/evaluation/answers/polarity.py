@@ -55,6 +55,7 @@ _CLAUSE = re.compile(r"[.;:!?\n]+\s|,\s|\b(?:but|however|although|though|unless|
 _NO_NEGATION = re.compile(
     r"\bnot only\b|\b(?:no|not) (?:more|less|later|earlier|fewer|greater|longer|higher|lower|sooner) than\b"
 )
+_WITHOUT_CONTENT = _EMPTY | _NEGATORS | _AFFIRMING
 
 
 class Clause(NamedTuple):
@@ -144,8 +145,9 @@ def _lead(first: str, second: str = "") -> bool | None:
 
 
 def _clause(part: Sequence[str]) -> Clause:
-    negators = sum(word in _NEGATORS for word in part)
-    return Clause(frozenset(part) - _EMPTY - _NEGATORS - _AFFIRMING, negators % 2 == 1)
+    present = frozenset(part)
+    negators = 0 if present.isdisjoint(_NEGATORS) else sum(word in _NEGATORS for word in part)
+    return Clause(present - _WITHOUT_CONTENT, negators % 2 == 1)
 
 
 def _agree(answer: Stance, reference: Stance) -> bool:

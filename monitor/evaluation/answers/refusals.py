@@ -191,6 +191,17 @@ def written_out(clause: str) -> str:
     return plain.strip()
 
 
+def may_refuse(clause: str) -> bool:
+    """Whether a clause has one of the words without which it neither refuses nor denies.
+
+    Examples
+    --------
+    >>> may_refuse("the text does not mention it"), may_refuse("the fee is 5 euros")
+    (True, False)
+    """
+    return _HINT.search(clause) is not None
+
+
 def is_refusal(clause: str) -> bool:
     """Whether a clause states that the answer is missing. A condition (“if the document does not say”) does not.
 
@@ -199,8 +210,6 @@ def is_refusal(clause: str) -> bool:
     >>> is_refusal("the text does not mention it"), is_refusal("the fee is 5 euros")
     (True, False)
     """
-    if not _HINT.search(clause):
-        return False
     if _WHOLE.fullmatch(clause):
         return True
     expression = _REFUSAL if _HAS_SOURCE.search(clause) else _REFUSAL_WITHOUT_SOURCE
@@ -215,7 +224,7 @@ def is_denial(clause: str) -> bool:
     >>> is_denial("the fee is not specified"), is_denial("pets are not allowed")
     (True, False)
     """
-    return _HINT.search(clause) is not None and _matches(_DENIAL, clause)
+    return _matches(_DENIAL, clause)
 
 
 def is_filler(clause: str) -> bool:

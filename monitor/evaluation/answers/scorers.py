@@ -7,6 +7,7 @@ no mean. The references alone decide which measures apply, so that a worse answe
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 
@@ -54,7 +55,7 @@ def token_f1(text: str, references: Sequence[str]) -> float:
         return math.nan
     answer = bag(text)
     return max(
-        _f1((answer & reference).total(), answer.total(), reference.total()) for reference in map(bag, references)
+        _f1(_in_common(answer, reference), answer.total(), reference.total()) for reference in map(bag, references)
     )
 
 
@@ -190,6 +191,10 @@ def common_subsequence(left: Sequence[str], right: Sequence[str]) -> int:
         if matching := open_places & places.get(word, 0):
             open_places = (open_places + matching | open_places - matching) & whole
     return len(shorter) - open_places.bit_count()
+
+
+def _in_common(left: Counter[str], right: Counter[str]) -> int:
+    return sum(min(left[word], right[word]) for word in left.keys() & right.keys())
 
 
 def _f1(n_common: int, n_answer: int, n_reference: int) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from monitor.evaluation.answers.tokens import words
+
 _UP_TO_NINETEEN = """
 zero one two three four five six seven eight nine
 ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen
@@ -68,8 +70,10 @@ _BELOW_ZERO = _rule(
 )
 
 
-_LIKELY_ORDINAL = _rule(r"first|second|third|th\b")
 _FIGURE = _rule(r"\d|half|\band an?\b")
+_SCALES = ("hundred", *_SPELLED_SCALES, "dozen")
+_ORDINAL_WORDS = frozenset(("first", "second", *_NTH))
+_MANY_PARTS = frozenset(f"{part}s" for part in _PARTS)
 
 
 def in_digits(text: str, *, with_one: bool = True) -> str:
@@ -84,23 +88,42 @@ def in_digits(text: str, *, with_one: bool = True) -> str:
     >>> in_digits("minus five; half; an hour and a half; a dozen; the twenty-first")
     '-5; 0.5 fraction; 1.5 hour; 12; the 21th'
     """
-    text = _HUNDRED.sub("one ", text)
-    for sign, fraction in _SIGNS.items():
-        text = text.replace(sign, f" {fraction}")
-    text = _ONE_PART.sub(lambda match: _fraction(1, _PARTS[match["part"].lower()]), text)
-    if _LIKELY_ORDINAL.search(text):
+    lower, present = text.lower(), frozenset(words(text))  # a rule runs only if one of its words is there
+    has_scale = any(scale in lower for scale in _SCALES)
+    if has_scale:
+        text = _HUNDRED.sub("one ", text)
+    if not text.isascii():
+        for sign, fraction in _SIGNS.items():
+            text = text.replace(sign, f" {fraction}")
+    if not present.isdisjoint(_PARTS):
+        text = _ONE_PART.sub(lambda match: _fraction(1, _PARTS[match["part"].lower()]), text)
+    if not present.isdisjoint(_ORDINAL_WORDS):
         text = _ORDINAL.sub(_in_ordinal, text)
-    text = _SPELLED.sub(lambda match: _in_digits(match[0], with_one=with_one), text)
-    if not _FIGURE.search(text):
-        return text
-    text = _AND_A_PART.sub(_in_mixed, text)
-    text = _DOZEN.sub(lambda match: "6" if match["half"] else str(12 * _count(match["count"])), text)
-    text = _PARTS_OF.sub(lambda match: _fraction(int(match["count"]), _PARTS[match["part"].lower()]), text)
-    if "half" in text.lower():
+    if has_scale or not present.isdisjoint(_SMALL):
+        text = _SPELLED.sub(lambda match: _in_digits(match[0], with_one=with_one), text)
+    return _with_parts(text, lower, present) if _FIGURE.search(text) else text
+
+
+def _with_parts(text: str, lower: str, present: frozenset[str]) -> str:
+    """The text with fractions, dozens and negative numbers in digits; ``lower`` and ``present`` are of the original."""
+    has_half = "half" in lower
+    if has_half or "quarter" in lower:
+        text = _AND_A_PART.sub(_in_mixed, text)
+    if "dozen" in lower:
+        text = _DOZEN.sub(lambda match: "6" if match["half"] else str(12 * _count(match["count"])), text)
+    if not present.isdisjoint(_MANY_PARTS):
+        text = _PARTS_OF.sub(lambda match: _fraction(int(match["count"]), _PARTS[match["part"].lower()]), text)
+    if has_half:
         text = _HALF.sub("0.5 fraction", text)
-    text = _OUT_OF.sub(_in_quotient, _DIGIT_FRACTION.sub(_in_quotient, text))
-    text = _WITH_UNIT.sub(r"\g<number> ", text)
-    return _MINUS.sub("-", _BELOW_ZERO.sub(r"-\g<number>\g<unit>", text))
+    if "/" in text:
+        text = _DIGIT_FRACTION.sub(_in_quotient, text)
+    if " in " in lower or " out of " in lower:
+        text = _OUT_OF.sub(_in_quotient, text)
+    if " fraction" in text:
+        text = _WITH_UNIT.sub(r"\g<number> ", text)
+    if "below" in lower:
+        text = _BELOW_ZERO.sub(r"-\g<number>\g<unit>", text)
+    return _MINUS.sub("-", text) if "minus" in lower or "negative" in lower else text
 
 
 def _in_digits(spelled: str, *, with_one: bool) -> str:
