@@ -75,7 +75,7 @@ def test_a_daemon_is_ready_once_the_store_is_open_and_while_the_database_answers
         yield store
 
     @asynccontextmanager
-    async def running(app: object, listener: object) -> AsyncIterator[str]:
+    async def running(app: object, listener: object, tls: object = None) -> AsyncIterator[str]:
         async with daemon_module_running(app, listener) as url:  # type: ignore[arg-type]
             address.set_result(url)
             yield url
@@ -100,7 +100,7 @@ def test_a_daemon_is_ready_once_the_store_is_open_and_while_the_database_answers
             assert (await client.get("/healthz")).status_code == 200
             assert (await client.get("/readyz")).status_code == 503
             deployments = await client.get("/api/v1/deployments", headers={"authorization": "Bearer a-token"})
-            assert (deployments.status_code, "not open" in deployments.json()["problem"]) == (503, True)
+            assert (deployments.status_code, "not open" in deployments.json()["detail"]) == (503, True)
             may_open.set()
             await _until_status(client, 200)
             store.is_away = True
