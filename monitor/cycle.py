@@ -66,12 +66,12 @@ async def run_cycle(plan: Plan, world: World, *, watch: Watch = lambda _: None) 
 
 
 async def probe(suite: Suite, plan: Plan, world: World, cycle_id: str, watch: Watch) -> SuiteResult:
-    """One suite replayed and measured, with its baseline and the vectors of its canaries."""
+    """One suite replayed and measured, with its baseline, the vectors of its canaries and the echoes that are due."""
     measured = await probe_suite(suite, plan, world, cycle_id, watch)
     return SuiteResult(
         measured=measured,
         baseline=await load_baseline(measured, plan, world),
-        snapshot=await canaries.read_snapshot(world.raw_retriever or world.retriever, suite, measured.run),
+        snapshot=await canaries.observe(suite, measured.run, world),
     )
 
 

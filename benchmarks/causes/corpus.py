@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.causes.bm25 import WordIndex
 from benchmarks.validity.evaluation_sets import Encode
 from benchmarks.validity.models import int8_twin, static, untouched
 from monitor.demo.near_misses import near_misses
 from monitor.demo.tuning import Vectors, apply, tune
+from monitor.diagnosis.bm25 import WordIndex
 from monitor.suites.reading import read_corpus, read_suite
 
 SUITES = ("broad", "compositional")

@@ -31,8 +31,10 @@ There are three levels of access:
   groups of the documents are known;
 - **and vectors**: in addition the vectors of queries and stored documents, and the results of exact search.
 
-All canaries are replayed once while the noise floor is estimated. In a cycle, {n_replayed} replays and the echoes
-are {n_probes} additional probes, {share:.1%} of the 3,775 of both suites.
+These trials send {n_echoes} echoes and {n_replayed} replays around each change. A cycle of the daemon sends at most
+five per cent of a suite's queries as echoes, each document once while nothing changes (48 in all, where the suite has a
+corpus), and at a detected change all of them again with 30 replays. Echoes come after the suite and count towards
+`limits.probes_per_day`.
 """
 
 KNOWN_TO_BE_ALIKE = """\
@@ -56,11 +58,9 @@ def page(
     trials: Sequence[Trial], nulls: Sequence[Trial], paragraphs: Mapping[str, str], *, seed: int, quick: bool
 ) -> str:
     """All tables."""
-    n_probes = N_ECHOES + N_REPLAYED
     head = PROSE.format(
         quick=" with `--quick`: too few trials to rely on" if quick else "",
-        n_documents=N_DOCUMENTS, n_queries=N_QUERIES, n_echoes=N_ECHOES, n_replayed=N_REPLAYED, n_probes=n_probes,
-        share=n_probes / 3775,
+        n_documents=N_DOCUMENTS, n_queries=N_QUERIES, n_echoes=N_ECHOES, n_replayed=N_REPLAYED,
     )  # fmt: skip
     parts = [head, *_right(trials), KNOWN_TO_BE_ALIKE, *_confusions(trials), *_kinds(trials), _null(nulls)]
     parts += ["## Descriptions of changed spaces\n", *(f"- **{name}**: {text}" for name, text in paragraphs.items())]

@@ -60,13 +60,12 @@ async def detect_changes(
     detections = [
         _detect(each, state, run, plan, world.now()) for each, state, run in zip(results, states, previous, strict=True)
     ]
-    explained = tuple(
-        [
-            await _explain(detection.swap, run, each, world)
-            for detection, run, each in zip(detections, previous, results, strict=True)
-            if detection.swap and run
-        ]
-    )
+    observed = [
+        await _observe(detection.swap, run, each, world)
+        for detection, run, each in zip(detections, previous, results, strict=True)
+    ]
+    explained = tuple(swap for swap, _ in observed if swap)
+    results = [result for _, result in observed]
     if plan.is_on_request:
         return Changes(results=tuple(results), swaps=explained, look=Look(0, ON_REQUEST, plan.policy.alpha_page))
     look = choose_look(detections, plan.policy, incident_is_open=incident_is_open, now=world.now())
@@ -168,11 +167,14 @@ async def _run_before(run_id: str, run: Run, world: World) -> Run | None:
     return await world.store.latest_run(run.target, run.suite_name, before=run.started_at)
 
 
-async def _explain(swap: Swap, previous: Run, result: SuiteResult, world: World) -> Swap:
-    """The swap with its likely cause, from vectors if both runs have them."""
-    run = result.measured.run
-    before = await world.store.snapshot(run.target, run.suite_name) if result.snapshot else None
-    return canaries.explain(swap, previous, run, result.measured.suite, before, result.snapshot)
+async def _observe(
+    swap: Swap | None, previous: Run | None, result: SuiteResult, world: World
+) -> tuple[Swap | None, SuiteResult]:
+    """The swap with its likely cause, and the result with the snapshot after the swap; unchanged without a swap."""
+    if swap is None or previous is None:
+        return None, result
+    explained, snapshot = await canaries.observe_swap(swap, previous, result, world)
+    return explained, replace(result, snapshot=snapshot)
 
 
 async def _with_previous(result: SuiteResult, detection: Detection, plan: Plan, world: World) -> SuiteResult:

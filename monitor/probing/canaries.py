@@ -19,14 +19,17 @@ from monitor.model.snapshots import Embedded, Snapshot, from_run, from_runs
 from monitor.model.suites import Query, Suite
 from monitor.model.verdicts import Verdict
 from monitor.ports.targets import ExactSearch, Retriever, VectorAccess, Vectors
+from monitor.probing import echoes
+from monitor.world import World
 
 MOST_QUERIES, SHARE = 48, 0.02
 """Upper limits of the number of canary queries: a count, and a share of the suite. Cycles must stay short."""
-FEWEST = 8
+FEWEST = 24
+"""With fewer vectors, two spaces cannot be compared."""
 READ = 300
 """Approximate number of queries whose rankings are used to name a cause. More do not improve it
 (`benchmarks/causes`)."""
-EXACT = 5
+EXACT = 12
 """Number of canaries with an exact search, which reads the whole index."""
 INDEX_RECALL = "index_recall"
 """Key of a verdict's insights: share of the exact results that the index returns, by suite."""
@@ -37,6 +40,27 @@ def select_canaries(suite: Suite) -> tuple[Query, ...]:
     judged = [query for query in suite.queries if query.is_judged and not query.follows]
     count = min(MOST_QUERIES, max(FEWEST, int(SHARE * len(judged))), len(judged))
     return tuple(judged[:: max(1, len(judged) // max(count, 1))][:count])
+
+
+async def observe(suite: Suite, run: Run, world: World) -> Snapshot | None:
+    """What a cycle sees of a target beside its run: vectors where they are available, and the echoes that are due."""
+    vectors = await read_snapshot(world.raw_retriever or world.retriever, suite, run)
+    kept = await world.store.snapshot(run.target, suite.name)
+    is_complete = kept is not None and len(kept.echoes) >= echoes.MOST_ECHOES
+    # Texts are read from files, so only while an echo is missing.
+    texts = {} if is_complete else await asyncio.to_thread(world.texts_of, suite.name)
+    return await echoes.add_due_echoes(vectors, kept, run, suite, world.retriever, texts)
+
+
+async def observe_swap(
+    swap: Swap, previous: Run, result: SuiteResult, world: World
+) -> tuple[Swap, Snapshot | None]:  # fmt: skip
+    """The swap with its likely cause, from echoes and replays sent now, and the snapshot to keep."""
+    suite, run = result.measured.suite, result.measured.run
+    texts = await asyncio.to_thread(world.texts_of, suite.name)
+    before = await world.store.snapshot(run.target, suite.name)
+    after = await echoes.observe_change(result.snapshot, before, run, suite, world.retriever, texts)
+    return await asyncio.to_thread(explain, swap, previous, run, suite, before, after, texts), after
 
 
 async def read_snapshot(retriever: Retriever, suite: Suite, run: Run) -> Snapshot | None:
@@ -60,11 +84,22 @@ async def read_snapshot(retriever: Retriever, suite: Suite, run: Run) -> Snapsho
     )
 
 
-def explain(swap: Swap, previous: Run, run: Run, suite: Suite, before: Snapshot | None, after: Snapshot | None) -> Swap:
-    """The swap with its most likely cause and the change of the vector space, if both snapshots have vectors."""
+def explain(
+    swap: Swap,
+    previous: Run,
+    run: Run,
+    suite: Suite,
+    before: Snapshot | None,
+    after: Snapshot | None,
+    texts: Mapping[str, str] = {},
+) -> Swap:
+    """The swap with its most likely cause, and the change of the vector space if both snapshots have vectors."""
     old, new = from_runs(previous, run, _read(suite))
     if not old.rankings:
         return swap
+    old = echoes.with_words_and_groups(old, suite, texts)
+    if before and after:
+        old, new = _with_observations(old, before), _with_observations(new, after)
     if before and after and before.queries and after.queries:
         old, new = _with_vectors(old, before), _with_vectors(new, after)
     cause = name_cause(old, new)
@@ -91,6 +126,11 @@ def _read(suite: Suite) -> set[str]:
     """Ids of the queries used to name a cause: the canaries, and others spread over the suite."""
     spread = suite.queries[:: max(1, len(suite.queries) // READ)]
     return {query.query_id for query in (*select_canaries(suite), *spread)}
+
+
+def _with_observations(rankings: Snapshot, observed: Snapshot) -> Snapshot:
+    replayed = {query_id: each for query_id, each in observed.replayed.items() if query_id in rankings.rankings}
+    return replace(rankings, echoes=observed.echoes, replayed=replayed)
 
 
 def _with_vectors(rankings: Snapshot, vectors: Snapshot) -> Snapshot:

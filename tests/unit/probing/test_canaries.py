@@ -112,11 +112,11 @@ def test_a_swap_names_its_cause(change, cause):
 
 
 def test_canaries_are_few():
-    """Canaries are two per cent of a suite, at least 8 and at most 48 queries."""
+    """Canaries are two per cent of a suite, at least 24 and at most 48 queries."""
     service = Service()
-    assert len(canaries.select_canaries(service.suite)) == 8
+    assert len(canaries.select_canaries(service.suite)) == 24
     service.cycle()
-    assert service.target.embedded == 8
+    assert service.target.embedded == 24
 
 
 def test_unreadable_vectors_are_not_a_change():

@@ -1,4 +1,4 @@
-"""Conversion of canary vectors to rows and back: 32-bit little-endian floats in base64."""
+"""Conversion of snapshots to rows and back: vectors as 32-bit little-endian floats in base64, echoes as lists."""
 
 from __future__ import annotations
 
@@ -7,21 +7,31 @@ from typing import Any
 
 import numpy as np
 
+from monitor.model.runs import Ranking
 from monitor.model.snapshots import Embedded, Snapshot
 
 _PARTS = ("queries", "stored", "encoded")
 
 
 def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
-    """The vectors of a snapshot as plain values."""
+    """The vectors and echoes of a snapshot as plain values."""
+    parts: dict[str, Any]
     parts = {name: _to_json(part) for name in _PARTS if (part := getattr(snapshot, name)) is not None}
+    if snapshot.echoes:
+        parts["echoes"] = {doc_id: [each.doc_ids, each.scores] for doc_id, each in snapshot.echoes.items()}
     return {"depth": snapshot.depth, **parts}
 
 
 def snapshot_from_json(stored: dict[str, Any]) -> Snapshot:
-    """The vectors of a snapshot, as they were saved."""
+    """The vectors and echoes of a snapshot, as they were saved."""
     queries, documents, encoded = (_from_json(stored.get(name)) for name in _PARTS)
-    return Snapshot(rankings={}, depth=stored["depth"], queries=queries, stored=documents, encoded=encoded)
+    echoes = {
+        doc_id: Ranking(doc_ids=tuple(doc_ids), scores=None if scores is None else tuple(scores))
+        for doc_id, (doc_ids, scores) in stored.get("echoes", {}).items()
+    }
+    return Snapshot(
+        rankings={}, depth=stored["depth"], queries=queries, stored=documents, encoded=encoded, echoes=echoes
+    )
 
 
 def _to_json(part: Embedded) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import doctest
 
-from benchmarks.causes import bm25
-from benchmarks.causes.bm25 import WordIndex
+from monitor.diagnosis import bm25
+from monitor.diagnosis.bm25 import WordIndex
 
 
 def test_words_match_best_where_rare_words_are_shared():
