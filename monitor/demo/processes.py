@@ -44,11 +44,14 @@ def keep_logs(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def started_service(suites: Sequence[Path], log: Path, progress: Callable[[str], None]) -> AsyncIterator[str]:
+async def started_service(
+    suites: Sequence[Path], log: Path, progress: Callable[[str], None], *, is_fast: bool = False
+) -> AsyncIterator[str]:
     """The service as a process that ends with this one; yields its URL when it is ready."""
     with log.open("w") as errors:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "monitor.demo.service", "--child", *map(str, suites),
+            sys.executable, "-m", "monitor.demo.service", "--child", *(["--fast"] if is_fast else []),
+            *map(str, suites),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors,
         )  # fmt: skip
     try:

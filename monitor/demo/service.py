@@ -2,6 +2,7 @@
 
     python -m monitor.demo.service FOLDER...     prints one line of JSON with its URL when ready
     python -m monitor.demo.service --child FOLDER...     prints its progress before, and ends with its standard input
+    python -m monitor.demo.service --fast FOLDER...      with word statistics instead of a neural model
 
 POST /search    {"query", "k"}              →  {"hits": [{"id", "score"}]}
 POST /answer    {"query", "k"?}             →  {"answer", "documents", "model"}, from the k best documents
@@ -28,9 +29,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from monitor.adapters.retrievers.local import BUNDLED_MODEL, build_index, load_model
 from monitor.demo.batching import Batch
 from monitor.demo.cleanup import exit_with_parent
+from monitor.demo.models import sentence_model, word_model
 from monitor.demo.near_misses import near_misses
 from monitor.demo.reading import Reader
 from monitor.demo.tuning import Adapter, Vectors, apply, round_to_bits, tune
@@ -65,16 +66,18 @@ class Question(NamedTuple):
 class Service:
     """A model, an index, a reader and perhaps an adapter."""
 
-    def __init__(self, folders: list[Path], progress: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, folders: list[Path], progress: Callable[[str], None] = lambda _: None, *, is_fast: bool = False
+    ) -> None:
         self.answered = self.embedded = 0
         documents = [document for folder in folders for document in read_corpus(folder)]
         self._doc_ids = [document.doc_id for document in documents]
         self._texts = {document.doc_id: document.full_text for document in documents}
         self._reader = Reader(self._texts.values())
-        self._model = load_model(BUNDLED_MODEL)
+        self._model = word_model([*self._texts.values()]) if is_fast else sentence_model()
         self._vectors = self._embed([document.full_text for document in documents], progress)
         self._matrix: Vectors | None = None
-        self._index = build_index(self._vectors)
+        self._index = self._model.build_index(self._vectors)
         self._cache: dict[str, Vectors] = {}
 
     def search(self, queries: Sequence[Search]) -> list[list[dict[str, Any]]]:
@@ -98,16 +101,16 @@ class Service:
         """Train an adapter and serve through it."""
         sentences, misses = zip(*near_misses(2_500, seed=seed), strict=True)
         adapter = tune(self._embed(list(sentences)), self._embed(list(misses)), steps=steps, seed=seed)
-        self._matrix, self._index = adapter.matrix, build_index(apply(adapter.matrix, self._vectors))
+        self._matrix, self._index = adapter.matrix, self._model.build_index(apply(adapter.matrix, self._vectors))
         return adapter
 
     def restore(self) -> None:
         """Serve the original model again."""
-        self._matrix, self._index = None, build_index(self._vectors)
+        self._matrix, self._index = None, self._model.build_index(self._vectors)
 
     def compress(self, bits: int) -> None:
         """Serve the original model from an index of rounded vectors."""
-        self._matrix, self._index = None, build_index(round_to_bits(self._vectors, bits))
+        self._matrix, self._index = None, self._model.build_index(round_to_bits(self._vectors, bits))
 
     def _read(self, question: Question, hits: list[dict[str, Any]] | None) -> dict[str, Any]:
         doc_ids = None if hits is None else [hit["id"] for hit in hits]
@@ -126,7 +129,7 @@ class Service:
         parts = []
         for start in range(0, len(texts), EMBEDDED_AT_ONCE):
             part = texts[start : start + EMBEDDED_AT_ONCE]
-            parts.append(self._model.encode(part, batch_size=64, normalize_embeddings=True, show_progress_bar=False))
+            parts.append(self._model.encode(part))
             self.embedded += len(part)
             progress(f"{start + len(part):,} of {len(texts):,} documents embedded")
         return np.concatenate(parts)
@@ -183,12 +186,14 @@ def create_app(service: Service) -> Starlette:
     )
 
 
-async def serve(folders: list[Path], progress: Callable[[str], None] = lambda _: None) -> None:
+async def serve(
+    folders: list[Path], progress: Callable[[str], None] = lambda _: None, *, is_fast: bool = False
+) -> None:
     """Serve until SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    app = create_app(await asyncio.to_thread(Service, folders, progress))
+    app = create_app(await asyncio.to_thread(Service, folders, progress, is_fast=is_fast))
     with listen("127.0.0.1", 0) as listener:
         async with running(app, listener) as url:
             _print(url=url)
@@ -202,11 +207,12 @@ def _print(**line: str) -> None:
 
 def main(arguments: list[str]) -> None:
     """Serve the suites in the folders given."""
-    is_child = arguments[0] == "--child"
+    is_child, is_fast = "--child" in arguments, "--fast" in arguments
     if is_child:
         exit_with_parent()
-    folders = [Path(argument) for argument in arguments[is_child:]]
-    asyncio.run(serve(folders, (lambda status: _print(status=status)) if is_child else lambda _: None))
+    folders = [Path(argument) for argument in arguments if argument not in ("--child", "--fast")]
+    progress = (lambda status: _print(status=status)) if is_child else (lambda _: None)
+    asyncio.run(serve(folders, progress, is_fast=is_fast))
 
 
 if __name__ == "__main__":

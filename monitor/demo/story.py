@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ from monitor.config.config import Config, validate
 from monitor.cycle import Report
 from monitor.demo.processes import DAEMON_LOG, DATA, SERVICE_LOG, demo_folder, keep_logs, started_service
 from monitor.demo.receiver import Receiver
+from monitor.demo.sampling import sample_suite
+from monitor.demo.scripts import WHOLE, Script
 from monitor.demo.waiting import STALLED_S, Narrator, Service
 from monitor.errors import MonitorError
 from monitor.evaluation.measures import LEADING
@@ -37,23 +39,22 @@ from monitor.suites import locating
 
 TARGET, SCHEDULE = "docs-search", "demo"
 SUITES = ("broad", "compositional")
+SEED = 7
 EVERY_S, KEPT_EVERY_S = 3_600.0, 10.0
 """The schedule; the story does not wait for it, and neither does a demo that is left running."""
-STEPS, SEED, BITS = 100, 7, 8
-RECOVERY_CYCLES = 2
 ANSWER_MARGIN = 0.10
 """Tolerated drop of the score of answers, twice the default."""
 
 
-async def run_demo(*, keep: bool, as_json: bool) -> int:
-    """Run the demo; 0 only if the trade-off was named, alerted, and resolved by a forward fix."""
+async def run_demo(script: Script, *, keep: bool, as_json: bool) -> int:
+    """Run the demo; 0 only if the promised verdict was reached, alerted, and resolved by the fix."""
     narrator = Narrator(Console(stderr=as_json, width=None if sys.stdout.isatty() else 130))
     with demo_folder() as folder:
         try:
-            outcome = await _run(folder, narrator, keep=keep)
+            outcome = await _run(script, folder, narrator, keep=keep)
         except (MonitorError, httpx.HTTPError, TimeoutError) as error:
             raise MonitorError(f"{error or type(error).__name__}; the logs are in {keep_logs(folder)}") from error
-        problems = problems_of(outcome)
+        problems = problems_of(outcome, script)
         if problems:
             narrator.show(f"[bold red]The demo failed:[/] {', '.join(problems)}; the logs are in {keep_logs(folder)}")
     if as_json:
@@ -61,22 +62,21 @@ async def run_demo(*, keep: bool, as_json: bool) -> int:
     return 1 if problems else 0
 
 
-def problems_of(outcome: dict[str, Any]) -> list[str]:
+def problems_of(outcome: dict[str, Any], script: Script = WHOLE) -> list[str]:
     """Promises of the demo that its outcome does not keep."""
     verdicts = [each["verdict"] for each in outcome["forward_fix"]]
     checks = {
-        f"the verdict is {outcome['verdict']}, not {VerdictName.TRADE_OFF}": outcome["detected"],
-        "no alert about the trade-off arrived": outcome["alert_delivered"],
-        f"the verdicts on the forward fix are {verdicts}": verdicts == [VerdictName.PASSED] * RECOVERY_CYCLES,
-        "the forward fix changed no ranking": any(
-            share > 0 for each in outcome["forward_fix"] for share in each["rankings_changed"].values()
-        ),
+        f"the verdict is {outcome['verdict']}, not {script.expected}": outcome["detected"],
+        f"no alert about the {script.expected.replace('_', '-')} arrived": outcome["alert_delivered"],
+        f"the verdicts on the fix are {verdicts}": verdicts == [VerdictName.PASSED] * script.recovery_cycles,
+        "the forward fix changed no ranking": script.recovery_cycles == 1
+        or any(share > 0 for each in outcome["forward_fix"] for share in each["rankings_changed"].values()),
         "the alert was not resolved": outcome["resolved"],
     }
     return [problem for problem, is_kept in checks.items() if not is_kept]
 
 
-async def _run(folder: Path, narrator: Narrator, *, keep: bool) -> dict[str, Any]:
+async def _run(script: Script, folder: Path, narrator: Narrator, *, keep: bool) -> dict[str, Any]:
     receiver = Receiver()
     async with AsyncExitStack() as stack:
         stack.enter_context(_logging_to(folder / DAEMON_LOG))
@@ -84,14 +84,17 @@ async def _run(folder: Path, narrator: Narrator, *, keep: bool) -> dict[str, Any
         hook = await stack.enter_async_context(running(receiver.create_app(), socket_))
         # Training takes as long as it takes; the wait for it follows its progress.
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=None))  # noqa: S113 - training is long
-        suites = [locating.built_in_probes() / name for name in SUITES]
-        title = "A retrieval and answering service starts: all-MiniLM-L6-v2, FAISS, an extractive reader, HTTP"
+        suites = _suites(script, folder)
+        narrator.show(*filter(None, [script.remark]))
+        title = f"A retrieval service starts: {script.service}"
         with narrator.step("service", title) as progress:
-            url = await stack.enter_async_context(started_service(suites, folder / SERVICE_LOG, progress))
+            url = await stack.enter_async_context(
+                started_service(suites, folder / SERVICE_LOG, progress, is_fast=script.is_fast)
+            )
         with narrator.step("daemon", "The daemon starts: embedded PostgreSQL, schedule, /metrics"):
-            checked = wiring.assemble(_config(folder, url, hook, receiver.secret))
+            checked = wiring.assemble(_config(script, suites, folder, url, hook, receiver.secret))
             daemon = await stack.enter_async_context(serving(checked))
-        outcome = await Story(daemon, receiver, Service(client, url), narrator).tell()
+        outcome = await Story(script, daemon, receiver, Service(client, url), narrator).tell()
         if keep:
             await _keep_running(daemon, url, narrator)
     return outcome
@@ -116,6 +119,7 @@ def _logging_to(path: Path) -> Iterator[None]:
 class Story:
     """Swap, verdict, forward fix and recovery, in this order."""
 
+    script: Script
     daemon: Daemon
     receiver: Receiver
     service: Service
@@ -136,7 +140,7 @@ class Story:
         resolved = fixes[-1][1] if fixes else None
         verdict = report.verdict
         return {
-            "detected": verdict.name is VerdictName.TRADE_OFF and verdict.advice == "roll back" and bool(report.swaps),
+            "detected": verdict.name is self.script.expected and verdict.advice == "roll back" and bool(report.swaps),
             "verdict": str(verdict.name),
             "summary": verdict.summary,
             "advice": verdict.advice,
@@ -146,7 +150,7 @@ class Story:
             ],
             "differences": [_difference(each) for each in terminal.verdict_to_dict(verdict)["evidence"]],
             "cosine_to_near_misses": tuned,
-            "alert_delivered": firing is not None and firing["data"]["verdict"] == VerdictName.TRADE_OFF,
+            "alert_delivered": firing is not None and firing["data"]["verdict"] == self.script.expected,
             "forward_fix": [_fix(each, first) for each, _ in fixes],
             "resolved": resolved is not None,
             "seconds": self.narrator.seconds,
@@ -165,7 +169,7 @@ class Story:
     async def _swap(self) -> dict[str, Any]:
         title = "An adapter is tuned on structural near-misses and swapped in; the daemon is not notified"
         with self.narrator.step("swap", title) as progress:
-            tuned = await self.service.call("POST", "/adapter", progress, steps=STEPS, seed=SEED)
+            tuned = await self.service.call("POST", "/adapter", progress, steps=self.script.steps, seed=SEED)
         self.narrator.show(
             f"  cosine to near-misses {tuned['cosine_before']:.3f} → {tuned['cosine_after']:.3f}: "
             "by its own metric the tuning looks like a success"
@@ -174,13 +178,13 @@ class Story:
 
     async def _fix_forward(self) -> list[tuple[Report, dict[str, Any] | None]]:
         """The reports after the fix, each with the resolved message if there is one by then."""
-        title = f"The team fixes forward: the original model, in a new index of {BITS}-bit vectors"
-        with self.narrator.step("fix", title) as progress:
-            await self.service.call("POST", "/index", progress, bits=BITS)
+        method, path = self.script.fix_request
+        with self.narrator.step("fix", self.script.fix) as progress:
+            await self.service.call(method, path, progress, **self.script.fix_options)
         fixes = []
-        for number in range(1, RECOVERY_CYCLES + 1):
-            state = "resolved" if number == RECOVERY_CYCLES else None
-            title = f"Cycle {number} of the {RECOVERY_CYCLES} that an incident needs to recover"
+        for number in range(1, self.script.recovery_cycles + 1):
+            state = "resolved" if number == self.script.recovery_cycles else None
+            title = f"Cycle {number} of the {self.script.recovery_cycles} that the incident needs to recover"
             fixes.append(await self._cycle_and_message(f"recovery_{number}", title, state))
             verdict = fixes[-1][0].verdict
             self.narrator.show(f"[bold green]{str(verdict.name).upper()}[/]  {verdict.summary}")
@@ -225,8 +229,17 @@ def _baseline(suite_name: str, run_id: str) -> Baseline:
     )
 
 
-def _config(folder: Path, url: str, hook: str, secret: str) -> Config:
+def _suites(script: Script, folder: Path) -> list[Path]:
+    """The folders of the suites: the built-in ones, or parts of them."""
+    built_in = [locating.built_in_probes() / name for name in SUITES]
+    if script.every == 1:
+        return built_in
+    return [sample_suite(each, folder / "probes" / each.name, every=script.every) for each in built_in]
+
+
+def _config(script: Script, suites: Sequence[Path], folder: Path, url: str, hook: str, secret: str) -> Config:
     retriever = {"kind": "http", "url": f"{url}/search", "timeout": "60s", "concurrency": 32}
+    target = {"retriever": retriever}
     answerer = {"kind": "http", "url": f"{url}/answer", "timeout": "60s", "concurrency": 32}
     # The mean F1 of extractive answers is near 0.1. One lost source could cost 5 % of that, so even a harmless change
     # could not be shown to be safe; 10 % can be tested.
@@ -234,7 +247,8 @@ def _config(folder: Path, url: str, hook: str, secret: str) -> Config:
     options = {
         "policies": {"default": {"tolerances": [answers]}},
         "storage": {"data_dir": str(folder / DATA)},
-        "targets": {TARGET: {"retriever": retriever, "answerer": answerer}},
+        "suites": {path.name: {"path": str(path)} for path in suites} if script.is_fast else {},
+        "targets": {TARGET: target | ({"answerer": answerer} if script.has_answers else {})},
         "schedules": {SCHEDULE: {"target": TARGET, "suites": SUITES, "every": EVERY_S}},
         "notifiers": {"on-call": {"kind": "webhook", "url": hook, "secret": secret}},
         "server": {"port": 0},
