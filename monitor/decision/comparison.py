@@ -25,7 +25,7 @@ from monitor.statistics.significance import (
     step_down,
 )
 
-METHOD = "cluster-sign-flip-maxt/5"
+METHOD = "cluster-sign-flip-maxt/6"
 """Name and version of the method; a new version may give other numbers for the same runs."""
 
 FEW = 10

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -152,7 +153,8 @@ def _judge_safety(
         return Judgement(
             VerdictName.INCONCLUSIVE, "No measure that the policy gates on was computed.", "check the policy"
         )
-    if all(each.lower == each.upper == 0 for each in gating):
+    tested = [each for each in gating if not math.isnan(each.lower)]
+    if tested and all(each.lower == each.upper == 0 for each in tested):  # the axes cover strata without an interval
         return Judgement(VerdictName.PASSED, "Every result equals the baseline's.", "keep")
     note = sentences.untested(gating, policy)
     if all(each.p_value != each.p_value for each in safety):

@@ -414,6 +414,15 @@ class TestSentences:
         judgement = judge_all(evidence(0.0, lower=0.0, upper=0.0))
         assert judgement.summary == "Every result equals the baseline's."
 
+    def test_identical_results_pass_beside_strata_too_small_to_test(self):
+        """An exact rollback passes, although strata of few clusters have no interval."""
+        whole = evidence(0.0, lower=0.0, upper=0.0)
+        small = evidence(0.0, stratum="travel", lower=NAN, upper=NAN, p_worse=NAN, p_worse_adjusted=NAN)
+        assert judge_all(whole, small).name is PASSED
+        uncertain = replace(whole, lower=-0.1, upper=0.1, p_not_safe=0.9)
+        assert judge_all(uncertain, small).name is INCONCLUSIVE
+        assert judge_all(small).name is INCONCLUSIVE
+
     def test_of_an_inconclusive_verdict(self):
         """The number of uncertain measures, the least certain one, and the smallest detectable drop."""
         judgement = judge_all(evidence(measure="mrr@10"), unsure(mde_page=0.045), unsure(stratum="law", n_queries=40))
