@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from monitor.diagnosis.insights import attribution_to_dict, finite
+from monitor.diagnosis.insights import attribution_to_dict
+from monitor.diagnosis.plain import finite
 from monitor.diagnosis.replayed_scores import MeasureReplay
 from monitor.errors import ConfigError
 from monitor.model.measurements import Measured

@@ -225,6 +225,7 @@ def _observed(scores: Floats, retrieved: Floats) -> tuple[dict[Component, Part],
             float(((slope * worst) ** 2).sum()),
             (float((slope * reach).min(axis=0).sum()), float((slope * reach).max(axis=0).sum())),
             float(name is Component.GENERATION),
+            estimated=1,  # the means with and without the evidence
         )
         for name, slope in slopes.items()
     }, "; ".join(_unidentified(counts))

@@ -24,6 +24,10 @@ from monitor.model.snapshots import Snapshot
 SAME_MODEL = 0.995
 """A smaller change of a vector (a larger median cosine) is noise: MiniLM in eight bits has 0.9996, a weak adapter
 0.97."""
+OTHER_SPACE = 0.2
+"""If changed documents keep their cosines with each other by a larger correlation than those with unchanged documents,
+another model embedded them: halved texts keep both."""
+MIXED = "another model embedded this part of the index"
 NOISE_SHIFT = 0.07
 """Smaller shifts of scores are noise: eight bits shift them by 0.02 of the scale, four by 0.04, a weak adapter by
 0.2."""
@@ -90,12 +94,17 @@ def _edited(changes: Changes) -> Cause | None:
     scores, moved = changes.scores, changes.moved
     if 0 < moved.stored_share <= 0.5 and scores.same >= 0.3:
         sentence = f"The stored vectors of {moved.stored_share:.0%} of the documents changed, the others did not."
-        return Cause(name=CauseName.CORPUS_CHANGED, evidence=(f"{sentence} Their texts were edited.",))
+        if moved.kept_within - moved.kept_across > OTHER_SPACE:
+            mixed = f"{sentence} They kept their distances to each other and not to the others: {MIXED}."
+            return Cause(name=CauseName.INDEX_CHANGED, evidence=(mixed,), or_else=(CauseName.CORPUS_CHANGED,))
+        edited = f"{sentence} Their texts were edited, or {MIXED}."
+        return Cause(name=CauseName.CORPUS_CHANGED, evidence=(edited,), or_else=(CauseName.INDEX_CHANGED,))
     if not (0.3 <= scores.same < 1 and scores.shift_of_moved > NOISE_SHIFT):
         return None
     if scores.mixed_documents < min(0.5, scores.mixed_queries):
         sentence = f"Some documents changed all their scores; {scores.same:.0%} of all scores are the same."
-        return Cause(name=CauseName.CORPUS_CHANGED, evidence=(f"{sentence} Their texts were edited.",))
+        evidence = (f"{sentence} Their texts were edited, or {MIXED}.",)
+        return Cause(name=CauseName.CORPUS_CHANGED, evidence=evidence, or_else=(CauseName.INDEX_CHANGED,))
     if scores.mixed_queries < 0.5:
         sentence = f"All scores changed in {scores.moved_queries:.0%} of the rankings, and none in the others"
         return Cause(

@@ -100,6 +100,11 @@ class Moved:
     agreement_before: float = NAN
     """Median cosine of a stored vector and the vector of the same text by the query encoder."""
     agreement_after: float = NAN
+    kept_within: float = NAN
+    """Correlation, before and after, of the cosines of changed documents with each other. Another model keeps them, new
+    texts do not. NaN without enough of both."""
+    kept_across: float = NAN
+    """The same for the cosines of changed documents with unchanged ones, which another model does not keep."""
     unstored_ids: tuple[str, ...] = ()
     """Documents that are no longer in the index."""
 

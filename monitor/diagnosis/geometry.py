@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -73,27 +74,76 @@ def _shared_at(short: Sequence[str], long: Sequence[str]) -> list[int]:
     return counts
 
 
-def kernel_alignment(before: Floats, after: Floats) -> float:
-    """Linear centred kernel alignment (CKA) of two spaces, in [0, 1]; 1 if they differ by rotation and scale only.
+class Interval(NamedTuple):
+    """An estimate with its 95 % interval."""
 
-    ``before`` and ``after`` have shape (n_texts, d) with any d each. NaN for fewer than two texts, or if all vectors
-    of a space are equal.
+    value: float
+    lower: float
+    upper: float
+
+
+UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
+FEWEST_TEXTS = 8
+"""With fewer texts, the jackknife of an alignment is not stable."""
+
+
+def kernel_alignment(before: Floats, after: Floats) -> float:
+    """Debiased linear centred kernel alignment (CKA) of two spaces, at most 1; about 0 for unrelated spaces.
+
+    1 if they differ by rotation and scale only. Without the correction, a few texts in many dimensions are nearly
+    orthogonal in every space, so that unrelated spaces seem to be aligned. ``before`` and ``after`` have shape
+    (n_texts, d) with any d each. NaN for fewer than four texts, or if all vectors of a space are equal.
 
     References
     ----------
-    Kornblith et al. 2019, Similarity of neural network representations revisited (arXiv 1905.00414), equation 3.
+    Song et al. 2012, Feature selection via dependence maximization, equation 5; Murphy, Zylberberg & Fyshe 2024,
+    Correcting biased centered kernel alignment measures (arXiv 2405.01012).
 
     Examples
     --------
-    >>> x = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.5]])
+    >>> x = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.5], [0.3, -1.0]])
     >>> round(kernel_alignment(x, 3 * x @ np.array([[0.0, 1.0], [-1.0, 0.0]])), 12)
     1.0
     """
-    if len(before) < 2:
+    return _alignment(before @ before.T, after @ after.T)
+
+
+def kernel_alignment_interval(before: Floats, after: Floats) -> Interval:
+    """The debiased alignment of two spaces with its 95 % jackknife interval over the texts.
+
+    Unknown for fewer than `FEWEST_TEXTS` texts.
+
+    References
+    ----------
+    Efron & Stein 1981, The jackknife estimate of variance.
+    """
+    n = len(before)
+    if n < FEWEST_TEXTS:
+        return UNKNOWN
+    kernels = before @ before.T, after @ after.T
+    value = _alignment(*kernels)
+    kept = ~np.eye(n, dtype=bool)
+    left_out = np.array([_alignment(*(kernel[np.ix_(rows, rows)] for kernel in kernels)) for rows in kept])
+    half = 1.96 * float(np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum()))
+    return Interval(value, value - half, min(value + half, 1.0))
+
+
+def _alignment(first: Floats, second: Floats) -> float:
+    """The debiased alignment from two kernels, shape (n_texts, n_texts)."""
+    if len(first) < 4:
         return float("nan")
-    x, y = (each - each.mean(axis=0) for each in (before, after))
-    own = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
-    return float(np.linalg.norm(x.T @ y) ** 2 / own) if own > 0 else float("nan")
+    own = _dependence(first, first) * _dependence(second, second)
+    return _dependence(first, second) / float(np.sqrt(own)) if own > 0 else float("nan")
+
+
+def _dependence(first: Floats, second: Floats) -> float:
+    """Unbiased estimator of the Hilbert-Schmidt independence criterion."""
+    n = len(first)
+    k, l = (each - np.diag(np.diag(each)) for each in (first, second))  # noqa: E741 - the letters of the reference
+    product = float((k * l).sum())
+    sums = float(k.sum()) * float(l.sum()) / ((n - 1) * (n - 2))
+    rows = 2 / (n - 2) * float(k.sum(axis=0) @ l.sum(axis=0))
+    return (product + sums - rows) / (n * (n - 3))
 
 
 def procrustes_distance(before: Floats, after: Floats) -> float:

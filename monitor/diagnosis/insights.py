@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from monitor.diagnosis.attribution import Anchors, Attribution, kitagawa
+from monitor.diagnosis.headroom_change import headroom_change, headroom_sentences, ranks_of, windows_of
+from monitor.diagnosis.plain import finite
 from monitor.evaluation.chains import Chain, chain_success, chains_of, compounding, gold_id, hop_success, mean_by_hop
-from monitor.evaluation.headroom import Headroom, Zone, headroom, last_ranks, shift
 from monitor.evaluation.measures import ANSWER_MEASURES, MEASURES, parse
 from monitor.model.measurements import Measured
 from monitor.model.measures import Needs
 from monitor.model.policies import Policy
-from monitor.model.runs import Ranking
 from monitor.statistics.comparability import judge_drift, unjudged_answers
 from monitor.statistics.pairing import OVERALL, Paired, pair
 
@@ -36,9 +36,7 @@ def insights(judged: Sequence[tuple[Measured, Measured]], policy: Policy, rng: n
         has_answers = before.replies is not None and after.replies is not None
         explanations = {
             "attribution": _attributions(before, after, policy) if has_answers else [],
-            "headroom": _headroom(*(headroom(_ranks(each), windows_of(each, policy)) for each in (before, after)))
-            if has_answers
-            else None,
+            "headroom": headroom_change(before, after, policy),
             "chains": _chains(before, after, rng),
             "judge": _judge(after),
             "unjudged_answers": unjudged_answers(after, policy) or unjudged_answers(before, policy) or None,
@@ -81,20 +79,12 @@ def attribution_to_dict(attribution: Attribution, measure: str) -> dict[str, Any
     return {key: finite(value) for key, value in values.items()}
 
 
-def windows_of(measured: Measured, policy: Policy) -> dict[str, int]:
-    """Number of contexts of each answer, as the answerer reports it, else as the policy sets it."""
-    return {
-        outcome.query_id: max(len(answer.doc_ids), 1) if answer.doc_ids is not None else policy.context_window
-        for outcome in measured.run.outcomes
-        if outcome.reply and (answer := outcome.reply.answer)
-    }
-
-
 def sentences(by_suite: Mapping[str, Any]) -> list[str]:
     """The sentences that a summary adds: attributions, losses of chains, judge drift and answers without a grade."""
     lines: list[str] = []
     for explanations in by_suite.values():
         lines += [attribution["sentence"] for attribution in explanations["attribution"] if attribution["upper"] < 0]
+        lines += headroom_sentences(explanations["headroom"]) if explanations["headroom"] else []
         lines += _compounded(explanations["chains"]) if explanations["chains"] else []
         lines += [explanations["unjudged_answers"]] if explanations["unjudged_answers"] else []
         if explanations["judge"] and explanations["judge"].get("moved"):
@@ -139,26 +129,9 @@ def _spread(after: Measured) -> dict[str, Any]:
     return {"repeats": repeated.shape[1], "repeat_deviation": math.sqrt(within), "noise_share": share}
 
 
-def _ranks(measured: Measured) -> dict[str, int]:
-    rankings: dict[str, Ranking] = {each.query_id: each.ranking for each in measured.run.outcomes if each.ranking}
-    return last_ranks(measured.suite, rankings)
-
-
 def _retrieved(measured: Measured, policy: Policy) -> dict[str, bool]:
-    windows, ranks = windows_of(measured, policy), _ranks(measured)
+    windows, ranks = windows_of(measured, policy), ranks_of(measured)
     return {query_id: 1 <= rank <= windows[query_id] for query_id, rank in ranks.items() if query_id in windows}
-
-
-def _headroom(before: Headroom, after: Headroom) -> dict[str, Any] | None:
-    if not after.query_ids:
-        return None
-    moved = shift(before, after).differences
-    return {
-        "window": float(np.median(after.windows)),
-        "n_queries": len(after.query_ids),
-        "shares": {str(zone): finite(after.shares[zone]) for zone in Zone},
-        "differences": {str(zone): finite(moved[zone]) for zone in Zone},
-    }
 
 
 def _chains(before: Measured, after: Measured, rng: np.random.Generator) -> dict[str, Any] | None:
@@ -167,7 +140,7 @@ def _chains(before: Measured, after: Measured, rng: np.random.Generator) -> dict
     if not chains:
         return None
     clusters = {query.query_id: f"{query.stratum}\x1f{query.cluster}" for query in after.suite.queries}
-    runs = {"before": hop_success(_ranks(before), CHAIN_CUTOFF), "after": hop_success(_ranks(after), CHAIN_CUTOFF)}
+    runs = {"before": hop_success(ranks_of(before), CHAIN_CUTOFF), "after": hop_success(ranks_of(after), CHAIN_CUTOFF)}
     losses = compounding(chains, *runs.values(), rng=rng, cluster_of=clusters)
     derived = {"hop_loss": losses.hop_loss, "chain_loss": losses.chain_loss, "factor": losses.factor}
     values = {key: finite(value) for key, value in (asdict(losses) | derived).items()}
@@ -206,10 +179,3 @@ def _compounded(chains: Mapping[str, Any]) -> list[str]:
             f": the loss compounds by a factor of {chains['factor']:.1f} (95 % interval {lower:.1f} to {upper:.1f})"
         )
     return [re.sub(r"(\d)%", r"\1 %", sentence)]
-
-
-def finite(value: Any) -> Any:
-    """The value, with null instead of a number that does not exist."""
-    if isinstance(value, tuple | list):
-        return [finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -96,7 +96,9 @@ def _filter_or_corpus(
     if groups := _whole_groups(doc_ids, _ids(without), changes.before.groups):
         evidence = (f"{sentence} They are complete groups: {_some(tuple(groups))}; this suggests a filter.",)
         return Cause(name=CauseName.CONFIGURATION_CHANGED, evidence=evidence, or_else=(CauseName.CORPUS_CHANGED,))
-    return Cause(name=CauseName.CORPUS_CHANGED, evidence=(sentence,), or_else=(CauseName.CONFIGURATION_CHANGED,))
+    # Documents that another model embedded again disappear like deleted ones.
+    alternatives = (CauseName.CONFIGURATION_CHANGED, CauseName.INDEX_CHANGED)
+    return Cause(name=CauseName.CORPUS_CHANGED, evidence=(sentence,), or_else=alternatives)
 
 
 def _ids(snapshot: Snapshot) -> set[str]:

@@ -39,6 +39,8 @@ class Part:
     """Distance to the lowest and highest possible share, if no query identifies it."""
     ruler: float = 0.0
     """Part of the shift of the judge that the share contains; it is subtracted."""
+    estimated: int = 0
+    """Degrees of freedom that the estimate of other means costs."""
 
 
 class _Sampled(NamedTuple):
@@ -83,7 +85,7 @@ def estimate(
 
     The interval is a point if nothing changed, and infinite with a single cluster or anchor.
     """
-    samples = [_sampled(answers, part.values, part.extra)]
+    samples = [_sampled(answers, part.values, part.extra, part.estimated)]
     if shift and part.ruler:
         samples.append(_Sampled(-part.ruler * shift.mean, part.ruler**2 * shift.variance, shift.freedom))
     mean, lower, upper = _bounded(samples, confidence)
@@ -97,14 +99,14 @@ def _shift(anchors: Anchors) -> _Sampled:
     return _sampled(paired, moved, ((1 + abs(moved.mean())) / len(moved)) ** 2 if moved.any() else 0.0)
 
 
-def _sampled(paired: Paired, values: Floats, extra: float) -> _Sampled:
+def _sampled(paired: Paired, values: Floats, extra: float, estimated: int = 0) -> _Sampled:
     mean = float(values.mean())
     if not values.any() and not extra:
         return _Sampled(mean, 0.0, 1.0)
     if paired.n_clusters < 2:
         return _Sampled(mean, math.inf, 1.0)
     error = standard_error(replace(paired, baseline=np.zeros_like(values), candidate=values))
-    return _Sampled(mean, error**2 + extra, _freedom(paired, values))
+    return _Sampled(mean, error**2 + extra, max(_freedom(paired, values) - estimated, 1.0))
 
 
 def _freedom(paired: Paired, values: Floats) -> float:

@@ -20,6 +20,8 @@ SAME_SCORE = 1e-3
 """Scores with a smaller difference, in units of the scale, are equal."""
 SAME_VECTOR = 1e-5
 """Vectors with a smaller difference of their cosine from 1 are equal."""
+FEWEST_MOVED = 6
+"""With fewer changed or unchanged documents, their relation is not estimated."""
 FEWEST_PAIRS = 30
 """With fewer shared pairs, the effect of words is not estimated."""
 
@@ -229,17 +231,40 @@ def _better_than_lowest(ranking: Ranking, other: Ranking, tolerance: float) -> l
 
 def _moved(before: Snapshot, after: Snapshot) -> Moved:
     stored = _cosines(before.stored, after.stored)
+    kept_within, kept_across = _kept_relations(before.stored, after.stored)
     held = set(after.stored.ids) if after.stored else set()
     return Moved(
         queries=_median(_cosines(before.queries, after.queries)),
         stored=_median(stored),
         stored_share=float((stored < 1 - SAME_VECTOR).mean()) if len(stored) else NAN,
+        kept_within=kept_within,
+        kept_across=kept_across,
         agreement_before=_median(_cosines(before.stored, before.encoded)),
         agreement_after=_median(_cosines(after.stored, after.encoded)),
         unstored_ids=tuple(each for each in before.stored.ids if each not in held)
         if before.stored and after.stored
         else (),
     )
+
+
+def _kept_relations(before: Embedded | None, after: Embedded | None) -> tuple[float, float]:
+    """Correlations of the cosines among changed documents, and of changed with unchanged ones, before and after."""
+    held = set(after.ids) if after else set()
+    shared = [each for each in before.ids if each in held] if before else []
+    if before is None or after is None or before.vectors.shape[1] != after.vectors.shape[1]:
+        return NAN, NAN
+    old, new = before.of(shared), after.of(shared)
+    moved = (old * new).sum(axis=1) < 1 - SAME_VECTOR
+    if moved.sum() < FEWEST_MOVED or (~moved).sum() < FEWEST_MOVED:
+        return NAN, NAN
+    upper = np.triu_indices(int(moved.sum()), 1)
+    within = [(rows[moved] @ rows[moved].T)[upper] for rows in (old, new)]
+    across = [(rows[moved] @ rows[~moved].T).ravel() for rows in (old, new)]
+    return _correlation(*within), _correlation(*across)
+
+
+def _correlation(first: Floats, second: Floats) -> float:
+    return float(np.corrcoef(first, second)[0, 1]) if first.std() > 0 and second.std() > 0 else NAN
 
 
 def _cosines(first: Embedded | None, second: Embedded | None) -> Floats:

@@ -8,12 +8,14 @@ from statistics import fmean
 from typing import NamedTuple
 
 from monitor.diagnosis.geometry import (
+    UNKNOWN,
+    Interval,
     anisotropy,
     by_phenomenon,
     cosines,
     effective_rank,
     hubness,
-    kernel_alignment,
+    kernel_alignment_interval,
     margins,
     mean_over,
     overlap,
@@ -55,7 +57,8 @@ class Geometry:
     overlap: float
     """Mean share of the first k hits that both have."""
     rank_biased_overlap: float
-    kernel_alignment: float = float("nan")
+    kernel_alignment: Interval = UNKNOWN
+    """Debiased alignment with its 95 % interval; unknown for few texts."""
     procrustes_distance: float = float("nan")
     same_place: float = float("nan")
     """Mean cosine of the vectors of a text before and after, if both spaces have the same dimension."""
@@ -153,15 +156,15 @@ def _structure(snapshot: Snapshot, pairs: Sequence[Labelled]) -> tuple[dict[str,
     return margins(queries.of([each.pair.query_id for each in usable]), satisfying, violating, phenomena), near
 
 
-def _relation(before: Embedded | None, after: Embedded | None) -> tuple[float, float, float]:
+def _relation(before: Embedded | None, after: Embedded | None) -> tuple[Interval, float, float]:
     """Kernel alignment, Procrustes distance and mean cosine of the vectors of a text before and after."""
     ids = set(after.ids) if after else set()
     shared = [each for each in before.ids if each in ids] if before else []
     if before is None or after is None or not shared:
-        return float("nan"), float("nan"), float("nan")
+        return UNKNOWN, float("nan"), float("nan")
     x, y = before.of(shared), after.of(shared)
     same = float(cosines(x, y).mean()) if x.shape[1] == y.shape[1] else float("nan")
-    return kernel_alignment(x, y), procrustes_distance(x, y), same
+    return kernel_alignment_interval(x, y), procrustes_distance(x, y), same
 
 
 def _distinct(doc_ids: Sequence[str]) -> list[str]:
@@ -185,13 +188,20 @@ def _movement(geometry: Geometry) -> Iterator[str]:
     aligned, same = geometry.kernel_alignment, geometry.same_place
     if same >= MOVED:
         yield "The vectors have not changed."
-    elif aligned >= ALIGNED:
-        yield f"The new space is a rotation of the old one: distances are the same (alignment {aligned:.2f})."
-    elif aligned == aligned:
+    elif aligned.lower >= ALIGNED:
+        yield f"The new space is a rotation of the old one: distances are the same ({_interval(aligned)})."
+    elif aligned.upper < ALIGNED:
         yield (
-            f"The new space is not a rotation of the old one: alignment {aligned:.2f} of 1; rotation leaves "
+            f"The new space is not a rotation of the old one: {_interval(aligned)}; rotation leaves "
             f"{geometry.procrustes_distance:.0%} of the variance unexplained."
         )
+    elif aligned.value == aligned.value:
+        yield f"Whether the new space is a rotation of the old one is uncertain: {_interval(aligned)}."
+
+
+def _interval(aligned: Interval) -> str:
+    lower = max(aligned.lower, 0.0)
+    return f"alignment {aligned.value:.2f} of 1, 95 % interval {lower:.2f} to {aligned.upper:.2f}"
 
 
 def _spread(before: Space, after: Space) -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.diagnosis.calibration import ignores_contexts
-from monitor.diagnosis.insights import windows_of
+from monitor.diagnosis.headroom_change import windows_of
 from monitor.diagnosis.replayed_scores import MeasureReplay, QueryContexts, Replies, Texts, live_answers, measure_replay
 from monitor.errors import ComparisonError
 from monitor.evaluation.answers.abstention import is_abstention
