@@ -83,6 +83,20 @@ ATTRIBUTION = [
         max=1,
     ),
     lines(
+        "Change of headroom",
+        "Change of these shares since the baseline. Evidence inside the contexts that falls is lost to the answers.",
+        query(f"recallwatch_headroom_difference_ratio{{{OF_SUITE}}}", "{{target}} {{suite}} {{zone}}"),
+        unit="percentunit",
+        steps=LOSS,
+    ),
+    lines(
+        "Hits returned",
+        "Mean number of hits of a retriever that cuts by score; absent if it returns as many as requested.",
+        query(f"recallwatch_hits_returned{{{OF_SUITE}}}", "{{target}} {{suite}} {{role}}"),
+        min=0,
+        overrides=[DASHED],
+    ),
+    lines(
         "Answers by outcome",
         "Scored, failed, abstained, empty and ungraded answers of each run.",
         query(f"recallwatch_run_answers{{{OF_SUITE}}}", "{{target}} {{suite}} {{outcome}}"),

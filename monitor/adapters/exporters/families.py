@@ -196,6 +196,16 @@ def _insights(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
         "Share of queries by the position of their last needed evidence, relative to the answerer's contexts.",
         labels=(*_RUN, "zone"),
     )
+    moved = GaugeMetricFamily(
+        "recallwatch_headroom_difference_ratio",
+        "Change of the share of queries by the position of their last needed evidence, compared with the baseline.",
+        labels=(*_RUN, "zone"),
+    )
+    hits = GaugeMetricFamily(
+        "recallwatch_hits_returned",
+        "Mean number of hits for a query, where the retriever returns fewer than requested.",
+        labels=(*_RUN, "role"),
+    )
     chain = GaugeMetricFamily(
         "recallwatch_chain_loss_ratio",
         "Relative loss of whole chains and of single hops, compared with the baseline.",
@@ -226,8 +236,14 @@ def _insights(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
             scorer = attribution["measure"].removeprefix("answer_")
             for component in attribution["shares"]:
                 share.add_metric((*labels, scorer, component["name"]), component["difference"])
-        for zone, value in ((insights.get("headroom") or {}).get("shares") or {}).items():
-            room.add_metric((*labels, zone), value)
+        headroom = insights.get("headroom") or {}
+        for family, values in ((room, headroom.get("shares")), (moved, headroom.get("differences"))):
+            for zone, value in (values or {}).items():
+                if value is not None:
+                    family.add_metric((*labels, zone), value)
+        if cut := headroom.get("cut"):
+            hits.add_metric((*labels, "baseline"), cut["hits_before"])
+            hits.add_metric((*labels, "candidate"), cut["hits"])
         chains = insights.get("chains") or {}
         for of in ("hop", "chain"):
             if (loss := chains.get(f"{of}_loss")) is not None:
@@ -238,7 +254,7 @@ def _insights(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
                 factor.add_metric((*labels, bound), value)
         for hop_labels, value in _hops(chains):
             hops.add_metric((*labels, *hop_labels), value)
-    yield from (share, room, chain, factor, hops, index)
+    yield from (share, room, moved, hits, chain, factor, hops, index)
 
 
 def _hops(chains: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], float]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from monitor.diagnosis.headroom_change import headroom_sentences
 from monitor.diagnosis.insights import insights, sentences
 from monitor.errors import Reason
 from monitor.evaluation.scoring import measure
@@ -59,7 +60,7 @@ def test_a_suite_without_chains_has_no_losses_of_chains():
     """Single queries form no chain."""
     suite = a_suite(a_query("q1"))
     run = a_measured(suite, {"q1": HIT})
-    assert insights([(run, run)], Policy(), np.random.default_rng(1)) == {}
+    assert insights([(run, run)], Policy(), np.random.default_rng(1))["broad"]["chains"] is None
 
 
 def test_gold_questions_separate_the_loss_of_a_hop_from_the_cascade():
@@ -79,7 +80,7 @@ def test_gold_questions_separate_the_loss_of_a_hop_from_the_cascade():
     chain = explained["broad"]["chains"]
     assert chain["success_by_hop"]["after"] == {"own": [0.5, 1.0], "chain": [0.5, 0.5]}
     assert (chain["hop_loss"], chain["chain_loss"], chain["factor"]) == (0.25, 0.5, 2.0)
-    (sentence,) = sentences(explained)
+    sentence = sentences(explained)[-1]
     assert sentence.startswith("Chains of up to 2 hops succeed 50 % less often than before, and single hops 25 %")
     assert "compounds by a factor of 2.0 (95 % interval" in sentence
 
@@ -102,3 +103,49 @@ def test_the_spread_of_repeated_grades_is_stored():
         "repeat_deviation": pytest.approx(0.25),
         "noise_share": pytest.approx(0.25**2 / 3 / 0.25**2),
     }
+
+
+def headroom_between(before: Mapping[str, Brought], after: Mapping[str, Brought], window: int = 5) -> dict[str, object]:
+    """The headroom of the insights into two runs of forty single queries."""
+    suite = a_suite(*(a_query(f"q{n}", {f"d{n}": 1}) for n in range(40)))
+    runs = a_measured(suite, before), a_measured(suite, after)
+    return insights([runs], Policy(context_window=window), np.random.default_rng(1))["broad"]["headroom"]
+
+
+def ranked(n: int, rank: int, depth: int = 10) -> list[str]:
+    """Documents with that of query ``n`` at this rank; rank 0 leaves it out."""
+    others = [f"x{n}-{step}" for step in range(depth)]
+    return [*others[: rank - 1], f"d{n}", *others[rank:]] if rank else others
+
+
+def test_evidence_that_leaves_the_context_window_is_in_the_summary():
+    """Half of the documents move from rank 3 to rank 8: recall@10 is the same, and an answer no longer reads them."""
+    before = {f"q{n}": ranked(n, 3) for n in range(40)}
+    after = before | {f"q{n}": ranked(n, 8) for n in range(20)}
+    room = headroom_between(before, after)
+    assert room["ranks"] == {
+        "before": {"1": 0, "2-3": 40, "4-5": 0, "6-10": 0, "11-20": 0, "21+": 0, "unretrieved": 0},
+        "after": {"1": 0, "2-3": 20, "4-5": 0, "6-10": 20, "11-20": 0, "21+": 0, "unretrieved": 0},
+    }
+    (sentence,) = headroom_sentences(room)
+    assert sentence == (
+        "the evidence of 20 queries left the 5 contexts that an answer reads: 50 % have all of it there, 100 % before"
+    )
+    assert list(headroom_sentences(headroom_between(before, after, window=8))) == []
+
+
+def test_documents_below_a_threshold_are_named():
+    """A retriever that cuts by score returns two hits instead of ten, and ten documents are lost."""
+    before = {f"q{n}": ranked(n, 1 if n < 30 else 4) for n in range(40)}
+    cut = headroom_between(before, {query_id: doc_ids[:2] for query_id, doc_ids in before.items()})["cut"]
+    assert isinstance(cut, dict)
+    assert (cut["hits_before"], cut["hits"], cut["short_rankings"]) == (10.0, 2.0, 40)
+    assert cut["documents"] == [f"d{n}" for n in range(30, 40)]
+    assert headroom_between(before, before)["cut"] is None
+
+
+def test_a_change_of_headroom_by_chance_is_no_sentence():
+    """As many queries enter the window as leave it."""
+    before = {f"q{n}": ranked(n, 3 if n % 2 else 8) for n in range(40)}
+    after = {f"q{n}": ranked(n, 8 if n % 2 else 3) for n in range(40)}
+    assert list(headroom_sentences(headroom_between(before, after))) == []
