@@ -75,13 +75,11 @@ class History:
     def _repeat(self) -> None:
         """Copy the first era into the next month, with keys of its own."""
         with self.connection.transaction():
-            first = {row[0] for row in self.connection.execute("SELECT month FROM ranking GROUP BY 1").fetchall()}
-            months = [date(each.year, each.month + self.n_eras, 1) for each in first if each == month_of(STARTS_AT)]
-            self._create_partitions(set(months))
+            first = month_of(STARTS_AT)
+            self._create_partitions({date(first.year, first.month + self.n_eras, 1)})
+            keys = {"offset": self.n_eras * KEYS_OF_AN_ERA, "last": self.next_key}
             for statement in REPEAT:
-                self.connection.execute(
-                    statement, {"era": self.n_eras, "offset": self.n_eras * KEYS_OF_AN_ERA, "last": self.next_key}
-                )
+                self.connection.execute(statement, {"era": self.n_eras, "first": first, **keys})
         self.run_ids.append(self._last_run_id())
         self.n_eras += 1
 
@@ -99,7 +97,7 @@ class History:
         buffers: dict[str, list[tuple[Any, ...]]] = {name: [] for name in COLUMNS}
         for _ in range(n_cycles):
             self._cycle(buffers)
-            if len(buffers["ranking"]) > 100_000:
+            if len(buffers["ranking"]) > 30_000:
                 self._flush(buffers)
         self._flush(buffers)
 
@@ -191,7 +189,7 @@ _OF_FIRST = "BETWEEN 1000000 AND %(last)s"
 _LATER = "+ make_interval(months => %(era)s::int)"
 REPEAT = (
     f"""INSERT INTO ranking SELECT (month {_LATER})::date, ranking_key + %(offset)s, gen_random_uuid(), doc_ids, scores,
-        deployment, sources FROM ranking WHERE ranking_key {_OF_FIRST}""",
+        deployment, sources FROM ranking WHERE ranking_key {_OF_FIRST} AND month = %(first)s""",
     f"""INSERT INTO outcome_block SELECT run_key + %(offset)s, first_ordinal, ordinals,
         (SELECT array_agg(key + %(offset)s ORDER BY place)
             FROM unnest(ranking_keys) WITH ORDINALITY AS keys(key, place)),
@@ -206,7 +204,7 @@ REPEAT = (
         OVERRIDING SYSTEM VALUE
         SELECT md5(run_id || %(era)s::text), cycle_id, target, suite_name, suite_digest, axis, depth, status, owner,
             started_at {_LATER}, finished_at {_LATER}, fingerprint, deployment, corpus, run_key + %(offset)s,
-            measured_key + %(offset)s FROM run WHERE run_key {_OF_FIRST}""",
+            measured_key + %(offset)s FROM run WHERE run_key {_OF_FIRST} AND target = 'production'""",
     "SELECT setval('content_key', %(offset)s + %(last)s)",
     "SELECT setval(pg_get_serial_sequence('run', 'run_key'), %(offset)s + %(last)s)",
 )

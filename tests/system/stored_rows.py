@@ -55,7 +55,8 @@ def _incident(incident_id: str, at: datetime, resolved_at: datetime | None) -> d
         "incident_id": incident_id, "dedup_key": "recallwatch/docs", "target": "docs", "kind": "regression",
         "subject": "docs", "status": "resolved" if resolved_at else "open", "severity": "warning",
         "verdict_name": "regressed", "policy": "default", "summary": "It is regressed.", "n_paging": 0,
-        "recovering": {"legal": 0}, "fallen": [], "axes": ["broad"], "baseline_run_ids": ["run-1"], "reopened": 0,
+        "recovering": {"legal": 0}, "bounds": {}, "reminded_at": None, "fallen": [],
+        "axes": ["broad"], "baseline_run_ids": ["run-1"], "reopened": 0,
         "opened_at": at, "fired_at": at, "acknowledged_at": None, "acknowledged_by": "", "resolved_at": resolved_at,
         "resolution": "recovered" if resolved_at else "", "reason": "", "revision": 1,
     }  # fmt: skip
@@ -114,7 +115,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "delivery": [
         {"alert_id": "alert-1", "notifier": notifier, "dedup_key": "recallwatch/docs", "state": "pending",
          "attempts": 1, "next_attempt_at": LATER, "leased_until": None, "delivered_at": None, "reason": "timeout",
-         "detail": "no response"}
+         "detail": "no response", "receipt": None}
         for notifier in ("pager", "chat")
     ],
     "ranking": [{
@@ -135,6 +136,11 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "measurement_values": [{"values_key": 3, "hash": f"{HASH}3", "numbers": [0.1 + 0.2]}],
     "measured": [{"measured_key": 4, "hash": f"{HASH}4", "value_keys": {"recall@10": 3}, "summary": {"labels": {}}}],
     "answer_grade": [{"run_key": 1, "grades": {"0": [1.0]}}],
+    "silence": [{
+        "silence_id": "silence-1", "author": "ada", "reason": "upgrade", "match": {"target": "docs"}, "starts_at": NOON,
+        "ends_at": LATER, "daily": None, "zone": "UTC", "weekdays": [], "created_at": NOON, "ended_by": None,
+        "ended_at": None,
+    }],
     "pinned_run": [{"run_id": "run-1", "pinned_by": "ada", "reason": "audit", "pinned_at": NOON}],
     "dropped_month": [{"month": date(2025, 1, 1), "dropped_at": NOON, "rankings": 9, "answers": 9, "bytes": 9}],
     # The database fills number, time and hashes.
