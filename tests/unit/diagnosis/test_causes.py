@@ -58,10 +58,11 @@ def test_the_cause_is_named(before: Space, after: Space, expected: CauseName, ve
 
 
 def test_a_filter_and_deletions_are_told_by_the_index_alone():
-    """With rankings only, both are named; with the index, the actual one."""
+    """With rankings only, all that hide documents are named; with the index, the actual one."""
     filtered = replace(SPACE, hidden=CHOSEN)
     blind = named(SPACE, filtered, vectors=False)
-    assert {blind.name, *blind.or_else} == {CauseName.CORPUS_CHANGED, CauseName.CONFIGURATION_CHANGED}
+    assert blind.name is CauseName.CORPUS_CHANGED
+    assert blind.or_else == (CauseName.CONFIGURATION_CHANGED, CauseName.INDEX_CHANGED)
     assert named(SPACE, filtered).name is CauseName.CONFIGURATION_CHANGED
     assert named(filtered, SPACE).name is CauseName.CONFIGURATION_CHANGED
 
@@ -85,6 +86,24 @@ def test_without_echoes_a_model_and_an_encoder_are_not_told_apart():
 def test_replaced_texts_are_seen_in_the_vectors():
     """Documents whose whole text became another one are a change of the corpus, however rankings scatter."""
     assert named(SPACE, replace(SPACE, stored=REPLACED)).name is CauseName.CORPUS_CHANGED
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_an_index_of_two_models_is_no_edited_corpus(share: float):
+    """Documents that keep their distances to each other, and not to the others, were embedded by another model."""
+    is_moved = np.random.default_rng(6).random(N_DOCUMENTS) < share
+    mixed = np.where(is_moved[:, None], SPACE.stored @ rotation(9), SPACE.stored)
+    cause = named(SPACE, replace(SPACE, stored=mixed))
+    assert cause.name is CauseName.INDEX_CHANGED
+    assert "another model embedded this part of the index" in " ".join(cause.evidence)
+    by_rankings = named(SPACE, replace(SPACE, stored=mixed), vectors=False)
+    assert CauseName.INDEX_CHANGED in (by_rankings.name, *by_rankings.or_else)
+
+
+def test_edited_texts_name_the_alternative():
+    """Where only scores are known, edited texts and a part of the index by another model look alike."""
+    cause = named(SPACE, replace(SPACE, stored=EDITED), vectors=False)
+    assert (cause.name, cause.or_else) == (CauseName.CORPUS_CHANGED, (CauseName.INDEX_CHANGED,))
 
 
 def test_a_rotated_space_is_another_model_that_no_ranking_shows():

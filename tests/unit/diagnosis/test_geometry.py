@@ -14,13 +14,22 @@ from monitor.diagnosis.geometry import (
     effective_rank,
     hubness,
     kernel_alignment,
+    kernel_alignment_interval,
     margins,
     mean_over,
     overlap,
     procrustes_distance,
     rank_biased_overlap,
 )
-from monitor.diagnosis.space_changes import Geometry, Labelled, Space, compare_spaces, describe, recall_of_exact
+from monitor.diagnosis.space_changes import (
+    ALIGNED,
+    Geometry,
+    Labelled,
+    Space,
+    compare_spaces,
+    describe,
+    recall_of_exact,
+)
 from monitor.model.runs import Ranking
 from monitor.model.snapshots import Embedded, Snapshot
 from monitor.model.suites import Pair
@@ -92,13 +101,43 @@ def test_distortion_grows_with_its_strength():
     assert apart == sorted(apart)
 
 
-def test_alignment_is_what_its_kernels_say():
-    """The feature form equals the normalised product of the centred kernels."""
-    other = RNG.normal(size=(60, 10))
-    centring = np.eye(60) - 1 / 60
-    first, second = (centring @ each @ each.T @ centring for each in (TEXTS, other))
-    expected = (first * second).sum() / np.sqrt((first**2).sum() * (second**2).sum())
-    assert kernel_alignment(TEXTS, other) == pytest.approx(expected)
+def test_alignment_tends_to_its_biased_form():
+    """With many texts the debiased alignment equals the normalised product of the centred kernels."""
+    rng = np.random.default_rng(5)
+    texts = rng.normal(size=(900, 6))
+    other = texts @ rng.normal(size=(6, 6)) + rng.normal(size=(900, 6))
+    first, second = (each - each.mean(axis=0) for each in (texts, other))
+    biased = np.linalg.norm(first.T @ second) ** 2 / (
+        np.linalg.norm(first.T @ first) * np.linalg.norm(second.T @ second)
+    )
+    assert kernel_alignment(texts, other) == pytest.approx(biased, abs=0.01)
+
+
+@pytest.mark.parametrize("n_texts", [8, 12, 16, 48])
+def test_unrelated_spaces_are_not_aligned_however_few_the_texts(n_texts: int):
+    """In many dimensions a few vectors are orthogonal in any space: this is no alignment and no rotation."""
+    rng = np.random.default_rng(n_texts)
+    intervals = [
+        kernel_alignment_interval(rng.normal(size=(n_texts, 384)), rng.normal(size=(n_texts, 384))) for _ in range(50)
+    ]
+    assert abs(np.mean([each.value for each in intervals])) < 0.1
+    assert not any(each.lower >= ALIGNED for each in intervals)
+
+
+def test_the_interval_of_an_alignment_covers_its_value():
+    """The 95 % interval from 40 texts covers the alignment of 1,500 texts nearly always; of few texts it is unknown."""
+    rng = np.random.default_rng(8)
+    turn = distortion(4, 0.5)
+    size = TEXTS.shape[1]
+    many = rng.normal(size=(1_500, size)) * np.linspace(2, 0.5, size)
+    true = kernel_alignment(many, many @ turn)
+    samples = [many[rng.choice(1_500, 40, replace=False)] for _ in range(100)]
+    covered = [
+        interval.lower <= true <= interval.upper
+        for interval in (kernel_alignment_interval(each, each @ turn) for each in samples)
+    ]
+    assert np.mean(covered) >= 0.85
+    assert np.isnan(kernel_alignment_interval(TEXTS[:7], TEXTS[:7]).value)
 
 
 def test_effective_rank_counts_used_dimensions():
@@ -181,7 +220,7 @@ def test_partial_snapshots_are_described_as_far_as_they_go():
     before, after = SERVED.look(vectors=False), SERVED.mapped(distortion(3, 0.5)).look(vectors=False)
     geometry = compare_spaces(before, after)
     assert 0 < geometry.overlap < 1
-    assert np.isnan(geometry.kernel_alignment)
+    assert np.isnan(geometry.kernel_alignment.value)
     assert np.isnan(geometry.after.effective_rank)
     assert describe(geometry).startswith("60% of the returned documents")
     nothing = Snapshot(rankings={}, depth=10)
@@ -221,4 +260,4 @@ def test_an_index_that_misses_is_told_from_a_model_that_changed():
     geometry = compare_spaces(SERVED.look(), replace(SERVED, missed=0.1).look(1))
     assert geometry.before.recall_of_exact == 1.0
     assert geometry.after.recall_of_exact < 0.95
-    assert geometry.kernel_alignment == pytest.approx(1.0)
+    assert geometry.kernel_alignment.value == pytest.approx(1.0)
