@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dashboards import answers, daemon, evidence, overview, target
+from dashboards import answers, daemon, evidence, overview, target, trade_off
 
 FOLDER = Path(__file__).parent / "grafana"
 DASHBOARDS = {
     "overview": overview.dashboard,
     "target": target.dashboard,
+    "trade-off": trade_off.dashboard,
     "evidence": evidence.dashboard,
     "answers": answers.dashboard,
     "daemon": daemon.dashboard,

@@ -79,9 +79,13 @@ VERDICTS = [
 ]
 TRENDS = [
     lines(
-        "Worst difference of each axis",
-        "Candidate minus baseline, the worst stratum and measure of each target and axis; negative is worse.",
-        query('min by (target, axis) (recallwatch_difference_ratio{SELF, target=~"$target"})', "{{target}} {{axis}}"),
+        "Worst sure difference of each axis",
+        "Candidate minus baseline, the worst stratum and measure of each target and axis, at the favourable end of its "
+        "95 % interval: below zero it is worse than the baseline, and noise stays above.",
+        query(
+            'min by (target, axis) (recallwatch_difference_upper_ratio{SELF, target=~"$target"})',
+            "{{target}} {{axis}}",
+        ),
         unit="percentunit",
         steps=LOSS,
     ),

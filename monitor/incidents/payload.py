@@ -152,6 +152,7 @@ def _incident(incident: Incident, state: AlertState, owner: str) -> dict[str, An
         "verdict": incident.verdict_name,
         "suites": list(incident.suites),
         "axes": list(incident.axes),
+        "first_drop": _first_drop(incident),
         "opened_at": incident.opened_at.isoformat(),
         "reopened": incident.reopened,
         "acknowledged_at": _iso(incident.acknowledged_at),
@@ -161,6 +162,13 @@ def _incident(incident: Incident, state: AlertState, owner: str) -> dict[str, An
         "reason": incident.reason or None,
         "duration_s": duration_s(incident),
     }
+
+
+def _first_drop(incident: Incident) -> dict[str, str]:
+    """Axis, suite and stratum of what fell first: the same in every message of an incident, so that it can identify."""
+    suite, stratum = incident.fallen[0][:2] if incident.fallen else ("", "")
+    values = {"axis": incident.axes[0] if incident.axes else "", "suite": suite, "stratum": stratum}
+    return {name: value for name, value in values.items() if value}
 
 
 def duration_s(incident: Incident) -> float | None:

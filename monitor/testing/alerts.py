@@ -40,6 +40,7 @@ def an_alert(state: str = "firing", *, at: datetime = AT, **changes: Any) -> Ale
         "kind": "regression", "verdict": "trade_off", "severity": "critical", "owner": "search",
         "summary": "broad recall@10 fell 19.0 points, 0.759 → 0.570 <and> 26 other measures with it.",
         "advice": "roll back", "opened_at": AT.isoformat(), "resolved_at": resolved_at,
+        "first_drop": {"axis": "broad", "suite": "broad", "stratum": "overall"},
         "verdict_id": "v1", "run_ids": ["r1"], "baseline_run_ids": ["b1"],
         "headline": a_fall(), "fallen": [a_fall(), a_fall("mrr@10", -0.15), a_fall(stratum="billing")],
         "strata": [

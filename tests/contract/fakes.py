@@ -132,6 +132,8 @@ class HttpService:
     secrets: tuple[str, ...]
     accepts: Answer = TAKES
     path: str = "/hook/s3cret-path"
+    also: tuple[str, ...] = ()
+    """Further paths that it accepts requests at."""
     url_key: str = "url"
     url_path: str | None = None
     has_retry_after: bool = True
@@ -147,7 +149,8 @@ class HttpService:
                 await HTTP_FAULTS[waiting.pop(0)](request, writer)
                 return
             try:
-                assert (request.method, request.path) == ("POST", self.path)
+                assert request.method == "POST"
+                assert request.path in (self.path, *self.also), request.path
                 assert request.headers["content-type"].startswith("application/json")
                 fake.received.append(self.read(request))
             except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the service says 400
@@ -179,11 +182,15 @@ def read_slack(request: ReceivedRequest) -> Received:
 
 
 def read_slack_bot(request: ReceivedRequest) -> Received:
-    """A message from an authorised bot."""
-    received = read_slack(request)
+    """A message from an authorised bot: a new one, an edited one, or a reply in its thread."""
     assert request.headers["authorization"] == "Bearer xoxb-s3cret-token"
-    assert received.content["channel"] == "C0123456789"
-    return received
+    message = json.loads(request.body)
+    assert message["channel"] == "C0123456789"
+    assert ("ts" in message) == request.path.endswith("chat.update"), "only an edit names the message that it replaces"
+    if "thread_ts" in message:
+        schema("slack_reply").validate(message)
+        return Received("", message["text"].startswith(":large_green_circle:"), message)
+    return read_slack(request)
 
 
 def read_pagerduty(request: ReceivedRequest) -> Received:
@@ -346,6 +353,8 @@ SERVICES: dict[str, Service] = {
         read_slack_bot,
         ("s3cret-token",),
         reply(200, {"ok": True, "ts": "1.2"}),
+        path="/api/chat.postMessage",
+        also=("/api/chat.update",),
         url_key="api_url",
     ),
     "pagerduty": HttpService(

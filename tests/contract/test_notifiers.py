@@ -121,6 +121,21 @@ def test_firing_and_resolved_are_one_incident_at_the_service(service: Service):
     assert (first.is_closed, second.is_closed) == (False, True)
 
 
+def test_a_slack_bot_edits_its_first_message_and_answers_in_its_thread():
+    """Later states replace the first message and add a reply; buttons acknowledge while that makes sense."""
+    service = SERVICES["slack bot"]
+    earlier = {"receipt": "1700000000.000100"}
+    states = ("acknowledged", "firing", "resolved")
+    alerts = [an_alert(), *(replace(an_alert(state), **earlier) for state in states)]
+    messages = [each.content for each in delivered(service, *alerts, signing_secret="s3cret-signing").received]
+    assert [("ts" in each, "thread_ts" in each) for each in messages] == [
+        (False, False), *((True, False), (False, True)) * 3,
+    ]  # fmt: skip
+    buttons = [each["blocks"][-1]["elements"][0] for each in messages if "blocks" in each]
+    assert [each.get("action_id") for each in buttons] == ["acknowledge", None, "acknowledge", None]
+    assert buttons[0]["value"] == FIRING.incident_id
+
+
 def test_two_incidents_are_separate_at_the_service(service: Service):
     """Messages of different incidents have different keys, if the service uses keys."""
     other = replace(FIRING, incident_id="incident_2", dedup_key="recallwatch/staging")

@@ -105,7 +105,7 @@ def test_the_example_of_alertmanager_routes_by_severity(labels: str, receiver: s
 def test_inhibition_rules_and_routes_use_existing_alerts() -> None:
     """The inhibition rules and routes of the example use only alerts of the rules."""
     names = set(re.findall(r"Recallwatch\w+", (FOLDER / "alertmanager.yaml").read_text()))
-    assert names <= ALERTS.keys()
+    assert names - {"RecallwatchIncident"} <= ALERTS.keys()  # that one comes from the daemon's own notifier
 
 
 class Hook:

@@ -19,12 +19,12 @@ from prometheus_client.registry import Collector
 
 from monitor import __version__
 from monitor.adapters.exporters.families import Block, CycleResult, empty, headers, run_block, verdict_block
-from monitor.adapters.exporters.service import Outbox, ServiceHealth
+from monitor.adapters.exporters.service import Outbox, ServiceHealth, unacknowledged
 from monitor.adapters.exporters.storage import StorageMetrics
 from monitor.errors import Reason
 from monitor.model.alerts import AlertState
 from monitor.model.deployments import Swap
-from monitor.model.incidents import Tally
+from monitor.model.incidents import Incident, Tally
 from monitor.model.runs import Outcome
 
 __all__ = ["CONTENT_TYPE", "CycleResult", "Metrics", "Outbox", "Planned"]
@@ -66,6 +66,8 @@ class Metrics:
     outbox: Outbox | None = None
     dead_letters: Counter[tuple[str, str]] = field(default_factory=Counter)
     tallies: Sequence[Tally] = ()
+    incidents: Sequence[Incident] = ()
+    """Active incidents."""
     no_data: Mapping[tuple[str, str], bool] = field(default_factory=dict)
     """Target and schedule to whether the schedule is overdue."""
     database_errors: int = 0
@@ -258,6 +260,7 @@ class _Collector(Collector):
         for place, is_silent in metrics.no_data.items():
             silent.add_metric(place, float(is_silent))
         yield incidents
+        yield unacknowledged(metrics.incidents)
         yield silent
         labels = ("notifier", "reason")
         yield _counter("recallwatch_dead_letters", "Undeliverable alerts.", labels, metrics.dead_letters)

@@ -64,3 +64,16 @@ class ServiceHealth:
             gauge = GaugeMetricFamily(f"recallwatch_{name}", text)
             gauge.add_metric((), float(value))
             yield gauge
+
+
+def unacknowledged(incidents: Iterable[Incident]) -> Metric:
+    """Open regressions that no person has acknowledged, with the severity of each."""
+    family = GaugeMetricFamily(
+        "recallwatch_incident_unacknowledged",
+        "1 for an open regression that no person has acknowledged.",
+        labels=("target", "severity"),
+    )
+    for incident in incidents:
+        if incident.kind is IncidentKind.REGRESSION and incident.status is IncidentStatus.OPEN:
+            family.add_metric((incident.target, str(incident.severity)), 1.0)
+    return family

@@ -15,10 +15,13 @@ from pydantic import Field, SecretStr, model_validator
 
 from monitor.adapters.http import transport
 from monitor.adapters.notifiers.endpoint import Endpoint, EndpointOptions, bearer
-from monitor.adapters.notifiers.message import Message, plain_text, render
+from monitor.adapters.notifiers.message import LONGEST_FACT, Message, plain_text, render
+from monitor.adapters.notifiers.texts import one_line
 from monitor.config.config import Duration
 from monitor.model.alerts import Alert
 
+_TEST_FIRES_FOR = timedelta(minutes=5)
+"""A test alert ends by itself."""
 _SEVERITIES = ("warning", "critical")
 """In rising order; the severity of an open incident never falls."""
 
@@ -63,7 +66,8 @@ class AlertmanagerNotifier:
         await self._endpoint.close()
 
     def _body(self, alert: Alert, message: Message) -> dict[str, Any]:
-        ends_at = message.ended_at or alert.created_at + self._fires_for
+        is_test = bool((alert.payload.get("data") or {}).get("test"))
+        ends_at = message.ended_at or alert.created_at + (_TEST_FIRES_FOR if is_test else self._fires_for)
         links = {link.label.lower(): link.url for link in message.links}
         origin = links.get("comparison") or links.get("run")
         return {
@@ -95,6 +99,10 @@ def _labels(alert: Alert, message: Message) -> dict[str, str]:
         "target": message.target,
         "severity": message.severity,
     }
+    data = alert.payload.get("data") or {}
+    # Axis, suite and stratum of the first drop stay the same until the incident ends, as labels must.
+    labels |= {name: one_line(value, LONGEST_FACT) for name, value in (data.get("first_drop") or {}).items()}
+    labels["owner"] = one_line(data.get("owner"), LONGEST_FACT)
     return {name: value for name, value in labels.items() if value}
 
 
