@@ -17,8 +17,11 @@ from monitor.ports.store import Store
 class SlotStore(Protocol):
     """Storage that processes share to divide their work. Raises `StoreError` and nothing else."""
 
-    async def claim_slot(self, slot: Slot) -> bool:
-        """Take a slot. Returns False if any process took it before."""
+    async def claim_slot(self, slot: Slot, *, alone: bool = True) -> bool:
+        """Take a slot. Returns False if any process took it before.
+
+        ``alone`` also refuses it while the latest slot of the schedule is running in another process.
+        """
         ...
 
     async def latest_slot(self, schedule: str) -> Slot | None:

@@ -143,6 +143,7 @@ class Daemon:
             metrics=self.metrics,
             readiness=self.readiness,
         )
+        care.refresh()
         return (
             outbox.deliver_forever(),
             watchdog.watch_forever(),

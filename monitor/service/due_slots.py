@@ -87,7 +87,10 @@ class DueSlots:
             self.name in peer.schedules and peer.owner != self.slots.owner and not has_ended(peer.owner)
             for peer in peers
         )
-        return current if is_shared and latest.plan_digest == self.plan_digest else max(now, latest.scheduled_at)
+        if is_shared and latest.plan_digest == self.plan_digest:
+            return current
+        self._lead = self._lead_of(latest)
+        return self.clock.now() + self._lead
 
     async def _wait(self) -> datetime | Slot | None:
         """An extra slot; None when the time has come."""
@@ -119,7 +122,9 @@ class DueSlots:
             try:
                 if isinstance(extra, Slot):
                     return await self.slots.take_over(extra)
-                return await self.slots.claim(self.name, extra or self._due(), self.plan_digest)
+                # A deployment that was declared during a cycle elsewhere is probed all the same.
+                at, alone = extra or self._due(), extra is None
+                return await self.slots.claim(self.name, at, self.plan_digest, alone=alone)
             except StoreError as error:
                 if not has_failed:
                     _LOG.error("slot_not_taken", schedule=self.name, problem=str(error))
@@ -143,5 +148,10 @@ class DueSlots:
         """Follow another process whose slots are ahead of the clock."""
         with suppress(StoreError):
             latest = await self.slots.store.latest_slot(self.name)
-            if latest is not None and self.schedule.every is not None:
-                self._lead = max(self._lead, latest.scheduled_at - self.clock.now())
+            if latest is not None:
+                self._lead = self._lead_of(latest)
+
+    def _lead_of(self, latest: Slot) -> timedelta:
+        """The lead after a slot of another process. Times of cron are those of the clock, which has no lead."""
+        is_interval = self.schedule.every is not None
+        return max(self._lead, latest.scheduled_at - self.clock.now()) if is_interval else self._lead

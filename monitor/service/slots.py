@@ -76,10 +76,12 @@ class Slots:
     def __post_init__(self) -> None:
         self._slot_beats, self._peer_beats = Heartbeats(self.elapsed_s), Heartbeats(self.elapsed_s)
 
-    async def claim(self, schedule: str, scheduled_at: datetime, plan_digest: str = "") -> Slot | None:
-        """Take a slot; None if another process took it before."""
+    async def claim(
+        self, schedule: str, scheduled_at: datetime, plan_digest: str = "", *, alone: bool = True
+    ) -> Slot | None:
+        """Take a slot; None if another process took it before, or with ``alone`` still runs an earlier one."""
         slot = Slot(schedule=schedule, scheduled_at=scheduled_at, owner=self.owner, plan_digest=plan_digest)
-        return slot if await self.store.claim_slot(slot) else None
+        return slot if await self.store.claim_slot(slot, alone=alone) else None
 
     def started(self, slot: Slot, task: asyncio.Task[None] | None = None) -> None:
         """Keep a slot alive from now on; ``task`` is cancelled if another process takes the slot over."""

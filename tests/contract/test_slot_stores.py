@@ -57,6 +57,19 @@ def test_of_many_claims_one_succeeds(check):
     check(body)
 
 
+def test_a_schedule_runs_in_one_process_at_a_time(check):
+    """While a slot runs elsewhere the next one is refused, but not one that follows a declared deployment."""
+
+    async def body(store: ServiceStore) -> None:
+        await store.claim_slot(SLOT)
+        following = replace(SLOT, scheduled_at=NOON + timedelta(hours=1), owner="b/1")
+        assert not await store.claim_slot(following)
+        assert await store.claim_slot(replace(following, scheduled_at=NOON + timedelta(minutes=1)), alone=False)
+        assert await store.claim_slot(replace(following, scheduled_at=NOON + timedelta(hours=2)))
+
+    check(body)
+
+
 def test_of_many_takeovers_one_succeeds_and_the_former_owner_is_fenced(check):
     """A slot whose heartbeat moved on is not taken; whoever lost it can neither finish it nor keep it alive."""
 

@@ -76,7 +76,11 @@ def due_slots(slots: Slots, jumping: Jumping, every: float = 0.1) -> DueSlots:
 
 
 async def _next(due: DueSlots, n: int) -> list[Slot]:
-    return [await asyncio.wait_for(due.take(), 60) for _ in range(n)]
+    taken = []
+    for _ in range(n):
+        taken.append(await asyncio.wait_for(due.take(), 60))
+        await due.slots.finish(taken[-1], has_data=True)
+    return taken
 
 
 @pytest.mark.parametrize("hours", [-1, 1, -2])

@@ -20,8 +20,12 @@ class MemorySlots:
     served: dict[str, set[str]] = field(default_factory=dict)
     """Schedules by installation."""
 
-    async def claim_slot(self, slot: Slot) -> bool:
+    async def claim_slot(self, slot: Slot, *, alone: bool = True) -> bool:
         """Take a slot. Returns False if any process took it before."""
+        latest = await self.latest_slot(slot.schedule)
+        is_busy = latest is not None and latest.status is SlotStatus.RUNNING and latest.owner != slot.owner
+        if alone and is_busy:
+            return False
         return self.slots.setdefault(slot.key, slot) is slot
 
     async def latest_slot(self, schedule: str) -> Slot | None:

@@ -32,8 +32,11 @@ _BACKLOG = text(
 class SlotTables(Database):
     """Statements of the service; each change is a compare-and-swap, so that processes need no other lock."""
 
-    async def claim_slot(self, claimed: Slot) -> bool:
+    async def claim_slot(self, claimed: Slot, *, alone: bool = True) -> bool:
         """Take a slot. Returns False if any process took it before."""
+        latest = await self.latest_slot(claimed.schedule) if alone else None
+        if latest is not None and latest.status is SlotStatus.RUNNING and latest.owner != claimed.owner:
+            return False
         values = {**_values(claimed), "claimed_at": _NOW, "has_data": False}
         added = upsert(slot).values(values).on_conflict_do_nothing().returning(slot.c.schedule)
         expired = slot.c.claimed_at < _NOW - text(f"interval '{_KEPT_DAYS} days'")
