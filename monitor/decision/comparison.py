@@ -12,6 +12,7 @@ from scipy.special import ndtri
 from monitor.decision.safety import non_inferiority_of, range_of
 from monitor.model.measurements import Floats, Measured
 from monitor.model.policies import Policy, ToleratedDrop
+from monitor.model.suites import is_style
 from monitor.model.verdicts import Evidence
 from monitor.statistics.exact_p_values import sign_flip_p
 from monitor.statistics.pairing import Paired, pair
@@ -43,14 +44,15 @@ def pair_all(runs: Sequence[tuple[Measured, Measured]], policy: Policy) -> list[
 def compare(everything: Sequence[Paired], policy: Policy, *, rng: np.random.Generator) -> list[Evidence]:
     """Evidence for every pair of measures, in the same order.
 
-    All gating hypotheses with enough clusters form one family: adjusted p-values hold over all of them.
+    All gating hypotheses with enough clusters form one family: adjusted p-values hold over all of them. Query styles
+    are a family of their own, so that they cost the gain of structure no power.
     """
     by_pair = {id(paired): _describe(paired, policy) for paired in everything}
     testable = [paired for paired in everything if paired.n_clusters >= policy.min_clusters]
     sums = cluster_sums(testable)
     observed, null = sign_flips(sums, resamples=policy.resamples, rng=rng)
-    for gating in (True, False):
-        columns = [column for column, paired in enumerate(testable) if paired.gating is gating]
+    for family in dict.fromkeys(map(_family, testable)):
+        columns = [column for column, paired in enumerate(testable) if _family(paired) == family]
         critical = _critical_value(null[:, columns], policy.alpha_page)
         worse, worse_adjusted = _p_values(-sums[:, columns], -observed[columns], -null[:, columns])
         better, better_adjusted = _p_values(sums[:, columns], observed[columns], null[:, columns])
@@ -64,6 +66,10 @@ def compare(everything: Sequence[Paired], policy: Policy, *, rng: np.random.Gene
                 mde_page=detectable_from(standard_error(testable[column]), critical),
             )
     return [by_pair[id(paired)] for paired in everything]
+
+
+def _family(paired: Paired) -> tuple[bool, bool]:
+    return paired.gating, is_style(paired.stratum)
 
 
 def _critical_value(null: Floats, alpha: float) -> float:

@@ -11,7 +11,7 @@ from monitor.model.causes import CauseName
 from monitor.model.incidents import Change
 from monitor.model.suites import Axis
 from monitor.model.verdicts import Evidence
-from monitor.statistics.pairing import OVERALL, PHENOMENA, POOLED
+from monitor.statistics.pairing import OVERALL, PHENOMENA, POOLED, is_part
 
 _PARTS = {
     CauseName.MODEL_CHANGED: "model",
@@ -39,7 +39,7 @@ def in_order(fallen: Sequence[Evidence]) -> list[Evidence]:
 def strata_of(headline: Evidence, evidence: Sequence[Evidence]) -> list[Evidence]:
     """The headline's measure in each stratum of its suite, the largest drop first."""
     place = (headline.suite, headline.measure)
-    strata = [each for each in evidence if (each.suite, each.measure) == place and each.stratum not in POOLED]
+    strata = [each for each in evidence if (each.suite, each.measure) == place and is_part(each.stratum)]
     return sorted(strata, key=lambda each: each.difference)
 
 
