@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,14 +72,23 @@ def replay(evaluation_set: EvaluationSet, encode: Encode, *, depth: int | None =
     depth = min(depth or run_depth(evaluation_set.suite, REPORTED), len(evaluation_set.documents))
     index = build_index(encode(evaluation_set.documents))
     scores, places = index.search(encode(evaluation_set.questions), depth)
+    return run_of(evaluation_set, places, scores, depth)
+
+
+def run_of(evaluation_set: EvaluationSet, places: NDArray[Any], scores: NDArray[Any], depth: int) -> Measured:
+    """The measured run of a search: places of the documents found by each query, best first, and their scores.
+
+    Documents with a score of -∞ were not found.
+    """
     outcomes = tuple(
         Outcome(
             query_id=query.query_id,
             ranking=Ranking(
-                doc_ids=tuple(evaluation_set.doc_ids[place] for place in rows), scores=tuple(map(float, cosines))
+                doc_ids=tuple(evaluation_set.doc_ids[place] for place in rows[values > -np.inf]),
+                scores=tuple(map(float, values[values > -np.inf])),
             ),
         )
-        for query, rows, cosines in zip(evaluation_set.suite.queries, places, scores, strict=True)
+        for query, rows, values in zip(evaluation_set.suite.queries, places, scores, strict=True)
     )
     suite = evaluation_set.suite
     run = Run(

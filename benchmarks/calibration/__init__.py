@@ -1,0 +1,1 @@
+"""Calibration of the broad suite: changes under swaps of every family of retrievers, beside public questions."""

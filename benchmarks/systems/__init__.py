@@ -1,0 +1,1 @@
+"""Retrieval systems of the research as small classes: dense, lexical, hybrid, reranked, late interaction."""
