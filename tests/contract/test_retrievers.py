@@ -293,7 +293,7 @@ def test_a_huge_body_is_rejected_before_it_is_in_memory(answer):
 
 def test_a_gzip_bomb_is_rejected_before_it_is_in_memory():
     """A small body that decompresses to 200 MB is not held in memory."""
-    bomb = gzip.compress(b"x" * 200_000_000, compresslevel=1)
+    bomb = gzip.compress(b"x" * 200_000_000, compresslevel=1, mtime=0)
     outcome, peak = _with_peak(reply(body=bomb, headers={"content-encoding": "gzip"}), max_body_bytes=1_000_000)
     assert outcome.failure is not None
     assert outcome.failure.reason is Reason.MALFORMED
@@ -303,7 +303,7 @@ def test_a_gzip_bomb_is_rejected_before_it_is_in_memory():
 @pytest.mark.parametrize("coding", ["gzip, gzip", "gzip,gzip,gzip", "br", "zstd"])
 def test_a_bomb_within_a_bomb_is_rejected_before_it_is_decompressed(coding):
     """Nested and unbounded content codings are not decoded: 500 bytes could become gigabytes in one step."""
-    bomb = gzip.compress(gzip.compress(b"x" * 200_000_000, compresslevel=9), compresslevel=9)
+    bomb = gzip.compress(gzip.compress(b"x" * 200_000_000, compresslevel=9, mtime=0), compresslevel=9)
     outcome, peak = _with_peak(reply(body=bomb, headers={"content-encoding": coding}))
     assert outcome.failure is not None
     assert outcome.failure.reason is Reason.BROKEN
@@ -316,8 +316,8 @@ DEFLATED = json.dumps(TWO_HITS).encode()
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip", gzip.compress(DEFLATED)),
-        ("x-gzip", gzip.compress(DEFLATED[:9]) + gzip.compress(DEFLATED[9:])),
+        ("gzip", gzip.compress(DEFLATED, mtime=0)),
+        ("x-gzip", gzip.compress(DEFLATED[:9], mtime=0) + gzip.compress(DEFLATED[9:], mtime=0)),
         ("deflate", zlib.compress(DEFLATED)),
         ("deflate", zlib.compress(DEFLATED, wbits=-15)),
         ("identity", DEFLATED),
@@ -333,7 +333,7 @@ def test_compressed_bodies_are_read(coding, body):
 
 def test_a_compressed_body_that_ends_early_is_broken():
     """Half of a gzip body is no answer, even if the half is JSON."""
-    outcome, _ = outcome_of(reply(body=gzip.compress(DEFLATED)[:-4], headers={"content-encoding": "gzip"}))
+    outcome, _ = outcome_of(reply(body=gzip.compress(DEFLATED, mtime=0)[:-4], headers={"content-encoding": "gzip"}))
     assert outcome.failure is not None
     assert outcome.failure.reason is Reason.BROKEN
 
