@@ -338,7 +338,7 @@ def read_mail(content: bytes) -> Received:
     for name in ("From", "To", "Date", "Message-ID", "Subject", "References", "In-Reply-To"):
         assert len(message.get_all(name, [])) == 1, f"{name} must be there once"
     assert max(map(len, content.splitlines())) <= 998
-    assert str(message["Subject"]).startswith(("[recallwatch", "TEST"))
+    assert str(message["Subject"]).startswith("[recallwatch"), message["Subject"]
     html = message.get_body(("html",))
     assert html is not None
     assert "<script" not in html.get_content()
