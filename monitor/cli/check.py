@@ -10,6 +10,7 @@ from monitor.cli.result import NOT_MEASURED, PASSED, Result
 from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, perform
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.console import RenderableType
@@ -56,7 +57,7 @@ async def check_all(path: Path) -> Result:
 async def _check_target(
     checked: wiring.CheckedConfig, name: str, suites: list[Suite]
 ) -> tuple[dict[str, Any], list[str]]:
-    from monitor.probing.replay import probe, request_answer
+    from monitor.probing.replay import probe
     from monitor.service import wiring
 
     queries = [query for suite in suites for query in _sample(suite)]
@@ -76,12 +77,36 @@ async def _check_target(
             lines.append(f"    recognised: {recognised}")
         query = next((query for suite in suites for query in suite.queries if query.answers), None)
         if clients.answerer is not None and query is not None:
-            reply = await request_answer(query.text, clients.answerer, attempts=1)
+            reply = await _request_one_answer(query, suites, clients, checked)
             data["answer"] = _answer_to_dict(query, reply)
             lines.append(_answer_line(name, reply))
     finally:
         await clients.close()
     return data, lines
+
+
+async def _request_one_answer(
+    query: Query, suites: Sequence[Suite], clients: wiring.TargetClients, checked: wiring.CheckedConfig
+) -> Reply:
+    """One answer, from the texts of the first hits if the answerer retrieves nothing by itself."""
+    from monitor.errors import Reason
+    from monitor.model.answers import Reply
+    from monitor.model.policies import Policy
+    from monitor.probing.replay import answer_turns, probe_with_answer
+    from monitor.service import wiring
+    from monitor.world import ContextTexts, Endpoints
+
+    suite = next(suite for suite in suites if query in suite.queries)
+    window = Policy().context_window
+    endpoints = Endpoints(
+        retriever=clients.retriever,
+        depth=window,
+        answerer=clients.answerer,
+        attempts=1,
+        contexts=ContextTexts(window, wiring.texts_of(checked.config, suite.name)),
+    )
+    outcome = await probe_with_answer(query, endpoints, answer_turns(endpoints))
+    return outcome.reply or Reply(reason=Reason.REJECTED, detail="no query can be answered")
 
 
 def _suites_of(config: Config, target: str, suites: dict[str, Suite]) -> list[Suite]:

@@ -118,8 +118,11 @@ class Judge(Protocol):
     """Maximum number of requests in a day."""
     concurrency: int
 
+    reads_contexts: bool
+    """Whether it grades an answer by its contexts instead of the references."""
+
     async def grade(self, query: str, references: Sequence[str], answer: str) -> float:
-        """One grade in [0, 1]."""
+        """One grade in [0, 1]. ``references`` are the contexts of the answer, if the judge reads contexts."""
         ...
 
     async def close(self) -> None:

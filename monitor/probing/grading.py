@@ -61,7 +61,7 @@ class Grader:
         references = {query.query_id: query for query in queries if query.answers}
         answers = {each.query_id: each.reply.answer for each in outcomes if each.reply and each.reply.answer}
         pending = [(references[query_id], answer) for query_id, answer in answers.items() if query_id in references]
-        keys = {query.query_id: key_of(query, answer.text) for query, answer in pending}
+        keys = {query.query_id: self._key_of(query, answer) for query, answer in pending}
         cache = await self.store.known_grades(self.judge.fingerprint, list(keys.values()))
         await self._begin()
         turns = asyncio.Semaphore(self.judge.concurrency)
@@ -85,7 +85,7 @@ class Grader:
         turns = asyncio.Semaphore(self.judge.concurrency)
 
         async def grade_one(query: Query, answer: Answer) -> float | None:
-            key = f"{key_of(query, answer.text)}/{self.now().isoformat()}"
+            key = f"{self._key_of(query, answer)}/{self.now().isoformat()}"
             async with turns:
                 grades = await self._request_grades(query, answer, key)
                 return grades.mean if isinstance(grades, Grades) else None
@@ -99,6 +99,8 @@ class Grader:
     async def _request_grades(self, query: Query, answer: Answer, key: str) -> Grades | Reason:
         """All repeats of one grade, or the reason why one is missing; only served requests count for the budget."""
         scores: list[float] = []
+        if self.judge.reads_contexts and answer.contexts is None:
+            return Reason.REJECTED
         if self._left < self.judge.repeats:
             return Reason.BUDGET_SPENT
         self._left -= self.judge.repeats
@@ -125,7 +127,7 @@ class Grader:
         for attempt in range(1, ATTEMPTS + 1):
             await self._wait()
             try:
-                score = await self.judge.grade(query.text, query.answers, answer.text)
+                score = await self.judge.grade(query.text, self._read_by_judge(query, answer), answer.text)
             except JudgeError as error:
                 if error.reason in _SERVED:
                     self._unserved = 0
@@ -139,6 +141,15 @@ class Grader:
                 return score
         raise JudgeError(Reason.UNREACHABLE, "no attempt was made")
 
+    def _read_by_judge(self, query: Query, answer: Answer) -> Sequence[str]:
+        """The texts that the judge compares the answer with: the references, or the contexts of the answer."""
+        return (answer.contexts or ()) if self.judge.reads_contexts else query.answers
+
+    def _key_of(self, query: Query, answer: Answer) -> str:
+        """Cache key of a grade: SHA-256 over question, what the judge reads, and answer."""
+        parts = (query.text, *self._read_by_judge(query, answer), answer.text)
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
     async def _wait(self) -> None:
         """Wait for the end of the pause that all requests share. Raises JudgeError once grading has stopped."""
         if self._resume_at is not None and (delay_s := (self._resume_at - self.now()).total_seconds()) > 0:
@@ -151,11 +162,6 @@ class Grader:
         self._is_stopped = self._is_stopped or self._unserved >= UNSERVED_IN_A_ROW or pause_s > PATIENCE_S
         resume_at = self.now() + timedelta(seconds=min(pause_s, PATIENCE_S))
         self._resume_at = max(self._resume_at or resume_at, resume_at)
-
-
-def key_of(query: Query, answer: str) -> str:
-    """Cache key of a grade: SHA-256 over question, references and answer."""
-    return hashlib.sha256("\x1f".join((query.text, *query.answers, answer)).encode()).hexdigest()
 
 
 def attach_grades(outcomes: Sequence[Outcome], graded: Graded) -> tuple[Outcome, ...]:

@@ -150,7 +150,7 @@ def test_the_fingerprint_covers_the_grading_settings(tmp_path: Path):
     passwords = [build(f"http://ada:{word}@127.0.0.1:9/v1").fingerprint for word in ("old", "new")]
     assert passwords[0] == passwords[1]
     others = [{"model": "n"}, {"rubric_file": str(rubric)}, {"temperature": 1}, {"seed": 1}, {"repeats": 3},
-              {"structured": False}, {"extra": {"reasoning_effort": "low"}}]  # fmt: skip
+              {"structured": False}, {"task": "faithfulness"}, {"extra": {"reasoning_effort": "low"}}]  # fmt: skip
     changed = {build(url, **change).fingerprint for change in others} | {build("http://127.0.0.1:8/v1").fingerprint}
     assert len(changed - {fingerprint}) == len(others) + 1
     first = build(url, rubric_file=str(rubric)).fingerprint
@@ -162,3 +162,12 @@ def test_a_missing_rubric_is_refused(tmp_path: Path):
     """The error contains the key and the file."""
     with pytest.raises(ConfigError, match=r"rubric_file.*nowhere\.txt"):
         build("http://127.0.0.1:9/v1", rubric_file=str(tmp_path / "nowhere.txt"))
+
+
+def test_faithfulness_has_a_rubric_of_its_own_and_sends_contexts():
+    """The request names contexts instead of references, and the rubric asks for support of each claim."""
+    _, server = graded(saying(completion(grade_reply(5))), task="faithfulness")
+    system, user = (message["content"] for message in json.loads(server.requests[0].body)["messages"])
+    assert "supported by the contexts" in system
+    assert "references" not in system
+    assert set(json.loads(user)) == {"question", "contexts", "answer"}

@@ -29,6 +29,7 @@ class SimilarityJudge:
 
     Options = SimilarityOptions
     repeats, concurrency, budget = 1, 1, UNLIMITED
+    reads_contexts = False
 
     def __init__(self, options: SimilarityOptions) -> None:
         self._options = options

@@ -25,15 +25,18 @@ class ScriptedJudge:
     """Refuses until a point in time or always, or replies nonsense; counts what it received and what it served."""
 
     fingerprint, repeats, budget, concurrency = "judge", 1, 1_000, 4
+    reads_contexts = False
 
     def __init__(self, clock: "Clock", *, refuses_until_s: float = 0.0, retry_after_s: float | None = None) -> None:
         self._clock, self._until_s, self._retry_after_s = clock, refuses_until_s, retry_after_s
         self.reason, self.received, self.served = Reason.RATE_LIMITED, 0, 0
         self.is_broken = False
+        self.read: list[tuple[str, ...]] = []
 
     async def grade(self, query: str, references: Sequence[str], answer: str) -> float:
         """A grade of 1, a refusal with Retry-After, or nonsense."""
         self.received += 1
+        self.read.append(tuple(references))
         if self._clock.elapsed_s < self._until_s:
             raise JudgeError(self.reason, "slow down", retry_after_s=self._retry_after_s)
         self.served += 1
@@ -135,3 +138,19 @@ def test_the_budget_bounds_what_is_served():
     grades, counted = graded(judge, clock)
     assert len(grades.grades) == counted == judge.received == 10
     assert list(grades.reasons.values()) == [Reason.BUDGET_SPENT] * 30
+
+
+def test_a_judge_of_faithfulness_reads_the_contexts_of_the_answer():
+    """It gets the contexts instead of the references; an answer whose contexts are unknown has a reason."""
+    clock = Clock()
+    judge = ScriptedJudge(clock)
+    judge.reads_contexts = True
+    outcomes = [
+        Outcome(query_id="q0", reply=Reply(answer=Answer(text="yes", contexts=("a page", "another page")))),
+        Outcome(query_id="q1", reply=Reply(answer=Answer(text="yes"))),
+    ]
+    grader = Grader(judge, MemoryStore(), clock.now, clock.sleep)
+    grades = asyncio.run(grader.grade(QUERIES, outcomes))
+    assert judge.read == [("a page", "another page")]
+    assert set(grades.grades) == {"q0"}
+    assert grades.reasons == {"q1": Reason.REJECTED}

@@ -68,6 +68,7 @@ class Jury:
     repeats, concurrency, fingerprint = 1, 4, "judge-1"
 
     def __init__(self, *, fickle: float = 0.0, budget: int = 1_000_000) -> None:
+        self.reads_contexts = False
         self.random = random.Random(5)  # noqa: S311 - the same moods every time, not a secret
         self.fickle, self.budget, self.mood, self.broken, self.asked = fickle, budget, 0.0, False, 0
 
