@@ -53,6 +53,8 @@ class AccessOptions(Section):
 
     requests_per_minute: Annotated[int, Field(ge=1)] = 600
     """Requests to the API that one token, or one address, may send in a minute."""
+    wrong_tokens_per_minute: Annotated[int, Field(ge=1)] = 10
+    """Wrong tokens or signatures from one address in a minute; after them it is refused unread."""
     tls_certificate: Path | None = None
     """File with the certificate chain; with ``tls_key`` the server speaks HTTPS."""
     tls_key: Path | None = None

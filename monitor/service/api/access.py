@@ -19,8 +19,6 @@ from monitor.service.api.problems import RefusedError
 
 _LOG = structlog.get_logger(__name__)
 
-FAILURES_PER_MINUTE = 10
-"""Wrong tokens from one address; further ones are refused unread."""
 _MINUTE = timedelta(minutes=1)
 _MAX_SOURCES = 10_000
 _TOUCH_EVERY = timedelta(minutes=1)
@@ -59,11 +57,12 @@ class Guard:
     server: Callable[[], Server]
     now: Callable[[], datetime]
     _requests: Limiter = field(init=False)
-    _failures: Limiter = field(default_factory=lambda: Limiter(FAILURES_PER_MINUTE))
+    _failures: Limiter = field(init=False)
     _touched: dict[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._requests = Limiter(self.server().requests_per_minute)
+        self._failures = Limiter(self.server().wrong_tokens_per_minute)
 
     async def admit(self, request: Request, scope: Scope) -> Caller:
         """The caller of a request. Raises RefusedError unless they are known, may do this, and are within limits."""

@@ -48,7 +48,7 @@ async def page_of(
         if start is not None and (len(rows) > start + limit or is_whole):
             break
         if is_whole:
-            raise RefusedError(422, "the cursor is unknown; begin without one")
+            raise RefusedError(404, "the cursor is unknown; begin without one")
         n_rows *= 2
     items = rows[start : start + limit]
     if len(rows) <= start + limit:
@@ -70,7 +70,7 @@ def _decoded(cursor: str) -> tuple[str, int]:
     try:
         after, depth = orjson.loads(base64.urlsafe_b64decode(cursor))
     except (binascii.Error, ValueError, TypeError):
-        raise RefusedError(422, "the cursor is malformed; begin without one") from None
+        raise RefusedError(404, "the cursor is malformed; begin without one") from None
     if not isinstance(after, str) or not isinstance(depth, int) or not after or not 0 <= depth <= _MAX_ROWS:
-        raise RefusedError(422, "the cursor is malformed; begin without one")
+        raise RefusedError(404, "the cursor is malformed; begin without one")
     return after, depth

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from monitor.errors import BudgetError, ComparisonError, ConfigError, MonitorError, StoreError, SuiteError
 
@@ -50,17 +51,28 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def add_handlers(app: FastAPI) -> None:
     """Answer every error of the API with a problem; no message of a library reaches a caller."""
 
-    async def refused(_: Request, error: Exception) -> Response:
+    async def refused(request: Request, error: Exception) -> Response:
         if isinstance(error, RefusedError):
             return problem_response(error.status, str(error), error.headers)
         if isinstance(error, RequestValidationError):
             return problem_response(422, _validation(error))
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            return problem_response(405, "Method Not Allowed", {"allow": _methods(app, request)})
         if isinstance(error, HTTPException):
             return problem_response(error.status_code, str(error.detail), dict(error.headers or {}))
         return problem_response(_status_of(error), str(error))
 
     for kind in (RefusedError, RequestValidationError, HTTPException, MonitorError):
         app.add_exception_handler(kind, refused)
+
+
+def _methods(app: FastAPI, request: Request) -> str:
+    """The methods of every route with this path; the framework names those of the first alone."""
+    methods: set[str] = set()
+    for route in app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return ", ".join(sorted(methods))
 
 
 def _status_of(error: Exception) -> int:

@@ -16,6 +16,7 @@ _PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PLAIN)]
 Text = Annotated[str, StringConstraints(max_length=2_000, pattern=_PLAIN)]
+Key = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 Id = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$")]
 TargetFilter = Annotated[
     str | None, Query(min_length=1, max_length=200, pattern=_PLAIN, description="Only those of this target.")
@@ -37,7 +38,7 @@ class DeploymentBody(Closed):
     """The deployment that the target serves now, such as a model version."""
     by: Annotated[str, StringConstraints(max_length=200, pattern=_PLAIN)] = ""
     """Who declares it; by default the caller."""
-    detail: Annotated[dict[Name, Text], Field(max_length=50)] = {}
+    detail: Annotated[dict[Key, Text], Field(max_length=50, json_schema_extra={"additionalProperties": False})] = {}
     """Further details: model, index, commit."""
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from monitor.config.access import AccessOptions
 from monitor.model.access import Scope
 from monitor.model.deployments import Deployment
 from monitor.model.gates import Gate, GateStatus
 from monitor.model.runs import RunStatus
-from monitor.service.api.access import FAILURES_PER_MINUTE, Limiter
+from monitor.service.api.access import Limiter
 from monitor.service.api.middleware import MAX_BODY_BYTES
 from monitor.testing.runs import a_run, a_suite
 from monitor.testing.stores import save_finished_run
@@ -162,7 +163,7 @@ def test_guessing_tokens_is_limited_and_logged():
         with capture_logs() as logs:
             statuses = [
                 (await api.send("GET", "/runs", token=f"Bearer rw_x_{number}")).status_code
-                for number in range(FAILURES_PER_MINUTE + 3)
+                for number in range(AccessOptions().wrong_tokens_per_minute + 3)
             ]
             locked = await api.send("GET", "/runs", token=right)
         elsewhere = api.address, "10.9.9.9"
@@ -174,11 +175,11 @@ def test_guessing_tokens_is_limited_and_logged():
         return statuses, locked, other, later, logs
 
     statuses, locked, other, later, logs = with_api(body)
-    assert statuses == [401] * FAILURES_PER_MINUTE + [429] * 3
+    assert statuses == [401] * AccessOptions().wrong_tokens_per_minute + [429] * 3
     assert (locked.status_code, locked.headers["retry-after"]) == (429, "60")
     assert (other.status_code, later.status_code) == (200, 200)
     events = [log["event"] for log in logs]
-    assert events.count("token_refused") == FAILURES_PER_MINUTE
+    assert events.count("token_refused") == AccessOptions().wrong_tokens_per_minute
     assert events.count("token_guessing_limited") == 4
 
 
@@ -293,7 +294,7 @@ def test_pages_hold_every_row_once_while_rows_are_added():
 
     names, bad = with_api(body)
     assert names == [f"v{number}" for number in reversed(range(25))]
-    assert bad == 422
+    assert bad == 404
 
 
 def test_a_version_that_the_caller_has_is_not_sent_again():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from monitor.service.api.access import FAILURES_PER_MINUTE
+from monitor.config.access import AccessOptions
 from monitor.service.api.webhook_kinds import KINDS
 from tests.unit.service.api_client import CONFIG, NOW, Api, with_api
 
@@ -188,7 +188,7 @@ def test_guessing_a_secret_is_limited():
     """After ten wrong signatures from one address even a right one waits."""
 
     async def run(api: Api):
-        for _ in range(FAILURES_PER_MINUTE):
+        for _ in range(AccessOptions().wrong_tokens_per_minute):
             await api.send("POST", "/webhooks/github", b"{}", headers={"x-hub-signature-256": "sha256=00"})
         return await post(api, "github", GITHUB)
 

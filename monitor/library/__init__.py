@@ -1,0 +1,1 @@
+"""The public Python API, for notebooks and tests; `from monitor import compare` imports it on first use."""
