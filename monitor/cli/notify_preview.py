@@ -111,7 +111,7 @@ def _pictures(pages: Iterable[Path]) -> tuple[list[Path], str]:
             "--no-sandbox",
             "--disable-gpu",
             "--hide-scrollbars",
-            "--window-size=740,1250",
+            "--window-size=740,1700",
         ]
         command += [f"--screenshot={picture.absolute()}", page.absolute().as_uri()]
         subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603 - found by its name

@@ -136,7 +136,7 @@ def fit(message: Message, write: Callable[[Message], Content], limit: int) -> Co
 
 def _short_id(incident_id: str) -> str:
     """The beginning of an id that is long enough to be unique in practice, without the word before it."""
-    return one_line(incident_id.removeprefix("incident_"), 8).rstrip("…") if incident_id else ""
+    return one_line(incident_id, LONGEST_FACT).removeprefix("incident_")[:8]
 
 
 def _subject(title: str, severity: str, size: str) -> str:
