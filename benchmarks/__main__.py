@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.growth.page import stored_part
 from benchmarks.result import Result, dump, load
 from benchmarks.table import page, table
 
@@ -50,7 +51,7 @@ def main() -> None:
         parser.error("--write needs all subjects: a page of numbers from several runs would mislead")
     results = [result for subject in options.subject or SUBJECTS for result in run(subject)]
     if options.write:
-        PAGE.write_text(page(results), encoding="utf-8")
+        PAGE.write_text(page(results) + stored_part(), encoding="utf-8")
     if options.json:
         print(dump(results))
     else:

@@ -33,8 +33,9 @@ depend on the machine; compare the ratios.
 - **Labelling**: one to three judged passages for each query, matched in rankings of chunks of 400 characters,
   including the states of the labels: by the positions of the chunks, and by the words of their texts, which happens
   while probing.
-- **Storing**: the same rows into the same table of an embedded PostgreSQL, in transactions of 10,000: 1,000,000
-  rows by the store's binary COPY, 100,000 rows by executemany with dictionaries that were built beforehand.
+- **Storing**: outcomes into an embedded PostgreSQL, in transactions of 10,000: 1,000,000 by the store, as blocks of
+  references to rankings of which each occurs a hundred times; 100,000 by executemany into a table with a row for each
+  outcome, with dictionaries that were built beforehand.
 - **Probing**: a server in another process on the same machine answers at once with 100 hits; the clients share the
   processors with it. The peers run on the same event loop (uvloop) and only parse the answers; recallwatch also
   validates them and measures each latency. pyreqwest works in threads beside the loop and can use both processors.
