@@ -32,9 +32,10 @@ There are three levels of access:
 - **and vectors**: in addition the vectors of queries and stored documents, and the results of exact search.
 
 These trials send {n_echoes} echoes and {n_replayed} replays around each change. A cycle of the daemon sends at most
-five per cent of a suite's queries as echoes, each document once while nothing changes (48 in all, where the suite has a
-corpus), and at a detected change all of them again with 30 replays. Echoes come after the suite and count towards
-`limits.probes_per_day`.
+five per cent of a suite's queries as echoes and replays, each document and canary once while nothing changes (48 and
+30, where the suite has a corpus), and at a detected change all echoes again. They come after the suite and count
+towards `limits.probes_per_day`. `tests/system/test_causes_in_cycles.py` names causes through such cycles over HTTP,
+with random vectors.
 """
 
 KNOWN_TO_BE_ALIKE = """\

@@ -46,10 +46,9 @@ async def observe(suite: Suite, run: Run, world: World) -> Snapshot | None:
     """What a cycle sees of a target beside its run: vectors where they are available, and the echoes that are due."""
     vectors = await read_snapshot(world.raw_retriever or world.retriever, suite, run)
     kept = await world.store.snapshot(run.target, suite.name)
-    is_complete = kept is not None and len(kept.echoes) >= echoes.MOST_ECHOES
     # Texts are read from files, so only while an echo is missing.
-    texts = {} if is_complete else await asyncio.to_thread(world.texts_of, suite.name)
-    return await echoes.add_due_echoes(vectors, kept, run, suite, world.retriever, texts)
+    texts = {} if echoes.is_complete(kept, suite) else await asyncio.to_thread(world.texts_of, suite.name)
+    return await echoes.add_due(vectors, kept, run, suite, world.retriever, texts)
 
 
 async def observe_swap(
@@ -59,7 +58,7 @@ async def observe_swap(
     suite, run = result.measured.suite, result.measured.run
     texts = await asyncio.to_thread(world.texts_of, suite.name)
     before = await world.store.snapshot(run.target, suite.name)
-    after = await echoes.observe_change(result.snapshot, before, run, suite, world.retriever, texts)
+    after = await echoes.observe_change(result.snapshot, before, run, world.retriever, texts)
     return await asyncio.to_thread(explain, swap, previous, run, suite, before, after, texts), after
 
 

@@ -1,8 +1,8 @@
 """Query documents with their own text, and replay canaries: both show which part of a target changed.
 
-The score of a document for its own text stays the same while queries and documents are encoded by one model. An echo
-is sent once per document while nothing changes, a few in each cycle, and again for all of them at a detected change,
-together with replays, which show the noise of the target.
+The score of a document for its own text stays the same while queries and documents are encoded by one model. A replay
+shows how much the results of an unchanged target differ. While nothing changes, each document is echoed once and each
+canary replayed once, a few in each cycle. At a detected change all echoes are sent again, and the replays start over.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from monitor.diagnosis.bm25 import WordIndex
 from monitor.errors import Reason, RetrieverError
@@ -20,7 +21,7 @@ from monitor.ports.targets import Retriever
 
 MOST_ECHOES, MOST_REPLAYS = 48, 30
 SHARE = 0.05
-"""Upper limit of the echoes of one cycle, as a share of the judged queries of the suite."""
+"""Upper limit of the echoes and replays of one cycle, as a share of the judged queries of the suite."""
 FEWEST = 4
 LONGEST = 4_000
 """Characters of a document that are sent as a query."""
@@ -28,35 +29,43 @@ MOST_WORDS = 300
 """Queries whose rankings are matched with the words of their documents."""
 
 
-async def add_due_echoes(
+async def add_due(
     snapshot: Snapshot | None, kept: Snapshot | None, run: Run, suite: Suite, retriever: Retriever,
     texts: Mapping[str, str],
 ) -> Snapshot | None:  # fmt: skip
-    """The snapshot with the echoes of earlier cycles and those that are due now; None if there is nothing to keep."""
-    known = dict(kept.echoes) if kept else {}
-    due = [doc_id for doc_id in select_documents(suite, texts) if doc_id not in known]
-    n_judged = sum(query.is_judged for query in suite.queries)
-    sent = await _retrieve(retriever, _texts(due[: max(FEWEST, int(SHARE * n_judged))], texts), run.depth)
-    echoes = {**known, **sent}
+    """The snapshot with the echoes and replays of earlier cycles and those that are due; None if there are none."""
+    echoes, replayed = (dict(kept.echoes), dict(kept.replayed)) if kept else ({}, {})
+    echo_due = _texts([doc_id for doc_id in select_documents(suite, texts) if doc_id not in echoes], texts)
+    replay_due = {each.query_id: each.text for each in _replayed(suite) if each.query_id not in replayed}
+    # Echoes first: without them replays say little.
+    n_due = max(FEWEST, int(SHARE * sum(query.is_judged for query in suite.queries)))
+    echo_now = dict(islice(echo_due.items(), n_due))
+    replay_now = dict(islice(replay_due.items(), n_due - len(echo_now) if echoes or echo_now else 0))
+    echoes |= await _retrieve(retriever, echo_now, run.depth)
+    replayed |= await _retrieve(retriever, replay_now, run.depth)
     if snapshot is None and not echoes:
         return None
-    return replace(snapshot or from_run(run, ()), echoes=echoes)
+    return replace(snapshot or from_run(run, ()), echoes=echoes, replayed=replayed)
+
+
+def is_complete(kept: Snapshot | None, suite: Suite) -> bool:
+    """Whether nothing more is due for a suite with many documents."""
+    return kept is not None and len(kept.echoes) >= MOST_ECHOES and len(kept.replayed) >= len(_replayed(suite))
 
 
 async def observe_change(
-    snapshot: Snapshot | None, kept: Snapshot | None, run: Run, suite: Suite, retriever: Retriever,
-    texts: Mapping[str, str],
-) -> Snapshot | None:  # fmt: skip
-    """The snapshot after a detected change: all echoes again, and replays of some queries; without echoes, neither."""
-    echoed = list(kept.echoes) if kept else []
-    if not echoed:
+    snapshot: Snapshot | None, kept: Snapshot | None, run: Run, retriever: Retriever, texts: Mapping[str, str]
+) -> Snapshot | None:
+    """The snapshot after a detected change, with all echoes sent again. Replays of the earlier target are dropped."""
+    if kept is None or not kept.echoes:
         return snapshot
-    echoes = await _retrieve(retriever, _texts(echoed, texts), run.depth)
-    ranked = {outcome.query_id for outcome in run.outcomes if outcome.ranking}
-    queries = [query for query in suite.queries if query.query_id in ranked and not query.follows]
-    replayed = queries[:: max(1, len(queries) // MOST_REPLAYS)][:MOST_REPLAYS]
-    rankings = await _retrieve(retriever, {each.query_id: each.text for each in replayed}, run.depth)
-    return replace(snapshot or from_run(run, ()), echoes=echoes, replayed=rankings)
+    echoes = await _retrieve(retriever, _texts(list(kept.echoes), texts), run.depth)
+    return replace(snapshot or from_run(run, ()), echoes=echoes, replayed={})
+
+
+def _replayed(suite: Suite) -> list[Query]:
+    queries = [query for query in suite.queries if query.is_judged and not query.follows]
+    return queries[:: max(1, len(queries) // MOST_REPLAYS)][:MOST_REPLAYS]
 
 
 def select_documents(suite: Suite, texts: Mapping[str, str]) -> tuple[str, ...]:

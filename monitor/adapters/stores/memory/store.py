@@ -202,7 +202,7 @@ class MemoryStore(MemoryIncidents):
         self.detector_states.update({(target, name): state for name, state in decision.states.items()})
         self.swaps.extend(decision.swaps)
         for run, snapshot in decision.snapshots:
-            self.snapshots[run.target, run.suite_name] = replace(snapshot, rankings={}, exact={}, replayed={})
+            self.snapshots[run.target, run.suite_name] = replace(snapshot, rankings={}, exact={})
         self.verdicts.append(decision.verdict)
         return True
 
