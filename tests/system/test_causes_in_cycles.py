@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,12 +52,16 @@ class Service:
         texts = self.space.texts if self.texts is None else self.texts
         vectors = self.space.queries if kind == "query" else texts
         (ranking,) = self.space.search(vectors[int(number)][None], self.rng)
-        hits = [{"id": doc_id, "score": score} for doc_id, score in ranking.hits][: body["k"]]
+        hits: list[dict[str, Any]] = [{"id": doc_id, "score": score} for doc_id, score in ranking.hits][: body["k"]]
         if self.is_reranked:
             for hit in hits:
                 hit["score"] = 12 * float(hit["score"]) ** 3 + int(str(hit["id"]).partition("#")[0][1:]) % 5
             hits.sort(key=lambda hit: -float(hit["score"]))
         await reply(body={"hits": hits})(request, writer)
+
+
+def _same(now: datetime) -> datetime:
+    return now
 
 
 def swap_of(before: Service, after: Service, texts: Mapping[str, str] = TEXTS) -> Swap | None:
@@ -82,7 +88,7 @@ def swap_of(before: Service, after: Service, texts: Mapping[str, str] = TEXTS) -
                 state["service"] = service
                 now = clock + timedelta(hours=hour)
                 world = World(
-                    store=store, retriever=retriever, on_call=OnCall(), now=lambda now=now: now, owner="test",
+                    store=store, retriever=retriever, on_call=OnCall(), now=partial(_same, now), owner="test",
                     texts_of=lambda _: texts,
                 )  # fmt: skip
                 report = await run_cycle(plan, world)
