@@ -37,7 +37,7 @@ REPORTED_ATTEMPTS = {True: (8,), False: (1, 2, 4, 8)}
 lost connection after some two minutes, a refusal at once. A message that is refused for ever is not reported for ever.
 """
 GIVE_UP_AFTER_S = 86_400.0
-"""Alerts of a closed incident are dead after this time; those of an active one are retried as long as it lasts."""
+"""Alerts of a closed incident are dead after this time; those of an active one are never given up."""
 REMIND_CHECK_S = 15.0
 IDLE_S = 1.0
 """The outbox is polled this often for retries and for alerts that other processes queued."""

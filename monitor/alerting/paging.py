@@ -53,14 +53,14 @@ async def describe_change(
     been probed by its later suites only.
     """
     compared = [(each.baseline.run, each.measured.run) for each in results if each.baseline]
-    named = [runs for runs in compared if runs[1].suite_name in fallen] or compared
+    relevant = [runs for runs in compared if runs[1].suite_name in fallen] or compared
     latest = max(swaps, key=lambda swap: swap.detected_at, default=None)
     swap = latest or await store.latest_swap(target, [each.measured.suite.name for each in results])
-    candidate = _deployments(after for _, after in named)
+    candidate = _deployments(after for _, after in relevant)
     declaration = next((each for each in await store.deployments(target) if each.name == candidate), None)
     detected_at = swap.detected_at if swap else None
     return Change(
-        baseline=_deployments(before for before, _ in named),
+        baseline=_deployments(before for before, _ in relevant),
         candidate=candidate,
         since=declaration.declared_at if declaration else detected_at,
         declared=True if declaration else swap.declared if swap else None,
@@ -75,7 +75,7 @@ async def describe_change(
 def _deployments(runs: Iterable[Run]) -> str:
     """The names of the deployments; a fingerprint only if none has a name."""
     served = list(runs)
-    named = dict.fromkeys(run.deployment for run in served if run.deployment not in ("", run.fingerprint))
-    if named or not served:
-        return " + ".join(named)
+    names = dict.fromkeys(run.deployment for run in served if run.deployment not in ("", run.fingerprint))
+    if names or not served:
+        return " + ".join(names)
     return f"unnamed ({served[0].fingerprint[:_FINGERPRINT_CHARACTERS]})"

@@ -13,11 +13,11 @@ _DOCUMENT_KEYS = ("expected", "retrieved_before", "retrieved_now")
 
 
 def with_titles(verdict: Verdict, titles: Titles) -> Verdict:
-    """The verdict, whose lost queries have a ``titles`` entry: id to title, for the documents that have one."""
-    wanted: dict[str, set[str]] = {}
+    """The verdict, whose lost queries have a ``titles`` entry: id to title of the documents that have one."""
+    doc_ids_of: dict[str, set[str]] = {}
     for query in verdict.lost_queries:
-        wanted.setdefault(query["suite"], set()).update(_documents(query))
-    by_suite = {suite: titles(suite, doc_ids) for suite, doc_ids in wanted.items()}
+        doc_ids_of.setdefault(query["suite"], set()).update(_documents(query))
+    by_suite = {suite: titles(suite, doc_ids) for suite, doc_ids in doc_ids_of.items()}
     lost_queries = tuple(
         {**query, "titles": {doc_id: by_suite[query["suite"]][doc_id] for doc_id in shown}}
         for query in verdict.lost_queries

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def incident_show(incident: IncidentId = None, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Show one incident, with its page as it was sent, and what is still missing for its end."""
+    """Show one incident, with its page as it was sent, and the verdicts that are missing for its end."""
     finish(perform(show_incident(config, incident)), as_json)
 
 

@@ -120,7 +120,7 @@ def _pictures(pages: Iterable[Path]) -> tuple[list[Path], str]:
 
 
 def example_options(url: str) -> Mapping[str, dict[str, str]]:
-    """Options of every kind of notifier over HTTP, for a receiver at this address; the keys are examples."""
+    """Options of every kind of notifier over HTTP with a receiver at this address; the keys are examples."""
     return {
         "webhook": {"url": url, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
         "slack": {"url": url},

@@ -30,8 +30,8 @@ async def retry(path: Path, name: str | None) -> Result:
 
     checked = wiring.load(path)
     if name is not None and name not in checked.notifiers:
-        known = ", ".join(checked.notifiers) or "none"
-        raise ConfigError("notifiers", f'unknown notifier "{name}"; known notifiers: {known}')
+        listed = ", ".join(checked.notifiers) or "none"
+        raise ConfigError("notifiers", f'unknown notifier "{name}"; known notifiers: {listed}')
     names = tuple(checked.notifiers) if name is None else (name,)
     async with wiring.open_store(checked.config) as store:
         n_due = await store.retry_deliveries(names, wiring.utc_now())

@@ -60,8 +60,8 @@ async def add(path: Path, options: dict[str, Any], duration: str, by: str) -> Re
             options["to"] = (now + timedelta(seconds=parse_duration(duration))).isoformat()
         except ValueError as error:
             raise ConfigError("--for", str(error)) from None
-    given = {key: value for key, value in options.items() if value not in (None, [], {})}
-    checked = validate(SilenceOptions, given, where="silence").to_silence()
+    values = {key: value for key, value in options.items() if value not in (None, [], {})}
+    checked = validate(SilenceOptions, values, where="silence").to_silence()
     silence = replace(checked, silence_id=f"silence_{uuid4().hex[:12]}", author=by, created_at=now)
     async with wiring.open_store(wiring.load(path).config) as store:
         await store.save_silence(silence)

@@ -35,8 +35,8 @@ async def end(path: Path, prefix: str, by: str) -> Result:
         names = (prefix, f"silence_{prefix}")
         matches = [each for each in await store.silences() if each.silence_id.startswith(names)]
         if len(matches) != 1:
-            found = ", ".join(each.silence_id for each in matches) or "none"
-            raise StoreError(f'silence "{prefix}": {found} begin so; `recallwatch silence list` prints them')
+            listed = ", ".join(each.silence_id for each in matches) or "none"
+            raise StoreError(f'silence "{prefix}": {listed} begin so; `recallwatch silence list` prints them')
         ended = replace(matches[0], ended_by=by, ended_at=wiring.utc_now())
         await store.save_silence(ended)
     return Result([f"[green]✓[/] {ended.silence_id} is ended"], silence_to_dict(ended))

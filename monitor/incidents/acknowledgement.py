@@ -21,7 +21,7 @@ def token_of(incident_id: str, opening: str, key: str) -> str:
 
 
 def opening_of(incident: Incident) -> str:
-    """What tells this opening of the incident from an earlier one."""
+    """The identity of this opening of the incident: it differs after each reopening."""
     return _opening(incident.reopened, incident.opened_at)
 
 

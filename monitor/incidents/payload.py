@@ -32,7 +32,7 @@ _RUNBOOKS = {
 _NO_EVIDENCE: dict[str, Any] = {
     "verdict_id": None, "run_ids": [], "baseline_run_ids": [], "advice": "", "method": None, "alpha": None,
     "fallen": [], "risen": [], "lost_queries": [], "insights": {}, "deployment": {}, "next_command": None,
-    "headline": None, "strata": [], "structure": None, "cause": {}, "blame": None, "open_s": None,
+    "headline": None, "strata": [], "gain": None, "cause": {}, "blame": None, "open_s": None,
 }  # fmt: skip
 _EVIDENCE_KEYS = (
     "suite", "axis", "stratum", "measure", "baseline_mean", "candidate_mean", "difference", "lower", "upper",
@@ -103,7 +103,7 @@ def evidence_of(verdict: Verdict, state: AlertState, change: Change) -> dict[str
         "deployment": _deployment(change),
         "headline": _evidence_row(headline) if headline else None,
         "strata": [_evidence_row(each) for each in strata_of(headline, verdict.evidence)] if headline else [],
-        "structure": _evidence_row(structure) if (structure := structure_of(verdict.evidence)) else None,
+        "gain": _evidence_row(structure) if (structure := structure_of(verdict.evidence)) else None,
         "cause": cause_of(change),
         "blame": blame_of(headline, verdict.insights),
         "next_command": _next_command(fallen, change) if state is AlertState.FIRING else None,
@@ -123,7 +123,7 @@ def missing_for_recovery(incident: Incident, verdict: Verdict | None) -> str:
 
 
 def carried_over(alerts: Sequence[Alert]) -> dict[str, Any]:
-    """The evidence of the latest firing alert, for a later message about the same incident; empty without one."""
+    """The evidence of the latest firing alert, which a later message repeats; empty without one."""
     firing = [each for each in alerts if each.state is AlertState.FIRING]
     data = firing[-1].payload.get("data", {}) if firing else {}
     return {key: data[key] for key in (*_NO_EVIDENCE, "verdict") if key in data and key not in ("open_s",)}

@@ -114,7 +114,7 @@ class Incident:
     resolved_at: datetime | None = None
     resolution: Resolution = Resolution.NONE
     reason: str = ""
-    """Why it was dismissed, and by whom; or why it was reopened."""
+    """Why it was dismissed, and the person who did it; or why it was reopened."""
     revision: int = 1
 
     @property

@@ -23,6 +23,8 @@ from monitor.service.schedule import Scheduler
 
 _LOG = structlog.get_logger(__name__)
 
+MOST_ACTIVE = 1_000
+"""Active incidents that are exported at most."""
 PULSE_S = 5.0
 """The daemon queries its own outbox and incidents this often."""
 DATABASE_TIMEOUT_S = 5.0
@@ -62,6 +64,7 @@ class Upkeep:
         pending, dead, oldest_at = await self.store.outbox_backlog()
         self.metrics.outbox = Outbox({"pending": pending, "dead": dead}, oldest_at)
         self.metrics.tallies = await self.store.tally_incidents()
+        self.metrics.incidents = [each for each in await self.store.list_incidents(MOST_ACTIVE) if each.is_active]
         for name, age_s in (await self.store.seconds_since_data(self.scheduler.plans)).items():
             await self.watchdog.record_data_elsewhere(name, age_s)
         slots = self.scheduler.slots

@@ -47,7 +47,7 @@ def an_alert(state: str = "firing", *, at: datetime = AT, **changes: Any) -> Ale
             *(a_fall(difference=difference, stratum=name, n_queries=70) for name, difference in strata),
             a_fall(difference=0.01, stratum="sports", n_queries=70),
         ],
-        "structure": a_fall("pair_accuracy", 0.2, axis="compositional", suite="compositional"),
+        "gain": a_fall("pair_accuracy", 0.2, axis="compositional", suite="compositional"),
         "risen": [a_fall("pair_accuracy", 0.2, axis="compositional", suite="compositional")],
         "cause": {
             "likely": "the embedding model changed", "excluded": ["index", "corpus", "configuration"],
@@ -96,7 +96,7 @@ def a_large_alert(character: str, *, length: int = 100_000, n_items: int = 100) 
         duration_s=1e300, verdict_id=text, run_ids=[text] * n_items,
         fallen=[a_fall(text, float("-inf"), stratum=text)] * n_items, risen=[a_fall(text, stratum=text)] * n_items,
         headline=a_fall(text, stratum=text), strata=[a_fall(text, stratum=f"{n}{text}") for n in range(n_items)],
-        structure=a_fall(text, stratum=text), reason=text, subject=text, resolution=text,
+        gain=a_fall(text, stratum=text), reason=text, subject=text, resolution=text,
         cause={"likely": text, "excluded": [text] * n_items, "share_changed": 1e300, "evidence": text},
         blame={"shares": {f"{n}{text}": 1e300 for n in range(n_items)}, "measure": text},
         lost_queries=[lost_query] * n_items,

@@ -60,9 +60,9 @@ class Message:
     """``critical``, ``warning`` or ``info``; empty if the alert has none."""
     target: str
     title: str
-    """The first line, for people."""
+    """The first line."""
     subject: str
-    """Product, severity, title and size in one line, for a subject or a notification."""
+    """Product, severity, title and size in one line: the subject of a mail."""
     text: str
     """The extent of the drop, or the summary of another incident."""
     facts: Mapping[str, str]
@@ -71,7 +71,7 @@ class Message:
     """Cause, blame, worst strata, lost queries, next step, statistics. A message that is too long drops its final
     part first."""
     bars: tuple[Bar, ...]
-    """The headline's measure over the whole axis and in each stratum, for a forest plot."""
+    """The headline's measure over the whole axis and in each stratum, as a forest plot draws it."""
     links: tuple[Link, ...]
     command: str
     """The next command to run; empty if there is none."""

@@ -120,7 +120,7 @@ class SlackNotifier:
         self._update = Endpoint(update_url, options, bearer(options)) if options.channel else None
 
     async def notify(self, alert: Alert) -> str | None:
-        """Post one alert; returns once Slack accepted it, for a bot with the timestamp of the message.
+        """Post one alert; returns once Slack accepted it; with a bot, the timestamp of the message.
 
         A bot that posted an earlier message of the incident edits that one, and replies in its thread.
         """

@@ -43,7 +43,7 @@ def title_of(data: Data, state: str, at: datetime) -> str:
 
 
 def size_of(data: Data) -> str:
-    """The size of the drop in a few words, for a subject; empty without a drop."""
+    """The size of the drop in a few words, as a subject has it; empty without a drop."""
     row = data.get("headline") or {}
     lost = number(row.get("difference"))
     if lost is None:
@@ -129,8 +129,10 @@ def certainty_lines(data: Data) -> tuple[str, ...]:
     size = f"{queries:,.0f} queries in {clusters:,.0f} clusters" if queries and clusters else ""
     facts = ", ".join(filter(None, (f"adjusted p = {p_value:.1g}" if p_value is not None else "", size)))
     scale, digits, unit = _unit(row)
-    seen = f"drops from {scale * detectable:.{digits}f} {unit} would have been seen" if detectable is not None else ""
-    line = "; ".join(filter(None, (facts, seen)))
+    sensitivity = (
+        f"drops from {scale * detectable:.{digits}f} {unit} would have been seen" if detectable is not None else ""
+    )
+    line = "; ".join(filter(None, (facts, sensitivity)))
     return (line,) if line else ()
 
 
@@ -168,12 +170,12 @@ def _origin(deployment: Data, at: datetime) -> str:
     name = one_line(deployment.get("candidate"), LONGEST_NAME)
     since = format_clock(deployment.get("since"), at)
     by = _name(deployment.get("declared_by"))
-    known = bool(name) and not name.startswith("unnamed")
+    has_name = bool(name) and not name.startswith("unnamed")
     declared = deployment.get("declared")
     if declared is None or not since:
-        return f" after {name}" if known else ""
+        return f" after {name}" if has_name else ""
     how = f"declared {since}{f' by {by}' if by else ''}" if declared else f"detected {since}"
-    return f" after {name} ({how})" if known else f" after a silent change ({how})"
+    return f" after {name} ({how})" if has_name else f" after a silent change ({how})"
 
 
 def _ending(data: Data, event: str) -> str:
@@ -242,7 +244,7 @@ def _has_zero(row: Data) -> bool:
 
 
 def _structure(data: Data) -> str:
-    row = data.get("structure") or {}
+    row = data.get("gain") or {}
     gain = number(row.get("difference"))
     if gain is None:
         return ""

@@ -1,4 +1,4 @@
-"""What the pages need of the daemon."""
+"""The parts of the daemon that the pages use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from monitor.service.wiring import CheckedConfig
 
 
 class ServiceBackend(Protocol):
-    """What the daemon offers to every part of its server."""
+    """The parts of the daemon that its whole server uses."""
 
     @property
     def store(self) -> Callable[[], Any]:
@@ -46,7 +46,7 @@ class PagesBackend:
 
 
 def pages_of(backend: ServiceBackend) -> PagesBackend:
-    """The backend of the pages; the outbox finds what they queue at its next poll, within a second."""
+    """The backend of the pages; the outbox finds their alerts at its next poll, within a second."""
     return PagesBackend(
         store=backend.store,
         config=lambda: backend.checked().config,

@@ -30,7 +30,7 @@ def page(template: str, title: str, *, status: int = 200, **values: Any) -> HTML
 
 
 def problem(status: int, text: str) -> HTMLResponse:
-    """A page that says why there is no other."""
+    """A page with the reason why there is no other."""
     return page("text.html", text, status=status, content=text)
 
 

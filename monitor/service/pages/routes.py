@@ -91,7 +91,7 @@ async def _incident(backend: PagesBackend, request: Request) -> Incident:
 async def _incident_page(
     backend: PagesBackend, incident: Incident, *, token: str = "", notice: str = "", status: int = 200
 ) -> HTMLResponse:
-    """The page that was sent, how the incident stands, and every message about it."""
+    """The page that was sent, the state of the incident, and every message about it."""
     store = backend.store()
     alerts = await store.alerts_of(incident.incident_id)
     first = next((each for each in reversed(alerts) if each.state is AlertState.FIRING), None)

@@ -73,7 +73,7 @@ def test_a_test_alert_starts_with_test():
 
 def test_the_extent_is_in_answers_of_a_hundred():
     """Recall is told as answers that are no longer found, with means and interval in the direction of the loss."""
-    assert render(an_alert(structure=None)).text == (
+    assert render(an_alert(gain=None)).text == (
         "19 of 100 known answers are no longer found: broad recall@10 0.759 → 0.569 (−16 to −22 points)."
     )
 
@@ -90,7 +90,7 @@ def test_the_extent_of_a_stratum_names_it():
 def test_the_extent_says_what_structure_gained(gain, words):
     """A trade-off shows its other side; a gain whose interval contains zero is none."""
     row = a_fall("pair_accuracy", gain, axis="compositional")
-    assert words in render(an_alert(structure=row)).text
+    assert words in render(an_alert(gain=row)).text
 
 
 def test_other_measures_are_told_in_their_own_unit():

@@ -168,7 +168,7 @@ class MemoryIncidents(MemorySlots):
     async def retry_deliveries(self, notifiers: Sequence[str], now: datetime) -> int:
         """Make every undelivered alert for these notifiers due now; return their number.
 
-        A dead one is left out if a later alert of its incident was delivered: it would tell an old state again.
+        A dead one is left out if a later alert of its incident was delivered: it would report an old state again.
         """
         latest = {item.lane: number for number, item in self.queue.items() if item.state == "delivered"}
         revived = [
