@@ -92,7 +92,7 @@ class Scheduler:
 
     async def stop(self, drain_s: float = 0.0) -> None:
         """Start no cycle, let running ones finish within ``drain_s``, and hand back the slots of the others."""
-        await self._end(list(self._loops), drain_s)
+        await self._end([*self._loops, *(self._cycles.keys() - self._loops.keys())], drain_s)
 
     @property
     def due_at(self) -> dict[str, datetime]:
@@ -110,8 +110,9 @@ class Scheduler:
 
     async def _end(self, names: list[str], drain_s: float) -> None:
         for name in names:
-            self._loops.pop(name).cancel()
-            del self._due[name]
+            if name in self._loops:  # not where a drain was broken off
+                self._loops.pop(name).cancel()
+                del self._due[name]
         cycles = [self._cycles[name] for name in names if name in self._cycles]
         if cycles and drain_s:
             _LOG.info("draining", cycles=len(cycles), timeout_s=drain_s)
