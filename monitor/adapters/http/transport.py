@@ -56,10 +56,10 @@ class LinkLocalError(OSError):
 
 
 class GuardedResolver(aiohttp.ThreadedResolver):
-    """Resolver that refuses names with a link-local address, unless the name is allowed.
+    """Resolver that refuses names with a link-local or metadata address, unless the name is allowed.
 
     Configured hosts and addresses are intentional, including loopback and private networks. But a name can later be
-    pointed at 169.254.0.0/16 or fe80::/10, where clouds serve credentials.
+    pointed at an address where clouds serve credentials.
     """
 
     def __init__(self, allowed: Collection[str]) -> None:
@@ -76,10 +76,31 @@ class GuardedResolver(aiohttp.ThreadedResolver):
         return addresses
 
 
+_METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "fd00:ec2::254")))
+"""Metadata services of clouds outside the link-local ranges: Alibaba Cloud, and AWS over IPv6."""
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
 def is_link_local(address: str) -> bool:
-    """Whether an address is in 169.254.0.0/16 or fe80::/10, including IPv4-mapped IPv6 addresses."""
-    parsed = ipaddress.ip_address(address)
-    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_link_local
+    """Whether an address is link-local or of a metadata service, also as IPv4 inside IPv6 (mapped, 6to4, NAT64)."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    spellings = [parsed]
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inner = [parsed.ipv4_mapped, parsed.sixtofour]
+        if parsed in _NAT64 or int(parsed) < 2**32:  # the last 32 bits are the IPv4 address
+            inner.append(ipaddress.IPv4Address(int(parsed) % 2**32))
+        spellings += [each for each in inner if each is not None]
+    return any(each.is_link_local or each in _METADATA for each in spellings)
+
+
+def refuse_link_local(host: str, allowed: Collection[str]) -> None:
+    """Raise LinkLocalError for a host that is itself a link-local address; such a host is never resolved."""
+    try:
+        is_refused = host not in allowed and is_link_local(host.strip("[]"))
+    except ValueError:  # a name, which is checked when it is resolved
+        return
+    if is_refused:
+        raise LinkLocalError(f"{host} is a link-local address")
 
 
 class Client(httpx.AsyncClient):
@@ -105,6 +126,8 @@ class Pool(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request. An aiohttp error is raised as an httpx error, with the original as its cause."""
+        if self._allowed is not None:
+            refuse_link_local(request.url.host, self._allowed)
         try:
             answer = await self._open().request(
                 request.method,
