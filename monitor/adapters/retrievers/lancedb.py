@@ -61,6 +61,7 @@ class LanceDbRetriever(VectorStoreRetriever):
     """Searches a table of LanceDB."""
 
     Options = LanceDbOptions
+    client_library = ("lancedb", "lancedb")
 
     def __init__(self, options: LanceDbOptions) -> None:
         super().__init__(options)

@@ -7,12 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import orjson
 from pydantic import Field, SecretStr, model_validator
 
 from monitor.adapters import optional_import
-from monitor.adapters.retrievers.vector_store.retriever import Row, VectorStoreOptions, VectorStoreRetriever
+from monitor.adapters.retrievers.vector_store.retriever import (
+    Row,
+    VectorStoreOptions,
+    VectorStoreRetriever,
+    engine_message,
+)
 from monitor.adapters.secret import read_optional
 from monitor.errors import Reason, RetrieverError
 from monitor.model.runs import Ranking
@@ -60,6 +66,7 @@ class MilvusRetriever(VectorStoreRetriever):
     """Searches a collection of Milvus."""
 
     Options = MilvusOptions
+    client_library = ("pymilvus", "milvus")
 
     def __init__(self, options: MilvusOptions) -> None:
         super().__init__(options)
@@ -123,6 +130,9 @@ class MilvusRetriever(VectorStoreRetriever):
         if missing_fields:
             raise RetrieverError(Reason.REJECTED, f"{options.collection} has no field {missing_fields[0]}")
         self._primary = next(name for name, field in fields.items() if field.get("is_primary"))
+        if not options.uri.startswith(("http://", "https://", "tcp://")):
+            # A Milvus Lite file: no other process can have loaded the collection.
+            await (await self._open()).load_collection(options.collection, timeout=options.timeout)
         await self._read_index()
         dimension = fields[options.vector]["params"].get("dim")
         return None if dimension is None else int(dimension)
@@ -169,7 +179,8 @@ class MilvusRetriever(VectorStoreRetriever):
                 self._is_lost = reason is Reason.UNREACHABLE  # a new client avoids the growing backoff of gRPC
                 hint = ": check the credentials" if reason is Reason.UNAUTHORISED else ""
                 return RetrieverError(reason, f"Milvus: {type(error).__name__}{hint}")
-        return RetrieverError(Reason.REJECTED, f"Milvus rejected the search: {type(error).__name__}")
+        secrets = (read_optional(self._options, "token") or "", httpx.URL(self._options.uri).password)
+        return RetrieverError(Reason.REJECTED, f"Milvus rejected the search: {engine_message(error, secrets)}")
 
     async def _disconnect(self) -> None:
         if self._client is not None:

@@ -55,6 +55,7 @@ class RedisRetriever(VectorStoreRetriever):
     """Searches an index of Redis."""
 
     Options = RedisOptions
+    client_library = ("redis", "redis")
 
     def __init__(self, options: RedisOptions) -> None:
         super().__init__(options)

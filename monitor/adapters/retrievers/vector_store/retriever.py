@@ -6,19 +6,22 @@ An adapter implements the search and maps the exceptions of its client to reason
 from __future__ import annotations
 
 import asyncio
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field, model_validator
 
-from monitor.adapters import registry
+from monitor.adapters import optional_import, registry
 from monitor.adapters.retrievers.hits import Hits, RankingOptions, to_ranking
 from monitor.config.config import Duration
 from monitor.errors import Reason, RetrieverError
 from monitor.model.runs import Ranking
 from monitor.ports.targets import Embedder, Vectors
+
+_LONGEST_MESSAGE = 300
 
 
 class VectorStoreOptions(RankingOptions):
@@ -70,6 +73,9 @@ class Row(NamedTuple):
 
 class VectorStoreRetriever(ABC):
     """Embeds a query and searches a vector store. Raises only `RetrieverError`."""
+
+    client_library: ClassVar[tuple[str, str] | None] = None
+    """Module of the client library and its extra, imported before the time limit of the first probe starts."""
 
     def __init__(self, options: VectorStoreOptions) -> None:
         self.concurrency = options.concurrency
@@ -125,6 +131,9 @@ class VectorStoreRetriever(ABC):
     async def _slot(self) -> AsyncIterator[None]:
         """Hold one of the ``concurrency`` slots, for at most the timeout."""
         async with self._slots:
+            if self.client_library and self.client_library[0] not in sys.modules:
+                module, extra = self.client_library
+                await asyncio.to_thread(optional_import.load, module, extra=extra)
             try:
                 async with asyncio.timeout(self._shared.timeout):
                     yield
@@ -170,6 +179,16 @@ class VectorStoreRetriever(ABC):
             deployment=options.deployment,
             corpus=options.corpus,
         )
+
+
+def engine_message(error: Exception, secrets: Iterable[str]) -> str:
+    """The first line of an engine's own message, without these secrets and of bounded length."""
+    message = str(getattr(error, "message", "") or error).strip() or type(error).__name__
+    line = message.splitlines()[0]
+    for secret in secrets:
+        for part in filter(None, (secret, *secret.split(":"))):
+            line = line.replace(part, "…") if len(part) > 2 else line
+    return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}…"
 
 
 def dimension_mismatch(index_dimension: int, embedder_dimension: int) -> str:
