@@ -27,7 +27,7 @@ from monitor.service.api.app import create_app
 from monitor.service.api.backend import Backend
 from monitor.service.api.gate_runner import GateRunner
 from monitor.service.api.server import listen, running
-from monitor.service.ledger import record_configuration
+from monitor.service.ledger import record_configuration, watch_audit_head
 from monitor.service.readiness import Readiness
 from monitor.service.schedule import Scheduler
 from monitor.service.slots import Slots
@@ -157,6 +157,7 @@ class Daemon:
                 self.metrics.storage,
             ),
             care.watch_loop(),
+            watch_audit_head(self._ledger, self.metrics.audit),
         )
 
 

@@ -18,6 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from monitor import __version__
+from monitor.adapters.exporters.audit import AuditMetrics
 from monitor.adapters.exporters.families import Block, CycleResult, empty, headers, run_block, verdict_block
 from monitor.adapters.exporters.service import Outbox, ServiceHealth, unacknowledged
 from monitor.adapters.exporters.storage import StorageMetrics
@@ -74,6 +75,7 @@ class Metrics:
     reload_succeeded: bool | None = None
     service: ServiceHealth = field(default_factory=ServiceHealth)
     storage: StorageMetrics = field(default_factory=StorageMetrics)
+    audit: AuditMetrics = field(default_factory=AuditMetrics)
     durations: Histogram = field(init=False)
     _blocks: Mapping[tuple[str, str], tuple[str, Block]] = field(default_factory=dict)
     """By target and suite, each with its schedule; samples about a whole target have no suite."""
@@ -86,8 +88,8 @@ class Metrics:
             buckets=_BUCKETS_S,
             registry=self.registry,
         )
-        self.registry.register(_Collector(self))
-        self.registry.register(self.storage)
+        for collector in (_Collector(self), self.storage, self.audit):
+            self.registry.register(collector)
         ProcessCollector(namespace="recallwatch", registry=self.registry)
 
     def plan(self, planned: Mapping[str, Planned], notifiers: Collection[str] = ()) -> None:

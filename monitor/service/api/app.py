@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Iterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from monitor.adapters.exporters.prometheus import CONTENT_TYPE, CycleResult, Metrics
 from monitor.service.api.backend import Backend
 from monitor.service.api.middleware import BodyLimit, SecurityHeaders
+from monitor.service.api.problems import problem_response
 from monitor.service.pages import routes as pages
 from monitor.service.pages.backend import pages_of
 from monitor.service.readiness import Readiness
@@ -57,7 +58,15 @@ def create_app(metrics: Metrics, readiness: Readiness, backend: Backend | None =
             *((Mount("/api/v1", _api(backend)),) if backend else ()),
         ],
         middleware=[Middleware(SecurityHeaders), Middleware(BodyLimit)],
+        exception_handlers={404: _not_found},
     )
+
+
+async def _not_found(request: Request, _: Exception) -> Response:
+    """A problem below ``/api``, also for a path that no mount matches, such as one with a line break."""
+    if request.url.path.startswith("/api/"):
+        return problem_response(404, "Not Found")
+    return PlainTextResponse("Not Found", status_code=404)
 
 
 def _api(backend: Backend) -> Starlette:

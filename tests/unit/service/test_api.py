@@ -452,3 +452,13 @@ def test_the_document_is_openapi_3_1_and_names_tokens_and_problems():
     for operation in operations:
         assert "application/problem+json" in operation["responses"]["401"]["content"]
     assert json.dumps(document)
+
+
+def test_a_path_with_a_line_break_is_a_problem_as_well():
+    """No route matches it, and the answer is still a problem document."""
+
+    async def body(api: Api):
+        return await api.send("GET", "/gate/%0Ax", token=await api.token())
+
+    response = with_api(body)
+    assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
