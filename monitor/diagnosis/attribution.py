@@ -169,7 +169,9 @@ def from_replay(
     if regraded is not None:
         parts[Component.JUDGE] = judge
     note = "" if len(effects) > 1 else "replayed with the present generator alone"
-    return attribution(REPLAY, answers, {name: Part(values) for name, values in parts.items()}, note, None, confidence)
+    return attribution(
+        REPLAY, answers, {name: Part(values=values) for name, values in parts.items()}, note, None, confidence
+    )
 
 
 def ceiling(
@@ -188,9 +190,9 @@ def ceiling(
     (0.75, -0.25, -0.5)
     """
     old, new = paired_scores(oracle, before, cluster), paired_scores(oracle, after, cluster)
-    mean, lower, upper = estimate(old, Part(old.baseline), confidence=confidence)
+    mean, lower, upper = estimate(old, Part(values=old.baseline), confidence=confidence)
     left_before, left_after = (
-        Share(Component.RETRIEVAL, *estimate(scores, Part(scores.differences), confidence=confidence))
+        Share(Component.RETRIEVAL, *estimate(scores, Part(values=scores.differences), confidence=confidence))
         for scores in (old, new)
     )
     return Ceiling(mean=mean, lower=lower, upper=upper, left_before=left_before, left_after=left_after)
@@ -221,10 +223,10 @@ def _observed(scores: Floats, retrieved: Floats) -> tuple[dict[Component, Part],
     reach = has_changed * (counts == 0) * np.stack([-means, 1 - means])
     return {
         name: Part(
-            exact[name] + (slope[:, :, None] * deviations).sum(axis=(0, 1)),
-            float(((slope * worst) ** 2).sum()),
-            (float((slope * reach).min(axis=0).sum()), float((slope * reach).max(axis=0).sum())),
-            float(name is Component.GENERATION),
+            values=exact[name] + (slope[:, :, None] * deviations).sum(axis=(0, 1)),
+            extra=float(((slope * worst) ** 2).sum()),
+            reach=(float((slope * reach).min(axis=0).sum()), float((slope * reach).max(axis=0).sum())),
+            ruler=float(name is Component.GENERATION),
             estimated=1,  # the means with and without the evidence
         )
         for name, slope in slopes.items()
@@ -282,7 +284,7 @@ def _replaced(
     """The effect of replacing each component, averaged over the orders."""
     return {
         name: Part(
-            np.mean([_step(order[: order.index(name)], name, scores) for order in orders], axis=0),
+            values=np.mean([_step(order[: order.index(name)], name, scores) for order in orders], axis=0),
             ruler=sum(order[0] is name for order in orders) / len(orders),
         )
         for name in sorted(orders[0], key=list(Component).index)

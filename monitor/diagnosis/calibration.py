@@ -59,7 +59,7 @@ def calibration(live: ArrayLike, replayed: ArrayLike, cluster: ArrayLike, *, con
     0.025
     """
     scores = paired_scores(live, replayed, cluster)
-    bias, lower, upper = estimate(scores, Part(scores.differences), confidence=confidence)
+    bias, lower, upper = estimate(scores, Part(values=scores.differences), confidence=confidence)
     return Calibration(bias=bias, lower=lower, upper=upper, n_queries=scores.n_queries)
 
 

@@ -28,7 +28,7 @@ class Anchors:
     after: ArrayLike
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """A share as one value for each query. Its mean is the share; the values of all parts add up to the difference."""
 

@@ -28,15 +28,14 @@ from monitor.errors import SuiteError
 from monitor.model.passages import Passage
 from monitor.model.suites import STYLE, Axis, Query, Suite, is_style
 from monitor.statistics.pairing import OVERALL, PHENOMENA
-from monitor.strict_yaml import TextLoader, read_yaml
 from monitor.suites.lines import identifier, label, read_lines, read_text, refer_to_document, refer_to_query, text_of
+from monitor.suites.locating import corpus_file, load_head
 from monitor.suites.pairs import read_pairs
 from monitor.suites.passages import read_passages
 
 _RESERVED = {OVERALL: "the suite as a whole", PHENOMENA: "all phenomena without the controls"}
 _HEAD_KEYS = ("name", "title", "version", "axis", "owner", "licence", "description", "controls", "strata", "source",
               "depth", "corpus", "measured")  # fmt: skip
-_NEIGHBOUR = re.compile(r"[\w-]+")
 _NUMBER = re.compile(r"[+-]?[0-9.]+")
 _GRADE = re.compile(r"[0-9]{1,6}")
 
@@ -103,18 +102,6 @@ def has_corpus(folder: Path) -> bool:
     return os.path.lexists(corpus_file(folder))
 
 
-def corpus_file(folder: Path) -> Path:
-    """The corpus.jsonl of a suite: its own, else that of the suite beside it that ``corpus`` in suite.yaml names."""
-    own = folder / "corpus.jsonl"
-    neighbour = None if os.path.lexists(own) else _load_head(folder / "suite.yaml").get("corpus")
-    if neighbour is None:
-        return own
-    if not isinstance(neighbour, str) or not _NEIGHBOUR.fullmatch(neighbour):
-        problem = f"corpus is {neighbour!r}; must be the name of a folder beside this one"
-        raise SuiteError(str(folder / "suite.yaml"), problem)
-    return folder.parent / neighbour / "corpus.jsonl"
-
-
 def read_corpus(folder: Path) -> Iterator[Document]:
     """Iterate over the documents of a suite."""
     doc_ids: set[str] = set()
@@ -163,7 +150,7 @@ def digest_of(suite: Suite) -> str:
 
 
 def _read_head(path: Path) -> _Head:
-    head = _load_head(path)
+    head = load_head(path)
     for key in head:
         if key not in _HEAD_KEYS:
             raise SuiteError(str(path), f"unknown key {key}; known keys: {', '.join(_HEAD_KEYS)}")
@@ -186,13 +173,6 @@ def _read_head(path: Path) -> _Head:
     return _Head(
         name=name, version=head.get("version", "0"), axis=Axis(axis), controls=frozenset(controls), depth=int(depth)
     )
-
-
-def _load_head(path: Path) -> dict[Any, Any]:
-    try:
-        return read_yaml(path, SuiteError, TextLoader) if os.path.lexists(path) else {}
-    except OSError as error:
-        raise SuiteError(str(path), error.strerror or str(error)) from error
 
 
 def _read_queries(path: Path, *, default_stratum: str) -> dict[str, Query]:

@@ -51,7 +51,7 @@ def headers() -> Mapping[str, bytes]:
 
 def empty() -> list[Metric]:
     """Every family that a cycle fills, without a sample."""
-    return [*_verdicts(()), *_runs(()), *_measures(()), *_differences(()), *_insights(())]
+    return [*_verdicts(()), *_runs(()), *_measures(()), *_differences(()), *_insights(()), *_chains(())]
 
 
 def verdict_block(result: CycleResult) -> Block:
@@ -62,7 +62,7 @@ def verdict_block(result: CycleResult) -> Block:
 def run_block(result: CycleResult, measured: Measured) -> Block:
     """The samples of a cycle about one of its suites."""
     runs = ((result, measured),)
-    return _lines((*_runs(runs), *_measures(runs), *_differences(runs), *_insights(runs)))
+    return _lines((*_runs(runs), *_measures(runs), *_differences(runs), *_insights(runs), *_chains(runs)))
 
 
 class _SingleFamily(Collector):
@@ -206,21 +206,6 @@ def _insights(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
         "Mean number of hits for a query, where the retriever returns fewer than requested.",
         labels=(*_RUN, "role"),
     )
-    chain = GaugeMetricFamily(
-        "recallwatch_chain_loss_ratio",
-        "Relative loss of whole chains and of single hops, compared with the baseline.",
-        labels=(*_RUN, "of"),
-    )
-    factor = GaugeMetricFamily(
-        "recallwatch_chain_compounding_factor",
-        "Relative loss of chains over that of single hops, with its 95 % interval.",
-        labels=(*_RUN, "bound"),
-    )
-    hops = GaugeMetricFamily(
-        "recallwatch_chain_hop_success_ratio",
-        "Share of hops that find their evidence: by themselves (own), and with the answers of their chain (chain).",
-        labels=(*_RUN, "hop", "question", "role"),
-    )
     index = GaugeMetricFamily(
         "recallwatch_index_recall_ratio",
         "Share of the top hits of an exact search that the index returned, on the canaries; needs vectors.",
@@ -244,7 +229,28 @@ def _insights(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
         if cut := headroom.get("cut"):
             hits.add_metric((*labels, "baseline"), cut["hits_before"])
             hits.add_metric((*labels, "candidate"), cut["hits"])
-        chains = insights.get("chains") or {}
+    yield from (share, room, moved, hits, index)
+
+
+def _chains(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
+    chain = GaugeMetricFamily(
+        "recallwatch_chain_loss_ratio",
+        "Relative loss of whole chains and of single hops, compared with the baseline.",
+        labels=(*_RUN, "of"),
+    )
+    factor = GaugeMetricFamily(
+        "recallwatch_chain_compounding_factor",
+        "Relative loss of chains over that of single hops, with its 95 % interval.",
+        labels=(*_RUN, "bound"),
+    )
+    hops = GaugeMetricFamily(
+        "recallwatch_chain_hop_success_ratio",
+        "Share of hops that find their evidence: by themselves (own), and with the answers of their chain (chain).",
+        labels=(*_RUN, "hop", "question", "role"),
+    )
+    for result, measured in runs:
+        labels = (result.verdict.target, measured.suite.name)
+        chains = result.verdict.insights.get(measured.suite.name, {}).get("chains") or {}
         for of in ("hop", "chain"):
             if (loss := chains.get(f"{of}_loss")) is not None:
                 chain.add_metric((*labels, of), loss)
@@ -254,7 +260,7 @@ def _insights(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
                 factor.add_metric((*labels, bound), value)
         for hop_labels, value in _hops(chains):
             hops.add_metric((*labels, *hop_labels), value)
-    yield from (share, room, moved, hits, chain, factor, hops, index)
+    yield from (chain, factor, hops)
 
 
 def _hops(chains: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], float]]:

@@ -66,7 +66,7 @@ class OpenAIOptions(ChatOptions):
     """Model, rubric and budget of the judge."""
 
     task: Literal["correctness", "faithfulness"] = "correctness"
-    """What is graded: agreement with the references, or support of the claims by the contexts of the answer. The latter
+    """Grade the agreement with the references, or the support of the claims by the contexts of the answer. The latter
     needs an answerer that returns its contexts (``response.contexts``) or is sent them."""
     rubric_file: Path | None = None
     """File with a rubric that replaces the built-in one; grades are whole numbers from 1 to 5."""

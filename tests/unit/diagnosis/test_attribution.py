@@ -279,7 +279,7 @@ def test_a_cluster_that_decides_leaves_few_degrees_of_freedom(sizes, ratio):
     cluster = np.repeat(np.arange(12), sizes)
     luck = np.random.default_rng(3).random(12)[cluster]
     paired = paired_scores(np.zeros(len(cluster)), luck, cluster)
-    _, lower, upper = estimate(paired, Part(luck), confidence=0.95)
+    _, lower, upper = estimate(paired, Part(values=luck), confidence=0.95)
     usual = interval(paired)
     assert (upper - lower) / (usual[1] - usual[0]) == pytest.approx(ratio, rel=0.02)
 
