@@ -44,7 +44,7 @@ async def apply_retention(path: Path, *, is_dry: bool) -> Result:
         else:
             months = await run_retention(store, keep_s, now, StorageMetrics())
         sizes = dict(await store.table_sizes())
-    return Result(_lines(months, is_dry=is_dry, keep_s=keep_s), _to_dict(months, sizes, is_dry=is_dry))
+    return Result([*_lines(months, is_dry=is_dry, keep_s=keep_s)], _to_dict(months, sizes, is_dry=is_dry))
 
 
 def _lines(months: Sequence[MonthOfResults], *, is_dry: bool, keep_s: float | None) -> list[str]:

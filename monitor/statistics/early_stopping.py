@@ -18,7 +18,7 @@ def losses_by_cluster(paired: Paired, cluster_size: float) -> Floats:
 
     Raises ValueError if a difference is not a finite number.
     """
-    losses = -paired.sum_by_cluster(paired.differences) / np.sqrt(cluster_size)
+    losses: Floats = -paired.sum_by_cluster(paired.differences) / np.sqrt(cluster_size)
     if not np.isfinite(losses).all():
         raise ValueError("a difference is not a finite number")
     return losses
@@ -43,4 +43,5 @@ def evidence_of_drop(losses: Floats) -> Floats:
     angle = np.outer(losses, BETS)
     # log(exp(λx)/cosh(λx)), without overflowing
     growth = angle - np.logaddexp(angle, -angle) + np.log(2.0)
-    return np.exp(np.minimum(growth.cumsum(axis=0), _CEILING)).mean(axis=1)
+    evidence: Floats = np.exp(np.minimum(growth.cumsum(axis=0), _CEILING)).mean(axis=1)
+    return evidence

@@ -15,6 +15,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.llms import MockLLM
 from llama_index.core.retrievers import QueryFusionRetriever
+from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
 from llama_index.core.schema import TextNode
 
 from tests.contract.vector_stores import CORPUS, vector_of
@@ -92,7 +93,7 @@ def llama_index_fusion() -> Any:
         llm=MockLLM(),
         num_queries=1,
         similarity_top_k=2,
-        mode="reciprocal_rerank",
+        mode=FUSION_MODES.RECIPROCAL_RANK,
         use_async=False,
     )
 

@@ -124,9 +124,8 @@ def test_firing_and_resolved_are_one_incident_at_the_service(service: Service):
 def test_a_slack_bot_edits_its_first_message_and_answers_in_its_thread():
     """Later states replace the first message and add a reply; buttons acknowledge while that makes sense."""
     service = SERVICES["slack bot"]
-    earlier = {"receipt": "1700000000.000100"}
     states = ("acknowledged", "firing", "resolved")
-    alerts = [an_alert(), *(replace(an_alert(state), **earlier) for state in states)]
+    alerts = [an_alert(), *(replace(an_alert(state), receipt="1700000000.000100") for state in states)]
     messages = [each.content for each in delivered(service, *alerts, signing_secret="s3cret-signing").received]
     assert [("ts" in each, "thread_ts" in each) for each in messages] == [
         (False, False), *((True, False), (False, True)) * 3,

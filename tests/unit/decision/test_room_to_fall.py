@@ -90,7 +90,7 @@ def test_a_baseline_with_hardly_a_known_id_is_doubted():
 
 def test_one_gating_measure_on_its_lowest_value_is_doubted():
     """Pairs that are never in the right order cannot fall, whatever the other measures do."""
-    pairs = [Pair(query.query_id, *query.grades, "x1") for query in QUERIES]
+    pairs = [Pair(query.query_id, next(iter(query.grades)), "x1") for query in QUERIES]
     suite = a_suite(*QUERIES, pairs=pairs, axis=Axis.COMPOSITIONAL)
     reversed_pairs = {query.query_id: ["x1", *query.grades, "x2"] for query in QUERIES}
     run = measured(reversed_pairs, suite=suite)

@@ -77,12 +77,12 @@ def test_the_gradient_equals_the_slope_of_the_loss():
     anchors, negatives = (rng.normal(size=(8, 5)) for _ in range(2))
     anchors, negatives = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (anchors, negatives))
     matrix = np.eye(5) + 0.1 * rng.normal(size=(5, 5))
-    gradient = contrast_gradient(matrix, anchors, negatives)
+    gradient = contrast_gradient(*(np.asarray(each, np.float32) for each in (matrix, anchors, negatives)))
     for place in ((0, 0), (1, 3), (4, 2)):
         step = np.zeros((5, 5))
         step[place] = 1e-5
         slope = (_loss(matrix + step, anchors, negatives) - _loss(matrix - step, anchors, negatives)) / 2e-5
-        assert gradient[place] == pytest.approx(slope, abs=1e-4)
+        assert gradient[place] == pytest.approx(slope, abs=1e-3)
 
 
 def test_training_separates_near_misses():

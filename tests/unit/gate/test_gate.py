@@ -11,7 +11,7 @@ from monitor.gate.cost import cost_of
 from monitor.gate.gate import run_gate
 from monitor.gate.stopping import FIRST_BATCH, batches
 from monitor.model.gates import EXIT_CODES, FAILING, GateReport, GateRules, verdict_names
-from monitor.model.suites import Query, Suite
+from monitor.model.suites import Axis, Query, Suite
 from monitor.model.verdicts import VerdictName
 from monitor.service.recomputation import recompute
 from tests.unit.gate.swaps import Retriever, a_gate, a_suite, a_world, finds, with_baseline
@@ -168,7 +168,7 @@ def test_batches_hold_every_query_once_and_keep_clusters_and_chains_together():
         Query(query_id=f"h{n}", text="{answer}", stratum="s", cluster=f"h{n}", grades={"d": 1}, follows=f"q{n}")
         for n in range(0, 400, 40)
     ]
-    suite = Suite(name="s", version="1", axis="broad", queries=(*queries, *hops), digest="digest")
+    suite = Suite(name="s", version="1", axis=Axis.BROAD, queries=(*queries, *hops), digest="digest")
     parts = batches(suite)
     assert sorted(query.query_id for part in parts for query in part) == sorted(q.query_id for q in suite.queries)
     assert batches(suite) == parts

@@ -1,7 +1,7 @@
 """The API over a store in memory: requests without a network."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,6 +70,6 @@ class Api:
             return await client.request(method, f"/api/v1{path}", headers={**authorization, **headers}, **content)
 
 
-def with_api(body: Callable[[Api], Awaitable[Any]], **options: Any) -> Any:
+def with_api(body: Callable[[Api], Coroutine[Any, Any, Any]], **options: Any) -> Any:
     """The result of a coroutine over an API of its own."""
     return asyncio.run(body(Api(**options)))

@@ -83,7 +83,7 @@ def test_languages_are_parallel():
         json.loads(line)
         for line in (built_in_probes() / "languages" / "queries.jsonl").read_text(encoding="utf-8").splitlines()
     ]
-    subjects = defaultdict(Counter)
+    subjects: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         subjects[row["metadata"]["stratum"]][re.sub(r"-(de|fr|es|zh)$", "", row["_id"])] += 1
     assert set(subjects) == {"german", "french", "spanish", "chinese"}

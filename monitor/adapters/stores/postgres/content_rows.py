@@ -240,7 +240,7 @@ def measured_from_rows(
 def _measurements(name: str, query_ids: Sequence[str], numbers: Sequence[float]) -> Measurements:
     values = np.array(numbers, np.float64)
     is_scored = ~np.isnan(values)
-    return Measurements(name, tuple(query_ids[at] for at in np.flatnonzero(is_scored)), values[is_scored])
+    return Measurements(name, tuple(query_ids[at] for at in np.flatnonzero(is_scored).tolist()), values[is_scored])
 
 
 def _with_reasons(counts: Mapping[str, Any]) -> dict[str, Any]:

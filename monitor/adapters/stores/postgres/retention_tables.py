@@ -108,7 +108,7 @@ class RetentionTables(RunTables):
         """Store the counts and labels of runs that were measured before recallwatch stored them."""
         async with self._transaction() as connection:
             stored = (await connection.exec_driver_sql(_WITHOUT_SUMMARY, {"month": month})).all()
-        for run_id, measured_key in stored:
+        for run_id, measured_key in map(tuple, stored):
             run = await self.load_run(run_id)
             if run.dropped_at is None:
                 summary = content_rows.summary_of(measure(run, await self.load_suite(run.suite_digest)))
