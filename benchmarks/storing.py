@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from uuid import uuid4
 
 import orjson
 from sqlalchemy import JSON, Column, Double, Engine, MetaData, Table, Text, create_engine, insert, text
@@ -23,7 +24,6 @@ from monitor.service.wiring import utc_now
 
 N_OURS, N_THEIRS, BATCH, DEPTH = 1_000_000, 100_000, 10_000, 10
 GOAL = 10.0
-RUN_ID = "run"
 ROWS = Table(
     "stored_by_executemany",
     MetaData(),
@@ -36,30 +36,41 @@ ROWS = Table(
 """One row for each outcome, as a service would store it without a design of its own."""
 
 
-def prepare() -> list[list[Outcome]]:
-    """Outcomes in batches; the rankings repeat from batch to batch to save memory."""
+def prepare() -> list[Outcome]:
+    """The outcomes of one run; other runs repeat them."""
     rng = random.Random(1)  # noqa: S311 - the same inputs every time, not a secret
-    rankings = [
-        Ranking(
-            doc_ids=tuple(f"doc-{number:07d}" for number in rng.sample(range(1_000_000), DEPTH)),
-            scores=tuple(sorted((rng.random() for _ in range(DEPTH)), reverse=True)),
-        )
-        for _ in range(BATCH)
-    ]
     return [
-        [
-            Outcome(query_id=f"query-{start + i:07d}", ranking=ranking, duration_s=0.025)
-            for i, ranking in enumerate(rankings)
-        ]
-        for start in range(0, N_OURS, BATCH)
+        Outcome(
+            query_id=f"query-{number:07d}",
+            ranking=Ranking(
+                doc_ids=tuple(f"doc-{each:07d}" for each in rng.sample(range(1_000_000), DEPTH)),
+                scores=tuple(sorted((rng.random() for _ in range(DEPTH)), reverse=True)),
+            ),
+            duration_s=0.025,
+        )
+        for number in range(BATCH)
     ]
 
 
-def as_dicts(batch: Sequence[Outcome]) -> list[dict[str, object]]:
+def a_run() -> Run:
+    """A run that has just started."""
+    return Run(
+        run_id=uuid4().hex,
+        cycle_id="cycle",
+        target="target",
+        suite_name="suite",
+        suite_digest="suite",
+        axis=Axis.BROAD,
+        depth=DEPTH,
+        started_at=utc_now(),
+    )
+
+
+def as_dicts(run_id: str, batch: Sequence[Outcome]) -> list[dict[str, object]]:
     """Rows for executemany."""
     return [
         {
-            "run_id": RUN_ID,
+            "run_id": run_id,
             "query_id": each.query_id,
             "duration_s": each.duration_s,
             "doc_ids": each.ranking.doc_ids if each.ranking else None,
@@ -94,44 +105,24 @@ async def compare() -> list[Result]:
 
 async def measure(store: PostgresStore, engine: Engine) -> list[Result]:
     """Rows per second of both."""
-    now = utc_now()
-    await store.save_suite(
-        Suite(
-            name="suite",
-            version="1",
-            axis=Axis.BROAD,
-            queries=tuple(
-                Query(query_id=f"query-{n:07d}", text="?", stratum="all", cluster="all") for n in range(N_OURS)
-            ),
-            digest="suite",
-        )
-    )
-    await store.start_run(
-        Run(
-            run_id=RUN_ID,
-            cycle_id="cycle",
-            target="target",
-            suite_name="suite",
-            suite_digest="suite",
-            axis=Axis.BROAD,
-            depth=DEPTH,
-            started_at=now,
-        )
-    )
-    batches = prepare()
-    dicts = [as_dicts(batch) for batch in batches[: N_THEIRS // BATCH]]
+    batch = prepare()
+    queries = tuple(Query(query_id=each.query_id, text="?", stratum="all", cluster="all") for each in batch)
+    await store.save_suite(Suite(name="suite", version="1", axis=Axis.BROAD, queries=queries, digest="suite"))
+    dicts = [as_dicts(str(number), batch) for number in range(N_THEIRS // BATCH)]
     say(f"storing: {N_OURS:,} outcomes, {N_THEIRS:,} of them by executemany")
 
     async def ours() -> None:
         forget(engine)
-        for batch in batches:
-            await store.save_outcomes(RUN_ID, batch)
+        for _ in range(N_OURS // BATCH):
+            run = a_run()
+            await store.start_run(run)
+            await store.save_outcomes(run.run_id, batch)
 
     def theirs() -> None:
         forget(engine)
-        for batch in dicts:
+        for rows in dicts:
             with engine.begin() as connection:
-                connection.execute(insert(ROWS), batch)
+                connection.execute(insert(ROWS), rows)
 
     mine_s, their_s = await median_seconds(ours, theirs)
     mine, their = N_OURS / mine_s, N_THEIRS / their_s
