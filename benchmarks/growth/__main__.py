@@ -83,7 +83,8 @@ async def _measure(
 def _cycles(url: str) -> dict[str, float]:
     """Time and memory of cycles, in a process of their own."""
     done = subprocess.run([sys.executable, *CYCLES, url], stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)
+    numbers: dict[str, float] = json.loads(done.stdout)
+    return numbers
 
 
 async def _median_s(work: Callable[[], Awaitable[object]]) -> float:

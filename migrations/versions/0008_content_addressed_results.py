@@ -53,8 +53,8 @@ TABLES = (
     "CREATE TABLE moved_run (run_key bigint NOT NULL, CONSTRAINT moved_run_pkey PRIMARY KEY (run_key))",
 )
 NAMES = (
-    "moved_run", "pinned_run", "dropped_month", "answer_grade", "measured", "measurement_values", "outcome_block", "answer_content",
-    "ranking",
+    "moved_run", "pinned_run", "dropped_month", "answer_grade", "measured", "measurement_values", "outcome_block",
+    "answer_content", "ranking",
 )  # fmt: skip
 
 
