@@ -131,21 +131,18 @@ def from_replay(
 ) -> Attribution:
     """Change of the mean live score, with the part of retrieval measured by replays of the contexts.
 
-    A generator answers from the old and from the new contexts through the same request. The difference of the two
-    scores is the effect of retrieval; what the request scores above or below the live one cancels. The rest of the
-    change of the live scores, without the part of the judge, belongs to generation.
+    A generator answers from the old and from the new contexts through the same request. The difference of the scores
+    is the effect of retrieval. The rest of the change, without the part of the judge, belongs to generation.
 
     Parameters
     ----------
     before, after
         Live scores in [0, 1], shape (n_queries,).
     effects
-        For each generator, old and new or only the new one: score with the new contexts minus score with the old ones,
-        shape (n_queries,). Their mean is the part of retrieval; with both generators it is the Shapley value.
-    cluster
-        Cluster of each query, same shape.
-    regraded
-        Scores of the earlier live answers by the present judge, same shape; without them no part is the judge's.
+        For each generator: score with the new contexts minus score with the old ones, shape (n_queries,). Their mean
+        is the part of retrieval; with both generators it is the Shapley value.
+    cluster, regraded
+        Cluster of each query; scores of the earlier answers by the present judge, without which it has no part.
 
     Raises
     ------

@@ -161,9 +161,7 @@ def compounding(
 ) -> Compounding:
     """Relative loss of chains against that of single hops, over the chains that both runs scored.
 
-    The loss of hops is that of the gold questions, so that the hops after a wrong answer do not count as losses of
-    their own. Where a suite has no gold questions, the hops of the chains are counted.
-
+    The loss of hops is that of the gold questions; where a suite has none, the hops of the chains are counted.
     Intervals at level 1 − ``alpha`` are from the percentile bootstrap over clusters, with percentiles expanded
     according to Student's t for few clusters.
 
