@@ -24,7 +24,7 @@ def diff(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Show a query's ranking in two runs: what moved, what is gone, what is new."""
+    """Show a query's ranking in two runs, with the documents that moved, vanished or came."""
     finish(perform(diff_query(config, before, after, query)), as_json)
 
 
@@ -40,8 +40,8 @@ async def diff_query(path: Path, before: str, after: str, query: str) -> Result:
         suite = await store.load_suite(runs[1].suite_digest)
     if runs[0].suite_name != runs[1].suite_name:
         raise StoreError(f"the runs are of the suites {runs[0].suite_name} and {runs[1].suite_name}; give two of one")
-    wanted = find_query(suite, query)
-    data = query_diff(suite, wanted, *(_outcome(run, wanted) for run in runs))
+    probe = find_query(suite, query)
+    data = query_diff(suite, probe, *(_outcome(run, probe) for run in runs))
     return Result(diff_text(data), {"runs": [run.run_id for run in runs], **data})
 
 

@@ -21,8 +21,8 @@ def sample_suite(source: Path, destination: Path, *, every: int) -> Path:
         _write(destination / "pairs.jsonl", [row for row in _rows(source / "pairs.jsonl") if row["query_id"] in ids])
     (destination / "qrels").mkdir()
     head, *judgements = (source / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()
-    kept = [line for line in judgements if line.partition("\t")[0] in ids]
-    (destination / "qrels" / "test.tsv").write_text("\n".join([head, *kept, ""]), encoding="utf-8")
+    judged = [line for line in judgements if line.partition("\t")[0] in ids]
+    (destination / "qrels" / "test.tsv").write_text("\n".join([head, *judged, ""]), encoding="utf-8")
     return destination
 
 

@@ -13,7 +13,7 @@ BITS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """What a demo serves, how it breaks and mends it, and the verdict that it promises."""
+    """The service of a demo, how it breaks and is repaired, and the verdict that the demo promises."""
 
     is_fast: bool
     service: str

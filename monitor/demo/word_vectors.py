@@ -1,4 +1,4 @@
-"""Vectors without a neural model, for the fast demo: word statistics of a corpus, projected at random.
+"""Vectors of the fast demo without a neural model: word statistics of a corpus, projected at random.
 
 A text is its words, their beginnings and neighbouring pairs, weighted by how rare they are (TF-IDF), projected to 512
 numbers (Achlioptas 2003). Such vectors find documents by shared words alone.
