@@ -29,19 +29,19 @@ class AdaptersInUse:
 
     async def switch(self, checked: wiring.CheckedConfig, clients: Mapping[str, wiring.TargetClients]) -> None:
         """Use these adapters from now on, and close the ones that they replace."""
-        kept = {id(each) for each in clients.values()}
-        unused = [each for each in self.clients.values() if id(each) not in kept]
+        current = {id(each) for each in clients.values()}
+        unused = [each for each in self.clients.values() if id(each) not in current]
         self.clients = clients
         self._identities = {name: _identity(checked, name) for name in clients}
-        for each in unused:
-            await each.close()
+        for target in unused:
+            await target.close()
 
     async def close(self) -> None:
         """Close every adapter."""
         clients, self.clients = self.clients, {}
-        for each in clients.values():
+        for target in clients.values():
             with suppress(MonitorError):
-                await each.close()
+                await target.close()
 
 
 def _identity(checked: wiring.CheckedConfig, target: str) -> Any:

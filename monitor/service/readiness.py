@@ -15,7 +15,7 @@ class Readiness:
     """Whether the daemon's latest periodic query succeeded."""
 
     is_draining: bool = False
-    """Whether the daemon stops, and finishes what is under way."""
+    """Whether the daemon stops, and finishes its running cycles."""
 
     @property
     def status(self) -> str:

@@ -47,7 +47,7 @@ class Heartbeats(Generic[K]):
             self._seen.clear()  # this process, or its database, was away: the others may have been too
         self._checked_s = now_s
         self._seen = {
-            key: seen if (seen := self._seen.get(key)) and seen[0] == count else (count, now_s)
+            key: before if (before := self._seen.get(key)) and before[0] == count else (count, now_s)
             for key, count in counters.items()
         }
         return {key for key, (_, since_s) in self._seen.items() if now_s - since_s >= LEASE_S}
@@ -125,17 +125,17 @@ class Slots:
             await asyncio.sleep(BEAT_S)
 
     async def leave(self) -> None:
-        """Tell the others that this process no longer serves its schedules."""
+        """Remove this process from those that serve schedules."""
         await self.store.forget_peer(self.owner)
 
     async def take_over(self, slot: Slot) -> Slot | None:
         """Take a slot from an owner that is gone; None if another process was faster."""
-        taken = await self.store.take_over_slot(slot, self.owner)
-        if taken is None:
+        heir = await self.store.take_over_slot(slot, self.owner)
+        if heir is None:
             return None
         self.takeovers += slot.status is SlotStatus.RUNNING
         _LOG.warning("slot_taken_over", schedule=slot.schedule, owner=slot.owner, status=slot.status)
-        return replace(taken, previous_owner=slot.owner)
+        return replace(heir, previous_owner=slot.owner)
 
     async def _beat(self) -> None:
         self._beats += 1

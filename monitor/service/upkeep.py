@@ -37,7 +37,7 @@ WATCH_S = 2.0
 
 @dataclass(slots=True, kw_only=True)
 class Upkeep:
-    """The loops, and what they work on."""
+    """The loops over the parts of a daemon."""
 
     store: ServiceStore
     scheduler: Scheduler
@@ -80,7 +80,7 @@ class Upkeep:
         self.readiness.database_answers = self.metrics.service.database_answers = answers
 
     def refresh(self) -> None:
-        """Copy what the parts of the daemon know into the metrics."""
+        """Copy the state of the daemon's parts into the metrics."""
         metrics, slots = self.metrics, self.scheduler.slots
         metrics.no_data = {
             (watched.plan.target, name): name in self.watchdog.overdue

@@ -37,10 +37,10 @@ class MemorySlots:
         """Take a slot from an owner that is gone; None if it moved on meanwhile."""
         if self.slots.get(slot.key) != slot or slot.status is SlotStatus.FINISHED:
             return None
-        taken = self.slots[slot.key] = replace(
+        heir = self.slots[slot.key] = replace(
             slot, owner=owner, status=SlotStatus.RUNNING, heartbeat=slot.heartbeat + 1, takeovers=slot.takeovers + 1
         )
-        return taken
+        return heir
 
     async def beat(self, peer: Peer, slots: Collection[tuple[str, datetime]]) -> set[tuple[str, datetime]]:
         """Store a sign of life of a process and of its running slots; return the slots that it still owns."""
