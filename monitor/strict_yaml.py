@@ -11,7 +11,7 @@ import yaml
 from monitor.errors import ConfigError, SuiteError
 
 MOST_VALUES = 1_000_000
-"""Values of a file with its aliases expanded. A few hundred bytes of nested aliases can stand for billions."""
+"""Values of a file with its aliases expanded. A few hundred bytes of nested aliases can expand to billions."""
 
 
 class StrictLoader(yaml.SafeLoader):

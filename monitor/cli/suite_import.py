@@ -74,8 +74,8 @@ async def import_suite(sources: Sources, folder: Path, format_name: str | None, 
     from monitor.suites.formats.collection import Destination
     from monitor.suites.formats.placement import placed_at
 
-    chosen = format_name or ("table" if sources.columns else "")
-    source_format = formats.find(chosen) if chosen else formats.guess(sources.source)
+    requested_format = format_name or ("table" if sources.columns else "")
+    source_format = formats.find(requested_format) if requested_format else formats.guess(sources.source)
     _refuse_needless_sources(source_format, sources)
     collection = _with_head(source_format.read(sources), source_format, sources.source, folder, head)
     with placed_at(folder) as unfinished:
@@ -83,11 +83,11 @@ async def import_suite(sources: Sources, folder: Path, format_name: str | None, 
         _check(unfinished, sources.source)
     data = {
         "format": source_format.name,
-        "guessed": not chosen,
+        "guessed": not requested_format,
         "source": str(sources.source),
         "suite": str(folder),
     }
-    origin = source_format.name if chosen else f"{source_format.name}, recognised from its content"
+    origin = source_format.name if requested_format else f"{source_format.name}, recognised from its content"
     headline = f"{folder}: suite {collection.head['name']}, imported from {sources.source} ({origin})"
     return report_collection(headline, collection, data, {"skipped": collection.skipped})
 

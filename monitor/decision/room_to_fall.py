@@ -1,6 +1,6 @@
 """Whether the measures of a run can fall at all: zero cannot, so nothing would ever page.
 
-A run is *not* a usable baseline if its suite knows none of the returned ids, or if no gating measure of a suite stands
+A run is *not* a usable baseline if its suite knows none of the returned ids, or if no gating measure of a suite is
 above its lowest value by more than the absolute floor.
 """
 

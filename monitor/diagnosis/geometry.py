@@ -109,9 +109,7 @@ def kernel_alignment(before: Floats, after: Floats) -> float:
 
 
 def kernel_alignment_interval(before: Floats, after: Floats) -> Interval:
-    """The debiased alignment of two spaces with its 95 % jackknife interval over the texts.
-
-    Unknown for fewer than `FEWEST_TEXTS` texts.
+    """The debiased alignment with its 95 % jackknife interval; unknown for fewer than `FEWEST_TEXTS` texts.
 
     References
     ----------
@@ -121,9 +119,9 @@ def kernel_alignment_interval(before: Floats, after: Floats) -> Interval:
     if n < FEWEST_TEXTS:
         return UNKNOWN
     kernels = before @ before.T, after @ after.T
-    value = _alignment(*kernels)
-    kept = ~np.eye(n, dtype=bool)
-    left_out = np.array([_alignment(*(kernel[np.ix_(rows, rows)] for kernel in kernels)) for rows in kept])
+    value = kernel_alignment(before, after)
+    other_texts = ~np.eye(n, dtype=bool)
+    left_out = np.array([_alignment(*(kernel[np.ix_(rows, rows)] for kernel in kernels)) for rows in other_texts])
     half = 1.96 * float(np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum()))
     return Interval(value, value - half, min(value + half, 1.0))
 

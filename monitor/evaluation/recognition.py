@@ -59,22 +59,22 @@ def known_ids(suite: Suite) -> frozenset[str]:
 
 def recognise(suite: Suite, outcomes: Iterable[Outcome]) -> Recognition:
     """Count the returned ids that a suite knows: ids of hits, or of their source documents where they are reported."""
-    known = known_ids(suite)
+    suite_ids = known_ids(suite)
     judged = {query.query_id for query in suite.queries if query.is_judged}
     rankings = [each.ranking for each in outcomes if each.ranking is not None and each.query_id in judged]
     returned = [_ids(ranking) for ranking in rankings]
-    unknown = (doc_id for ids in returned for doc_id in ids if doc_id not in known)
+    unknown = (doc_id for ids in returned for doc_id in ids if doc_id not in suite_ids)
     return Recognition(
         n_hits=sum(map(len, returned)),
-        n_known=sum(doc_id in known for ids in returned for doc_id in ids),
+        n_known=sum(doc_id in suite_ids for ids in returned for doc_id in ids),
         n_queries=len(rankings),
-        n_recognised=sum(not known.isdisjoint(ids) for ids in returned),
+        n_recognised=sum(not suite_ids.isdisjoint(ids) for ids in returned),
         returned_id=next(unknown, ""),
-        known_id=min(known, default=""),
+        known_id=min(suite_ids, default=""),
     )
 
 
-def field_with_ids(hits: Sequence[Any], known: Collection[str]) -> str:
+def field_with_ids(hits: Sequence[Any], doc_ids: Collection[str]) -> str:
     """The dotted path within hits whose values are known ids most often; empty if there is none.
 
     Examples
@@ -85,7 +85,7 @@ def field_with_ids(hits: Sequence[Any], known: Collection[str]) -> str:
     counts: dict[str, int] = {}
     for hit in hits:
         for path, value in _leaves(hit):
-            counts[path] = counts.get(path, 0) + (value in known)
+            counts[path] = counts.get(path, 0) + (value in doc_ids)
     best = max(counts, key=counts.__getitem__, default="")
     return best if counts.get(best) else ""
 

@@ -45,10 +45,10 @@ def select_canaries(suite: Suite) -> tuple[Query, ...]:
 async def observe(suite: Suite, run: Run, world: World) -> Snapshot | None:
     """What a cycle sees of a target beside its run: vectors where they are available, and the echoes that are due."""
     vectors = await read_snapshot(world.raw_retriever or world.retriever, suite, run)
-    kept = await world.store.snapshot(run.target, suite.name)
+    earlier = await world.store.snapshot(run.target, suite.name)
     # Texts are read from files, so only while an echo is missing.
-    texts = {} if echoes.is_complete(kept, suite) else await asyncio.to_thread(world.texts_of, suite.name)
-    return await echoes.add_due(vectors, kept, run, suite, world.retriever, texts)
+    texts = {} if echoes.is_complete(earlier, suite) else await asyncio.to_thread(world.texts_of, suite.name)
+    return await echoes.add_due(vectors, earlier, run, suite, world.retriever, texts)
 
 
 async def observe_swap(

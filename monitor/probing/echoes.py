@@ -30,11 +30,11 @@ MOST_WORDS = 300
 
 
 async def add_due(
-    snapshot: Snapshot | None, kept: Snapshot | None, run: Run, suite: Suite, retriever: Retriever,
+    snapshot: Snapshot | None, earlier: Snapshot | None, run: Run, suite: Suite, retriever: Retriever,
     texts: Mapping[str, str],
 ) -> Snapshot | None:  # fmt: skip
     """The snapshot with the echoes and replays of earlier cycles and those that are due; None if there are none."""
-    echoes, replayed = (dict(kept.echoes), dict(kept.replayed)) if kept else ({}, {})
+    echoes, replayed = (dict(earlier.echoes), dict(earlier.replayed)) if earlier else ({}, {})
     echo_due = _texts([doc_id for doc_id in select_documents(suite, texts) if doc_id not in echoes], texts)
     replay_due = {each.query_id: each.text for each in _replayed(suite) if each.query_id not in replayed}
     # Echoes first: without them replays say little.
@@ -48,18 +48,18 @@ async def add_due(
     return replace(snapshot or from_run(run, ()), echoes=echoes, replayed=replayed)
 
 
-def is_complete(kept: Snapshot | None, suite: Suite) -> bool:
+def is_complete(earlier: Snapshot | None, suite: Suite) -> bool:
     """Whether nothing more is due for a suite with many documents."""
-    return kept is not None and len(kept.echoes) >= MOST_ECHOES and len(kept.replayed) >= len(_replayed(suite))
+    return earlier is not None and len(earlier.echoes) >= MOST_ECHOES and len(earlier.replayed) >= len(_replayed(suite))
 
 
 async def observe_change(
-    snapshot: Snapshot | None, kept: Snapshot | None, run: Run, retriever: Retriever, texts: Mapping[str, str]
+    snapshot: Snapshot | None, earlier: Snapshot | None, run: Run, retriever: Retriever, texts: Mapping[str, str]
 ) -> Snapshot | None:
     """The snapshot after a detected change, with all echoes sent again. Replays of the earlier target are dropped."""
-    if kept is None or not kept.echoes:
+    if earlier is None or not earlier.echoes:
         return snapshot
-    echoes = await _retrieve(retriever, _texts(list(kept.echoes), texts), run.depth)
+    echoes = await _retrieve(retriever, _texts(list(earlier.echoes), texts), run.depth)
     return replace(snapshot or from_run(run, ()), echoes=echoes, replayed={})
 
 

@@ -57,7 +57,7 @@ def to_ranking(
 ) -> Ranking:
     """Build a ranking of at most ``k`` hits. Raises RetrieverError for malformed hits.
 
-    ``remedy`` is how to raise the number of hits in the target, for the message about too few of them.
+    ``remedy`` is how to raise the number of hits in the target; the message about too few of them contains it.
     """
     doc_ids = _as_ids(hits.doc_ids, "document id")
     if len(doc_ids) < k and options.short_rankings == "fail":

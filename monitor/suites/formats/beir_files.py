@@ -40,11 +40,11 @@ def qrels(folder: Path, *, is_needed: bool) -> list[Path]:
         for path in sorted((folder / name).glob(f"**/*{suffix}"))
     ] + sorted(folder.glob("qrels.tsv"))
     splits = {path: _split(path, folder) for path in tables}
-    chosen = [path for path, split in splits.items() if split == "test"]
-    if not chosen and len({*splits.values()}) == 1 and tables and tables[0].suffix in _COLUMNAR:
-        chosen = tables
-    if chosen:
-        return chosen
+    paths = [path for path, split in splits.items() if split == "test"]
+    if not paths and len({*splits.values()}) == 1 and tables and tables[0].suffix in _COLUMNAR:
+        paths = tables
+    if paths:
+        return paths
     expected = folder / "qrels" / "test.tsv"
     if tables:
         names = ", ".join(sorted(path.name for path in tables))

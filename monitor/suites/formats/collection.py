@@ -95,7 +95,7 @@ class Sources(NamedTuple):
     qrels: Path | None = None
     corpus: Path | None = None
     columns: Mapping[str, str] = {}
-    """Columns of a table by their meaning, for the format `table`."""
+    """Columns of a table by their meaning; the format `table` needs them."""
     ignore_unknown: bool = False
     """Whether to leave out judgements of unknown queries and documents, and queries without a judgement."""
 

@@ -1,7 +1,7 @@
 """Documents in the forms in which corpora are published.
 
 JSON Lines, CSV, TSV and Parquet with an id and a text under any usual name; TREC documents (`<DOC>`); SMART (`.I`);
-lines of `id <tab> text`, or of `id <tab> url <tab> title <tab> text`. A folder stands for all files in it.
+lines of `id <tab> text`, or of `id <tab> url <tab> title <tab> text`. A folder is read with all files in it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     .W                                   1 0 184 1        or query, 0, document, grade
     what similarity laws must …          1 28 0 0.000000  or query, document and two numbers that are always zero
 
-The judgements of Cranfield count the queries from 1, whatever number stands behind `.I`.
+The judgements of Cranfield count the queries from 1, whatever number follows `.I`.
 """
 
 from __future__ import annotations

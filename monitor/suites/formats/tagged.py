@@ -1,7 +1,7 @@
 """Read the tagged texts of TREC, in SGML without closing tags or in XML, on one line or on many.
 
 <top> <num> Number: 301 <title> International Organized Crime <desc> Description: … </top>
-<topic number="1"><query>coronavirus origin</query><question>what is …</question></topic>
+<topic number="1"><query>coronavirus origin</query><question>…</question></topic>
 <DOC><DOCNO> FT911-3 </DOCNO><HEADLINE>…</HEADLINE><TEXT>…</TEXT></DOC>
 """
 
@@ -33,7 +33,7 @@ def blocks(text: str, path: Path, names: Collection[str], around: Collection[str
     """The blocks with these tags. Raises SuiteError for text outside of them, apart from the tags ``around`` them."""
     text = _MARKUP.sub(lambda match: "\n" * match[0].count("\n"), text)
     tags = re.compile(rf"<(/?)({'|'.join(names)})\b([^>]*)>", re.IGNORECASE)
-    shown = f"<{next(iter(names))}>"
+    name = f"<{next(iter(names))}>"
     outer = re.compile(rf"</?(?:{'|'.join(around)})\b[^>]*>", re.IGNORECASE) if around else None
     start: re.Match[str] | None = None
     end = 0
@@ -43,25 +43,25 @@ def blocks(text: str, path: Path, names: Collection[str], around: Collection[str
             place = _place(text, start.start(), path)
             raise SuiteError(where, f"a topic starts before the topic at {place} ends: {_closing(start)} is missing")
         if not tag[1]:
-            _refuse_text(text, end, tag.start(), path, outer, shown)
+            _refuse_text(text, end, tag.start(), path, outer, name)
             start = tag
         elif start is None:
-            raise SuiteError(where, f"is outside of {shown} … {shown.replace('<', '</')}")
+            raise SuiteError(where, f"is outside of {name} … {name.replace('<', '</')}")
         else:
             attributes = {name: double or single for name, double, single in _ATTRIBUTE.findall(start[3])}
             yield Block(_place(text, start.start(), path), attributes, text[start.end() : tag.start()])
             start, end = None, tag.end()
     if start is not None:
         raise SuiteError(_place(text, start.start(), path), f"the topic does not end: {_closing(start)} is missing")
-    _refuse_text(text, end, len(text), path, outer, shown)
+    _refuse_text(text, end, len(text), path, outer, name)
 
 
 def fields(content: str, names: Collection[str]) -> dict[str, list[str]]:
     """The texts behind each of these tags, up to the next of them; closing tags are optional."""
     tags = re.compile(rf"<(/?)({'|'.join(names)})\b[^>]*>", re.IGNORECASE)
-    found = list(tags.finditer(content))
+    matches = list(tags.finditer(content))
     values: dict[str, list[str]] = {}
-    for tag, following in zip(found, [*found[1:], None][: len(found)], strict=True):
+    for tag, following in zip(matches, [*matches[1:], None][: len(matches)], strict=True):
         if not tag[1]:
             end = following.start() if following else len(content)
             values.setdefault(tag[2].lower(), []).append(content[tag.end() : end])
@@ -74,13 +74,13 @@ def plain(text: str) -> str:
 
 
 def _refuse_text(
-    text: str, start: int, end: int, path: Path, outer: re.Pattern[str] | None, shown: str
+    text: str, start: int, end: int, path: Path, outer: re.Pattern[str] | None, name: str
 ) -> None:  # fmt: skip
     between = text[start:end]
     rest = outer.sub(lambda match: " " * len(match[0]), between) if outer else between
     if rest.strip():
         at = start + len(rest) - len(rest.lstrip())
-        raise SuiteError(_place(text, at, path), f"is outside of {shown} … {shown.replace('<', '</')}")
+        raise SuiteError(_place(text, at, path), f"is outside of {name} … {name.replace('<', '</')}")
 
 
 def _closing(tag: re.Match[str]) -> str:

@@ -71,8 +71,8 @@ def infer_fields(
         if place:
             _put(request, place, value)
     path = _filled_path(document, operation, request)
-    headers = _taken(document.parameters(operation, "header"), request)
-    parameters = _taken(document.parameters(operation, "query"), request, but=inputs) if is_body else {}
+    headers = _take_values(document.parameters(operation, "header"), request)
+    parameters = _take_values(document.parameters(operation, "query"), request, but=inputs) if is_body else {}
     _check_complete([field for field in inputs if field.path], request)
     if not is_body and operation.method == "POST":
         raise ConfigError("operation", f"{operation_name} takes no JSON body; configure the target with kind: http")
@@ -164,20 +164,20 @@ def _filled_path(document: Document, operation: Operation, request: dict[str, An
     return path
 
 
-def _taken(fields: Sequence[Field], request: dict[str, Any], but: Sequence[Field] = ()) -> dict[str, str]:
+def _take_values(fields: Sequence[Field], request: dict[str, Any], but: Sequence[Field] = ()) -> dict[str, str]:
     """Remove the values of parameters or headers from the request. Raises ConfigError for a required one without value.
 
     A parameter with the name of a field of the body is left to the body, unless it is required.
     """
     in_body = {field.path[0] for field in but if field.path}
-    taken: dict[str, str] = {}
+    values: dict[str, str] = {}
     for field in fields:
         name = field.path[0]
         if name in request and (name not in in_body or field.is_required):
-            taken[name] = str(request[name] if name in in_body else request.pop(name))
+            values[name] = str(request[name] if name in in_body else request.pop(name))
         elif field.is_required and "default" not in field.schema and name.lower() not in _SET_ELSEWHERE:
             raise ConfigError(f"extra.{name}", "is missing; the operation requires it")
-    return taken
+    return values
 
 
 def _check_complete(inputs: Sequence[Field], request: Mapping[str, Any]) -> None:

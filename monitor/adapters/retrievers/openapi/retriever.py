@@ -53,11 +53,11 @@ class OpenApiOptions(RankingOptions):
     extra: dict[str, Any] = Field(default_factory=dict, repr=False)
     """Other inputs by name: path and query parameters, headers, and fields that the operation requires."""
     credential: SecretStr | None = Field(default=None, repr=False)
-    """Token, key or ``user:password``, sent as the security scheme of the operation says; use ``${ENV}``."""
+    """Token, key or ``user:password``, placed by the security scheme of the operation; use ``${ENV}``."""
     credential_file: Path | None = None
     """File with the credential, instead of ``credential``."""
     is_open: bool = False
-    """Whether the service requires no credential although its document says so."""
+    """Whether the service requires no credential although its document declares one."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
     """Extra headers of every probe; use ``${ENV}`` for secrets."""
     timeout: Duration = 10.0

@@ -50,7 +50,7 @@ def _operation(operation: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[
 
 
 def _parameter(parameter: Mapping[str, Any]) -> dict[str, Any]:
-    """Types of parameters stand beside their names in Swagger 2, in a schema in OpenAPI 3."""
+    """Swagger 2 has the types of parameters beside their names, OpenAPI 3 in a schema."""
     keys = ("type", "items", "default", "enum", "format")
     return {**parameter, "schema": {key: parameter[key] for key in keys if key in parameter}}
 
