@@ -17,12 +17,12 @@ __version__ = "0.1.0"
 __all__ = ["Policy", "Suite", "__version__", "compare", "measure", "per_query", "read_suite"]
 
 _HOMES = {
-    "compare": "monitor.library.measuring",
-    "measure": "monitor.library.measuring",
-    "per_query": "monitor.library.measuring",
-    "read_suite": "monitor.library.measuring",
-    "Policy": "monitor.model.policies",
-    "Suite": "monitor.model.suites",
+    "compare": "monitor.library.measuring:compare",
+    "measure": "monitor.library.measuring:measure",
+    "per_query": "monitor.library.measuring:per_query",
+    "read_suite": "monitor.library.measuring:read_suite",
+    "Policy": "monitor.model.policies:Policy",
+    "Suite": "monitor.model.suites:Suite",
 }
 
 
@@ -32,4 +32,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'monitor' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    module, _, attribute = _HOMES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

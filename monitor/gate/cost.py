@@ -44,12 +44,12 @@ async def cost_of(gate: GatePlan, candidate: World, live: World | None) -> Cost:
     judged = [query for suite in gate.plan.suites for query in suite.queries if query.is_judged]
     n_references = sum(bool(query.answers) for query in judged)
     durations = [await _duration_of(suite, gate, candidate) for suite in gate.plan.suites]
-    known = [each for each in durations if each is not None]
+    measured = [each for each in durations if each is not None]
     return Cost(
         probes=len(judged) * len(worlds),
         answers=n_references * sum(world.answerer is not None for world in worlds),
         grades=n_references * sum(world.answerer is not None and world.judge is not None for world in worlds),
-        seconds=sum(known) if len(known) == len(durations) else None,
+        seconds=sum(measured) if len(measured) == len(durations) else None,
     )
 
 

@@ -68,8 +68,8 @@ class _Side:
 
     def skipped(self, suite: Suite) -> tuple[Outcome, ...]:
         """An outcome for each query that was not asked."""
-        known = {outcome.query_id for outcome in self.outcomes}
-        return tuple(Outcome(query_id=each.query_id) for each in suite.queries if each.query_id not in known)
+        query_ids = {outcome.query_id for outcome in self.outcomes}
+        return tuple(Outcome(query_id=each.query_id) for each in suite.queries if each.query_id not in query_ids)
 
 
 async def run_gate(

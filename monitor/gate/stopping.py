@@ -50,6 +50,6 @@ def _evidence(paired: Paired, suite: Suite) -> float:
 
 
 def _cluster_size(suite: Suite, stratum: str) -> float:
-    """Queries in a cluster on average, over the whole suite: it must not depend on what was asked so far."""
+    """Queries in a cluster on average, over the whole suite; it must not depend on the progress of the gate."""
     judged = [query for query in suite.queries if query.is_judged and stratum in (OVERALL, query.stratum)]
     return len(judged) / len({(query.stratum, query.cluster) for query in judged})

@@ -117,7 +117,7 @@ def compare(
 
 
 def per_query(measured: Measured) -> list[dict[str, Any]]:
-    """One row for each scored query, for a data frame: its stratum, its cluster and each measure."""
+    """Rows of a data frame: one for each scored query, with its stratum, its cluster and each measure."""
     rows = {
         query.query_id: {"query_id": query.query_id, "stratum": query.stratum, "cluster": query.cluster}
         for query in measured.suite.queries

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """What the bearer of a token may do. ``admin`` includes the others."""
+    """Rights of a token. ``admin`` includes the others."""
 
     READ = "read"
     """Read everything but tokens."""
@@ -43,7 +43,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request, and what they may do."""
+    """The sender of a request, and their rights."""
 
     name: str
     scopes: frozenset[Scope]

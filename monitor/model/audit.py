@@ -77,7 +77,7 @@ def verify(entries: Iterable[AuditEntry], start: Head = Head(), expected: Head |
     A changed, missing, added or moved entry breaks it. An end that was cut off breaks nothing by itself: it is found
     by ``expected``, a head that was noted earlier.
     """
-    head, seen = start, start == expected
+    head, is_included = start, start == expected
     for entry in entries:
         if entry.number != head.number + 1:
             return Verification(head, f"entry {head.number + 1} is missing; entry {entry.number} follows")
@@ -86,8 +86,8 @@ def verify(entries: Iterable[AuditEntry], start: Head = Head(), expected: Head |
         if entry.hash != hash_of(entry):
             return Verification(head, f"entry {entry.number} was changed: its content does not give its hash")
         head = Head(entry.number, entry.hash)
-        seen = seen or head == expected
-    if expected is not None and not seen:
+        is_included = is_included or head == expected
+    if expected is not None and not is_included:
         cut = f"the log ends at entry {head.number}" if expected.number > head.number else "the log was rewritten"
         return Verification(head, f"entry {expected.number} with hash {expected.hash[:12]}… is not in the log; {cut}")
     return Verification(head)

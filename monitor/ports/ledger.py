@@ -72,7 +72,7 @@ class Ledger(Protocol):
         ...
 
     async def claim_key(self, caller: str, key: str, request_digest: str, at: datetime) -> RememberedResponse | None:
-        """Claim an idempotency key for a request; None if it was free, else what is known of the request before.
+        """Claim an idempotency key for a request; None if it was free, else the earlier request and its response.
 
         Keys older than a day are forgotten.
         """
@@ -92,10 +92,6 @@ class Ledger(Protocol):
 
     async def load_gate(self, gate_id: str) -> Gate | None:
         """One gate."""
-        ...
-
-    async def list_gates(self, limit: int = 50) -> list[Gate]:
-        """Gates, newest first."""
         ...
 
     async def baseline_history(self, target: str | None = None, limit: int = 50) -> list[PastBaseline]:

@@ -58,7 +58,7 @@ class Gating:
 
 
 def plan_gates(checked: wiring.CheckedConfig, gating: Gating) -> list[GatePlan]:
-    """The gate of each candidate. Raises ConfigError naming what is wrong."""
+    """The gate of each candidate. Raises ConfigError naming the mistake."""
     suites = gating.suites or default_suites(checked, gating)
     trusted = gating.trusted
     plans = [wiring.plan_for(checked, name, suites, gating.policy) for name in gating.names]

@@ -1,4 +1,4 @@
-"""What the HTTP API works on: the store, the configuration in force, and the gates that run."""
+"""The backend of the HTTP API: the store, the configuration in force, and the gates that run."""
 
 from __future__ import annotations
 

@@ -33,9 +33,9 @@ async def deployments(
 @router.post("/deployments", status_code=201, **needs(Scope.DEPLOY, 404))
 async def declare(body: DeploymentBody, backend: TheBackend, caller: TheCaller) -> Deployment:
     """Declare which deployment a target serves from now on; the daemon probes it at once."""
-    known = backend.checked().config.targets
-    if body.target not in known:
-        names = ", ".join(known) or "none"
+    targets = backend.checked().config.targets
+    if body.target not in targets:
+        names = ", ".join(targets) or "none"
         raise RefusedError(404, f'unknown target "{body.target:.80}"; known targets: {names}')
     deployment = Deployment(
         target=body.target,

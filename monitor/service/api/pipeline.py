@@ -87,8 +87,8 @@ def _with_etag(request: Request, response: Response) -> Response:
     etag = f'"{_digest(bytes(response.body))[:32]}"'
     response.headers["etag"] = etag
     response.headers["cache-control"] = "private, no-cache"
-    known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
-    if etag in known:
+    etags = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    if etag in etags:
         return Response(status_code=304, headers={"etag": etag, "cache-control": "private, no-cache"})
     return response
 

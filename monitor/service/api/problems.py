@@ -87,7 +87,7 @@ def _status_of(error: Exception) -> int:
 
 def _validation(error: RequestValidationError) -> str:
     parts = []
-    for each in error.errors()[:5]:
-        place = ".".join(str(part) for part in each["loc"] if part != "body")
-        parts.append(f"{place}: {each['msg']}" if place else str(each["msg"]))
+    for mistake in error.errors()[:5]:
+        place = ".".join(str(part) for part in mistake["loc"] if part != "body")
+        parts.append(f"{place}: {mistake['msg']}" if place else str(mistake["msg"]))
     return "; ".join(parts)

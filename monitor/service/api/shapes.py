@@ -1,4 +1,4 @@
-"""What the API accepts and returns, where it is not a noun of the model itself."""
+"""Bodies and answers of the API that are not nouns of the model."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class VerdictShape(BaseModel):
 
 
 class GateAnswer(BaseModel):
-    """The latest verdict about a target, for a web metric of Argo Rollouts."""
+    """The latest verdict about a target; a web metric of Argo Rollouts reads it."""
 
     target: str
     gate: VerdictName

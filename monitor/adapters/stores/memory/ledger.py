@@ -1,4 +1,4 @@
-"""The in-memory store with the ledger behind the HTTP API. Only what is recorded by hand is in its audit log."""
+"""The in-memory store with the ledger behind the HTTP API. Its audit log holds only explicit records."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class MemoryLedgerStore(MemoryStore):
 
     async def claim_key(self, caller: str, key: str, request_digest: str, at: datetime) -> RememberedResponse | None:  # noqa: ARG002 - nothing is forgotten
         """Claim an idempotency key for a request; None if it was free."""
-        if (known := self.responses.get((caller, key))) is not None:
-            return known
+        if (earlier := self.responses.get((caller, key))) is not None:
+            return earlier
         self.responses[caller, key] = RememberedResponse(request_digest, None, {}, "")
         return None
 
@@ -97,10 +97,6 @@ class MemoryLedgerStore(MemoryStore):
     async def load_gate(self, gate_id: str) -> Gate | None:
         """One gate."""
         return self.gates.get(gate_id)
-
-    async def list_gates(self, limit: int = 50) -> list[Gate]:
-        """Gates, newest first."""
-        return sorted(self.gates.values(), key=lambda each: each.requested_at, reverse=True)[:limit]
 
     async def baseline_history(self, target: str | None = None, limit: int = 50) -> list[PastBaseline]:
         """Baselines, current and retired, newest first."""

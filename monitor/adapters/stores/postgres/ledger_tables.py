@@ -115,13 +115,6 @@ class LedgerTables(Database):
         row = await self._first(select(tables.gate).where(tables.gate.c.gate_id == gate_id))
         return _gate(row) if row else None
 
-    async def list_gates(self, limit: int = 50) -> list[Gate]:
-        """Gates, newest first."""
-        return [
-            _gate(row)
-            for row in await self._all(select(tables.gate).order_by(tables.gate.c.requested_at.desc()).limit(limit))
-        ]
-
     async def baseline_history(self, target: str | None = None, limit: int = 50) -> list[PastBaseline]:
         """Baselines, current and retired, newest first."""
         table = schema.baseline
