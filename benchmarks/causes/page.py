@@ -35,7 +35,8 @@ These trials send {n_echoes} echoes and {n_replayed} replays around each change.
 five per cent of a suite's queries as echoes and replays, each document and canary once while nothing changes (48 and
 30, where the suite has a corpus), and at a detected change all echoes again. They come after the suite and count
 towards `limits.probes_per_day`. `tests/system/test_causes_in_cycles.py` names causes through such cycles over HTTP,
-with random vectors.
+with random vectors: of 91 changes of thirteen kinds, the cause was named first in 80 and was among the named ones in
+all; the others are filters and mixed indexes, which look like deletions without access to the index.
 """
 
 KNOWN_TO_BE_ALIKE = """\
