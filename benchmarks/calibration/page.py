@@ -15,8 +15,9 @@ STYLE = "style: "
 _HEAD = """# Calibration of the broad suite
 
 How much nDCG@10 changes on the suite `broad` and on public questions under the same swaps, in points. Written by
-`python -m benchmarks.calibration --write`; `--quick` leaves adapters out, `--late-interaction` adds MaxSim and `--verdicts`
-the verdicts. The swaps were fixed before any measurement (`benchmarks/calibration/swaps.py`). The baseline is exact search with all-MiniLM-L6-v2. Public is the mean of xquad-en
+`python -m benchmarks.calibration --write`; `--quick` leaves adapters out, `--late-interaction` adds MaxSim and
+`--verdicts` the verdicts. The swaps were fixed before any measurement (`benchmarks/calibration/swaps.py`). This page
+has the swaps of `--quick`. The baseline is exact search with all-MiniLM-L6-v2. Public is the mean of xquad-en
 and pubmedqa.
 
 ![Changes on the broad suite against the mean of the public sets](calibration.svg)
