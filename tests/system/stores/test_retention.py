@@ -113,7 +113,7 @@ def test_needed_runs_keep_their_rankings(use: Use) -> None:
         assert [after[run_id] for run_id in ("trusted", "run-2")] == [before[run_id] for run_id in ("trusted", "run-2")]
         with pytest.raises(StoreError, match="the rankings of run run-1 were dropped on 2027-02-06"):
             await store.pin_run(Pin("run-1", "ada", "audit", NOW))
-        assert [pin.run_id for pin in await store.pins()] == ["run-2"]
+        assert [await store.unpin_run("run-2"), await store.unpin_run("run-1")] == [True, False]
 
     use(body)
 

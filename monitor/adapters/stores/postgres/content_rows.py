@@ -223,7 +223,7 @@ def summary_of(measured: Measured) -> dict[str, Any]:
 def measured_from_rows(
     run: Run, suite: Suite, values: Mapping[str, Sequence[float]], summary: Mapping[str, Any]
 ) -> Measured:
-    """The run with its stored measurements, of which NaN stands for a query without a value."""
+    """The run with its stored measurements, in which NaN is a query without a value."""
     query_ids = tuple(query.query_id for query in suite.queries)
     share, replies = summary["judged_share"], summary["replies"]
     return Measured(

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,7 +29,7 @@ from monitor.model.retention import MonthOfResults, Pin
 
 MONTHS_AHEAD = 2
 ATTEMPTS, LOCK_WAIT_MS = 20, 200
-"""Attempts to lock the tables, and the wait of each: nobody waits longer behind it."""
+"""Attempts to lock the tables, and the wait of each; other statements wait no longer behind it."""
 
 _MONTH = "date_trunc('month', run.started_at AT TIME ZONE 'UTC')::date"
 # Runs that keep their rankings: current baselines, pinned runs, baselines and verdicts of active incidents, and those
@@ -134,11 +134,6 @@ class RetentionTables(RunTables):
         table = content_schema.pinned_run
         removed = await self._first(delete(table).where(table.c.run_id == run_id).returning(table.c.run_id))
         return removed is not None
-
-    async def pins(self) -> list[Pin]:
-        """The pinned runs, newest first."""
-        table = content_schema.pinned_run
-        return [Pin(**row) for row in await self._all(select(table).order_by(table.c.pinned_at.desc()))]
 
     async def table_sizes(self) -> Mapping[str, int]:
         """Bytes of every table with its indexes; a partitioned table counts its partitions."""
