@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from monitor.model.deployments import Deployment
+from monitor.model.incidents import Incident
 from monitor.model.slots import Peer, Slot
 from monitor.ports.store import Store
 
@@ -79,6 +80,10 @@ class ServiceStore(Store, SlotStore, Protocol):
 
     async def latest_deployment_id(self) -> int:
         """The id of the deployment that was declared last; 0 without any."""
+        ...
+
+    async def active_incidents(self, limit: int) -> list[Incident]:
+        """Active incidents, without reading the others."""
         ...
 
     async def outbox_backlog(self) -> tuple[int, int, datetime | None]:

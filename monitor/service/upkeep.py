@@ -64,7 +64,7 @@ class Upkeep:
         pending, dead, oldest_at = await self.store.outbox_backlog()
         self.metrics.outbox = Outbox({"pending": pending, "dead": dead}, oldest_at)
         self.metrics.tallies = await self.store.tally_incidents()
-        self.metrics.incidents = [each for each in await self.store.list_incidents(MOST_ACTIVE) if each.is_active]
+        self.metrics.incidents = await self.store.active_incidents(MOST_ACTIVE)
         for name, age_s in (await self.store.seconds_since_data(self.scheduler.plans)).items():
             await self.watchdog.record_data_elsewhere(name, age_s)
         slots = self.scheduler.slots

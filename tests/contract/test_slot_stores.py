@@ -163,5 +163,6 @@ def test_an_empty_outbox_has_no_backlog(check):
 
     async def body(store: ServiceStore) -> None:
         assert await store.outbox_backlog() == (0, 0, None)
+        assert await store.active_incidents(10) == []
 
     check(body)

@@ -81,6 +81,10 @@ class MemoryIncidents(MemorySlots):
         ordered = sorted(self.incidents.values(), key=lambda each: (each.is_active, each.opened_at), reverse=True)
         return ordered[:limit]
 
+    async def active_incidents(self, limit: int) -> list[Incident]:
+        """Active incidents."""
+        return [incident for incident in self.incidents.values() if incident.is_active][:limit]
+
     async def tally_incidents(self) -> list[Tally]:
         """The false-alarm ledger: outcomes of the regressions that fired, by target and policy."""
         groups: dict[tuple[str, str], list[Incident]] = {}

@@ -76,6 +76,12 @@ class IncidentTables(Database):
         ordered = select(table).order_by(table.c.status.in_(_ACTIVE).desc(), table.c.opened_at.desc())
         return [rows.incident_from_row(row) for row in await self._all(ordered.limit(limit))]
 
+    async def active_incidents(self, limit: int) -> list[Incident]:
+        """Active incidents, read from the partial index that holds no others."""
+        table = incident_schema.incident
+        active = select(table).where(table.c.status.in_(_ACTIVE)).limit(limit)
+        return [rows.incident_from_row(row) for row in await self._all(active)]
+
     async def tally_incidents(self) -> list[Tally]:
         """The false-alarm ledger: outcomes of the regressions that fired, by target and policy.
 
