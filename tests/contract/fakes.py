@@ -203,13 +203,13 @@ def read_pagerduty(request: ReceivedRequest) -> Received:
 
 
 def read_alertmanager(request: ReceivedRequest) -> Received:
-    """Valid alerts for Alertmanager, read a day after they started; the labels of the first are its identity."""
+    """Valid alerts for Alertmanager; the labels of the first are its identity."""
     message = json.loads(request.body)
     schema("alertmanager").validate(message)
     assert request.headers["authorization"] == "Bearer s3cret-token"
     is_active = [datetime.fromisoformat(each["endsAt"]) - datetime.fromisoformat(each["startsAt"]) for each in message]
     assert min(is_active) >= timedelta(0), "start time must be before end time"
-    return Received(json.dumps(message[0]["labels"], sort_keys=True), max(is_active) <= timedelta(days=1), message)
+    return Received(json.dumps(message[0]["labels"], sort_keys=True), message[0]["annotations"].get("state") == "resolved", message)
 
 
 def read_teams(request: ReceivedRequest) -> Received:

@@ -49,10 +49,10 @@ def test_an_entity_is_never_split(limit):
 
 
 def test_slack_gets_a_button_for_each_link():
-    """The message has buttons for run, comparison, dashboard and runbook."""
+    """The message has buttons for comparison, incident, runbook, dashboard and run."""
     (body,) = content("slack", FIRING)
     assert [each["text"]["text"] for each in body["blocks"][-1]["elements"]] == [
-        "Run", "Comparison", "Dashboard", "Runbook",
+        "Comparison", "Incident", "Runbook", "Dashboard", "Run",
     ]  # fmt: skip
 
 
@@ -177,7 +177,8 @@ def test_pagerduty_shows_links_and_details():
     """The event has a link to the run, the drops and the next command."""
     (body,) = content("pagerduty", FIRING)
     assert {"href": "https://watch.example.org/runs/r1", "text": "Run"} in body["links"]
-    assert {"Drops", "Most affected queries", "Next command", "Incident"} <= set(body["payload"]["custom_details"])
+    shown = {"Likely cause", "Blame", "Lost", "Drops", "Next command", "Acknowledge with", "Incident"}
+    assert shown <= set(body["payload"]["custom_details"])
 
 
 def test_a_routing_key_has_32_characters():
@@ -208,10 +209,16 @@ def test_alertmanager_routes_by_labels_and_shows_annotations():
     ((body,),) = content("alertmanager", FIRING)
     assert body["labels"] == {
         "alertname": "RecallwatchIncident", "dedup_key": "recallwatch/production", "target": "production",
-        "severity": "critical",
+        "severity": "critical", "owner": "search", "axis": "broad", "suite": "broad", "stratum": "overall",
     }  # fmt: skip
     assert body["annotations"]["runbook_url"] == "https://docs.example.org/runbook"
-    assert body["generatorURL"] == "https://watch.example.org/compare/b1/r1"
+    assert body["generatorURL"] == "https://watch.example.org/comparisons/v1"
+
+
+def test_a_test_alert_ends_by_itself():
+    """A test message fires for minutes, not for the time of an alert that is never resolved."""
+    ((body,),) = content("alertmanager", an_alert(test=True))
+    assert body["endsAt"] == (AT + timedelta(minutes=5)).isoformat()
 
 
 def test_an_incident_that_got_worse_replaces_its_alert():
@@ -243,7 +250,7 @@ def test_teams_shows_plain_text():
 def test_mail_goes_out_over_each_kind_of_connection(security):
     """Mail is sent over TLS, STARTTLS or plain text, as configured."""
     (received,) = delivered(MailService(security=security), FIRING).received
-    assert received.content["Subject"] == "[FIRING] production: trade off"
+    assert received.content["Subject"].startswith("[recallwatch critical] Search on production got worse")
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
