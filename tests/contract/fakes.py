@@ -209,7 +209,8 @@ def read_alertmanager(request: ReceivedRequest) -> Received:
     assert request.headers["authorization"] == "Bearer s3cret-token"
     is_active = [datetime.fromisoformat(each["endsAt"]) - datetime.fromisoformat(each["startsAt"]) for each in message]
     assert min(is_active) >= timedelta(0), "start time must be before end time"
-    return Received(json.dumps(message[0]["labels"], sort_keys=True), message[0]["annotations"].get("state") == "resolved", message)
+    is_closed = message[0]["annotations"].get("state") == "resolved"
+    return Received(json.dumps(message[0]["labels"], sort_keys=True), is_closed, message)
 
 
 def read_teams(request: ReceivedRequest) -> Received:
