@@ -120,7 +120,7 @@ async def _replay(measured: Measured, count: int, queries: int, policy: Policy, 
 
 
 def _affordable(suite: Suite, count: int, queries: int, endpoints: Endpoints) -> tuple[Suite, int]:
-    """The part of the suite to replay and the number of replays, within half of what the target may still be sent."""
+    """The part of the suite to replay and the number of replays, within half of the remaining daily budget."""
     left = allowance_of(endpoints.retriever).left()
     while True:
         part = part_of(suite, queries)

@@ -19,6 +19,7 @@ from monitor.cli import (
     config_show,
     demo,
     deploy,
+    diff,
     gate,
     incident_acknowledge,
     incident_dismiss,
@@ -38,6 +39,7 @@ from monitor.cli import (
     runs_list,
     runs_pin,
     runs_show,
+    runs_unpin,
     schema,
     serve,
     silence_add,
@@ -59,6 +61,7 @@ from monitor.cli import (
     verdicts_show,
     version,
 )
+from monitor.cli.examples import EXAMPLES
 from monitor.cli.result import NOT_MEASURED, REFUSED
 from monitor.errors import ComparisonError, ConfigError, MonitorError, SuiteError
 
@@ -70,6 +73,7 @@ COMMANDS: dict[str, Command] = {
     "serve": serve.serve,
     "run": run.run,
     "compare": compare.compare,
+    "diff": diff.diff,
     "gate": gate.gate,
     "deploy": deploy.deploy,
     "measures": measures.measures,
@@ -91,7 +95,7 @@ GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
             "show": runs_show.runs_show,
             "import": runs_import.runs_import,
             "pin": runs_pin.runs_pin,
-            "unpin": runs_pin.runs_unpin,
+            "unpin": runs_unpin.runs_unpin,
         },
     ),
     "verdicts": (
@@ -173,13 +177,17 @@ def _build_app() -> typer.Typer:
     )
     root.callback()(_root_options)
     for name, command in COMMANDS.items():
-        root.command(name)(command)
+        root.command(name, epilog=_example(name))(command)
     for name, (summary, commands) in GROUPS.items():
         group = typer.Typer(help=summary, **options)
         for inner, command in commands.items():
-            group.command(inner)(command)
+            group.command(inner, epilog=_example(f"{name} {inner}"))(command)
         root.add_typer(group, name=name)
     return root
+
+
+def _example(name: str) -> str | None:
+    return f"Example: {EXAMPLES[name]}" if name in EXAMPLES else None
 
 
 def _print_version(is_given: bool) -> None:

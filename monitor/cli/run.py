@@ -78,9 +78,7 @@ def _result(report: Report, policy: Policy, advice: list[str], *, is_whole: bool
 
     data = {
         "verdict": terminal.verdict_to_dict(report.verdict),
-        "runs": [
-            {**terminal.run_to_dict(measured), "queries": query_rows(measured)} for measured in report.measured
-        ],
+        "runs": [{**terminal.run_to_dict(measured), "queries": query_rows(measured)} for measured in report.measured],
         "swaps": [_swap_to_dict(swap) for swap in report.swaps],
         "advice": advice,
     }

@@ -31,10 +31,7 @@ def runs_import(
     csv_path: CsvPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a TREC run file with a suite, and judge it against another, without a database.
-
-    JSON output has the values of each query.
-    """
+    """Measure a TREC run file with a suite, and judge it against another, without a database."""
     work = import_run_file(
         path, suite, baseline, missing_as_empty=missing_as_empty, ignore_unknown=ignore_unknown, csv_path=csv_path
     )

@@ -1,4 +1,4 @@
-"""`recallwatch runs pin` and `runs unpin`: runs whose rankings and answers retention keeps."""
+"""`recallwatch runs pin`: a run whose rankings and answers retention keeps."""
 
 from __future__ import annotations
 
@@ -29,27 +29,19 @@ def runs_pin(
     finish(perform(pin(config, run, by, reason)), as_json)
 
 
-def runs_unpin(run: RunId, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Let retention drop the rankings and answers of a run with their month."""
-    finish(perform(unpin(config, run)), as_json)
-
-
 async def pin(path: Path, prefix: str, by: str, reason: str) -> Result:
     """Pin a run."""
     from monitor.model.retention import Pin
     from monitor.service import wiring
 
-    run_id = await _change(path, prefix, lambda store, run_id: store.pin_run(Pin(run_id, by, reason, wiring.utc_now())))
+    run_id = await change_pin(
+        path, prefix, lambda store, run_id: store.pin_run(Pin(run_id, by, reason, wiring.utc_now()))
+    )
     return Result([f"{run_id}: its rankings and answers are kept."], {"run_id": run_id, "pinned": True})
 
 
-async def unpin(path: Path, prefix: str) -> Result:
-    """Remove the pin of a run."""
-    run_id = await _change(path, prefix, lambda store, run_id: store.unpin_run(run_id))
-    return Result([f"{run_id}: not pinned."], {"run_id": run_id, "pinned": False})
-
-
-async def _change(path: Path, prefix: str, change: Callable[[RetentionStore, str], Awaitable[object]]) -> str:
+async def change_pin(path: Path, prefix: str, change: Callable[[RetentionStore, str], Awaitable[object]]) -> str:
+    """Change the pin of the run that begins so; its whole id."""
     from monitor.cli.identifiers import load_run
     from monitor.cli.url_targets import load_with_targets
     from monitor.errors import StoreError

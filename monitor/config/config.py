@@ -68,7 +68,7 @@ class Schedule(Section):
     every: Duration | None = None
     """Time from the start of one cycle to the start of the next, such as ``15m``; instead of ``cron``."""
     cron: str | None = None
-    """Five fields; 0 and 7 are Sunday. If day of month and day of week are both restricted, either is enough, as in cron.
+    """Five fields; 0 and 7 are Sunday. If day of month and day of week are both restricted, either is enough.
     Or ``@hourly``, ``@daily``, ``@weekly``, ``@monthly``, ``@yearly``. Instead of ``every``."""
     timezone: str = "UTC"
     """The time zone of ``cron``, such as ``Europe/Berlin``. A time that clocks skip is due right after; a time that

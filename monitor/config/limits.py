@@ -34,10 +34,10 @@ class LimitOptions(Section):
     allows. Each rate-limit response of the target halves the rate; it doubles again every thirty seconds."""
     max_k: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """The largest number of hits that the target returns for one query; probes request no more. By default a probe
-    requests what the measures and the suite need: 10, or 50 for suites with pairs."""
+    requests the depth of the measures and the suite: 10, or 50 for suites with pairs."""
     probes_per_day: Annotated[int, Field(ge=1)] | None = None
     """The largest number of requests in any 24 hours: probes, answers, and the replays that estimate the noise floor. A
-    cycle that would exceed it is refused, and the replays use at most half of what is left."""
+    cycle that would exceed it is refused, and the replays use at most half of the rest."""
     breaker_after: Annotated[int, Field(ge=1)] = 50
     """After this many probes in a row without an answer, or with a server error, the circuit breaker opens …
     That of an answerer opens after ten requests."""

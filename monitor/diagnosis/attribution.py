@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import permutations
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from monitor.diagnosis.share_intervals import Anchors, Part, attribution, checked, estimate, paired_scores
-from monitor.diagnosis.shares import KITAGAWA, PATH, REPLAY, SHAPLEY, Attribution, Ceiling, Component, Share
-from monitor.errors import ComparisonError
+from monitor.diagnosis.shares import KITAGAWA, REPLAY, Attribution, Ceiling, Component, Share
 from monitor.model.measurements import Floats
 
-__all__ = ["Anchors", "Attribution", "Ceiling", "Component", "Share", "ceiling", "from_replay", "kitagawa", "shapley"]
+__all__ = ["Anchors", "Attribution", "Ceiling", "Component", "Share", "ceiling", "from_replay", "kitagawa"]
 
 
 def kitagawa(
@@ -32,7 +29,8 @@ def kitagawa(
     Let p be the share of queries with retrieved evidence, u and w the mean scores with and without it, Δ a change and
     a bar the mean of both runs: retrieval = Δp·(ū − w̄), generation = Δu·p̄ + Δw·(1 − p̄). The shares add up to the
     change, and exchanging the runs exchanges the signs. A cell without queries has the mean of the other run. If the
-    evidence of harder queries is lost, the effect on u and w counts as generation; `shapley` does not have this bias.
+    evidence of harder queries is lost, the effect on u and w counts as generation; a replay
+    (`from_replay`) does not have this bias.
 
     Parameters
     ----------
@@ -66,58 +64,6 @@ def kitagawa(
     retrieved = np.stack([_flags(each, answers.n_queries) for each in (found_before, found_after)])
     parts, note = _observed(np.stack([answers.baseline, answers.candidate]), retrieved)
     return attribution(KITAGAWA, answers, parts, note, anchors, confidence)
-
-
-def shapley(
-    cells: Mapping[frozenset[Component], ArrayLike],
-    cluster: ArrayLike,
-    *,
-    anchors: Anchors | None = None,
-    confidence: float = 0.95,
-) -> Attribution:
-    """Change of the mean answer score from all old to all new components, from replays with only some of them new.
-
-    A share is the effect of replacing its component, averaged over the complete orders of replacement: the Shapley
-    value over all orders; the sequential decomposition over one.
-
-    Parameters
-    ----------
-    cells
-        Set of new components to the scores of the same queries, shape (n_queries,), in [0, 1].
-    cluster
-        Cluster of each query, same shape.
-    anchors
-        Scores of frozen answers, if the judge is not in the cells: the cell without new components was graded before,
-        the others now. The shift is subtracted from the component that is replaced first, as if it were equal on all
-        answers.
-
-    Raises
-    ------
-    ValueError, ComparisonError
-        As `kitagawa`; if the judge is both in the cells and in anchors; if no order is complete.
-
-    References
-    ----------
-    Shapley 1953, “A value for n-person games”; Shorrocks 2013, “Decomposition procedures for distributional analysis”.
-
-    Examples
-    --------
-    >>> new = frozenset(Component)
-    >>> old, generator = frozenset(), frozenset({Component.GENERATION})
-    >>> cells = {old: [1, 1, 1, 0], generator: [1, 1, 0, 0], generator | {Component.RETRIEVAL}: [0, 0, 0, 0]}
-    >>> [(str(each.name), each.difference) for each in shapley(cells, range(4)).shares]
-    [('retrieval', -0.5), ('generation', -0.25)]
-    """
-    components = [each for each in Component if any(each in cell for cell in cells)]
-    if anchors and Component.JUDGE in components:
-        raise ValueError("anchors: the judge is replaced in the cells already; pass one of the two")
-    orders = _complete_orders(components, cells)
-    answers = paired_scores(cells[frozenset()], cells[frozenset(components)], cluster)
-    parts = _replaced(orders, {cell: checked(values, answers.n_queries) for cell, values in cells.items()})
-    if len(orders) == math.factorial(len(components)):
-        return attribution(SHAPLEY, answers, parts, "", anchors, confidence)
-    note = "replaced in this order: " + "; or ".join(", ".join(order) for order in orders)
-    return attribution(PATH, answers, parts, note, anchors, confidence)
 
 
 def from_replay(
@@ -255,38 +201,3 @@ def _unidentified(counts: Floats) -> Iterator[str]:
                 f"{run} the evidence of {extent} query was retrieved: the score {use} is unknown, is assumed to equal "
                 f"the one {other}, and the intervals allow any score from 0 to 1"
             )
-
-
-def _complete_orders(
-    components: Sequence[Component], cells: Mapping[frozenset[Component], ArrayLike]
-) -> list[tuple[Component, ...]]:
-    """The orders of replacing components one by one for which all cells are available."""
-    missing = {
-        order: [cell for at in range(len(order) + 1) if (cell := frozenset(order[:at])) not in cells]
-        for order in permutations(components)
-    }
-    complete = [order for order, cells_to_run in missing.items() if not cells_to_run]
-    if not components:
-        raise ComparisonError("no cell has a new component: nothing can be attributed")
-    if not complete:
-        shortest = min(missing.values(), key=len)
-        cells_to_add = "; ".join(" and ".join(sorted(cell)) or "nothing" for cell in shortest)
-        raise ComparisonError(f"no order of replacement is complete; also run the queries with new: {cells_to_add}")
-    return complete
-
-
-def _replaced(
-    orders: Sequence[tuple[Component, ...]], scores: Mapping[frozenset[Component], Floats]
-) -> dict[Component, Part]:
-    """The effect of replacing each component, averaged over the orders."""
-    return {
-        name: Part(
-            values=np.mean([_step(order[: order.index(name)], name, scores) for order in orders], axis=0),
-            ruler=sum(order[0] is name for order in orders) / len(orders),
-        )
-        for name in sorted(orders[0], key=list(Component).index)
-    }
-
-
-def _step(earlier: tuple[Component, ...], name: Component, scores: Mapping[frozenset[Component], Floats]) -> Floats:
-    return scores[frozenset((*earlier, name))] - scores[frozenset(earlier)]

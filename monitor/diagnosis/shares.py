@@ -23,7 +23,7 @@ _REPLAYED = _OBSERVED | {
     Component.RETRIEVAL: ("retrieval brought worse contexts", "retrieval brought better contexts"),
     Component.GENERATION: ("generation made less of the same contexts", "generation made more of the same contexts"),
 }
-KITAGAWA, SHAPLEY, PATH, REPLAY = "kitagawa/1", "shapley/1", "path/1", "replay/1"
+KITAGAWA, REPLAY = "kitagawa/1", "replay/1"
 """Versions of the methods; they change when the same scores lead to other numbers."""
 
 

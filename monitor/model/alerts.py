@@ -36,7 +36,7 @@ class Alert:
     silence: str = ""
     """The reason of the silence that holds it back."""
     receipt: str = ""
-    """What the notifier returned for the first message of the incident, such as the id of that message."""
+    """The answer of the notifier to the first message of the incident, such as the id of that message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ class Answerer(Protocol):
     takes_contexts: bool
     """Whether `answer` accepts contexts, which separates the effects of retrieval and generation."""
     needs_contexts: bool
-    """Whether the answerer retrieves nothing by itself, so that each query needs the texts of the retrieved documents."""
+    """Whether the answerer retrieves nothing by itself: each query needs the texts of the retrieved documents."""
 
     async def answer(self, query: str, contexts: Sequence[str] | None = None) -> Answer:
         """The answer to a query, from ``contexts`` only if they are given."""

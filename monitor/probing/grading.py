@@ -146,7 +146,7 @@ class Grader:
         return (answer.contexts or ()) if self.judge.reads_contexts else query.answers
 
     def _key_of(self, query: Query, answer: Answer) -> str:
-        """Cache key of a grade: SHA-256 over question, what the judge reads, and answer."""
+        """Cache key of a grade: SHA-256 over question, the material of the judge, and answer."""
         parts = (query.text, *self._read_by_judge(query, answer), answer.text)
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 

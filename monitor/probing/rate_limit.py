@@ -204,7 +204,7 @@ class RateLimitedRetriever:
 
 
 def allowance_of(retriever: Retriever) -> Allowance:
-    """What the target behind a retriever may still be sent; without a limit if it is not rate limited."""
+    """The remaining budget of the target behind a retriever; without a limit if it is not rate limited."""
     return retriever.limiter.allowance if isinstance(retriever, RateLimitedRetriever) else Allowance()
 
 

@@ -125,8 +125,8 @@ def paired_coverage(baseline: Measured, candidate: Measured) -> float:
 
     A gate that stops early asks only a part of the suite; the other queries count as skipped.
     """
-    asked = {each.query_id for each in candidate.run.outcomes if each.ranking is not None or each.failure is not None}
-    judged = [query.query_id for query in candidate.suite.queries if query.is_judged and query.query_id in asked]
+    sent = {each.query_id for each in candidate.run.outcomes if each.ranking is not None or each.failure is not None}
+    judged = [query.query_id for query in candidate.suite.queries if query.is_judged and query.query_id in sent]
     both = _scored(baseline) & _scored(candidate)
     return sum(query_id in both for query_id in judged) / len(judged) if judged else 0.0
 

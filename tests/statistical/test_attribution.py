@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import special
 
-from monitor.diagnosis.attribution import Anchors, Attribution, Component, kitagawa, shapley
+from monitor.diagnosis.attribution import Anchors, Attribution, Component, kitagawa
 from monitor.model.measurements import Floats
 
 pytestmark = pytest.mark.slow
@@ -134,17 +134,6 @@ class TestPlanted:
         """
         found = shares(lambda rng: held(observe(planted, rng, 60, is_binary=is_binary), *planted.observed), 2_000)
         assert found[:2].min() >= 0.93
-
-    def test_a_replay_tells_the_shares(self, planted: Planted, is_binary: bool):
-        """Along the path, as with one generator in reach, and Shapley's with both."""
-
-        def once(rng: np.random.Generator) -> tuple[bool, ...]:
-            cells, cluster = replay(planted, rng, 60, is_binary=is_binary)
-            every = shapley(cells, cluster)
-            del cells[NEW_CONTEXTS]
-            return *held(every, *planted.observed)[:2], *held(shapley(cells, cluster), *planted.path)[:2]
-
-        assert shares(once).min() >= 0.93
 
 
 class TestTheCause:

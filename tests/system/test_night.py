@@ -1,6 +1,7 @@
 """One night on call: swap, page, acknowledgement from Slack, rollback by another build, with churn all the while.
 
-Every notifier sends to a strict fake of its service. Each must get one firing, one acknowledged and one resolved message.
+Every notifier sends to a strict fake of its service. Each must get one firing, one acknowledged
+and one resolved message.
 """
 
 import asyncio

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from monitor import __version__
+from monitor.cli.examples import EXAMPLES
 from monitor.cli.main import COMMANDS, GROUPS, app
 
 SHIPPED = (
@@ -43,7 +45,7 @@ def test_every_command_explains_itself(name: str, option: str):
 
 def test_each_command_is_a_module_of_its_own():
     """No module declares two commands."""
-    modules = [command.__module__ for command in ALL.values()]
+    modules = [command.__module__ for command in {*ALL.values()}]  # an old name is the same command
     assert len(set(modules)) == len(modules)
 
 
@@ -82,3 +84,21 @@ def test_command_modules_import_heavy_libraries_only_inside_functions():
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("monitor"):
                 assert str(node.module).startswith(light), f"{path.name}: {node.module}"
+
+
+def test_every_command_has_an_example():
+    """Help ends with a line to copy."""
+    assert set(EXAMPLES) == set(ALL)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_a_valid_call(name: str):
+    """The parser accepts every example; a wrong option or a missing argument would be refused."""
+    words = shlex.split(EXAMPLES[name].partition(" > ")[0])[1:]
+    group, *inner = name.split()
+    assert words[: 1 + len(inner)] == name.split()
+    command = typer.main.get_command(app)
+    for word in (group, *inner):
+        command = command.commands[word]  # type: ignore[attr-defined]
+    context = command.make_context(name, words[1 + len(inner) :], resilient_parsing=False)
+    assert not context.args

@@ -55,7 +55,9 @@ def test_every_committed_dashboard_has_code() -> None:
 def test_uids_are_stable_and_unique() -> None:
     """Links from pages and messages keep working, because the uids never change."""
     uids = [json.loads(text_of(name))["uid"] for name in DASHBOARDS]
-    assert uids == [f"recallwatch-{name}" for name in ("overview", "target", "trade-off", "evidence", "answers", "daemon")]
+    assert uids == [
+        f"recallwatch-{name}" for name in ("overview", "target", "trade-off", "evidence", "answers", "daemon")
+    ]
 
 
 def test_a_provisioned_dashboard_cannot_be_edited(page: Page) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.diagnosis.attribution import Anchors, Attribution, Component, Share, ceiling, kitagawa, shapley
+from monitor.diagnosis.attribution import Anchors, Attribution, Component, Share, ceiling, kitagawa
 from monitor.diagnosis.share_intervals import Part, estimate, paired_scores
 from monitor.errors import ComparisonError
 from monitor.statistics.significance import interval
@@ -35,15 +35,6 @@ def two_runs(draw):
     )
     clusters = st.lists(st.integers(0, 4), min_size=count, max_size=count)
     return tuple(np.array(draw(each)) for each in (scores, scores, flags, flags, clusters))
-
-
-@st.composite
-def all_cells(draw, components=tuple(Component)):
-    """Scores of the same queries in every cell, and their clusters."""
-    count = draw(st.integers(1, 10))
-    values = st.lists(score, min_size=count, max_size=count)
-    cells = {cell: draw(values) for cell in EVERY_CELL if cell <= set(components)}
-    return cells, draw(st.lists(st.integers(0, 4), min_size=count, max_size=count))
 
 
 def by_name(attribution: Attribution) -> dict[Component, Share]:
@@ -145,8 +136,6 @@ class TestObserved:
         after = np.where(found_after, score_if_found, 0.0)
         blame = by_name(kitagawa(score_if_found, after, np.ones(100), found_after, range(100)))
         assert blame[GENERATION].difference > 0
-        replayed = shapley({OLD: score_if_found, NEW_GENERATOR: score_if_found, NEW: after}, range(100))
-        assert by_name(replayed)[GENERATION].difference == 0
 
 
 class TestEmptyCells:
@@ -199,80 +188,6 @@ class TestEmptyCells:
         )
 
 
-class TestReplayed:
-    """Shapley's value, and the path where not every cell could be run."""
-
-    @EXAMPLES
-    @given(all_cells())
-    def test_shares_add_up(self, drawn):
-        """Over retrieval, generation and judge, to 1e-12."""
-        blame = shapley(*drawn)
-        assert_sound(blame)
-        assert [each.name for each in blame.shares] == list(Component)
-
-    @EXAMPLES
-    @given(all_cells())
-    def test_exchanging_two_components_exchanges_their_shares(self, drawn):
-        """The shares do not depend on the names of the components."""
-        cells, cluster = drawn
-        other = {RETRIEVAL: GENERATION, GENERATION: RETRIEVAL, JUDGE: JUDGE}
-        renamed = {frozenset(other[each] for each in cell): values for cell, values in cells.items()}
-        one, exchanged = by_name(shapley(cells, cluster)), by_name(shapley(renamed, cluster))
-        for name in Component:
-            assert exchanged[other[name]].difference == pytest.approx(one[name].difference, abs=1e-12)
-
-    @EXAMPLES
-    @given(all_cells())
-    def test_exchanging_old_and_new_exchanges_the_signs(self, drawn):
-        """Reversing all replacements reverses the signs of the shares."""
-        cells, cluster = drawn
-        back = {frozenset(Component) - cell: values for cell, values in cells.items()}
-        for one, other in zip(shapley(cells, cluster).shares, shapley(back, cluster).shares, strict=True):
-            assert (-one.difference, -one.upper, -one.lower) == pytest.approx(
-                (other.difference, other.lower, other.upper), abs=1e-9
-            )
-
-    @EXAMPLES
-    @given(all_cells((RETRIEVAL, GENERATION)))
-    def test_of_two_components_it_is_the_mean_of_both_orders(self, drawn):
-        """With two components, a share is the mean of replacing first and replacing second."""
-        cells, cluster = drawn
-        mean = {cell: float(np.mean(values)) for cell, values in cells.items()}
-        first, last = mean[NEW_CONTEXTS] - mean[OLD], mean[NEW] - mean[NEW_GENERATOR]
-        blame = shapley(cells, cluster)
-        assert by_name(blame)[RETRIEVAL].difference == pytest.approx((first + last) / 2, abs=1e-12)
-        assert (blame.method, blame.note) == ("shapley/1", "")
-
-    def test_a_component_that_does_nothing_has_no_share(self):
-        """The judge gives the same grades in every cell: a point at zero."""
-        rng = np.random.default_rng(1)
-        cells = {cell: rng.random(20) for cell in EVERY_CELL if JUDGE not in cell}
-        cells |= {cell | {JUDGE}: values for cell, values in cells.items()}
-        judge = by_name(shapley(cells, range(20)))[JUDGE]
-        assert (judge.difference, judge.lower, judge.upper) == (0.0, 0.0, 0.0)
-
-    @EXAMPLES
-    @given(all_cells((RETRIEVAL, GENERATION)))
-    def test_with_one_generator_the_path_is_taken(self, drawn):
-        """The old system's score is stored, the new generator is asked with old and with new contexts."""
-        cells, cluster = drawn
-        del cells[NEW_CONTEXTS]
-        blame = shapley(cells, cluster)
-        assert_sound(blame)
-        difference = np.mean(cells[NEW]) - np.mean(cells[NEW_GENERATOR])
-        assert by_name(blame)[RETRIEVAL].difference == pytest.approx(difference, abs=1e-12)
-        assert (blame.method, blame.note) == ("path/1", "replaced in this order: generation, retrieval")
-
-    def test_cells_that_lead_nowhere_are_refused_with_what_to_run(self):
-        """The message names the missing cells."""
-        with pytest.raises(ComparisonError, match=r"also run the queries with new: retrieval$"):
-            shapley({OLD: [1.0], NEW: [0.0]}, [0])
-        with pytest.raises(ComparisonError, match=r"with new: nothing$"):
-            shapley({NEW_GENERATOR: [1.0], NEW: [0.0]}, [0])
-        with pytest.raises(ComparisonError, match="no cell has a new component"):
-            shapley({OLD: [1.0]}, [0])
-
-
 @pytest.mark.parametrize(("sizes", "ratio"), [([1] * 12, 1.0), ([5] * 12, 1.0), ([49] + [1] * 11, 12.71 / 2.20)])
 def test_a_cluster_that_decides_leaves_few_degrees_of_freedom(sizes, ratio):
     """Of equal clusters an interval is that of the verdict; one that holds nearly all queries is the only witness."""
@@ -309,26 +224,8 @@ class TestJudge:
         expected = by_name(without)[GENERATION].difference - moved
         assert by_name(blame)[GENERATION].difference == pytest.approx(expected, abs=1e-12)
 
-    @EXAMPLES
-    @given(all_cells((RETRIEVAL, GENERATION)), st.lists(st.tuples(score, score), min_size=1, max_size=8))
-    def test_on_a_path_it_comes_out_of_what_is_replaced_first(self, drawn, anchors):
-        """All cells but the stored one are graded now: the first step is where the ruler changes."""
-        cells, cluster = drawn
-        judge = Anchors(*zip(*anchors, strict=True))
-        both = shapley(cells, cluster, anchors=judge)
-        assert_sound(both)
-        moved = by_name(both)[JUDGE].difference
-        half = by_name(shapley(cells, cluster))[RETRIEVAL].difference - moved / 2
-        assert by_name(both)[RETRIEVAL].difference == pytest.approx(half, abs=1e-12)
-        del cells[NEW_CONTEXTS]
-        path = shapley(cells, cluster, anchors=judge)
-        assert by_name(path)[RETRIEVAL] == by_name(shapley(cells, cluster))[RETRIEVAL]
-
     def test_it_is_counted_once(self):
-        """Anchors beside cells that replace the judge are refused, and so are no anchors at all."""
-        cells = {OLD: [1.0], frozenset({JUDGE}): [0.0]}
-        with pytest.raises(ValueError, match="pass one of the two"):
-            shapley(cells, [0], anchors=Anchors([1.0], [1.0]))
+        """Anchors without a grade in both runs are refused."""
         with pytest.raises(ComparisonError, match="no anchor was scored in both runs"):
             kitagawa([1.0], [1.0], [True], [True], [0], anchors=Anchors([], []))
 
@@ -345,15 +242,6 @@ class TestCeiling:
         assert best.left_before.difference == pytest.approx(-0.1)
         assert best.left_after.difference == pytest.approx(-0.3)
         assert best.left_after.excludes_zero
-
-    @EXAMPLES
-    @given(all_cells((RETRIEVAL, GENERATION)))
-    def test_the_change_of_what_is_left_is_retrievals_share(self, drawn):
-        """With one generator, both ways of reckoning agree, whatever the oracle's contexts give."""
-        cells, cluster = drawn
-        best = ceiling(cells.pop(NEW_CONTEXTS), cells[NEW_GENERATOR], cells[NEW], cluster)
-        share = by_name(shapley(cells, cluster))[RETRIEVAL].difference
-        assert best.left_after.difference - best.left_before.difference == pytest.approx(share, abs=1e-12)
 
 
 class TestRefusals:

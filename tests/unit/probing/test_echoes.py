@@ -103,9 +103,9 @@ def test_a_swap_that_is_detected_again_finds_its_new_echoes():
     """The echoes after a swap are kept: the swap back is named too."""
     service, _ = a_service()
     service.cycle()
-    service.target.encoder = OTHER
+    service.target.encoder = OTHER.astype(float)
     service.cycle()
-    service.target.encoder = DOCUMENTS[:0].T @ DOCUMENTS[:0] + 1.0 * (OTHER @ OTHER.T @ OTHER)
+    service.target.encoder = (OTHER @ OTHER.T @ OTHER).astype(float)
     (swap,) = service.cycle().swaps
     assert "own text" in swap.evidence
 

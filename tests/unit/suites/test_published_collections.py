@@ -272,7 +272,7 @@ def test_a_table_is_read_by_its_columns(suffix, tmp_path):
     elif suffix in ("csv", "tsv"):
         separator = "," if suffix == "csv" else "\t"
         cells = ["\"['d1', 'd2']\"", "d3"] if suffix == "csv" else ["d1|d2", "d3"]
-        lines = [separator.join((str(row["question"]), cell, str(row["meta"]["topic"]), str(row["gold"])))  # type: ignore[index, call-overload]
+        lines = [separator.join((str(row["question"]), cell, str(row["meta"]["topic"]), str(row["gold"])))  # type: ignore[index]
                  for row, cell in zip(ROWS, cells, strict=True)]  # fmt: skip
         written(path, "\n".join([separator.join(("question", "doc_ids", "topic", "gold")), *lines]))
     else:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import Select, and_, case, func, or_, select, update
 
 from monitor.adapters.stores.postgres import incident_schema, rows
 from monitor.adapters.stores.postgres.connection import Database
@@ -21,7 +21,7 @@ class OutboxTable(Database):
         self, notifiers: Sequence[str], limit: int, now: datetime, lease_s: float
     ) -> list[Delivery]:
         """Lease alerts that are due for these notifiers for ``lease_s`` seconds, in order for each dedup key."""
-        delivery, alert, lease = incident_schema.delivery, incident_schema.alert, timedelta(seconds=lease_s)
+        delivery, lease = incident_schema.delivery, timedelta(seconds=lease_s)
         earlier = delivery.alias()
         is_behind = (
             select(earlier.c.delivery_id)
@@ -58,27 +58,7 @@ class OutboxTable(Database):
             .returning(delivery.c.delivery_id)
         )
         ids = [row["delivery_id"] for row in await self._all(leased)]
-        first, first_alert = delivery.alias(), alert.alias()
-        earlier_receipt = (
-            select(first.c.receipt)
-            .join(first_alert, first_alert.c.alert_id == first.c.alert_id)
-            .where(
-                first_alert.c.incident_id == alert.c.incident_id,
-                first.c.notifier == delivery.c.notifier,
-                first.c.receipt.is_not(None),
-            )
-            .order_by(first.c.delivery_id)
-            .limit(1)
-            .scalar_subquery()
-        )
-        columns = [column for column in alert.c if column.name != "state"]
-        joined = (
-            select(delivery, *columns, alert.c.state.label("alert_state"), earlier_receipt.label("earlier_receipt"))
-            .join(alert, alert.c.alert_id == delivery.c.alert_id)
-            .where(delivery.c.delivery_id.in_(ids))
-            .order_by(delivery.c.delivery_id)
-        )
-        return [rows.delivery_from_row(row) for row in await self._all(joined)] if ids else []
+        return [rows.delivery_from_row(row) for row in await self._all(_with_alerts(ids))] if ids else []
 
     async def mark_delivered(self, receipts: Mapping[int, str | None], at: datetime) -> None:
         """Record that the notifiers accepted these alerts, each with the receipt that its notifier returned."""
@@ -143,3 +123,28 @@ class OutboxTable(Database):
             .where(delivery.c.state == "pending")
         )
         return row["oldest_at"] if row else None
+
+
+def _with_alerts(ids: Sequence[int]) -> Select[Any]:
+    """The deliveries with their alerts, and the receipt of the first message of the incident by the same notifier."""
+    delivery, alert = incident_schema.delivery, incident_schema.alert
+    first, first_alert = delivery.alias(), alert.alias()
+    earlier_receipt = (
+        select(first.c.receipt)
+        .join(first_alert, first_alert.c.alert_id == first.c.alert_id)
+        .where(
+            first_alert.c.incident_id == alert.c.incident_id,
+            first.c.notifier == delivery.c.notifier,
+            first.c.receipt.is_not(None),
+        )
+        .order_by(first.c.delivery_id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    columns = [column for column in alert.c if column.name != "state"]
+    return (
+        select(delivery, *columns, alert.c.state.label("alert_state"), earlier_receipt.label("earlier_receipt"))
+        .join(alert, alert.c.alert_id == delivery.c.alert_id)
+        .where(delivery.c.delivery_id.in_(ids))
+        .order_by(delivery.c.delivery_id)
+    )

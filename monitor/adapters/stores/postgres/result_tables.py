@@ -29,6 +29,7 @@ from monitor.adapters.stores.postgres.content_tables import (
 from monitor.errors import NotStoredError, StoreError
 from monitor.model.measurements import Measured
 from monitor.model.runs import Outcome, Run, RunStatus
+from monitor.model.suites import Suite
 
 _TIMELESS = content_rows.KEPT
 _LIMITS = DatabaseLimits()
@@ -196,6 +197,17 @@ class ResultTables(AnswerTables):
         dropped_at = await _dropped_at(connection, row) if is_dropped else None
         outcomes = content_rows.outcomes_from_rows(map(dict, blocks), contents)
         return rows.run_from_row(dict(row), outcomes, dropped_at)
+
+    async def load_suite(self, digest: str) -> Suite:
+        """The version of a suite with this digest."""
+        queries = schema.suite_query
+        head = await self._first(select(schema.suite).where(schema.suite.c.digest == digest))
+        if head is None:
+            raise StoreError(f"no suite with digest {digest}")
+        return rows.suite_from_rows(
+            head,
+            await self._all(select(queries).where(queries.c.digest == digest).order_by(queries.c.ordinal)),
+        )
 
     async def load_measured(self, run_id: str) -> Measured:
         """A finished run as it was measured when it finished, also after retention dropped its rankings."""

@@ -141,22 +141,23 @@ class RetentionTables(RunTables):
             return {row.table: int(row.bytes) for row in await connection.exec_driver_sql(_SIZES)}
 
 
+async def _size_of(connection: AsyncConnection, partition: str) -> tuple[int, int]:
+    """Rows and bytes of a partition."""
+    count = f"SELECT count(*), coalesce(max(pg_total_relation_size('{partition}')), 0) FROM {partition}"  # noqa: S608 - our own names
+    n_rows, n_bytes = tuple((await connection.exec_driver_sql(count)).one())
+    return n_rows, n_bytes
+
+
 async def _describe(connection: AsyncConnection, month: date) -> MonthOfResults:
     counts = (await connection.exec_driver_sql(_COUNTS, {"month": month})).one()
-    rankings, answers = [
-        (
-            await connection.exec_driver_sql(
-                f"SELECT count(*), coalesce(max(pg_total_relation_size('{partition_name(table, month)}')), 0)"  # noqa: S608 - our own names
-                f" FROM {partition_name(table, month)}"
-            )
-        ).one()
-        for table in PARTITIONED
+    (n_rankings, ranking_bytes), (n_answers, answer_bytes) = [
+        await _size_of(connection, partition_name(table, month)) for table in PARTITIONED
     ]
     return MonthOfResults(
         month=month,
-        rankings=rankings[0],
-        answers=answers[0],
-        size_bytes=rankings[1] + answers[1],
+        rankings=n_rankings,
+        answers=n_answers,
+        size_bytes=ranking_bytes + answer_bytes,
         runs=counts.runs,
         kept_runs=counts.kept_runs,
     )

@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from monitor.adapters.stores.postgres import content_schema, rows, schema
 from monitor.adapters.stores.postgres.result_tables import ResultTables
-from monitor.errors import StoreError
 from monitor.model.runs import Run, RunStatus
 from monitor.model.suites import Suite
 
@@ -29,17 +28,6 @@ class RunTables(ResultTables):
             if added.first() is not None:
                 await connection.execute(insert(schema.suite_query), queries)
         self._queries.remember(suite.digest, [query.query_id for query in suite.queries])
-
-    async def load_suite(self, digest: str) -> Suite:
-        """The version of a suite with this digest."""
-        queries = schema.suite_query
-        head = await self._first(select(schema.suite).where(schema.suite.c.digest == digest))
-        if head is None:
-            raise StoreError(f"no suite with digest {digest}")
-        return rows.suite_from_rows(
-            head,
-            await self._all(select(queries).where(queries.c.digest == digest).order_by(queries.c.ordinal)),
-        )
 
     async def start_run(self, run: Run) -> None:
         """Store a run before its replay starts."""
