@@ -19,7 +19,7 @@ from benchmarks.validity.models import untouched
 from monitor.demo.tuning import apply
 from monitor.model.verdicts import VerdictName
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
 STRATA = ("legal-contracts", "science-engineering", "negation", "spatial")
 STEPS = 300

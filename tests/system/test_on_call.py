@@ -167,7 +167,7 @@ async def scene(live: Live, folder: Path, postgres_url: str) -> AsyncIterator[Sc
 @pytest.fixture
 def tell(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[Story], None]:
     """Run a story."""
-    monkeypatch.setattr("monitor.service.daemon.PULSE_S", 0.1)
+    monkeypatch.setattr("monitor.service.upkeep.PULSE_S", 0.1)
 
     async def play(story: Story) -> None:
         async with scene(Live(), tmp_path, postgres_url) as running_scene:
