@@ -17,6 +17,8 @@ from monitor.cli.result import Result
 from monitor.cli.suite_seed import seed_suite
 from monitor.errors import ConfigError, Reason, RetrieverError, SuiteError
 from monitor.ports.targets import Retriever, Seedable
+from monitor.suites.locating import built_in_probes
+from monitor.suites.reading import read_corpus
 from tests.conftest import started
 from tests.contract.local_server import Answer as Reply
 from tests.contract.local_server import ReceivedRequest, reply, reset, serving, silence, unused_port
@@ -230,7 +232,7 @@ def test_documents_are_written_beside_production_and_removed(production, tmp_pat
     question = "Third-floor tenants can have pets as long as they register them."
     before = hits(production, question)
     answer = load(config)
-    assert answer.data["documents"] == 1_980
+    assert answer.data["documents"] == sum(1 for _ in read_corpus(built_in_probes() / "compositional"))
     assert "negation-002a" in hits(production, question, "recallwatch")
     assert hits(production, question) == before == ["p2", "p1"]
     load(config, remove=True)

@@ -20,7 +20,8 @@ from monitor.service.readiness import Readiness
 
 CONFIG = {
     "targets": {"docs": {"retriever": {"kind": "http", "url": "http://127.0.0.1:9/search", "timeout": "1s"}}},
-    "schedules": {"daily": {"target": "docs", "suites": ["broad"], "every": "1d"}},
+    "suites": {"languages": {"path": "builtin:languages"}},
+    "schedules": {"daily": {"target": "docs", "suites": ["languages"], "every": "1d"}},
     "server": {"port": 0, "token": "a-token"},
 }
 
@@ -121,6 +122,6 @@ def test_declared_deployments_reach_the_store_only_while_it_is_open():
 
 
 async def _until_status(client: httpx.AsyncClient, status: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while (await client.get("/readyz")).status_code != status:  # noqa: ASYNC110 - the server sends no event
             await asyncio.sleep(0.01)
