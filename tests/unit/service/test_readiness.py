@@ -1,9 +1,10 @@
 """`/readyz` answers 503 until the daemon can work, and while the database is away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ CONFIG = {
     "targets": {"docs": {"retriever": {"kind": "http", "url": "http://127.0.0.1:9/search", "timeout": "1s"}}},
     "suites": {"languages": {"path": "builtin:languages"}},
     "schedules": {"daily": {"target": "docs", "suites": ["languages"], "every": "1d"}},
-    "server": {"port": 0, "token": "a-token"},
+    "server": {"port": 0, "token": "a-token", "drain_timeout": "1s"},
 }
 
 
@@ -32,11 +33,11 @@ class FailingStore(MemoryLedgerStore):
 
     is_away: bool = False
 
-    async def count_deliveries(self) -> Mapping[str, int]:
+    async def outbox_backlog(self) -> tuple[int, int, datetime | None]:
         """The daemon's own query."""
         if self.is_away:
             raise StoreError("the database is out of reach")
-        return await super(FailingStore, self).count_deliveries()
+        return await super(FailingStore, self).outbox_backlog()
 
 
 @pytest.mark.parametrize(
