@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -109,8 +109,9 @@ def test_a_daemon_is_ready_once_the_store_is_open_and_while_the_database_answers
             await _until_status(client, 503)
             store.is_away = False
             await _until_status(client, 200)
-        stop.set()
-        await task
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
     asyncio.run(run())
 
