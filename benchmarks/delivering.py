@@ -79,7 +79,7 @@ async def received(count: int) -> None:
 @asynccontextmanager
 async def delivering(courier: OutboxWorker) -> AsyncIterator[None]:
     """Run an outbox worker in the background."""
-    loop = asyncio.create_task(courier.deliver_forever())
+    loop = asyncio.gather(*(run() for run in courier.loops().values()))
     try:
         yield
     finally:

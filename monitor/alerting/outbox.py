@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -91,15 +93,10 @@ class OutboxWorker:
         for wakeup in self._wakeups.values():
             wakeup.set()
 
-    async def deliver_forever(self) -> None:
-        """Deliver due alerts as long as the daemon runs. Each notifier has its own loop, so a slow one delays no other.
-
-        1. Lease the alerts that are due, the oldest of each incident first.
-        2. Send them.
-        3. Mark the accepted ones as delivered; requeue the others with a delay, or open a dead-letter incident.
-        4. Without work, wait for a wake-up or the next poll.
-        """
-        await asyncio.gather(self._remind_forever(), *(self._deliver_forever(name) for name in self.notifiers))
+    def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """What runs as long as the daemon. Each notifier has its own loop, so a slow one delays no other."""
+        deliver = {f"deliver to {name}": partial(self._deliver_forever, name) for name in self.notifiers}
+        return {"remind": self._remind_forever, **deliver}
 
     async def _remind_forever(self) -> None:
         while True:
@@ -111,6 +108,13 @@ class OutboxWorker:
             await asyncio.sleep(REMIND_CHECK_S)
 
     async def _deliver_forever(self, name: str) -> None:
+        """Deliver due alerts to one notifier.
+
+        1. Lease the alerts that are due, the oldest of each incident first.
+        2. Send them.
+        3. Mark the accepted ones as delivered; requeue the others with a delay, or open a dead-letter incident.
+        4. Without work, wait for a wake-up or the next poll.
+        """
         wakeup = self._wakeups.setdefault(name, asyncio.Event())
         while True:
             wakeup.clear()

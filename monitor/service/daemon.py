@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from monitor.service.api.app import create_app
 from monitor.service.api.backend import Backend
 from monitor.service.api.gate_runner import GateRunner
 from monitor.service.api.server import listen, running
+from monitor.service.background import Loop, in_background
 from monitor.service.ledger import record_configuration, watch_audit_head
 from monitor.service.readiness import Readiness
 from monitor.service.schedule import Scheduler
@@ -70,7 +72,8 @@ class Daemon:
             with suppress(StoreError):  # the next start or reload does it
                 removed = await self.store.serve_schedules(checked.installation, plans.keys())
                 await watchdog.close_removed_schedules(removed)
-            await background.enter_async_context(_in_background(self._loops(outbox, watchdog)))
+            loops, count = self._loops(outbox, watchdog), self.metrics.service.count_loop_failure
+            await background.enter_async_context(in_background(loops, count))
             self._background = background.pop_all()
         self.readiness.schedules_are_planned = True
         self.metrics.reload_succeeded = True
@@ -135,7 +138,7 @@ class Daemon:
             raise StoreError("the store is not open; try again when /readyz answers 200")
         return self.store
 
-    def _loops(self, outbox: OutboxWorker, watchdog: Watchdog) -> tuple[Coroutine[Any, Any, None], ...]:
+    def _loops(self, outbox: OutboxWorker, watchdog: Watchdog) -> dict[str, Loop]:
         care = upkeep.Upkeep(
             store=self.store,
             scheduler=self.scheduler,
@@ -144,21 +147,23 @@ class Daemon:
             readiness=self.readiness,
         )
         care.refresh()
-        return (
-            outbox.deliver_forever(),
-            watchdog.watch_forever(),
-            self.scheduler.slots.keep_forever(self.scheduler.take_over),
-            care.watch_database(),
-            care.watch_deployments(),
-            retention.run_daily(
-                cast("RetentionStore", self.store),
-                self.checked.config.retention.results,
-                wiring.utc_now,
-                self.metrics.storage,
-            ),
-            care.watch_loop(),
-            watch_audit_head(self._ledger, self.metrics.audit),
+        retain = partial(
+            retention.run_daily,
+            cast("RetentionStore", self.store),
+            self.checked.config.retention.results,
+            wiring.utc_now,
+            self.metrics.storage,
         )
+        return {
+            **outbox.loops(),
+            "watch for missing data": watchdog.watch_forever,
+            "keep slots": partial(self.scheduler.slots.keep_forever, self.scheduler.take_over),
+            "watch the database": care.watch_database,
+            "watch for deployments": care.watch_deployments,
+            "retain": retain,
+            "watch the event loop": care.watch_loop,
+            "watch the audit log": partial(watch_audit_head, self._ledger, self.metrics.audit),
+        }
 
 
 async def serve_forever(load: Callable[[], wiring.CheckedConfig], watched: Path | None = None) -> None:
@@ -175,10 +180,12 @@ async def serve_forever(load: Callable[[], wiring.CheckedConfig], watched: Path 
             loop.add_signal_handler(number, signals.put_nowait, number)
         _LOG.info("serving", url=daemon.url, schedules=list(daemon.scheduler.plans))
         systemd.notify("READY=1")
-        watchers = [systemd.keep_watchdog_forever()]
+        watchers: dict[str, Loop] = {"answer systemd": systemd.keep_watchdog_forever}
         if watched is not None:
-            watchers.append(upkeep.watch_file(watched, lambda: signals.put_nowait(signal.SIGHUP)))
-        async with _in_background(watchers):
+            watchers["watch the configuration"] = partial(
+                upkeep.watch_file, watched, lambda: signals.put_nowait(signal.SIGHUP)
+            )
+        async with in_background(watchers, daemon.metrics.service.count_loop_failure):
             while await signals.get() == signal.SIGHUP:
                 await daemon.reload(load)
             _LOG.info("stopping")
@@ -221,17 +228,6 @@ async def _notifiers(checked: wiring.CheckedConfig) -> AsyncIterator[dict[str, A
     finally:
         for notifier in notifiers.values():
             await notifier.close()
-
-
-@asynccontextmanager
-async def _in_background(loops: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(loop) for loop in loops]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _first_of(*work: Coroutine[Any, Any, None]) -> None:

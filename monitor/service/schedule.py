@@ -24,6 +24,7 @@ from monitor.model.slots import Slot
 from monitor.model.verdicts import VerdictName
 from monitor.plan import Plan
 from monitor.service import abandoned_runs, outgoing_heartbeat
+from monitor.service.background import keep_running
 from monitor.service.due_slots import DueSlots
 from monitor.service.due_times import SteadyClock
 from monitor.service.slots import Slots
@@ -58,7 +59,10 @@ class Scheduler:
         for name in self.plans:
             if name not in self._loops:
                 self._due[name] = self._due_slots(name)
-                self._loops[name] = asyncio.create_task(self._work(name))
+                work = keep_running(
+                    f"schedule {name}", partial(self._work, name), self.metrics.service.count_loop_failure
+                )
+                self._loops[name] = asyncio.create_task(work)
 
     def _due_slots(self, name: str) -> DueSlots:
         schedule, plan, _ = self.plans[name]
@@ -143,6 +147,7 @@ class Scheduler:
 
     async def run_safely(self, name: str, slot: Slot | None = None) -> None:
         """Run one cycle; an error is logged and ends this cycle, never the daemon."""
+        self._started[name] = self.plans[name][2].now()
         task = self._cycles[name] = asyncio.create_task(self._run_and_log(name, slot))
         if slot is not None:
             self.slots.started(slot, task)
@@ -151,11 +156,11 @@ class Scheduler:
 
     def _forget_cycle(self, name: str, task: asyncio.Task[None]) -> None:
         if self._cycles.get(name) is task:
-            del self._cycles[name]
+            del self._cycles[name], self._started[name]
 
     async def _run_and_log(self, name: str, slot: Slot | None) -> None:
         _, plan, world = self.plans[name]
-        started_at = self._started[name] = world.now()
+        started_at = self._started[name]
         report, has_ended = None, False
         try:
             while _needs_confirmation(report := await self.run(name)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,9 +30,15 @@ class ServiceHealth:
     n_peers: int = 0
     clock_behind_s: float = 0.0
     loop_lag_s: float = 0.0
+    loop_failures: Counter[str] = field(default_factory=Counter)
+    """How often each background loop failed and was started again."""
     connections: tuple[int, int] = (0, 0)
     """Connections to the database: in use, and the largest number."""
     database_answers: bool = True
+
+    def count_loop_failure(self, loop: str) -> None:
+        """Count a background loop that failed."""
+        self.loop_failures[loop] += 1
 
     def families(self, targets: Mapping[str, str]) -> Iterator[Metric]:
         """Every family; ``targets`` are those of the schedules."""
@@ -47,6 +54,12 @@ class ServiceHealth:
         takeovers = CounterMetricFamily("recallwatch_slot_takeovers", "Slots taken over from processes that died.")
         takeovers.add_metric((), self.takeovers)
         yield takeovers
+        failures = CounterMetricFamily(
+            "recallwatch_loop_failures", "Background loops that failed and were started again.", labels=("loop",)
+        )
+        for loop, count in self.loop_failures.items():
+            failures.add_metric((loop,), count)
+        yield failures
         connections = GaugeMetricFamily(
             "recallwatch_database_connections", "Connections of this process to the database.", labels=("state",)
         )

@@ -429,7 +429,7 @@ def test_the_loop_survives_an_unreachable_store(monkeypatch):
     office.queue(alert("a1"))
 
     async def run() -> None:
-        loop = asyncio.create_task(office.worker.deliver_forever())
+        loop = asyncio.gather(*(run() for run in office.worker.loops().values()))
         async with asyncio.timeout(PATIENCE_S):
             while not notifier.accepted:  # noqa: ASYNC110 - the worker has no event to wait for
                 await asyncio.sleep(0.005)
@@ -455,7 +455,7 @@ def test_a_wake_up_sends_a_queued_alert_at_once(monkeypatch):
 
     async def run() -> None:
         notifier.rang = asyncio.Event()
-        loop = asyncio.create_task(office.worker.deliver_forever())
+        loop = asyncio.gather(*(run() for run in office.worker.loops().values()))
         await asyncio.sleep(0.01)  # until the worker has found the outbox empty
         office.store.enqueue(replace(alert("a1"), notifiers=("on-call",)))
         office.worker.wake()
@@ -486,7 +486,7 @@ def test_a_notifier_that_hangs_delays_no_other(monkeypatch):
     office.queue(alert("a1"), notifiers=("slow", "on-call"))
 
     async def run() -> None:
-        loop = asyncio.create_task(office.worker.deliver_forever())
+        loop = asyncio.gather(*(run() for run in office.worker.loops().values()))
         await asyncio.sleep(0.05)
         office.queue(alert("b1", "staging"), notifiers=("slow", "on-call"))
         async with asyncio.timeout(PATIENCE_S):

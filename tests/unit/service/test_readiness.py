@@ -124,6 +124,6 @@ def test_declared_deployments_reach_the_store_only_while_it_is_open():
 
 
 async def _until_status(client: httpx.AsyncClient, status: int) -> None:
-    async with asyncio.timeout(240):
+    async with asyncio.timeout(60):
         while (await client.get("/readyz")).status_code != status:  # noqa: ASYNC110 - the server sends no event
             await asyncio.sleep(0.01)
