@@ -82,11 +82,19 @@ class NotStoredError(StoreError):
 class AdapterError(MonitorError):
     """An external system failed."""
 
-    def __init__(self, reason: Reason, detail: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, reason: Reason, detail: str, *, retry_after_s: float | None = None, was_sent: bool = True
+    ) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
         self.retry_after_s = retry_after_s
+        self.was_sent = was_sent
+
+    @property
+    def is_worth_retrying(self) -> bool:
+        """Whether the same request may succeed within seconds. One that was held back would be held back again."""
+        return self.was_sent and self.reason.is_worth_retrying
 
 
 class RetrieverError(AdapterError):

@@ -117,7 +117,8 @@ class RateLimiter:
     async def _send_trial(self, request: Callable[[], Awaitable[T]]) -> T:
         """Send a single request once the pause is over; until it succeeds, other requests fail at once."""
         if self.clock() < self._open_until or self._trial.locked():
-            raise self.failure(Reason.UNREACHABLE, f"not sent: {self._unanswered} probes in a row had no answer")
+            detail = f"not sent: {self._unanswered} probes in a row had no answer"
+            raise self.failure(Reason.UNREACHABLE, detail, was_sent=False)
         async with self._trial:
             return await self._send(request)
 
@@ -128,7 +129,7 @@ class RateLimiter:
                 remaining_s = self._rest_until - self.clock()
                 if remaining_s > 0 and self._n_rests > MOST_RESTS:
                     detail = f"not sent: the target requested {self._n_rests} rests in a row"
-                    raise self.failure(Reason.RATE_LIMITED, detail)
+                    raise self.failure(Reason.RATE_LIMITED, detail, was_sent=False)
                 if remaining_s > 0:
                     await asyncio.sleep(remaining_s)
                 return await self._send(request)

@@ -39,7 +39,7 @@ async def attempt(call: Callable[[], Awaitable[T]], attempts: int) -> tuple[T | 
 
 def _delay(error: Exception) -> bool | float:
     """Whether to repeat the call, or the seconds to wait before, if the target requests a delay."""
-    if not isinstance(error, AdapterError) or not error.reason.is_worth_retrying:
+    if not isinstance(error, AdapterError) or not error.is_worth_retrying:
         return False
     if not error.retry_after_s:
         return True

@@ -42,11 +42,16 @@ class Limiter:
         return max(1, round((_MINUTE - (now - times[0])).total_seconds()))
 
     def count(self, source: str, now: datetime) -> None:
-        """Count one event."""
-        if source not in self._times and len(self._times) >= _MAX_SOURCES:
-            self._times = {key: times for key, times in self._times.items() if times and now - times[-1] < _MINUTE}
-        if source in self._times or len(self._times) < _MAX_SOURCES:
-            self._times.setdefault(source, deque(maxlen=self.per_minute)).append(now)
+        """Count one event. Of too many sources, the one that was silent for longest is forgotten."""
+        times = self._times.pop(source, None) or deque(maxlen=self.per_minute)
+        times.append(now)
+        self._times[source] = times  # the last: sources are ordered by their latest event
+        while len(self._times) > _MAX_SOURCES or self._is_over(next(iter(self._times)), now):
+            del self._times[next(iter(self._times))]
+
+    def _is_over(self, source: str, now: datetime) -> bool:
+        times = self._times[source]
+        return not times or now - times[-1] >= _MINUTE
 
 
 @dataclass(slots=True)
