@@ -63,6 +63,8 @@ async def add(path: Path, options: dict[str, Any], duration: str, by: str) -> Re
     values = {key: value for key, value in options.items() if value not in (None, [], {})}
     checked = validate(SilenceOptions, values, where="silence").to_silence()
     silence = replace(checked, silence_id=f"silence_{uuid4().hex[:12]}", author=by, created_at=now)
+    if silence.is_over(now):
+        raise ConfigError("silence", "would hold nothing back: its end is not after its start and now")
     async with wiring.open_store(wiring.load(path).config) as store:
         await store.save_silence(silence)
     return Result([f"[green]✓[/] {silence.silence_id}: {when_of(silence)}"], silence_to_dict(silence))

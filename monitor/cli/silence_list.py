@@ -10,6 +10,7 @@ from monitor.cli.result import Result
 from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, perform
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from monitor.model.silences import Silence
@@ -46,11 +47,18 @@ async def list_silences(path: Path, ended: bool) -> Result:
 
 def when_of(silence: Silence) -> str:
     """The time of a silence in a few words."""
+    ends = f"until {_minute(silence.ends_at)} UTC" if silence.ends_at else ""
     if silence.daily is None:
-        starts = f"{silence.starts_at:%Y-%m-%d %H:%M} to " if silence.starts_at else "until "
-        return f"{starts}{silence.ends_at:%Y-%m-%d %H:%M} UTC" if silence.ends_at else ""
+        return f"{_minute(silence.starts_at)} to {_minute(silence.ends_at)} UTC" if silence.starts_at else ends
     start, end = silence.daily
-    return f"{','.join(silence.weekdays) or 'daily'} {start:%H:%M}-{end:%H:%M} {silence.zone}"
+    days = f"{','.join(silence.weekdays) or 'daily'} {start:%H:%M}-{end:%H:%M} {silence.zone}"
+    return f"{days} {ends}".strip()
+
+
+def _minute(at: datetime | None) -> str:
+    from datetime import UTC
+
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}" if at else ""
 
 
 def silence_to_dict(silence: Silence) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -49,7 +49,10 @@ def _instant(value: Any) -> Any:
         at = None
     if at is None or at.tzinfo is None:
         raise ValueError(f"{value} is not a time with its zone; write for example 2026-03-01T22:00:00Z")
-    return at
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{value} is beyond the calendar") from None
 
 
 def check_zone(name: str) -> str:

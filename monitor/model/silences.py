@@ -35,6 +35,12 @@ class Silence:
     ended_at: datetime | None = None
     """When a person ended it; None while it holds."""
 
+    def is_over(self, at: datetime) -> bool:
+        """Whether it holds nothing back from then on, because it ended or never begins."""
+        if self.ended_at is not None or (self.daily is None and self.ends_at is None):
+            return True
+        return self.ends_at is not None and self.ends_at <= max(at, self.starts_at or at)
+
     def end_after(self, at: datetime) -> datetime | None:
         """The end of the silence if it covers the instant; else None."""
         if self.ended_at is not None or (self.starts_at is not None and at < self.starts_at):
@@ -51,7 +57,10 @@ class Silence:
         start, end = self.daily or (time(), time())
         for day in (now.date(), now.date() - timedelta(days=1)):
             starts_at = datetime.combine(day, start, tzinfo=now.tzinfo)
-            ends_at = datetime.combine(day + timedelta(days=end <= start), end, tzinfo=now.tzinfo)
+            # The fold is that of now: in an hour that clocks repeat, the end is the one that comes after now.
+            ends_at = datetime.combine(day + timedelta(days=end <= start), end, tzinfo=now.tzinfo).replace(
+                fold=now.fold
+            )
             is_its_day = not self.weekdays or WEEKDAYS[day.weekday()] in self.weekdays
             if is_its_day and starts_at <= now < ends_at:
                 return ends_at.astimezone(UTC)

@@ -19,6 +19,7 @@ from monitor.model.access import Scope, Token
 from monitor.model.audit import AuditEntry, Head, verify
 from monitor.model.deployments import Baseline, Deployment
 from monitor.model.incidents import Incident, IncidentStatus
+from monitor.model.silences import Silence
 from monitor.testing.runs import NOW, a_suite
 from monitor.testing.stores import save_finished_run
 from tests.conftest import command
@@ -69,6 +70,16 @@ async def act(store: PostgresStore) -> None:
         Token(token_id="t1", name="ci", hash="h", scopes=(Scope.RUN,), created_by="ada", created_at=NOW)
     )
     assert await store.revoke_token("t1", by="ada", at=NOW)
+    silence = Silence(
+        silence_id="silence_1",
+        author="ada",
+        reason="re-indexing",
+        match={"target": ("docs",)},
+        ends_at=NOW + timedelta(hours=2),
+        created_at=NOW,
+    )
+    await store.save_silence(silence)
+    await store.save_silence(replace(silence, ended_by="grace", ended_at=NOW))
     await store.record("ada", "configuration.loaded", "recallwatch.yaml", detail='{"digest": "abc"}')
 
 
@@ -78,7 +89,7 @@ async def all_entries(store: PostgresStore) -> list[AuditEntry]:
 
 
 def test_everything_that_people_do_is_recorded_with_who_and_why(postgres_url: str) -> None:
-    """Suites, deployments, promotions, acknowledgements, dismissals and tokens are in the log, in their order."""
+    """Suites, deployments, promotions, changes of incidents, tokens and silences are in the log, in their order."""
 
     async def body(store: PostgresStore) -> list[AuditEntry]:
         await act(store)
@@ -93,11 +104,15 @@ def test_everything_that_people_do_is_recorded_with_who_and_why(postgres_url: st
         ("incident.dismissed", "recallwatch", "i1"),
         ("token.created", "ada", "t1"),
         ("token.revoked", "ada", "t1"),
+        ("silence.added", "ada", "silence_1"),
+        ("silence.ended", "grace", "silence_1"),
         ("configuration.loaded", "ada", "recallwatch.yaml"),
     ]
     promotion = entries[2]
     assert (promotion.reason, json.loads(promotion.detail)) == ("reviewed", {"suite_name": "broad", "run_id": "run-1"})
     assert entries[4].reason == "a load test (grace)"
+    assert entries[7].reason == "re-indexing"
+    assert json.loads(entries[7].detail)["match"] == {"target": ["docs"]}
     assert "h" not in json.loads(entries[5].detail).values(), "the hash of a token is in the log"
     assert verify(entries).problem == ""
 

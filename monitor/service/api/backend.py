@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,12 @@ class Backend:
     gates: GateRunner
     wake: Callable[[], None] = lambda: None
     """Called when alerts may have been queued."""
+
+    async def sign(self, caller: Caller, person: str, action: str, subject: str) -> None:
+        """Record in the audit log that the caller acted for a person, if the request names one."""
+        if person and person != caller.name:
+            detail = json.dumps({"action": action, "subject": subject}, sort_keys=True)
+            await self.store().record(caller.name, "request.on_behalf", person, detail=detail)
 
 
 def _backend(request: Request) -> Backend:

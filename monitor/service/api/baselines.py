@@ -49,9 +49,10 @@ async def promote(body: PromotionBody, backend: TheBackend, caller: TheCaller) -
         target=run.target,
         suite_name=run.suite_name,
         run_id=run.run_id,
-        promoted_by=caller.name,
+        promoted_by=body.by or caller.name,
         reason=body.reason,
         promoted_at=backend.now(),
     )
     await store.promote(baseline)
+    await backend.sign(caller, body.by, "baseline.promoted", run.run_id)
     return baseline

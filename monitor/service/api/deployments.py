@@ -45,6 +45,7 @@ async def declare(body: DeploymentBody, backend: TheBackend, caller: TheCaller) 
         detail=dict(body.detail),
     )
     await backend.store().save_deployment(deployment)
+    await backend.sign(caller, body.by, "deployment.declared", body.target)
     return deployment
 
 

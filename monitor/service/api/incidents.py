@@ -1,21 +1,18 @@
-"""Incidents: list, show, acknowledge, dismiss; and silences."""
+"""Incidents: list, show, acknowledge, dismiss."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from fastapi import APIRouter
 
+from monitor.alerting import attention
 from monitor.incidents import lifecycle
-from monitor.incidents.lifecycle import Step
 from monitor.model.access import Scope
 from monitor.model.incidents import Incident
-from monitor.model.silences import Silence
 from monitor.service.api.backend import Backend, TheBackend, TheCaller
 from monitor.service.api.cursors import Cursor, Limit, Page, page_of
 from monitor.service.api.pipeline import ApiRoute, needs
 from monitor.service.api.problems import RefusedError
-from monitor.service.api.shapes import Id, ReasonBody
+from monitor.service.api.shapes import THE_CALLER, Id, PersonBody, ReasonBody
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -34,40 +31,40 @@ async def incident(incident_id: Id, backend: TheBackend) -> Incident:
 
 
 @router.post("/incidents/{incident_id}/acknowledge", **needs(Scope.ADMIN, 404, 409))
-async def acknowledge(incident_id: Id, backend: TheBackend, caller: TheCaller) -> Incident:
-    """Acknowledge an incident: the caller looks after it."""
-    on_call, now = backend.checked().config.on_call, backend.now()
-    return await _change(
-        incident_id, lambda each: lifecycle.acknowledge(each, on_call, by=caller.name, at=now), backend
+async def acknowledge(
+    incident_id: Id, backend: TheBackend, caller: TheCaller, body: PersonBody = THE_CALLER
+) -> Incident:
+    """Acknowledge an incident: a person looks after it."""
+    by, at = body.by or caller.name, backend.now()
+    changed = await _change(
+        incident_id,
+        lambda each, on_call, facts: lifecycle.acknowledge(each, on_call, by=by, at=at, facts=facts),
+        "acknowledged",
+        backend,
     )
+    await backend.sign(caller, body.by, "incident.acknowledged", incident_id)
+    return changed
 
 
 @router.post("/incidents/{incident_id}/dismiss", **needs(Scope.ADMIN, 404, 409))
 async def dismiss(incident_id: Id, body: ReasonBody, backend: TheBackend, caller: TheCaller) -> Incident:
     """Dismiss an incident as a false alarm."""
-    on_call, now = backend.checked().config.on_call, backend.now()
-    return await _change(
+    by, at = body.by or caller.name, backend.now()
+    changed = await _change(
         incident_id,
-        lambda each: lifecycle.dismiss(each, on_call, by=caller.name, reason=body.reason, at=now),
+        lambda each, on_call, facts: lifecycle.dismiss(each, on_call, by=by, reason=body.reason, at=at, facts=facts),
+        "dismissed",
         backend,
     )
+    await backend.sign(caller, body.by, "incident.dismissed", incident_id)
+    return changed
 
 
-@router.get("/silences", **needs(Scope.READ))
-async def silences(backend: TheBackend) -> Page[Silence]:
-    """Silences of the configuration, and those that people set."""
-    configured = backend.checked().config.on_call.silences
-    return Page(items=[*configured, *await backend.store().silences()])
-
-
-async def _change(incident_id: str, step: Callable[[Incident], Step], backend: Backend) -> Incident:
-    """Take one step in the life of an incident; if another process was first, again."""
-    store = backend.store()
-    while True:
-        before = await store.load_incident(incident_id)
-        after, alerts = step(before)
-        if after is None or after is before:
-            raise RefusedError(409, f"incident {incident_id} is {before.status}: it cannot be changed so")
-        if await store.save_incident(after, alerts):
-            backend.wake()
-            return after
+async def _change(incident_id: str, step: attention.Change, done: str, backend: Backend) -> Incident:
+    """Take one step in the life of an incident, and have its alerts sent."""
+    on_call = backend.checked().config.on_call
+    incident, is_changed = await attention.change_incident(incident_id, step, backend.store(), on_call)
+    if not is_changed:
+        raise RefusedError(409, f"incident {incident_id} is {incident.status}: it cannot be {done}")
+    backend.wake()
+    return incident

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Annotated, Any
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from monitor.config.routes import Weekday
 from monitor.model.verdicts import Verdict, VerdictName
 from monitor.reports.terminal import verdict_to_dict
 
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
 """PostgreSQL stores no U+0000, and no name needs control characters."""
 
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is beyond the calendar") from None
+
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PLAIN)]
+Labels = Annotated[list[Name], Field(min_length=1, max_length=50)]
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Text = Annotated[str, StringConstraints(max_length=2_000, pattern=_PLAIN)]
 Key = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 Id = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$")]
@@ -23,10 +34,29 @@ TargetFilter = Annotated[
 ]
 
 
+Ended = Annotated[bool, Query(description="Also those that a person ended.")]
+
+
 class Closed(BaseModel):
     """A body; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+Person = Annotated[str, StringConstraints(max_length=200, pattern=_PLAIN)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=_PLAIN)]
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class PersonBody(Closed):
+    """Who does it."""
+
+    by: Person = ""
+    """The person for whom the caller acts; by default the caller. The audit log records both."""
+
+
+THE_CALLER = PersonBody()
+"""A request without a body is the caller's own."""
 
 
 class DeploymentBody(Closed):
@@ -36,17 +66,17 @@ class DeploymentBody(Closed):
     """A target of the configuration."""
     name: Name
     """The deployment that the target serves now, such as a model version."""
-    by: Annotated[str, StringConstraints(max_length=200, pattern=_PLAIN)] = ""
+    by: Person = ""
     """Who declares it; by default the caller."""
     detail: Annotated[dict[Key, Text], Field(max_length=50, json_schema_extra={"additionalProperties": False})] = {}
     """Further details: model, index, commit."""
 
 
-class PromotionBody(Closed):
+class PromotionBody(PersonBody):
     """A run that becomes the baseline of its target and suite."""
 
     run_id: Name
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=_PLAIN)]
+    reason: Reason
     """Why it is trusted."""
 
 
@@ -58,10 +88,48 @@ class ComparisonBody(Closed):
     policy: Name = "default"
 
 
-class ReasonBody(Closed):
+class ReasonBody(PersonBody):
     """Why a person does it."""
 
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=_PLAIN)]
+    reason: Reason
+
+
+class MatchBody(Closed):
+    """Selects alerts: every given label must match. A text between slashes is a regular expression."""
+
+    severity: Labels | None = None
+    axis: Labels | None = None
+    suite: Labels | None = None
+    target: Labels | None = None
+    owner: Labels | None = None
+
+
+class DailyBody(Closed):
+    """A part of each day, or of some weekdays; an end before or at the start is on the next day."""
+
+    start: TimeOfDay
+    end: TimeOfDay
+    zone: Name = "UTC"
+    """The time zone, such as ``Europe/Berlin``."""
+    weekdays: Annotated[list[Weekday], Field(max_length=7)] = []
+    """The days on which it starts; by default every day."""
+
+    @property
+    def window(self) -> tuple[time, time]:
+        """Start and end."""
+        return time.fromisoformat(self.start), time.fromisoformat(self.end)
+
+
+class SilenceBody(ReasonBody):
+    """A time without notifications: until ``ends_at``, or daily."""
+
+    match: MatchBody = MatchBody()
+    """The alerts it applies to; by default all."""
+    starts_at: Instant | None = None
+    """The start, with its zone; by default now."""
+    ends_at: Instant | None = None
+    """The end, with its zone."""
+    daily: DailyBody | None = None
 
 
 class GateBody(Closed):

@@ -18,6 +18,7 @@ from monitor.service.api import (
     incidents,
     problems,
     runs,
+    silences,
     webhooks,
 )
 from monitor.service.api.backend import Backend
@@ -30,6 +31,7 @@ ROUTERS = (
     baselines.router,
     deployments.router,
     incidents.router,
+    silences.router,
     gates.router,
     audit.router,
 )

@@ -661,6 +661,32 @@ def test_a_part_of_every_day_may_cross_midnight(hour, end):
     assert silence.end_after(midnight + timedelta(hours=hour)) == expected
 
 
+@pytest.mark.parametrize(
+    ("at", "end"),
+    [
+        ("2026-10-24T23:30:00+00:00", "2026-10-25T00:30:00+00:00"),  # 01:30 in summer time
+        ("2026-10-25T01:15:00+00:00", "2026-10-25T01:30:00+00:00"),  # 02:15 for the second time
+        ("2026-10-25T01:30:00+00:00", None),
+    ],
+)
+def test_a_silence_ends_after_now_when_clocks_are_set_back(at, end):
+    """In the hour that a zone repeats, the end is never before the instant that it covers."""
+    silence = Silence(reason="nightly", daily=(time(22), time(2, 30)), zone="Europe/Berlin")
+    expected = datetime.fromisoformat(end) if end else None
+    assert silence.end_after(datetime.fromisoformat(at)) == expected
+
+
+def test_a_silence_is_over_when_it_can_hold_nothing_back():
+    """Neither after its end, nor with an end before its start, nor without any time."""
+    hour = timedelta(hours=1)
+    assert not Silence(reason="r", ends_at=NOON + hour).is_over(NOON)
+    assert Silence(reason="r", ends_at=NOON).is_over(NOON)
+    assert Silence(reason="r", starts_at=NOON + 2 * hour, ends_at=NOON + hour).is_over(NOON)
+    assert Silence(reason="r").is_over(NOON)
+    assert not Silence(reason="r", daily=(time(22), time(6))).is_over(NOON)
+    assert Silence(reason="r", daily=(time(22), time(6)), ended_at=NOON).is_over(NOON)
+
+
 def test_consecutive_silences_are_combined():
     """No alert is sent between two adjacent silences."""
     first = Silence(reason="rebuild", starts_at=NOON, ends_at=NOON + timedelta(hours=1))

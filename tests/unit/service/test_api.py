@@ -11,8 +11,10 @@ from structlog.testing import capture_logs
 
 from monitor.config.access import AccessOptions
 from monitor.model.access import Scope
+from monitor.model.alerts import Alert, AlertState
 from monitor.model.deployments import Deployment
 from monitor.model.gates import Gate, GateStatus
+from monitor.model.incidents import Incident, IncidentStatus
 from monitor.model.runs import RunStatus
 from monitor.service.api.access import Limiter
 from monitor.service.api.middleware import MAX_BODY_BYTES
@@ -28,6 +30,8 @@ WRITES = [
     ("/gate", {"target": "docs"}, Scope.RUN),
     ("/incidents/i1/acknowledge", None, Scope.ADMIN),
     ("/incidents/i1/dismiss", {"reason": "a test"}, Scope.ADMIN),
+    ("/silences", {"reason": "a test", "ends_at": "2026-01-03T00:00:00Z"}, Scope.ADMIN),
+    ("/silences/s1/end", None, Scope.ADMIN),
     ("/comparisons", {"baseline_run": "run-1", "candidate_run": "run-1"}, Scope.READ),
 ]
 
@@ -36,7 +40,7 @@ def contents(api: Api) -> str:
     """Everything in the store, besides when tokens were used."""
     store = api.store
     kept = (store.declared, store.promoted, store.incidents, store.gates, store.runs, store.entries, store.responses)
-    return repr(kept)
+    return repr((kept, store.stored_silences))
 
 
 def test_a_deployment_is_declared_by_the_caller():
@@ -143,7 +147,7 @@ def test_a_thousand_malformed_requests_change_nothing():
             if number % 500 == 0:
                 api.now += timedelta(minutes=2)
             path = WRITES[number % len(WRITES)][0]
-            if path.endswith("acknowledge"):  # takes no body
+            if path.endswith(("acknowledge", "end")):  # take a request without a body
                 path = "/incidents/\x01/dismiss".replace("\x01", "%01")
             headers = {"content-type": "application/json"} if number % 3 else {}
             response = await api.send("POST", path, content(number), token=token, headers=headers)
@@ -351,6 +355,100 @@ def test_only_a_finished_run_becomes_a_baseline():
     assert statuses == [201, 409, 404]
     assert [(each.run_id, each.promoted_by[:3], each.reason) for each in promoted] == [("run-1", "ci ", "reviewed")]
     assert history[0]["retired_at"] is None
+
+
+NIGHTS = {
+    "reason": "nightly rebuild",
+    "match": {"target": ["docs"], "severity": ["/warn.*/"]},
+    "daily": {"start": "22:00", "end": "06:00", "zone": "Europe/Berlin", "weekdays": ["sat", "sun"]},
+}
+
+
+def test_a_silence_is_added_listed_and_ended_with_author_and_reason():
+    """It holds matching alerts back from the first moment, and an ended one stays on record with who ended it."""
+
+    async def body(api: Api):
+        token = await api.token()
+        added = await api.send("POST", "/silences", {**NIGHTS, "by": "ada"}, token=token)
+        silence_id = added.json()["silence_id"]
+        active = (await api.send("GET", "/silences", token=token)).json()["items"]
+        ended = await api.send("POST", f"/silences/{silence_id}/end", token=token)
+        again = await api.send("POST", f"/silences/{silence_id}/end", {"by": "ada"}, token=token)
+        listed = [
+            (await api.send("GET", f"/silences{query}", token=token)).json()["items"] for query in ("", "?ended=true")
+        ]
+        stored = (await api.send("GET", f"/silences/{silence_id}", token=token)).json()
+        return added, active, ended, again, listed, stored, api.store.entries
+
+    added, active, ended, again, (present, past), stored, entries = with_api(body)
+    assert (added.status_code, ended.status_code, again.status_code) == (201, 200, 409)
+    assert active == [added.json()]
+    assert (active[0]["author"], active[0]["reason"], active[0]["zone"]) == ("ada", "nightly rebuild", "Europe/Berlin")
+    assert (active[0]["daily"], active[0]["weekdays"]) == (["22:00:00", "06:00:00"], ["sat", "sun"])
+    assert (present, past) == ([], [stored])
+    assert (stored["ended_by"][:4], stored["ended_at"]) == ("ci (", "2026-01-02T00:00:00Z")
+    assert [(each.action, each.subject) for each in entries] == [("request.on_behalf", "ada")]
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"daily": None}, 409),
+        ({"daily": None, "ends_at": "2026-01-01T00:00:00Z"}, 409),
+        ({"daily": None, "starts_at": "2026-01-05T00:00:00Z", "ends_at": "2026-01-04T00:00:00Z"}, 409),
+        ({"daily": None, "ends_at": "2026-01-05T00:00:00"}, 422),
+        ({"daily": {"start": "22:00", "end": "06:00", "zone": "Europe/Berlingen"}}, 404),
+        ({"daily": {"start": "24:00", "end": "06:00"}}, 422),
+        ({"daily": {"start": "22:00", "end": "06:00", "weekdays": ["caturday"]}}, 422),
+        ({"match": {"target": ["/[/"]}}, 422),
+        ({"match": {"planet": ["earth"]}}, 422),
+        ({"reason": ""}, 422),
+    ],
+)
+def test_a_silence_that_means_nothing_is_refused(change: dict[str, Any], status: int):
+    """Without an end, over before it begins, in no time zone, on no day, for unknown labels: none is stored."""
+
+    async def body(api: Api):
+        response = await api.send("POST", "/silences", {**NIGHTS, **change}, token=await api.token())
+        return response.status_code, api.store.stored_silences
+
+    assert with_api(body) == (status, {})
+
+
+def test_an_incident_that_is_changed_over_http_repeats_its_evidence():
+    """The message about the acknowledgement has the facts of the first one, and names the person."""
+    incident = Incident(
+        incident_id="incident_1",
+        dedup_key="k",
+        target="docs",
+        subject="docs",
+        opened_at=NOW,
+        status=IncidentStatus.OPEN,
+        summary="Search got worse",
+    )
+    facts = {"lost_queries": [{"query_id": "q1"}], "summary": "Search got worse"}
+    fired = Alert(
+        alert_id="a1",
+        incident_id="incident_1",
+        dedup_key="k",
+        state=AlertState.FIRING,
+        payload={"data": facts},
+        created_at=NOW,
+        notifiers=(),
+    )
+
+    async def body(api: Api):
+        assert await api.store.save_incident(incident, (fired,))
+        token = await api.token()
+        done = await api.send("POST", "/incidents/incident_1/acknowledge", {"by": "grace"}, token=token)
+        again = await api.send("POST", "/incidents/incident_1/acknowledge", token=token)
+        return done, again, await api.store.alerts_of("incident_1")
+
+    done, again, alerts = with_api(body)
+    assert (done.status_code, done.json()["acknowledged_by"], again.status_code) == (200, "grace", 409)
+    assert again.json()["detail"] == "incident incident_1 is acknowledged: it cannot be acknowledged"
+    assert alerts[-1].state is AlertState.ACKNOWLEDGED
+    assert "q1" in repr(alerts[-1].payload)
 
 
 def test_runs_are_read_with_their_outcomes_and_measures():
