@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, perform
+from monitor.cli.terminal import AsJson, finish, perform
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,20 +20,19 @@ if TYPE_CHECKING:
 def audit_export(
     file: Annotated[Path | None, typer.Argument(help="A new file; without it, standard output.")] = None,
     after: Annotated[int, typer.Option(min=0, help="Only entries after this number.")] = 0,
-    config: ConfigPath = DEFAULT_CONFIG,
+    place: Place = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Export the audit log, one JSON object per line, with everything that a verification needs."""
-    finish(perform(export(config, file, after)), as_json)
+    finish(perform(export(place, file, after)), as_json)
 
 
-async def export(path: Path, file: Path | None, after: int) -> Result:
+async def export(place: Place, file: Path | None, after: int) -> Result:
     """Every entry after a number: written to a file, or as the output of the command."""
-    from monitor.cli.url_targets import load_with_targets
-    from monitor.service.ledger import open_ledger
+    from monitor.cli.session import open_session
 
-    async with open_ledger(load_with_targets(path).config) as ledger:
-        entries = [entry async for entry in ledger.all_audit_entries(after=after)]
+    async with open_session(place) as session:
+        entries = [entry async for entry in session.audit_entries(after=after)]
     data = {"entries": [_plain(entry) for entry in entries]}
     if file is None:
         from rich.text import Text

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import PASSED, REGRESSED, Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, perform
+from monitor.cli.terminal import AsJson, finish, perform
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from monitor.model.audit import Head
 
 
@@ -20,21 +19,20 @@ def audit_verify(
     head: Annotated[
         str | None, typer.Option(help="A head noted earlier, as NUMBER:HASH: finds entries that were cut off.")
     ] = None,
-    config: ConfigPath = DEFAULT_CONFIG,
+    place: Place = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Verify every entry of the audit log. Exit code 1 if one was changed, removed or added."""
-    finish(perform(verify_log(config, _head(head))), as_json)
+    finish(perform(verify_log(place, _head(head))), as_json)
 
 
-async def verify_log(path: Path, expected: Head | None) -> Result:
+async def verify_log(place: Place, expected: Head | None) -> Result:
     """Follow the chain, and print the head, which a later check can expect."""
-    from monitor.cli.url_targets import load_with_targets
+    from monitor.cli.session import open_session
     from monitor.model.audit import verify
-    from monitor.service.ledger import open_ledger
 
-    async with open_ledger(load_with_targets(path).config) as ledger:
-        entries = [entry async for entry in ledger.all_audit_entries()]
+    async with open_session(place) as session:
+        entries = [entry async for entry in session.audit_entries()]
     result = verify(entries, expected=expected)
     mark = f"{result.head.number}:{result.head.hash}"
     data = {"entries": result.head.number, "head": mark, "problem": result.problem or None}

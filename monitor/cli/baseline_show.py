@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, perform
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from monitor.cli.terminal import AsJson, finish, perform
 
 
-def baseline_show(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def baseline_show(place: Place = HERE, as_json: AsJson = False) -> None:
     """Show the current baselines and the latest runs."""
-    finish(perform(show_baselines(config)), as_json)
+    finish(perform(show_baselines(place)), as_json)
 
 
-async def show_baselines(path: Path) -> Result:
+async def show_baselines(place: Place) -> Result:
     """The current baselines and the latest runs."""
-    from monitor.cli.url_targets import load_with_targets
+    from monitor.cli.session import open_session
     from monitor.reports import terminal
-    from monitor.service import wiring
 
-    async with wiring.open_store(load_with_targets(path).config) as store:
-        baselines, runs = await store.baselines(), await store.list_runs(20)
+    async with open_session(place) as session:
+        baselines, runs = await session.records.baselines(), await session.records.list_runs(20)
     return Result(
         [terminal.baseline_table(baselines), terminal.runs_table(runs, baselines)],
         {

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, By, ConfigPath, finish, perform
+from monitor.cli.terminal import AsJson, By, finish, perform
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from rich.table import Table
 
@@ -24,27 +24,28 @@ def deploy(
     target: Annotated[str, typer.Option(help="A target of the configuration.")],
     by: By,
     detail: Annotated[list[str] | None, typer.Option(help="A detail to record, as KEY=VALUE. Repeatable.")] = None,
-    config: ConfigPath = DEFAULT_CONFIG,
+    place: Place = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Declare which deployment a target serves from now on; a running daemon probes it at once."""
-    finish(perform(declare(config, target, name, by, detail or [])), as_json)
+    finish(perform(declare(place, target, name, by, detail or [])), as_json)
 
 
-async def declare(path: Path, target: str, name: str, by: str, details: Sequence[str]) -> Result:
+async def declare(place: Place, target: str, name: str, by: str, details: Sequence[str]) -> Result:
     """Record the new deployment of a target; a running daemon probes it within seconds."""
+    from monitor.cli.session import open_session
     from monitor.model.deployments import Deployment
     from monitor.reports import terminal
     from monitor.service import wiring
 
-    checked = wiring.load(path)
-    wiring.require_target(checked, target)
     deployment = Deployment(
         target=target, name=name, declared_by=by, declared_at=wiring.utc_now(), detail=_details(details)
     )
-    async with wiring.open_store(checked.config) as store:
-        await store.save_deployment(deployment)
-        deployments = await store.deployments(target, limit=10)
+    async with open_session(place, needs_file=True) as session:
+        await session.require_target(target)
+        await session.records.save_deployment(deployment)
+        deployments = await session.records.deployments(target, limit=10)
+    deployment = next((each for each in deployments if each.name == name), deployment)
     sentence = f"[green]✓[/] {target} serves {name} from now on; a running daemon probes it at once"
     return Result([sentence, _table(deployments)], {"declared": terminal.plain(deployment)})
 

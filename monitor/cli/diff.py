@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, RunId, finish, perform
+from monitor.cli.terminal import AsJson, RunId, finish, perform
 from monitor.errors import StoreError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from monitor.model.runs import Outcome, Run
     from monitor.model.suites import Query, Suite
 
@@ -21,23 +20,22 @@ def diff(
     before: RunId,
     after: RunId,
     query: Annotated[str, typer.Argument(help="The id of the query, the beginning of it, or a part of its text.")],
-    config: ConfigPath = DEFAULT_CONFIG,
+    place: Place = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Show a query's ranking in two runs, with the documents that moved, vanished or came."""
-    finish(perform(diff_query(config, before, after, query)), as_json)
+    finish(perform(diff_query(place, before, after, query)), as_json)
 
 
-async def diff_query(path: Path, before: str, after: str, query: str) -> Result:
+async def diff_query(place: Place, before: str, after: str, query: str) -> Result:
     """The rankings of one query in two stored runs of one suite."""
     from monitor.cli.identifiers import load_run
-    from monitor.cli.url_targets import load_with_targets
+    from monitor.cli.session import open_session
     from monitor.reports.query_diff import diff_text, query_diff
-    from monitor.service import wiring
 
-    async with wiring.open_store(load_with_targets(path).config) as store:
-        runs = [await load_run(store, name) for name in (before, after)]
-        suite = await store.load_suite(runs[1].suite_digest)
+    async with open_session(place) as session:
+        runs = [await load_run(session.records, name) for name in (before, after)]
+        suite = await session.records.load_suite(runs[1].suite_digest)
     if runs[0].suite_name != runs[1].suite_name:
         raise StoreError(f"the runs are of the suites {runs[0].suite_name} and {runs[1].suite_name}; give two of one")
     probe = find_query(suite, query)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, PolicyName, finish, perform
+from monitor.cli.terminal import AsJson, PolicyName, finish, perform
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def gate(
     junit: Junit = None,
     markdown: Markdown = None,
     report: ReportFile = None,
-    config: ConfigPath = DEFAULT_CONFIG,
+    place: Place = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Probe a candidate, compare it with the baseline, and exit with the verdict: 0 passed, 1 regressed, 4 unclear."""
@@ -92,32 +93,25 @@ def gate(
         is_sequential=early_stopping,
     )
     files = GateFiles(junit=junit, markdown=markdown, report=report)
-    finish(perform(run_gates(config, gating, _seconds(wait), files, dry_run=dry_run)), as_json)
+    finish(perform(run_gates(place, gating, _seconds(wait), files, dry_run=dry_run)), as_json)
 
 
-async def run_gates(path: Path, gating: Gating, timeout_s: float, files: GateFiles, *, dry_run: bool) -> Result:
+async def run_gates(place: Place, gating: Gating, timeout_s: float, files: GateFiles, *, dry_run: bool) -> Result:
     """Print the cost, gate every candidate, and write the report of the strongest one, else of the last."""
     from monitor.cli.progress import probe_progress
-    from monitor.cli.url_targets import load_with_targets
+    from monitor.cli.session import open_session
     from monitor.errors import MonitorError
-    from monitor.service import gating as gates
-    from monitor.service import wiring
 
-    checked = load_with_targets(path, *gating.addresses)
-    planned = gates.plan_gates(checked, gating)
-    async with wiring.open_store(checked.config) as store:
-        costs = await gates.costs_of(checked, gating, planned, store)
-        for gate, cost in zip(planned, costs, strict=True):
-            typer.echo(f"{gate.plan.target}: {cost.sentence}", err=True)
+    async with open_session(place, *gating.addresses) as session:
+        costs = await session.gate_costs(gating)
+        lines = [f"{target}: {cost.sentence}" for target, cost in costs]
+        for line in lines:
+            typer.echo(line, err=True)
         if dry_run:
-            lines = [f"{gate.plan.target}: {cost.sentence}" for gate, cost in zip(planned, costs, strict=True)]
-            return Result(list(lines), {"cost": [cost.to_dict() for cost in costs]})
-        total = sum(cost.probes for cost in costs)
-        with probe_progress("gate", total) as watch:
+            return Result(list(lines), {"cost": [cost.to_dict() for _, cost in costs]})
+        with probe_progress("gate", sum(cost.probes for _, cost in costs)) as watch:
             try:
-                choice = await gates.run_all(
-                    checked, gating, store, timeout_s=timeout_s, watch_of=lambda _name, _total: watch
-                )
+                choice = await session.run_gates(gating, timeout_s=timeout_s, watch=watch)
             except TimeoutError:
                 raise MonitorError(f"the gate took longer than --wait {timeout_s:g}s; it was stopped") from None
     result = gate_result(choice.reports, choice.strongest)

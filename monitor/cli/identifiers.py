@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from monitor.errors import StoreError
 from monitor.model.runs import Run, RunStatus
 from monitor.model.verdicts import Verdict
-from monitor.ports.store import Store
+from monitor.ports.records import Records, StoredRuns
 
 MAX_LISTED, MAX_SEARCHED = 10, 200
 """Matching ids in the message about an ambiguous prefix."""
 
 
-async def load_run(store: Store, prefix: str) -> Run:
+async def load_run(store: StoredRuns, prefix: str) -> Run:
     """One run with its outcomes. Raises StoreError if no run, or more than one, is meant."""
     if prefix.startswith("@"):
         return await store.load_run(await _named_run(store, prefix))
@@ -21,13 +21,13 @@ async def load_run(store: Store, prefix: str) -> Run:
     return await store.load_run(_only(prefix, matches, "run", "recallwatch runs list"))
 
 
-async def load_verdict(store: Store, prefix: str) -> Verdict:
+async def load_verdict(store: StoredRuns, prefix: str) -> Verdict:
     """One verdict. Raises StoreError if no verdict, or more than one, begins so."""
     matches = await store.find_verdict_ids(prefix, MAX_LISTED)
     return await store.load_verdict(_only(prefix, matches, "verdict", "recallwatch verdicts list"))
 
 
-async def _named_run(store: Store, name: str) -> str:
+async def _named_run(store: StoredRuns, name: str) -> str:
     """The id of ``@baseline`` or ``@latest``; ``:TARGET`` or ``:TARGET/SUITE`` behind it where there are several."""
     kind, _, place = name.partition(":")
     target, _, suite_name = place.partition("/")
@@ -52,7 +52,7 @@ async def _named_run(store: Store, name: str) -> str:
     return next(iter(run_ids.values()))
 
 
-async def incident_id_of(store: Store, prefix: str | None) -> str:
+async def incident_id_of(store: Records, prefix: str | None) -> str:
     """The id of the incident that begins so; without a prefix, that of the only open one. Raises StoreError."""
     if prefix is not None:
         matches = await store.find_incident_ids(prefix, MAX_LISTED)

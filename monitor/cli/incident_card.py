@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from monitor.alerting import attention
 from monitor.cli.identifiers import incident_id_of
-from monitor.cli.queued_alerts import deliver_queued
+from monitor.cli.place import Place
 from monitor.cli.result import Result
-from monitor.errors import StoreError
+from monitor.cli.session import Session, open_session
 from monitor.incidents.payload import duration_s
 from monitor.model.incidents import Incident
 from monitor.reports.terminal import plain
-from monitor.service import wiring
 
 
 def incident_card(incident: Incident) -> Table:
@@ -38,13 +36,13 @@ def incident_to_dict(incident: Incident) -> dict[str, Any]:
     }
 
 
-async def change_incident(path: Path, prefix: str | None, step: attention.Change, done: str) -> Result:
-    """Take one step in the life of an incident, and deliver its alerts. ``done`` names the new status."""
-    checked = wiring.load(path)
-    async with wiring.open_store(checked.config) as store:
-        incident_id = await incident_id_of(store, prefix)
-        incident, is_changed = await attention.change_incident(incident_id, step, store, checked.config.on_call)
-        if not is_changed:
-            raise StoreError(f"incident {incident_id} is {incident.status}: it cannot be {done}")
-        await deliver_queued(checked, store)
+Change = Callable[[Session, str], Awaitable[Incident]]
+"""Changes the incident with this id."""
+
+
+async def change_incident(place: Place, prefix: str | None, change: Change, done: str) -> Result:
+    """Take one step in the life of an incident. ``done`` names the new status."""
+    async with open_session(place, needs_file=True) as session:
+        incident_id = await incident_id_of(session.records, prefix)
+        incident = await change(session, incident_id)
     return Result([f"[green]✓[/] {incident_id} is {done}", incident_card(incident)], incident_to_dict(incident))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, Limit, finish, perform
+from monitor.cli.terminal import AsJson, Limit, finish, perform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from rich.table import Table
 
@@ -18,20 +18,21 @@ if TYPE_CHECKING:
 _COLOURS = {"critical": "bold red", "warning": "yellow"}
 
 
-def incident_list(limit: Limit = 20, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def incident_list(limit: Limit = 20, place: Place = HERE, as_json: AsJson = False) -> None:
     """List incidents, open ones first, and the false-alarm ledger."""
-    finish(perform(list_incidents(config, limit)), as_json)
+    finish(perform(list_incidents(place, limit)), as_json)
 
 
-async def list_incidents(path: Path, limit: int) -> Result:
+async def list_incidents(place: Place, limit: int) -> Result:
     """Incidents, open ones first, and the false-alarm ledger."""
     from dataclasses import asdict
 
     from monitor.cli.incident_card import incident_to_dict
-    from monitor.service import wiring
+    from monitor.cli.session import open_session
 
-    async with wiring.open_store(wiring.load(path).config) as store:
-        incidents, tallies = await store.list_incidents(limit), await store.tally_incidents()
+    async with open_session(place, needs_file=True) as session:
+        records = session.records
+        incidents, tallies = await records.list_incidents(limit), await records.tally_incidents()
     data = {
         "incidents": [incident_to_dict(incident) for incident in incidents],
         "ledger": [asdict(tally) for tally in tallies],

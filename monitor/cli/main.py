@@ -62,6 +62,7 @@ from monitor.cli import (
     version,
 )
 from monitor.cli.examples import EXAMPLES
+from monitor.cli.place import with_place
 from monitor.cli.result import NOT_MEASURED, REFUSED
 from monitor.errors import ComparisonError, ConfigError, MonitorError, SuiteError
 
@@ -177,11 +178,11 @@ def _build_app() -> typer.Typer:
     )
     root.callback()(_root_options)
     for name, command in COMMANDS.items():
-        root.command(name, epilog=_example(name))(command)
+        root.command(name, epilog=_example(name))(with_place(command))
     for name, (summary, commands) in GROUPS.items():
         group = typer.Typer(help=summary, **options)
         for inner, command in commands.items():
-            group.command(inner, epilog=_example(f"{name} {inner}"))(command)
+            group.command(inner, epilog=_example(f"{name} {inner}"))(with_place(command))
         root.add_typer(group, name=name)
     return root
 

@@ -8,37 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, perform
+from monitor.cli.terminal import AsJson, finish, perform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from rich.console import RenderableType
 
     from monitor.model.noise import Noise
-    from monitor.model.policies import Policy, Tolerance
     from monitor.model.verdicts import Verdict
-
-_LATER_LOOKS = (11, 20, 30)
-"""Silent looks of a year whose levels are shown, besides the first ones."""
-_STRATA = {
-    "broad": "over the whole suite and in every stratum by itself",
-    "compositional": (
-        "in every phenomenon by itself; the mean over several phenomena does not page, and control strata page by "
-        "rank measures only"
-    ),
-}
 
 
 def policy_explain(
     name: Annotated[str, typer.Argument(help="A policy of the configuration.")] = "default",
-    config: ConfigPath = DEFAULT_CONFIG,
+    place: Place = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Explain in plain words which drops page and which do not, with the smallest detectable drop of each target."""
-    finish(perform(explain(config, name)), as_json)
+    finish(perform(explain(place, name)), as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,120 +38,25 @@ class TargetHistory:
     noise: Mapping[str, Noise]
 
 
-async def explain(path: Path, name: str) -> Result:
+async def explain(place: Place, name: str) -> Result:
     """The drops that page under a policy, and the smallest detectable drops of its targets."""
-    from monitor.service import wiring
+    from monitor.cli.session import open_session
+    from monitor.service.policy_sentences import sentences_of
 
-    checked = wiring.load(path)
-    policy = checked.config.policy(name)
     histories: dict[str, TargetHistory] = {}
-    async with wiring.open_store(checked.config) as store:
-        for schedule in checked.config.schedules.values():
-            if schedule.policy != name:
+    async with open_session(place, needs_file=True) as session:
+        policy, records = await session.policy(name), session.records
+        for watched in await session.watched_targets():
+            if watched.policy != name:
                 continue
-            suites = [wiring.load_suite(checked.config, suite).name for suite in schedule.suites]
-            states = {suite: await store.detector_state(schedule.target, suite) for suite in suites}
+            states = {suite: await records.detector_state(watched.target, suite) for suite in watched.suites}
             noise = {suite: state.noise for suite, state in states.items() if state}
-            histories[schedule.target] = TargetHistory(await store.latest_verdict(schedule.target), noise)
+            histories[watched.target] = TargetHistory(await records.latest_verdict(watched.target), noise)
     sentences = list(sentences_of(policy))
     output: list[RenderableType] = [f"[bold]Policy {name}[/]", *(f"• {sentence}" for sentence in sentences)]
     output += [table for target, history in histories.items() for table in _tables(target, history)]
     targets = {target: _to_dict(history) for target, history in histories.items()}
     return Result(output, {"policy": name, "sentences": sentences, "targets": targets})
-
-
-def sentences_of(policy: Policy) -> Iterator[str]:
-    """One sentence for each rule of a policy."""
-    for axis, measures in policy.gating.items():
-        yield f"On the {axis} axis {_join(measures)} can page, {_STRATA[axis]}."
-    yield (
-        f"A drop pages if it is significant (adjusted p at most {policy.alpha_page:g} over all of those together) "
-        f"and at least {_points(policy.floor_absolute)} and {policy.floor_relative:.0%} of the baseline."
-    )
-    yield from map(_exception, policy.tolerances)
-    yield from _about_changes(policy)
-    yield from _about_looks(policy)
-    yield from _about_verdicts(policy)
-    yield f"Strata with fewer than {policy.min_clusters} independent clusters are reported and not tested."
-
-
-def _about_changes(policy: Policy) -> Iterator[str]:
-    """The changes that lead to a comparison."""
-    from monitor.change_detection.monitor import RESCORED_STEP
-    from monitor.statistics.churn import ALLOWANCE, DEVIATIONS, LEARNED_CHANGES, LEARNED_CYCLES
-
-    yield (
-        "A comparison can page only after a change beyond noise and churn: a declared swap, a silent swap, a drift "
-        f"below the baseline that the e-detector detects, or new scores of a further {RESCORED_STEP:.0%} of the "
-        "documents."
-    )
-    yield (
-        f"Churn is learned from {LEARNED_CYCLES} pairs of cycles, at least {LEARNED_CHANGES} of them with a changed "
-        "ranking; before that, every changed ranking of a deterministic target is a swap. Later a change is a swap if "
-        f"its share of rankings exceeds the usual share by more than the larger of {100 * ALLOWANCE:g} points and "
-        f"{DEVIATIONS:g} standard deviations, or if a mean moves by more than {DEVIATIONS:g} usual steps."
-    )
-    yield (
-        "A swap is compared with the run before it and with the baseline, each at half the level. A measure falls if "
-        "one comparison is significant and the other shows a drop beyond the floors too. It also falls if it is "
-        f"significantly below the baseline by more than the margin of {policy.margin:.0%}, whatever the last step was."
-    )
-
-
-def _about_looks(policy: Policy) -> Iterator[str]:
-    """The error level of each comparison."""
-    from monitor.statistics.error_budget import EQUAL_LOOKS, alpha_of_silent_look
-
-    first, *later = (
-        f"{alpha_of_silent_look(number, alpha_page=policy.alpha_page, alpha_year=policy.alpha_year):.2g}"
-        for number in (1, *_LATER_LOOKS)
-    )
-    levels = _join([f"{level} at the {number}th" for level, number in zip(later, _LATER_LOOKS, strict=True)])
-    yield f"A declared swap is judged at the full page level of {policy.alpha_page:g} and spends nothing."
-    yield (
-        f"A silent change is a look that spends from a yearly error budget of {policy.alpha_year:g}: the first "
-        f"{EQUAL_LOOKS} looks of a year have the level {first} each, and the later ones share the other half of the "
-        f"budget ({levels}). A change in too few clusters to reach its level spends nothing, and results that were "
-        "judged before keep their level and verdict."
-    )
-
-
-def _about_verdicts(policy: Policy) -> Iterator[str]:
-    """The verdicts besides regressed."""
-    from monitor.statistics.strata_guard import LEVEL, OWN_LEVEL
-
-    yield (
-        "A broad drop together with a rise of separation (or of forced choice, where there are no scores) over all "
-        "phenomena is called trade_off and pages too; a control stratum that fell is named beside it."
-    )
-    yield (
-        f"A candidate is passed when two conditions hold for every gating measure. Over the whole axis it is shown to "
-        f"keep {1 - policy.margin:.0%} of its baseline, at an error of {policy.alpha_warn:g}. No stratum is likely to "
-        f"have lost {policy.stratum_margin:.0%}: with a probability of at most {LEVEL:.0%} in view of all strata, and "
-        f"of at most {OWN_LEVEL:.0%} from the stratum alone."
-    )
-    yield (
-        f"A drop beyond the floors that is significant at {policy.alpha_warn:g} but does not page is inconclusive with "
-        "the advice watch; it never pages. A significant drop below the floors does not page either."
-    )
-    yield (
-        f"Failed probes never change a quality number: below {policy.coverage_floor:.0%} coverage, or when suite or "
-        f"depth have changed since the baseline, or fewer than {policy.label_floor:.0%} of its judgements are still "
-        "valid, the verdict is invalid, which does not page for quality. A changed corpus is compared: judged "
-        "documents that are gone count as lost and are named."
-    )
-
-
-def _exception(tolerance: Tolerance) -> str:
-    scope = (tolerance.axis, tolerance.suite, tolerance.stratum, tolerance.measure)
-    where = " ".join(str(part) for part in scope if part)
-    values = {
-        "margin": tolerance.margin,
-        "absolute floor": tolerance.floor_absolute,
-        "relative floor": tolerance.floor_relative,
-    }
-    exceptions = _join([f"a {name} of {value:.1%}" for name, value in values.items() if value is not None])
-    return f"Exception for {where or 'everything'}: {exceptions}."
 
 
 def _tables(target: str, history: TargetHistory) -> Iterator[RenderableType]:
@@ -221,12 +115,3 @@ def _to_dict(history: TargetHistory) -> dict[str, Any]:
             for suite, noise in history.noise.items()
         },
     }
-
-
-def _join(words: tuple[str, ...] | list[str]) -> str:
-    *most, last = words or ["nothing"]
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def _points(ratio: float) -> str:
-    return f"{100 * ratio:g} point{'' if ratio == 0.01 else 's'}"

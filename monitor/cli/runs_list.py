@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, Limit, finish, perform
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from monitor.cli.terminal import AsJson, Limit, finish, perform
 
 
 def runs_list(
     target: Annotated[str | None, typer.Option(help="List the runs of this target only.")] = None,
     limit: Limit = 20,
-    config: ConfigPath = DEFAULT_CONFIG,
+    place: Place = HERE,
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first; a star marks a baseline."""
-    finish(perform(list_runs(config, target, limit)), as_json)
+    finish(perform(list_runs(place, target, limit)), as_json)
 
 
-async def list_runs(path: Path, target: str | None, limit: int) -> Result:
+async def list_runs(place: Place, target: str | None, limit: int) -> Result:
     """The latest runs; a star marks a baseline."""
-    from monitor.cli.url_targets import load_with_targets
+    from monitor.cli.session import open_session
     from monitor.reports import terminal
-    from monitor.service import wiring
 
-    async with wiring.open_store(load_with_targets(path).config) as store:
-        runs, baselines = await store.list_runs(limit, target=target), await store.baselines()
+    async with open_session(place) as session:
+        records = session.records
+        runs, baselines = await records.list_runs(limit, target=target), await records.baselines()
     trusted = {baseline.run_id for baseline in baselines}
     rows = [terminal.plain(run, leave_out=("outcomes",)) | {"baseline": run.run_id in trusted} for run in runs]
     return Result([terminal.runs_table(runs, baselines)], {"runs": rows})

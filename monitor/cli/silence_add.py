@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, By, ConfigPath, finish, perform
+from monitor.cli.terminal import AsJson, By, finish, perform
 from monitor.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def silence_add(
@@ -24,13 +22,13 @@ def silence_add(
     daily: Annotated[str, typer.Option(help="A part of each day, such as 22:00-06:00.")] = "",
     zone: Annotated[str, typer.Option(help="The time zone of --daily, such as Europe/Berlin.")] = "UTC",
     weekday: Annotated[list[str] | None, typer.Option(help="A day of --daily, such as sat. Repeatable.")] = None,
-    config: ConfigPath = DEFAULT_CONFIG,
+    place: Place = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Hold matching alerts back: once, or daily. Incidents are recorded, and sent afterwards if they are still open."""
     options: dict[str, Any] = {"reason": reason, "match": _labels(match or []), "weekdays": list(weekday or [])}
     options |= {"from": starts or None, "to": ends or None, "daily": daily or None, "zone": zone}
-    finish(perform(add(config, options, duration, by)), as_json)
+    finish(perform(add(place, options, duration, by)), as_json)
 
 
 def _labels(pairs: list[str]) -> dict[str, list[str]]:
@@ -43,12 +41,13 @@ def _labels(pairs: list[str]) -> dict[str, list[str]]:
     return labels
 
 
-async def add(path: Path, options: dict[str, Any], duration: str, by: str) -> Result:
+async def add(place: Place, options: dict[str, Any], duration: str, by: str) -> Result:
     """Check the silence as in a configuration file, and store it."""
     from dataclasses import replace
     from datetime import timedelta
     from uuid import uuid4
 
+    from monitor.cli.session import open_session
     from monitor.cli.silence_list import silence_to_dict, when_of
     from monitor.config.routes import SilenceOptions
     from monitor.config.section import parse_duration, validate
@@ -65,6 +64,7 @@ async def add(path: Path, options: dict[str, Any], duration: str, by: str) -> Re
     silence = replace(checked, silence_id=f"silence_{uuid4().hex[:12]}", author=by, created_at=now)
     if silence.is_over(now):
         raise ConfigError("silence", "would hold nothing back: its end is not after its start and now")
-    async with wiring.open_store(wiring.load(path).config) as store:
-        await store.save_silence(silence)
-    return Result([f"[green]✓[/] {silence.silence_id}: {when_of(silence)}"], silence_to_dict(silence))
+    async with open_session(place, needs_file=True) as session:
+        await session.records.save_silence(silence)
+        stored = next(each for each in await session.records.silences() if each.silence_id == silence.silence_id)
+    return Result([f"[green]✓[/] {stored.silence_id}: {when_of(stored)}"], silence_to_dict(stored))

@@ -6,34 +6,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, perform
+from monitor.cli.terminal import AsJson, finish, perform
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
     from monitor.model.silences import Silence
 
 
 def silence_list(
     ended: Annotated[bool, typer.Option("--ended", help="Also those that a person ended.")] = False,
-    config: ConfigPath = DEFAULT_CONFIG,
+    place: Place = HERE,
     as_json: AsJson = False,
 ) -> None:
     """List silences: those of the configuration file, then those that people set."""
-    finish(perform(list_silences(config, ended)), as_json)
+    finish(perform(list_silences(place, ended)), as_json)
 
 
-async def list_silences(path: Path, ended: bool) -> Result:
+async def list_silences(place: Place, ended: bool) -> Result:
     """Every silence, with its end if it holds alerts back now."""
     from rich.table import Table
 
+    from monitor.cli.session import open_session
     from monitor.service import wiring
 
-    config = wiring.load(path).config
-    async with wiring.open_store(config) as store:
-        silences = [*config.on_call.silences, *await store.silences(ended=ended)]
+    async with open_session(place, needs_file=True) as session:
+        silences = [*await session.silences_of_configuration(), *await session.records.silences(ended=ended)]
     now = wiring.utc_now()
     table = Table("silence", "author", "reason", "alerts", "when", "now", title="Silences", title_justify="left")
     for silence in silences:

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, Limit, finish, perform
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from monitor.cli.terminal import AsJson, Limit, finish, perform
 
 
 def verdicts_list(
     target: Annotated[str | None, typer.Option(help="List the verdicts of this target only.")] = None,
     limit: Limit = 20,
-    config: ConfigPath = DEFAULT_CONFIG,
+    place: Place = HERE,
     as_json: AsJson = False,
 ) -> None:
     """List verdicts, newest first."""
-    finish(perform(list_verdicts(config, target, limit)), as_json)
+    finish(perform(list_verdicts(place, target, limit)), as_json)
 
 
-async def list_verdicts(path: Path, target: str | None, limit: int) -> Result:
+async def list_verdicts(place: Place, target: str | None, limit: int) -> Result:
     """The latest verdicts."""
-    from monitor.cli.url_targets import load_with_targets
+    from monitor.cli.session import open_session
     from monitor.reports import terminal
-    from monitor.service import wiring
 
-    async with wiring.open_store(load_with_targets(path).config) as store:
-        verdicts = await store.list_verdicts(limit, target)
+    async with open_session(place) as session:
+        verdicts = await session.records.list_verdicts(limit, target)
     rows = [
         {
             "verdict_id": verdict.verdict_id,

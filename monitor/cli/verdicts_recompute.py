@@ -6,44 +6,43 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import PASSED, REGRESSED, Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, finish, perform
+from monitor.cli.terminal import AsJson, finish, perform
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from rich.console import RenderableType
 
-    from monitor.ports.store import Store
+    from monitor.ports.records import StoredRuns
     from monitor.service.recomputation import Recomputation
 
 
 def verdicts_recompute(
     verdict: Annotated[str | None, typer.Argument(help="The id of the verdict, or the beginning of it.")] = None,
     all_verdicts: Annotated[bool, typer.Option("--all", help="Recompute every stored verdict.")] = False,
-    config: ConfigPath = DEFAULT_CONFIG,
+    place: Place = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Decide a verdict again from its stored runs, policy and seed. Exit code 1 if the same method gives another."""
     if (verdict is None) != all_verdicts:
         raise ConfigError("verdicts recompute", "give either a verdict id or --all")
-    finish(perform(recompute_verdicts(config, verdict)), as_json)
+    finish(perform(recompute_verdicts(place, verdict)), as_json)
 
 
-async def recompute_verdicts(path: Path, prefix: str | None) -> Result:
+async def recompute_verdicts(place: Place, prefix: str | None) -> Result:
     """Recompute one verdict, or all of them if ``prefix`` is None."""
     from monitor.cli.identifiers import load_verdict
-    from monitor.cli.url_targets import load_with_targets
-    from monitor.service import wiring
+    from monitor.cli.session import open_session
     from monitor.service.recomputation import recompute
 
-    async with wiring.open_store(load_with_targets(path).config) as store:
+    async with open_session(place) as session:
         if prefix is None:
-            results = await _recompute_all(store)
+            results = await _recompute_all(session.records)
         else:
-            results = [await recompute(await load_verdict(store, prefix), store)]
+            results = [await recompute(await load_verdict(session.records, prefix), session.records)]
     return report(results, with_total=prefix is None)
 
 
@@ -59,16 +58,16 @@ def report(results: Sequence[Recomputation], *, with_total: bool) -> Result:
     return Result(output, counts | {"verdicts": _to_dicts(results)}, REGRESSED if counts["different"] else PASSED)
 
 
-async def _recompute_all(store: Store) -> list[Recomputation]:
+async def _recompute_all(records: StoredRuns) -> list[Recomputation]:
     """Recompute every verdict, oldest first."""
     from monitor.cli.progress import progress_bar
     from monitor.service.recomputation import recompute
 
-    verdict_ids = await store.find_verdict_ids()
+    verdict_ids = await records.find_verdict_ids()
     results = []
     with progress_bar("recomputing verdicts", len(verdict_ids)) as advance:
         for verdict_id in reversed(verdict_ids):
-            results.append(await recompute(await store.load_verdict(verdict_id), store))
+            results.append(await recompute(await records.load_verdict(verdict_id), records))
             n_different = _count(results)["different"]
             advance(f"{n_different} different" if n_different else "")
     return results

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from monitor.cli.place import HERE, Place
 from monitor.cli.result import Result
-from monitor.cli.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, Whole, finish, perform
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from monitor.cli.terminal import AsJson, Whole, finish, perform
 
 
 def verdicts_show(
     verdict: Annotated[str, typer.Argument(help="The id of the verdict, or the beginning of it.")],
-    config: ConfigPath = DEFAULT_CONFIG,
+    place: Place = HERE,
     whole: Whole = False,
     as_json: AsJson = False,
 ) -> None:
     """Show one verdict with its evidence."""
-    finish(perform(show_verdict(config, verdict, is_whole=whole)), as_json)
+    finish(perform(show_verdict(place, verdict, is_whole=whole)), as_json)
 
 
-async def show_verdict(path: Path, prefix: str, *, is_whole: bool = False) -> Result:
+async def show_verdict(place: Place, prefix: str, *, is_whole: bool = False) -> Result:
     """One verdict with its evidence."""
     from monitor.cli.identifiers import load_verdict
-    from monitor.cli.url_targets import load_with_targets
+    from monitor.cli.session import open_session
     from monitor.reports import terminal
     from monitor.reports.comparison import verdict_text
-    from monitor.service import wiring
 
-    async with wiring.open_store(load_with_targets(path).config) as store:
-        verdict = await load_verdict(store, prefix)
+    async with open_session(place) as session:
+        verdict = await load_verdict(session.records, prefix)
     origin = (
         f"Verdict {verdict.verdict_id} on {verdict.target}, {verdict.decided_at:%Y-%m-%d %H:%M:%S} UTC · "
         f"runs {', '.join(verdict.run_ids)} · baselines {', '.join(verdict.baseline_run_ids) or 'none'} · "

@@ -18,7 +18,7 @@ from monitor.model.results import SuiteResult
 from monitor.model.suites import Suite
 from monitor.model.verdicts import Evidence, Look, Verdict
 from monitor.plan import Plan
-from monitor.ports.store import Store
+from monitor.ports.records import StoredRuns
 from monitor.reports.terminal import finite
 
 
@@ -48,7 +48,7 @@ class Recomputation:
         return bool(self.first_difference) and not self.is_by_other_method
 
 
-async def recompute(stored: Verdict, store: Store) -> Recomputation:
+async def recompute(stored: Verdict, store: StoredRuns) -> Recomputation:
     """Decide a verdict again.
 
     1. Load its runs and baseline runs with the suites that they were replayed from, and measure them. Measures that
@@ -99,7 +99,7 @@ def _place(evidence: Evidence) -> tuple[str, ...]:
     return evidence.suite, evidence.stratum, evidence.measure
 
 
-async def _decide_again(stored: Verdict, store: Store) -> Verdict:
+async def _decide_again(stored: Verdict, store: StoredRuns) -> Verdict:
     loader = _Loader(stored, store)
     measured = [await loader.load(run_id) for run_id in stored.run_ids]
     baselines = [await loader.load(run_id) for run_id in stored.baseline_run_ids]
@@ -132,7 +132,7 @@ class _Loader:
     """Loads runs with the measurements that a verdict was decided on."""
 
     stored: Verdict
-    store: Store
+    store: StoredRuns
 
     async def load(self, run_id: str, suite: Suite | None = None) -> Measured:
         """A run with its measurements, by the suite that it was replayed from or by a given one."""

@@ -147,8 +147,13 @@ def _refuse_deep_gates(target: str, policy: Policy, max_k: int | None) -> None:
 
 def require_target(checked: CheckedConfig, target: str) -> None:
     """Raise ConfigError unless the configuration has a target of this name."""
-    if target not in checked.retrievers:
-        names = ", ".join(checked.retrievers) or "none"
+    refuse_unknown_target(target, checked.retrievers)
+
+
+def refuse_unknown_target(target: str, known: Collection[str]) -> None:
+    """Raise ConfigError unless the target is known."""
+    if target not in known:
+        names = ", ".join(known) or "none"
         raise ConfigError("targets", f'unknown target "{target}"; known targets: {names}')
 
 
@@ -182,6 +187,12 @@ def load_suite(config: Config, name: str) -> Suite:
     """A suite by its name in the configuration, its folder, or its ``builtin:`` name."""
     source = config.suites.get(name)
     return with_gold_hops(read_suite(suite_folder(source.path if source else name)))
+
+
+def watched_suites(config: Config) -> dict[str, tuple[str, ...]]:
+    """The suites of each schedule by their own names."""
+    schedules = config.schedules.items()
+    return {name: tuple(load_suite(config, suite).name for suite in schedule.suites) for name, schedule in schedules}
 
 
 def texts_of(config: Config, suite: str) -> dict[str, str]:

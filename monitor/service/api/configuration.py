@@ -16,7 +16,8 @@ from monitor.service.api.backend import TheBackend
 from monitor.service.api.cursors import Page
 from monitor.service.api.pipeline import ApiRoute, needs
 from monitor.service.api.problems import RefusedError
-from monitor.service.api.shapes import Id, Name, PolicyShape, SuiteShape, TargetShape
+from monitor.service.api.shapes import Id, Name, PolicyShape, ScheduleShape, SuiteShape, TargetShape
+from monitor.service.policy_sentences import sentences_of
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -54,6 +55,26 @@ async def suite(digest: Id, backend: TheBackend) -> Suite:
     return await backend.store().load_suite(digest)
 
 
+@router.get("/schedules", **needs(Scope.READ))
+async def schedules(backend: TheBackend) -> Page[ScheduleShape]:
+    """Schedules of the configuration."""
+    config = backend.checked().config
+    watched = await asyncio.to_thread(wiring.watched_suites, config)
+    return Page(
+        items=[
+            ScheduleShape(
+                name=name,
+                target=schedule.target,
+                suites=list(watched[name]),
+                policy=schedule.policy,
+                every_s=schedule.every,
+                cron=schedule.cron,
+            )
+            for name, schedule in config.schedules.items()
+        ]
+    )
+
+
 @router.get("/policies", **needs(Scope.READ))
 async def policies(backend: TheBackend) -> Page[PolicyShape]:
     """Policies of the configuration; ``default`` always exists."""
@@ -63,7 +84,7 @@ async def policies(backend: TheBackend) -> Page[PolicyShape]:
 
 @router.get("/policies/{name}", **needs(Scope.READ, 404))
 async def policy(name: Name, backend: TheBackend) -> PolicyShape:
-    """One policy with the values in force."""
+    """One policy with the values in force, and in words."""
     try:
         return _policy_shape(name, backend)
     except ConfigError as error:
@@ -84,4 +105,4 @@ def _suite_shape(name: str, loaded: Suite) -> SuiteShape:
 
 def _policy_shape(name: str, backend: TheBackend) -> PolicyShape:
     values = backend.checked().config.policy(name)
-    return PolicyShape(name=name, digest=digest_of(values), values=asdict(values))
+    return PolicyShape(name=name, digest=digest_of(values), values=asdict(values), sentences=list(sentences_of(values)))

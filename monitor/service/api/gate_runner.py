@@ -13,9 +13,11 @@ from uuid import uuid4
 import structlog
 
 from monitor.config.config import Target
-from monitor.errors import ConfigError, MonitorError
+from monitor.errors import ComparisonError, ConfigError, MonitorError, SuiteError
 from monitor.gate.candidates import Choice
-from monitor.model.gates import Gate, GateRules, GateStatus
+from monitor.gate.cost import Cost
+from monitor.model.gates import EXIT_CODES, NOT_MEASURED, Gate, GateRules, GateStatus
+from monitor.model.verdicts import VerdictName
 from monitor.ports.ledger import LedgerStore
 from monitor.reports.gate import gate_to_dict
 from monitor.service import gating, wiring
@@ -55,6 +57,14 @@ class GateRunner:
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
         return gate
 
+    async def costs(self, request: Mapping[str, Any]) -> list[tuple[str, Cost]]:
+        """Each candidate with its cost. Raises ConfigError."""
+        requested = gating_of(request)
+        checked = with_candidates(self.checked(), requested)
+        planned = await asyncio.to_thread(gating.plan_gates, checked, requested)
+        costs = await gating.costs_of(checked, requested, planned, self.store())
+        return [(gate.plan.target, cost) for gate, cost in zip(planned, costs, strict=True)]
+
     async def load(self, gate_id: str) -> Gate | None:
         """A gate; one that is still running after its time counts as failed, because its process is gone."""
         gate = await self.store().load_gate(gate_id)
@@ -83,7 +93,7 @@ class GateRunner:
         except TimeoutError:
             result = {"problem": "the gate took longer than its timeout_s"}
         except MonitorError as error:
-            result = {"problem": str(error)}
+            result = {"problem": str(error), "exit_code": _exit_code_of(error)}
         except Exception as error:  # noqa: BLE001 - the caller gets a result, the daemon continues
             _LOG.exception("gate_failed", gate=gate.gate_id)
             result = {"problem": f"an unforeseen {type(error).__name__}; the daemon's log has the details"}
@@ -103,6 +113,12 @@ def _result(choice: Choice) -> dict[str, Any]:
     name = choice.strongest.verdict.target if choice.strongest else None
     candidates = [gate_to_dict(report) for report in choice.reports]
     return result | {"exit_code": choice.exit_code, "strongest": name, "candidates": candidates}
+
+
+def _exit_code_of(error: MonitorError) -> int:
+    """The exit code that the gate of the command line has for an error."""
+    is_refused = isinstance(error, ConfigError | SuiteError | ComparisonError)
+    return EXIT_CODES[VerdictName.INVALID] if is_refused else NOT_MEASURED
 
 
 def gating_of(request: Mapping[str, Any]) -> Gating:

@@ -11,10 +11,11 @@ from monitor.model.access import Scope
 from monitor.model.gates import Gate
 from monitor.model.verdicts import VerdictName
 from monitor.service.api.backend import TheBackend, TheCaller
+from monitor.service.api.cursors import Page
 from monitor.service.api.gate_runner import BusyError
 from monitor.service.api.pipeline import ApiRoute, needs
 from monitor.service.api.problems import RefusedError
-from monitor.service.api.shapes import GateAnswer, GateBody, Id, Name
+from monitor.service.api.shapes import CostShape, GateAnswer, GateBody, Id, Name
 
 router = APIRouter(route_class=ApiRoute)
 MaxAge = Annotated[
@@ -33,6 +34,16 @@ async def start(body: GateBody, backend: TheBackend, caller: TheCaller, response
         raise RefusedError(429, str(error), {"retry-after": "30"}) from error
     response.headers["location"] = f"/api/v1/gate/{gate.gate_id}"
     return gate
+
+
+@router.post("/gate/cost", **needs(Scope.RUN, 404))
+async def cost(body: GateBody, backend: TheBackend) -> Page[CostShape]:
+    """The cost of a gate, for each candidate. Nothing is sent, and nothing is stored."""
+    try:
+        costs = await backend.gates.costs(body.model_dump(mode="json"))
+    except (ConfigError, SuiteError) as error:
+        raise RefusedError(404, str(error)) from error
+    return Page(items=[CostShape(target=target, sentence=cost.sentence, **cost.to_dict()) for target, cost in costs])
 
 
 @router.get("/gate/{gate_id}", **needs(Scope.READ, 404))

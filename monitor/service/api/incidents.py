@@ -7,7 +7,8 @@ from fastapi import APIRouter
 from monitor.alerting import attention
 from monitor.incidents import lifecycle
 from monitor.model.access import Scope
-from monitor.model.incidents import Incident
+from monitor.model.alerts import Alert
+from monitor.model.incidents import Incident, Tally
 from monitor.service.api.backend import Backend, TheBackend, TheCaller
 from monitor.service.api.cursors import Cursor, Limit, Page, page_of
 from monitor.service.api.pipeline import ApiRoute, needs
@@ -28,6 +29,20 @@ async def incidents(backend: TheBackend, limit: Limit = 50, cursor: Cursor = Non
 async def incident(incident_id: Id, backend: TheBackend) -> Incident:
     """One incident."""
     return await backend.store().load_incident(incident_id)
+
+
+@router.get("/incidents/{incident_id}/alerts", **needs(Scope.READ, 404))
+async def alerts(incident_id: Id, backend: TheBackend) -> Page[Alert]:
+    """The messages about an incident, oldest first."""
+    store = backend.store()
+    await store.load_incident(incident_id)
+    return Page(items=await store.alerts_of(incident_id))
+
+
+@router.get("/false-alarms", **needs(Scope.READ))
+async def false_alarms(backend: TheBackend) -> Page[Tally]:
+    """The false-alarm ledger: pages by target and policy, and how many were confirmed or dismissed."""
+    return Page(items=await backend.store().tally_incidents())
 
 
 @router.post("/incidents/{incident_id}/acknowledge", **needs(Scope.ADMIN, 404, 409))

@@ -12,7 +12,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
-from monitor.errors import BudgetError, ComparisonError, ConfigError, MonitorError, StoreError, SuiteError
+from monitor.errors import (
+    BudgetError,
+    ComparisonError,
+    ConfigError,
+    MonitorError,
+    NotStoredError,
+    StoreError,
+    SuiteError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 _LONGEST = 2_000
@@ -80,6 +88,8 @@ def _status_of(error: Exception) -> int:
         return 422
     if isinstance(error, BudgetError):
         return 429
+    if isinstance(error, NotStoredError):
+        return 404
     if isinstance(error, StoreError):
         return 404 if str(error).startswith(("no ", "unknown ")) else 503
     return 502

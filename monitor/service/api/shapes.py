@@ -9,6 +9,7 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from monitor.config.routes import Weekday
+from monitor.model.noise import Noise
 from monitor.model.verdicts import Verdict, VerdictName
 from monitor.reports.terminal import verdict_to_dict
 
@@ -123,6 +124,8 @@ class DailyBody(Closed):
 class SilenceBody(ReasonBody):
     """A time without notifications: until ``ends_at``, or daily."""
 
+    silence_id: Annotated[str, StringConstraints(pattern=r"^silence_[0-9a-f]{12}$")] | None = None
+    """An id that the caller chose; by default a new one."""
     match: MatchBody = MatchBody()
     """The alerts it applies to; by default all."""
     starts_at: Instant | None = None
@@ -135,7 +138,7 @@ class SilenceBody(ReasonBody):
 class GateBody(Closed):
     """A gate to run."""
 
-    target: Name
+    target: Name | None = None
     """The target that is gated, or whose promoted baseline a candidate must hold."""
     candidates: Annotated[list[Name], Field(max_length=20)] = []
     """What may replace it: targets of the configuration, or URLs on ``server.candidate_hosts``."""
@@ -180,9 +183,45 @@ class SuiteShape(BaseModel):
 class PolicyShape(BaseModel):
     """A policy and the values in force."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     name: str
     digest: str
     values: dict[str, Any]
+    sentences: list[str]
+    """Which drops page and which do not, in words."""
+
+
+class ScheduleShape(BaseModel):
+    """Suites that are replayed against a target at fixed times."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: str
+    target: str
+    suites: list[str]
+    """Their own names, by which runs and baselines are stored."""
+    policy: str
+    every_s: float | None
+    cron: str | None
+
+
+class NoiseShape(BaseModel):
+    """The noise floor of a target and suite."""
+
+    baseline_run_id: str
+    noise: Noise
+
+
+class CostShape(BaseModel):
+    """The most that a gate sends to one candidate."""
+
+    target: str
+    probes: int
+    answers: int
+    grades: int
+    seconds: float | None
+    sentence: str
 
 
 class VerdictShape(BaseModel):

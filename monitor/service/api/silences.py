@@ -60,10 +60,12 @@ async def add(body: SilenceBody, backend: TheBackend, caller: TheCaller) -> Sile
         daily=daily.window if daily else None,
         zone=_zone(daily) if daily else "UTC",
         weekdays=tuple(daily.weekdays) if daily else (),
-        silence_id=f"silence_{uuid4().hex[:12]}",
+        silence_id=body.silence_id or f"silence_{uuid4().hex[:12]}",
         author=body.by or caller.name,
         created_at=now,
     )
+    if any(each.silence_id == added.silence_id for each in await backend.store().silences(ended=True)):
+        raise RefusedError(409, f"there is a silence {added.silence_id} already")
     if added.is_over(now):
         raise RefusedError(409, "the silence would hold nothing back: give an end after its start and now, or daily")
     await backend.store().save_silence(added)

@@ -16,6 +16,7 @@ from monitor.service.api import (
     deployments,
     gates,
     incidents,
+    lookups,
     problems,
     runs,
     silences,
@@ -34,6 +35,7 @@ ROUTERS = (
     silences.router,
     gates.router,
     audit.router,
+    lookups.router,
 )
 
 

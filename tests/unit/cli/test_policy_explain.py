@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.cli.policy_explain import sentences_of
 from monitor.model.policies import Policy, Tolerance
+from monitor.service.policy_sentences import sentences_of
 
 
 def text_of(policy: Policy) -> str:

@@ -1,0 +1,1 @@
+"""The records of a daemon, over its HTTP API."""
