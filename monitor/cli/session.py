@@ -50,7 +50,7 @@ class Session(Protocol):
         ...
 
     async def watched_targets(self) -> Sequence[WatchedTarget]:
-        """What the schedules probe."""
+        """The targets of the schedules."""
         ...
 
     async def require_target(self, name: str) -> None:
@@ -80,7 +80,7 @@ class Session(Protocol):
 
 @asynccontextmanager
 async def open_session(place: Place, *targets: str, needs_file: bool = False) -> AsyncIterator[Session]:
-    """The session at a place, closed at the end. ``targets`` may be URLs; they may stand for a missing file."""
+    """The session at a place, closed at the end. Where all ``targets`` are URLs, no file is needed."""
     if place.server is not None:
         from monitor.adapters.stores.remote.client import ApiClient
         from monitor.cli.remote_session import RemoteSession

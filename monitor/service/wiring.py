@@ -150,11 +150,11 @@ def require_target(checked: CheckedConfig, target: str) -> None:
     refuse_unknown_target(target, checked.retrievers)
 
 
-def refuse_unknown_target(target: str, known: Collection[str]) -> None:
+def refuse_unknown_target(target: str, names: Collection[str]) -> None:
     """Raise ConfigError unless the target is known."""
-    if target not in known:
-        names = ", ".join(known) or "none"
-        raise ConfigError("targets", f'unknown target "{target}"; known targets: {names}')
+    if target not in names:
+        problem = f'unknown target "{target}"; known targets: {", ".join(names) or "none"}'
+        raise ConfigError("targets", problem)
 
 
 def world_of(checked: CheckedConfig, clients: TargetClients, store: Store) -> World:

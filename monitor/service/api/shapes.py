@@ -53,7 +53,7 @@ class PersonBody(Closed):
     """Who does it."""
 
     by: Person = ""
-    """The person for whom the caller acts; by default the caller. The audit log records both."""
+    """The person, if the caller acts for one; by default the caller. The audit log records both."""
 
 
 THE_CALLER = PersonBody()

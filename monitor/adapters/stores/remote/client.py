@@ -47,8 +47,8 @@ class ApiClient:
 
     async def get(self, *path: str, **params: Any) -> Any:
         """One answer; a parameter of None is left out."""
-        given = {key: value for key, value in params.items() if value is not None}
-        return await self._send("GET", path, None, given)
+        query = {key: value for key, value in params.items() if value is not None}
+        return await self._send("GET", path, None, query)
 
     async def post(self, *path: str, body: Mapping[str, Any]) -> Any:
         """The answer to a write."""
