@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Hashable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -68,7 +67,7 @@ class Slots:
     """The other processes that are alive, as far as is known."""
     _running: dict[tuple[str, datetime], tuple[Slot, asyncio.Task[None] | None]] = field(default_factory=dict)
     _ended: dict[tuple[str, datetime], tuple[Slot, bool]] = field(default_factory=dict)
-    """Slots whose cycle has ended, and whether it had data, until the store has it too."""
+    """Slots whose cycle ended while the store was away, and whether it had data."""
     _beats: int = 0
     _slot_beats: Heartbeats[tuple[str, datetime, str]] = field(init=False)
     _peer_beats: Heartbeats[str] = field(init=False)
@@ -89,14 +88,16 @@ class Slots:
 
     async def finish(self, slot: Slot, *, has_data: bool) -> None:
         """Mark a slot finished; while the store is away, it stays this process's until it is."""
-        self._ended[slot.key] = slot, has_data
-        with suppress(StoreError):
+        self._running[slot.key] = slot, None  # its cycle has ended, so a heartbeat has nothing to cancel
+        try:
             await self._finish(slot, has_data=has_data)
+        except StoreError:
+            self._ended[slot.key] = slot, has_data
 
     async def _finish(self, slot: Slot, *, has_data: bool) -> None:
         if not await self.store.finish_slot(slot, has_data=has_data):
             _LOG.warning("slot_lost", schedule=slot.schedule, scheduled_at=slot.scheduled_at.isoformat())
-        del self._ended[slot.key]
+        self._ended.pop(slot.key, None)
         self._running.pop(slot.key, None)
 
     async def hand_back(self, slot: Slot) -> None:

@@ -8,6 +8,7 @@ import smtplib
 import ssl
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from email import policy
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -27,6 +28,8 @@ from monitor.model.alerts import Alert
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _UNAUTHORISED = {530, 534, 535, 538}
 _SHUTTING_DOWN = 421
+_LONGEST_LINE = 998
+"""The limit of RFC 5322 for a line."""
 
 FAILURES = (smtplib.SMTPException, MessageError, OSError, ValueError)
 """Every exception that sending can raise."""
@@ -140,7 +143,9 @@ def write(alert: Alert, options: EmailOptions) -> EmailMessage:
     rendered = render(alert)
     domain = options.sender.rpartition("@")[2]
     thread = f"<{_identify(alert.incident_id)}@{domain}>"
-    message = EmailMessage()
+    # Python moves an ASCII subject of 70 to 78 characters to a line of its own, and the subject then begins with a space.
+    whole_lines = policy.default.clone(max_line_length=_LONGEST_LINE)
+    message = EmailMessage(whole_lines if rendered.subject.isascii() else policy.default)
     message["Subject"] = rendered.subject
     message["From"] = options.sender
     message["To"] = ", ".join(options.recipients)

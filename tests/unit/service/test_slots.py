@@ -8,6 +8,7 @@ from monitor.errors import StoreError
 from monitor.model.slots import Slot, SlotStatus
 from monitor.service.abandoned_runs import has_ended, this_process
 from monitor.service.slots import BEAT_S, LEASE_S, Slots
+from tests.waiting import until
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -84,6 +85,43 @@ def test_an_observer_that_was_away_takes_nothing_over():
         assert await pair.watch(7_200.0, beating=True) is None
 
     asyncio.run(run())
+
+
+class SlowSlots(MemorySlots):
+    """A store whose answer to the end of a slot takes a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_stored, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def finish_slot(self, slot: Slot, *, has_data: bool) -> bool:
+        """Store the end at once; the caller hears of it later."""
+        was_owner = await super().finish_slot(slot, has_data=has_data)
+        self.is_stored.set()
+        await self.may_answer.wait()
+        return was_owner
+
+
+def test_a_heartbeat_while_a_slot_is_being_finished_cancels_nothing():
+    """A slot that the store has finished, but the cycle's task does not know of yet, is neither lost nor finished twice."""
+
+    async def run() -> tuple[bool, list[Slot]]:
+        store = SlowSlots()
+        slots = Slots(store, "a/1/1", {"hourly": "docs"})
+        slot = await slots.claim("hourly", NOON)
+        assert slot is not None
+        cycle = asyncio.create_task(slots.finish(slot, has_data=True))
+        slots.started(slot, cycle)
+        await store.is_stored.wait()
+        beating = asyncio.create_task(slots.keep_forever(lambda _: None))
+        await until(lambda: slots._beats)
+        store.may_answer.set()
+        await asyncio.wait({cycle})
+        beating.cancel()
+        await asyncio.wait({beating})
+        return cycle.cancelled(), list(slots._ended.values())
+
+    assert asyncio.run(run()) == (False, [])
 
 
 def test_a_slot_that_was_handed_back_needs_no_wait():
