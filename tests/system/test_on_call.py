@@ -3,10 +3,9 @@
 import asyncio
 import json
 import re
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,12 +106,17 @@ class Scene:
         _, _, world = self.daemon.scheduler.plans["often"]
         world.wake()
 
-    async def hours_without_data(self, reason: str) -> None:
-        """Wait for a cycle whose probes all failed for this reason, then let more than the allowed hour pass."""
-        reports, watchdog = self.daemon.scheduler.reports, self.daemon.scheduler.watchdog
+    async def without_data(self, reason: str) -> None:
+        """Wait for a cycle whose probes all failed for this reason; missing data is then an alarm at once."""
+        reports = self.daemon.scheduler.reports
         await until(lambda: f"{N_QUERIES} {reason}" in reports["often"].verdict.summary)
+        self.allow_no_data_for(0.0)
+
+    def allow_no_data_for(self, limit_s: float) -> None:
+        """Change the time after which missing data is an alarm."""
+        watchdog = self.daemon.scheduler.watchdog
         assert watchdog is not None
-        watchdog.elapsed_s = lambda: time.monotonic() + 3_601.0
+        watchdog.schedules = {name: replace(each, limit_s=limit_s) for name, each in watchdog.schedules.items()}
 
     async def more_cycles(self, count: int) -> None:
         """Wait until so many more cycles have ended."""
@@ -240,11 +244,12 @@ def test_a_target_that_is_away_is_no_data_and_never_a_regression(tell: Callable[
     async def story(on: Scene) -> None:
         await on.promote()
         on.live.is_away = True
-        await on.hours_without_data("unauthorised")
+        await on.without_data("unauthorised")
         firing = await on.message("no_data", "firing")
         assert "docs has not been judged" in firing["data"]["summary"]
         assert "40 unauthorised" in firing["data"]["summary"]
         await on.metric('recallwatch_no_data{schedule="often",target="docs"} 1.0')
+        on.allow_no_data_for(3_600.0)
         on.live.is_away = False
         resolved = await on.message("no_data", "resolved")
         assert resolved["data"]["dedup_key"] == firing["data"]["dedup_key"]
