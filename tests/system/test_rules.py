@@ -3,11 +3,13 @@
 import asyncio
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from starlette.applications import Starlette
@@ -22,7 +24,7 @@ from monitor.service.daemon import Daemon, serving
 from tests.conftest import started
 from tests.house.documents import ROOT, metrics
 from tests.system.watching import Prometheus, alertmanager, prometheus, promote_first_runs
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 FOLDER = ROOT / "dashboards"
@@ -33,6 +35,8 @@ ALERTS = {
     for rule in group["rules"]
     if "alert" in rule
 }
+WITH_THE_SEVERITY_OF_THEIR_METRIC = {"RecallwatchRegression"}
+"""That of the incident; the cases of `promtool test rules` check it."""
 TESTS = yaml.safe_load((FOLDER / "prometheus-rules-test.yaml").read_text())["tests"]
 
 
@@ -75,7 +79,8 @@ def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not(a
 def test_every_alert_has_a_severity_a_text_and_a_runbook(alert: str) -> None:
     """Every alert has a severity, a summary, a description, and a section in the runbooks."""
     rule = ALERTS[alert]
-    assert rule["labels"]["severity"] in ("critical", "warning", "info", "none")
+    is_labelled = rule.get("labels", {}).get("severity") in ("critical", "warning", "info", "none")
+    assert is_labelled or alert in WITH_THE_SEVERITY_OF_THEIR_METRIC
     assert {"summary", "description", "runbook_url"} <= rule["annotations"].keys()
     page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
     headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
@@ -88,6 +93,7 @@ def test_every_alert_has_a_severity_a_text_and_a_runbook(alert: str) -> None:
         ("alertname=RecallwatchRegression severity=critical", "on-call"),
         ("alertname=RecallwatchLowCoverage severity=warning", "team"),
         ("alertname=RecallwatchSwapDetected severity=info", "timeline"),
+        ("alertname=RecallwatchIncidentEnded severity=none", "none"),
         ("alertname=RecallwatchWatchdog severity=none", "dead-mans-switch"),
     ],
 )
@@ -105,7 +111,9 @@ def test_the_example_of_alertmanager_routes_by_severity(labels: str, receiver: s
 def test_inhibition_rules_and_routes_use_existing_alerts() -> None:
     """The inhibition rules and routes of the example use only alerts of the rules."""
     names = set(re.findall(r"Recallwatch\w+", (FOLDER / "alertmanager.yaml").read_text()))
-    assert names - {"RecallwatchIncident"} <= ALERTS.keys()  # that one comes from the daemon's own notifier
+    assert (
+        names - {"RecallwatchIncident", "RecallwatchIncidentEnded"} <= ALERTS.keys()
+    )  # those come from the daemon's notifier
 
 
 class Hook:
@@ -113,6 +121,7 @@ class Hook:
 
     def __init__(self) -> None:
         self.alerts: dict[tuple[str, str], dict[str, Any]] = {}
+        self.notifications: Counter[tuple[str, str]] = Counter()
         self.news = asyncio.Event()
 
     def create_app(self) -> Starlette:
@@ -122,6 +131,7 @@ class Hook:
     async def _receive(self, request: Request) -> Response:
         for alert in (await request.json())["alerts"]:
             self.alerts[alert["labels"]["alertname"], alert["status"]] = alert
+            self.notifications[alert["labels"]["alertname"], alert["status"]] += 1
         self.news.set()
         return Response(status_code=200)
 
@@ -182,3 +192,55 @@ async def _break_and_restore(daemon: Daemon, retriever: str, hook: Hook, watcher
     assert fired["annotations"]["summary"] == "Retrieval quality of docs has regressed"
     await watcher.client.post(f"{retriever}/break", json={"share": 0.0})
     await hook.wait_for("RecallwatchRegression", "resolved")
+
+
+async def alert_of(url: str, client: httpx.AsyncClient, name: str) -> dict[str, Any] | None:
+    """The active alert of this name in Alertmanager, as its API shows it."""
+    answer = await client.get(f"{url}/api/v2/alerts", params={"filter": f"alertname={name}"})
+    return next(iter(answer.json()), None)
+
+
+async def has_ended(url: str, client: httpx.AsyncClient, name: str) -> bool:
+    """Whether no alert of this name is active."""
+    return await alert_of(url, client, name) is None
+
+
+def test_one_regression_is_one_notification_where_notifier_and_rules_meet(
+    numbered: Path, retriever: str, postgres_url: str, tmp_path: Path
+) -> None:
+    """In one Alertmanager the daemon's alert silences the rule's, from the first message until both have ended."""
+
+    async def story() -> None:
+        hook = Hook()
+        async with AsyncExitStack() as life:
+            listener = life.enter_context(listen("127.0.0.1", 0))
+            hook_url = await life.enter_async_context(running(hook.create_app(), listener))
+            url = await life.enter_async_context(alertmanager(tmp_path / "alertmanager", hook_url))
+            config = {
+                "storage": {"url": postgres_url},
+                "targets": {"docs": {"retriever": {"kind": "http", "url": f"{retriever}/search"}}},
+                "suites": {"numbered": {"path": str(numbered)}},
+                "schedules": {"often": {"target": "docs", "suites": ["numbered"], "every": "500ms"}},
+                "notifiers": {"alerts": {"kind": "alertmanager", "url": url, "ended_for": "30s"}},
+                "server": {"port": 0},
+            }
+            daemon = await life.enter_async_context(serving(wiring.assemble(validate(Config, config, where=""))))
+            watcher = await life.enter_async_context(prometheus(tmp_path / "prometheus", daemon.url, url))
+            await promote_first_runs(daemon)
+            await hook.wait_for("RecallwatchWatchdog", "firing")
+            await watcher.client.post(f"{retriever}/break", json={"share": 0.5})
+            await hook.wait_for("RecallwatchIncident", "firing")
+            rule = await until(lambda: alert_of(url, watcher.client, "RecallwatchRegression"))
+            incident = await alert_of(url, watcher.client, "RecallwatchIncident")
+            assert incident is not None
+            assert rule["status"]["inhibitedBy"] == [incident["fingerprint"]]
+            await watcher.client.post(f"{retriever}/break", json={"share": 0.0})
+            await hook.wait_for("RecallwatchIncident", "resolved")
+            await until(lambda: has_ended(url, watcher.client, "RecallwatchRegression"))
+            await until(lambda: has_ended(url, watcher.client, "RecallwatchIncidentEnded"))
+        assert hook.notifications["RecallwatchIncident", "firing"] == 1
+        assert hook.notifications["RecallwatchIncident", "resolved"] == 1
+        silent = {"RecallwatchRegression", "RecallwatchNoData", "RecallwatchIncidentEnded"}
+        assert {name for name, _ in hook.alerts} & silent == set()
+
+    asyncio.run(story())

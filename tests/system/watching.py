@@ -100,7 +100,7 @@ async def alertmanager(folder: Path, hook: str) -> AsyncIterator[str]:
     for route in (config["route"], *config["route"]["routes"]):
         route |= {"group_wait": "0s", "group_interval": "500ms"}
     for receiver in config["receivers"]:
-        for webhook in receiver["webhook_configs"]:
+        for webhook in receiver.get("webhook_configs", []):
             webhook["url"] = hook
     _write(folder, **{"alertmanager.yaml": config})
     program = next(filter(shutil.which, ("prometheus-alertmanager", "alertmanager")), "prometheus-alertmanager")

@@ -6,7 +6,7 @@ changes, because routes select by it: when an incident gets worse, a new alert i
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from monitor.model.alerts import Alert
 
 _TEST_FIRES_FOR = timedelta(minutes=5)
 """A test alert ends by itself."""
+_ENDED = "RecallwatchIncidentEnded"
+"""Fires for a short time after an incident, to inhibit and not to notify."""
 _SEVERITIES = ("warning", "critical")
 """In rising order; the severity of an open incident never falls."""
 
@@ -39,6 +41,9 @@ class AlertmanagerOptions(EndpointOptions):
     fires_for: Duration = 30 * 86_400.0
     """How long an unresolved alert fires in Alertmanager. Its default of five minutes is for clients that resend;
     recallwatch sends each alert once."""
+    ended_for: Duration = 120.0
+    """How long ``RecallwatchIncidentEnded`` fires after an incident. It inhibits the Prometheus alert about the same
+    incident until Prometheus has ended that one: give it longer than a scrape and an evaluation."""
 
     @model_validator(mode="after")
     def _has_a_token_that_can_be_sent(self) -> AlertmanagerOptions:
@@ -53,21 +58,21 @@ class AlertmanagerNotifier:
 
     def __init__(self, options: AlertmanagerOptions) -> None:
         self._fires_for = timedelta(seconds=options.fires_for)
+        self._ended_for = timedelta(seconds=options.ended_for)
         self._endpoint = Endpoint(f"{options.url.rstrip('/')}/api/v2/alerts", options, bearer(options))
 
     async def notify(self, alert: Alert) -> None:
         """Post one alert; returns once Alertmanager accepted it."""
         message = render(alert)
         body = self._body(alert, message)
-        await self._endpoint.post(orjson.dumps([body, *_ended_at_lower_severity(body, alert, message)]))
+        ended = [self._after_the_end(alert, message)] if message.is_closed else []
+        await self._endpoint.post(orjson.dumps([body, *_ended_at_lower_severity(body, alert, message), *ended]))
 
     async def close(self) -> None:
         """Close the connections."""
         await self._endpoint.close()
 
     def _body(self, alert: Alert, message: Message) -> dict[str, Any]:
-        is_test = bool((alert.payload.get("data") or {}).get("test"))
-        ends_at = message.ended_at or alert.created_at + (_TEST_FIRES_FOR if is_test else self._fires_for)
         links = {link.label.lower(): link.url for link in message.links}
         origin = links.get("comparison") or links.get("run")
         return {
@@ -75,9 +80,27 @@ class AlertmanagerNotifier:
             "annotations": _annotations(alert, message, links),
             "startsAt": message.opened_at.isoformat(),
             # Alertmanager rejects an end before the start, which a clock set back would produce.
-            "endsAt": max(ends_at, message.opened_at).isoformat(),
+            "endsAt": max(self._ends_at(alert, message), message.opened_at).isoformat(),
             **({"generatorURL": origin} if origin else {}),
         }
+
+    def _after_the_end(self, alert: Alert, message: Message) -> dict[str, Any]:
+        """The alert that continues to inhibit. The incident's own cannot: Alertmanager ends an alert now or never."""
+        labels = _labels(alert, message)
+        started_at = max(message.ended_at or alert.created_at, message.opened_at)
+        return {
+            "labels": {"alertname": _ENDED, "severity": "none"}
+            | {name: labels[name] for name in ("target", "kind", "dedup_key") if name in labels},
+            "annotations": {"summary": message.subject},
+            "startsAt": started_at.isoformat(),
+            "endsAt": (started_at + self._ended_for).isoformat(),
+        }
+
+    def _ends_at(self, alert: Alert, message: Message) -> datetime:
+        if message.ended_at is not None:
+            return message.ended_at
+        is_test = bool((alert.payload.get("data") or {}).get("test"))
+        return alert.created_at + (_TEST_FIRES_FOR if is_test else self._fires_for)
 
 
 def _ended_at_lower_severity(body: dict[str, Any], alert: Alert, message: Message) -> list[dict[str, Any]]:
@@ -100,6 +123,7 @@ def _labels(alert: Alert, message: Message) -> dict[str, str]:
         "severity": message.severity,
     }
     data = alert.payload.get("data") or {}
+    labels["kind"] = one_line(data.get("kind"), LONGEST_FACT)  # inhibition rules select by it
     # Axis, suite and stratum of the first drop stay the same until the incident ends, as labels must.
     labels |= {name: one_line(value, LONGEST_FACT) for name, value in (data.get("first_drop") or {}).items()}
     labels["owner"] = one_line(data.get("owner"), LONGEST_FACT)

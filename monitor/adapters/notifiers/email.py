@@ -143,7 +143,7 @@ def write(alert: Alert, options: EmailOptions) -> EmailMessage:
     rendered = render(alert)
     domain = options.sender.rpartition("@")[2]
     thread = f"<{_identify(alert.incident_id)}@{domain}>"
-    # Python moves an ASCII subject of 70 to 78 characters to a line of its own, and the subject then begins with a space.
+    # Python moves an ASCII subject of 70 to 78 characters to a line of its own: it would begin with a space.
     whole_lines = policy.default.clone(max_line_length=_LONGEST_LINE)
     message = EmailMessage(whole_lines if rendered.subject.isascii() else policy.default)
     message["Subject"] = rendered.subject
