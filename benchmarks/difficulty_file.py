@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +23,7 @@ def write_difficulties(folder: Path, difficulties: Difficulties) -> None:
         "  strata:",
     ]
     for stratum, measures in difficulties.strata.items():
-        lines.append(f"    {stratum}:")
+        lines.append(f"    {json.dumps(stratum) if ':' in stratum else stratum}:")
         for measure, difficulty in measures.items():
             values = ", ".join(f"{name}: {value:.4f}" for name, value in asdict(difficulty).items())
             lines.append(f"      {measure}: {{{values}}}")
