@@ -6,7 +6,7 @@
 4. Detect changes: a change beyond noise and churn triggers the full comparison.
 5. Decide: evidence, verdict, incident and alerts, by pure functions.
 6. Store the decision in one transaction. If another process decided first, start again at 4.
-7. Wake the outbox and announce the swaps.
+7. Wake the outbox, which also announces the swaps.
 
 ``World`` holds everything outside.
 """
@@ -61,7 +61,6 @@ async def run_cycle(plan: Plan, world: World, *, watch: Watch = lambda _: None) 
     while report is None:
         report = await decide_once(plan, results, world, cycle_id)
     world.wake()
-    world.announce(report.swaps)
     return report
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.incidents.routing import OnCall
-from monitor.model.deployments import Swap
 from monitor.model.measurements import Measured
 from monitor.model.runs import Ranking
 from monitor.ports.store import Store
@@ -82,9 +81,7 @@ class World:
     owner: str
     """Host and process, which identify runs that a crash left behind."""
     wake: Callable[[], None] = lambda: None
-    """Called when alerts may have been queued."""
-    announce: Callable[[Sequence[Swap]], None] = lambda _: None
-    """Called with the detected swaps."""
+    """Called when alerts or swaps may have been queued."""
     answerer: Answerer | None = None
     judge: Judge | None = None
     titles: Callable[[str, Collection[str]], Mapping[str, str]] = lambda _, __: {}

@@ -15,16 +15,16 @@ from typing import Any
 import structlog
 
 from monitor.alerting import paging
+from monitor.alerting.announcements import Announcer
 from monitor.alerting.attention import send_reminders
 from monitor.errors import NotifierError, Reason, StoreError
 from monitor.incidents import operational
 from monitor.incidents.acknowledgement import with_acknowledge_link
 from monitor.incidents.routing import OnCall
 from monitor.model.alerts import Delivery
-from monitor.model.deployments import Swap
 from monitor.model.incidents import IncidentKind, Severity
 from monitor.ports.store import Store
-from monitor.ports.targets import ChangeListener, Notifier
+from monitor.ports.targets import Notifier
 
 _LOG = structlog.get_logger(__name__)
 
@@ -63,30 +63,9 @@ class OutboxWorker:
     """Notifiers that were reported as failing, by the reason."""
     on_call: OnCall = field(default_factory=OnCall)
     """Routing of alerts about notifiers that cannot deliver."""
-    _announcements: set[asyncio.Task[None]] = field(default_factory=set)
     _wakeups: dict[str, asyncio.Event] = field(default_factory=dict)
     _dead_notifiers: set[str] | None = None
     """Notifiers with an open dead-letter incident; None until loaded from the store."""
-
-    def announce(self, swaps: Sequence[Swap]) -> None:
-        """Send swaps to the notifiers that can show them, in the background.
-
-        A swap is only an annotation, so it is sent once; a failure is counted.
-        """
-        for swap in swaps:
-            for name, notifier in self.notifiers.items():
-                if isinstance(notifier, ChangeListener):
-                    task = asyncio.create_task(self._announce(name, notifier, swap))
-                    self._announcements.add(task)
-                    task.add_done_callback(self._announcements.discard)
-
-    async def _announce(self, name: str, notifier: ChangeListener, swap: Swap) -> None:
-        try:
-            await asyncio.wait_for(notifier.announce(swap), LEASE_S / 2)
-        except (NotifierError, TimeoutError) as error:
-            reason = error.reason if isinstance(error, NotifierError) else Reason.TIMEOUT
-            self.failed[name, reason] += 1
-            _LOG.warning("change_not_announced", notifier=name, target=swap.target, problem=str(error))
 
     def wake(self) -> None:
         """Poll the outbox now, because an alert was queued."""
@@ -96,7 +75,14 @@ class OutboxWorker:
     def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """What runs as long as the daemon. Each notifier has its own loop, so a slow one delays no other."""
         deliver = {f"deliver to {name}": partial(self._deliver_forever, name) for name in self.notifiers}
-        return {"remind": self._remind_forever, **deliver}
+        wakeup = self._wakeups.setdefault("", asyncio.Event())
+        announcer = self.announcer()
+        announce = {"announce swaps": partial(announcer.announce_forever, wakeup)} if announcer.listeners else {}
+        return {"remind": self._remind_forever, **announce, **deliver}
+
+    def announcer(self) -> Announcer:
+        """The part that sends swaps; it counts its failures here."""
+        return Announcer(self.store, self.notifiers, self.now, self._retry_delay_s, self.failed)
 
     async def _remind_forever(self) -> None:
         while True:
@@ -168,7 +154,9 @@ class OutboxWorker:
         self.failed[delivery.notifier, error.reason] += 1
         age_s = (self.now() - delivery.alert.created_at).total_seconds()
         must_continue = age_s < GIVE_UP_AFTER_S or await self._is_active(delivery.alert.incident_id)
-        retry_at = self.now() + timedelta(seconds=self._retry_delay_s(delivery, error)) if must_continue else None
+        retry_at = (
+            self.now() + timedelta(seconds=self._retry_delay_s(delivery.attempts, error)) if must_continue else None
+        )
         attempts = REPORTED_ATTEMPTS[error.reason.is_worth_retrying]
         if retry_at is None or delivery.attempts in attempts:
             await self._open_dead_letter(delivery, error)
@@ -223,9 +211,9 @@ class OutboxWorker:
             self._dead_notifiers = {each.subject for each in active if each.kind is IncidentKind.DEAD_LETTER}
         return self._dead_notifiers
 
-    def _retry_delay_s(self, delivery: Delivery, error: NotifierError) -> float:
+    def _retry_delay_s(self, attempts: int, error: NotifierError) -> float:
         """Exponential backoff, or the delay that the receiver requested; with jitter, and never above the limit."""
         if error.retry_after_s is not None:
             return min(error.retry_after_s * self.rng.uniform(1.0, 1.1), MAX_WAIT_S)
         shortest = 1.0 if error.reason.is_worth_retrying else PERMANENT_WAIT_S
-        return min(shortest * 2.0 ** min(delivery.attempts - 1, 30), MAX_WAIT_S) * self.rng.uniform(0.5, 1.0)
+        return min(shortest * 2.0 ** min(attempts - 1, 30), MAX_WAIT_S) * self.rng.uniform(0.5, 1.0)

@@ -50,3 +50,12 @@ class Swap:
     """The most likely cause; empty if the causes could not be distinguished."""
     evidence: str = ""
     """The evidence for that cause, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A swap for the timeline of one notifier, leased to the process that sends it."""
+
+    swap: Swap
+    notifier: str
+    attempts: int

@@ -10,7 +10,7 @@ from monitor.errors import Reason
 from monitor.model.alerts import Alert, Delivery
 from monitor.model.answers import Grades
 from monitor.model.decisions import Decision
-from monitor.model.deployments import Baseline, Deployment, Swap
+from monitor.model.deployments import Announcement, Baseline, Deployment, Swap
 from monitor.model.incidents import Incident, IncidentKind, Tally
 from monitor.model.measurements import Measured
 from monitor.model.noise import DetectorState
@@ -190,6 +190,22 @@ class Store(Protocol):
 
     async def latest_verdict(self, target: str) -> Verdict | None:
         """The latest verdict about a target."""
+        ...
+
+    async def lease_announcements(
+        self, notifiers: Sequence[str], limit: int, now: datetime, lease_s: float, since: datetime
+    ) -> list[Announcement]:
+        """Lease swaps detected after ``since`` that these notifiers have not shown and that are due."""
+        ...
+
+    async def mark_announced(self, announcement: Announcement, at: datetime) -> None:
+        """Record that the notifier accepted a swap."""
+        ...
+
+    async def requeue_announcement(
+        self, announcement: Announcement, reason: Reason, *, next_attempt_at: datetime
+    ) -> None:
+        """Record a failed attempt, and when to try again."""
         ...
 
     async def lease_deliveries(

@@ -82,4 +82,4 @@ def entries_of(
 
 def _world(checked: wiring.CheckedConfig, clients: wiring.TargetClients, outbox: OutboxWorker) -> World:
     world = wiring.world_of(checked, clients, outbox.store)
-    return replace(world, wake=outbox.wake, announce=outbox.announce)
+    return replace(world, wake=outbox.wake)

@@ -6,12 +6,13 @@ from datetime import time, timedelta
 
 import pytest
 
+from monitor.errors import Reason
 from monitor.model.alerts import AlertState
 from monitor.model.incidents import IncidentKind, IncidentStatus
 from monitor.model.silences import Silence
 from monitor.ports.store import Store
 from monitor.testing.runs import NOW
-from tests.contract.test_stores import an_alert, an_incident, revised
+from tests.contract.test_stores import a_decision, an_alert, an_incident, revised
 from tests.contract.test_stores import check as check
 
 Check = Callable[[Store], Awaitable[None]]
@@ -104,5 +105,30 @@ def test_a_silence_of_a_person_is_stored_until_it_is_ended(check: Callable[[Chec
         await store.save_silence(ended)
         assert await store.silences() == []
         assert await store.silences(ended=True) == [ended]
+
+    check(body)
+
+
+def test_a_stored_swap_is_announced_by_each_notifier_until_it_succeeds(check: Callable[[Check], None]) -> None:
+    """A leased swap is not given out twice; a failed one is due again later; a shown one never again."""
+
+    async def body(store: Store) -> None:
+        await a_decision(store)
+        yesterday, later = NOW - timedelta(days=1), NOW + timedelta(minutes=5)
+        pager, chat = sorted(
+            await store.lease_announcements(["pager", "chat"], 9, NOW, 60.0, yesterday),
+            key=lambda each: each.notifier,
+            reverse=True,
+        )
+        assert (pager.notifier, pager.swap.run_id, pager.attempts) == ("pager", "after", 1)
+        assert await store.lease_announcements(["pager", "chat"], 9, NOW, 60.0, yesterday) == []
+        await store.mark_announced(chat, NOW)
+        await store.requeue_announcement(pager, Reason.BROKEN, next_attempt_at=later)
+        assert await store.lease_announcements(["pager", "chat"], 9, NOW, 60.0, yesterday) == []
+        assert await store.lease_announcements(["pager"], 9, later, 60.0, NOW + timedelta(seconds=1)) == []
+        (again,) = await store.lease_announcements(["pager", "chat"], 9, later, 60.0, yesterday)
+        assert again == replace(pager, attempts=2)
+        (after_a_crash,) = await store.lease_announcements(["pager"], 9, later + timedelta(hours=1), 60.0, yesterday)
+        assert after_a_crash.attempts == 3
 
     check(body)

@@ -19,7 +19,7 @@ from monitor.errors import ConfigError, NotifierError, Reason
 from monitor.model.deployments import Swap
 from monitor.testing.alerts import AT, FIRING, RESOLVED, a_lost_query, an_alert
 from tests.contract.fakes import ROUTING_KEY, SERVICES, SIGNING, Fault, MailService, schema
-from tests.contract.local_server import Answer, LocalServer, reply, serving, unused_port
+from tests.contract.local_server import Answer, LocalServer, in_turn, reply, reset, serving, unused_port
 from tests.contract.test_notifiers import build, delivered, options_of, refusal, send
 from tests.waiting import until
 
@@ -138,39 +138,50 @@ SWAP = Swap(
 )
 
 
-def announced(answer: Answer) -> tuple[LocalServer, OutboxWorker]:
-    """The requests to PagerDuty and a webhook when a swap is announced."""
+def announced(*answers: Answer) -> tuple[LocalServer, OutboxWorker]:
+    """The requests to PagerDuty and a webhook when a swap is announced, an hour after each answer but the last."""
 
     async def run() -> tuple[LocalServer, OutboxWorker]:
-        async with serving(answer) as server:
+        async with serving(in_turn(*answers)) as server:
             keys = {"routing_key": ROUTING_KEY, "change_url": server.url("/v2/change/enqueue")}
             pager = registry.resolve("notifier", {"kind": "pagerduty", **keys}, where="n").build()
             hook = registry.resolve(
                 "notifier", {"kind": "webhook", "url": server.url("/hook"), "secret": SIGNING}, where="n"
             ).build()
-            courier = OutboxWorker(MemoryStore(), {"pager": pager, "hook": hook}, lambda: FIRING.created_at)
-            courier.announce([SWAP])
-            await asyncio.gather(*courier._announcements)
+            courier = OutboxWorker(MemoryStore(swaps=[SWAP]), {"pager": pager, "hook": hook}, lambda: AT)
+            for hours in range(len(answers) + 1):
+                at = FIRING.created_at + timedelta(hours=hours)
+                await replace(courier.announcer(), now=at.replace).announce_due()
             await asyncio.gather(pager.close(), hook.close())
             return server, courier
 
     return asyncio.run(run())
 
 
+ACCEPTED = reply(202, {"status": "success"})
+
+
 def test_a_model_swap_is_a_change_event_at_pagerduty():
-    """The change event matches its schema; a notifier without change events gets no request."""
-    (request,) = announced(reply(202, {"status": "success"}))[0].requests
+    """The change event matches its schema and is sent once; a notifier without change events gets no request."""
+    (request,) = announced(ACCEPTED)[0].requests
     body = json.loads(request.body)
     schema("pagerduty_change").validate(body)
     assert request.path == "/v2/change/enqueue"
     assert body["payload"]["summary"] == "production: silent swap, 43% of the rankings of broad changed"
 
 
-def test_a_failed_announcement_is_only_counted():
-    """An announcement is sent once; only alerts use the outbox."""
-    server, courier = announced(reply(500, {}))
-    assert len(server.requests) == 1
-    assert courier.failed == {("pager", Reason.BROKEN): 1}
+def test_a_change_event_is_retried_until_pagerduty_has_it():
+    """A failed announcement is counted and sent again, like an alert."""
+    server, courier = announced(reply(500, {}), reset, reply(400, {}), ACCEPTED)
+    assert len(server.requests) == 4
+    assert len({request.body for request in server.requests}) == 1
+    assert courier.failed == {("pager", Reason.BROKEN): 2, ("pager", Reason.REJECTED): 1}
+
+
+def test_a_swap_of_yesterday_is_not_announced_any_more():
+    """A timeline that could not be reached for a day gets no old news."""
+    server, _ = announced(*[reply(500, {})] * 30)
+    assert len(server.requests) == 25
 
 
 def test_pagerduty_shows_links_and_details():

@@ -98,6 +98,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         "run_id": "run-2", "previous_run_id": "run-1", "target": "docs", "suite_name": "legal", "declared": False,
         "share_changed": 0.4, "detected_at": LATER, "answers_changed": 0.1, "cause": "model", "evidence": "vectors",
     }],
+    "announcement": [{
+        "run_id": "run-2", "notifier": "pager", "attempts": 1, "next_attempt_at": None, "leased_until": None,
+        "announced_at": LATER, "reason": None,
+    }],
     "verdict": [
         _verdict("verdict-1", "passed", NOON - timedelta(days=3), FIRST_EVIDENCE),
         _verdict("verdict-2", "regressed", NOON - timedelta(days=2), EVIDENCE),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from monitor.adapters.stores.memory.incidents import MemoryIncidents
+from monitor.adapters.stores.memory.announcements import MemoryAnnouncements
 from monitor.errors import NotStoredError, StoreError
 from monitor.model.answers import Grades
 from monitor.model.decisions import Decision
@@ -20,7 +20,7 @@ from monitor.model.verdicts import Verdict
 
 
 @dataclass(slots=True)
-class MemoryStore(MemoryIncidents):
+class MemoryStore(MemoryAnnouncements):
     """Keeps everything in dictionaries until the process exits."""
 
     suites: dict[str, Suite] = field(default_factory=dict)
@@ -29,7 +29,6 @@ class MemoryStore(MemoryIncidents):
     measured: dict[str, Measured] = field(default_factory=dict)
     promoted: list[Baseline] = field(default_factory=list)
     detector_states: dict[tuple[str, str], DetectorState] = field(default_factory=dict)
-    swaps: list[Swap] = field(default_factory=list)
     snapshots: dict[tuple[str, str], Snapshot] = field(default_factory=dict)
     declared: list[Deployment] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)

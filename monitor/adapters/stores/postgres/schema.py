@@ -166,6 +166,19 @@ swap = Table(
     Column("answers_changed", Double, nullable=False),
     Column("cause", Text, nullable=False),
     Column("evidence", Text, nullable=False),
+    Index("swap_detected_at_idx", "detected_at"),
+)
+
+announcement = Table(
+    "announcement",
+    metadata,
+    Column("run_id", ForeignKey("swap.run_id"), primary_key=True),
+    Column("notifier", Text, primary_key=True),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", _when),
+    Column("leased_until", _when),
+    Column("announced_at", _when),
+    Column("reason", Text),
 )
 
 verdict = Table(
