@@ -247,7 +247,7 @@ def _config(script: Script, suites: Sequence[Path], folder: Path, url: str, hook
     options = {
         "policies": {"default": {"tolerances": [answers]}},
         "storage": {"data_dir": str(folder / DATA)},
-        "suites": {path.name: {"path": str(path)} for path in suites} if script.is_fast else {},
+        "suites": {path.name: {"path": str(path)} for path in suites},
         "targets": {TARGET: target | ({"answerer": answerer} if script.has_answers else {})},
         "schedules": {SCHEDULE: {"target": TARGET, "suites": SUITES, "every": EVERY_S}},
         "notifiers": {"on-call": {"kind": "webhook", "url": hook, "secret": secret}},

@@ -72,8 +72,9 @@ class Daemon:
             with suppress(StoreError):  # the next start or reload does it
                 removed = await self.store.serve_schedules(checked.installation, plans.keys())
                 await watchdog.close_removed_schedules(removed)
-            loops, count = self._loops(outbox, watchdog), self.metrics.service.count_loop_failure
-            await background.enter_async_context(in_background(loops, count))
+            loops = self._loops(outbox, watchdog)
+            self.metrics.service.expect_loops(loops)
+            await background.enter_async_context(in_background(loops, self.metrics.service.count_loop_failure))
             self._background = background.pop_all()
         self.readiness.schedules_are_planned = True
         self.metrics.reload_succeeded = True

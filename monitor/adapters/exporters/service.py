@@ -40,6 +40,11 @@ class ServiceHealth:
         """Count a background loop that failed."""
         self.loop_failures[loop] += 1
 
+    def expect_loops(self, loops: Iterable[str]) -> None:
+        """Export 0 for loops that have not failed, so that a first failure is an increase."""
+        for loop in loops:
+            self.loop_failures.setdefault(loop, 0)
+
     def families(self, targets: Mapping[str, str]) -> Iterator[Metric]:
         """Every family; ``targets`` are those of the schedules."""
         lag = GaugeMetricFamily(

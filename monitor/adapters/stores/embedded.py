@@ -168,9 +168,9 @@ class EmbeddedPostgres:
         The server of root runs under an account that other programs may use too, so the folder belongs to root and to
         a group that only this server has.
         """
-        folder = self._folder / "socket"
-        if len(str(folder)) > _SOCKET_PATH_LIMIT:
-            folder = Path(tempfile.gettempdir()) / f"recallwatch-{self._digest[:12]}"
+        short = f"recallwatch-{self._digest[:12]}"
+        folders = (self._folder / "socket", Path(tempfile.gettempdir()) / short, Path("/tmp") / short)  # noqa: S108
+        folder = next((path for path in folders if len(str(path)) <= _SOCKET_PATH_LIMIT), folders[-1])
         if not folder.is_dir():
             folder.mkdir(mode=0o700)
         if _is_root() and folder.stat().st_uid == 0:
