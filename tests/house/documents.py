@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from monitor.adapters import registry
 from monitor.adapters.exporters.prometheus import Metrics
 from monitor.config.config import Config
 from monitor.model.glossary import GLOSSARY
+from monitor.service.webhook_schema import webhook_schema
 
 ROOT = Path(__file__).parents[2]
 START, END = "<!-- glossary: from monitor/model/glossary.py -->\n", "<!-- end of glossary -->"
@@ -78,10 +80,16 @@ def _meaning(field: dict[str, Any]) -> str:
     return " ".join(str(field.get("description", "")).replace("``", "`").split())
 
 
+def webhook() -> str:
+    """docs/notifications/webhook.schema.json: the messages of the webhook notifier."""
+    return json.dumps(webhook_schema(), indent=2) + "\n"
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "README.md": readme,
     "docs/metrics.md": metrics,
     "docs/configuration.md": configuration,
+    "docs/notifications/webhook.schema.json": webhook,
 }
 
 if __name__ == "__main__":
