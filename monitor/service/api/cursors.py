@@ -51,7 +51,10 @@ async def page_of(
             raise RefusedError(404, "the cursor is unknown; begin without one")
         n_rows *= 2
     items = rows[start : start + limit]
-    if len(rows) <= start + limit:
+    is_cut = len(rows) >= _MAX_ROWS
+    if is_cut and not items:
+        raise RefusedError(404, f"pages end after {_MAX_ROWS:,} rows; ask for fewer, such as those of one target")
+    if len(rows) <= start + limit and not is_cut:
         return items, None
     return items, _encoded(name(items[-1]), start + limit)
 

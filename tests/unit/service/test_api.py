@@ -17,6 +17,7 @@ from monitor.model.gates import Gate, GateStatus
 from monitor.model.incidents import Incident, IncidentStatus
 from monitor.model.runs import RunStatus
 from monitor.service.api.access import Limiter
+from monitor.service.api.cursors import page_of
 from monitor.service.api.middleware import MAX_BODY_BYTES
 from monitor.testing.runs import a_run, a_suite
 from monitor.testing.stores import save_finished_run
@@ -299,6 +300,30 @@ def test_pages_hold_every_row_once_while_rows_are_added():
     names, bad = with_api(body)
     assert names == [f"v{number}" for number in reversed(range(25))]
     assert bad == 404
+
+
+def test_a_list_that_is_longer_than_pages_go_does_not_end_in_silence():
+    """After the last row that pages reach, the next page is refused with advice; a shorter list ends with null."""
+
+    async def pages_of(n_rows: int) -> tuple[int, Any]:
+        async def fetch(count: int) -> range:
+            return range(min(count, n_rows))
+
+        cursor, n_read = None, 0
+        while True:
+            items, cursor = await page_of(fetch, lambda row: f"row {row}", 500, cursor)
+            n_read += len(items)
+            if cursor is None:
+                return n_read, None
+            if n_read >= 10_000:
+                return n_read, await asyncio.gather(
+                    page_of(fetch, lambda row: f"row {row}", 500, cursor), return_exceptions=True
+                )
+
+    assert asyncio.run(pages_of(9_999)) == (9_999, None)
+    n_read, [refusal] = asyncio.run(pages_of(10_001))
+    assert (n_read, refusal.status) == (10_000, 404)
+    assert "pages end after 10,000 rows" in str(refusal)
 
 
 def test_a_version_that_the_caller_has_is_not_sent_again():

@@ -59,6 +59,28 @@ MLFLOW = {
 }
 
 
+RELEASE = {
+    "action": "published",
+    "release": {"tag_name": "0.0.1", "target_commitish": "master", "name": None, "draft": False, "prerelease": False},
+    "repository": {"full_name": "Codertocat/Hello-World"},
+    "sender": {"login": "Codertocat"},
+}
+HELM_RELEASE = {
+    "involvedObject": {"kind": "HelmRelease", "namespace": "apps", "name": "webapp"},
+    "severity": "info",
+    "message": "Helm upgrade succeeded",
+    "reason": "UpgradeSucceeded",
+    "metadata": {"helm.toolkit.fluxcd.io/app-version": "6.5.0", "helm.toolkit.fluxcd.io/revision": "6.5.1"},
+    "reportingController": "helm-controller",
+}
+ALIAS = {
+    "entity": "model_version_alias",
+    "action": "created",
+    "timestamp": "2026-01-02T00:00:00+00:00",
+    "data": {"name": "example_model", "alias": "example_alias", "version": "1"},
+}
+
+
 def digest(body: bytes) -> str:
     """HMAC-SHA256 in hexadecimal."""
     return hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
@@ -120,6 +142,26 @@ def test_the_signature_is_the_one_that_github_publishes():
     headers = {"x-hub-signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"}
     assert KINDS["github"].is_genuine(SECRET, headers, b"Hello, World!", 0.0)
     assert not KINDS["github"].is_genuine(SECRET, headers, b"Hello, World?", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "headers", "name", "detail"),
+    [
+        ("github", RELEASE, {"x-github-event": "release"}, "0.0.1", {"repository": "Codertocat/Hello-World"}),
+        ("flux", HELM_RELEASE, {}, "6.5.1", {"kind": "HelmRelease", "object": "webapp"}),
+        ("mlflow", ALIAS, {}, "example_model/1", {"alias": "example_alias"}),
+    ],
+    ids=["a release of GitHub", "a Helm release of Flux", "an alias of MLflow"],
+)
+def test_another_published_event_declares_a_deployment(
+    kind: str, payload: Any, headers: dict[str, str], name: str, detail: dict[str, str]
+):
+    """Tools with several events that deploy something are understood in each of them."""
+    body = json.dumps(payload).encode()
+    response, declared = with_api(
+        lambda api: post(api, kind, body, headers={**signed(kind, body), **headers}), config=WITH_HOOKS
+    )
+    assert (response.status_code, [(each.name, dict(each.detail)) for each in declared]) == (201, [(name, detail)])
 
 
 @pytest.mark.parametrize("kind", [each[0] for each in PUBLISHED])
