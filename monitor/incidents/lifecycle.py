@@ -98,6 +98,7 @@ def dismiss(
         incident,
         status=IncidentStatus.DISMISSED,
         resolution=Resolution.DISMISSED,
+        dismissed_by=by,
         reason=f"{reason} ({by})",
         resolved_at=incident.resolved_at or at,
     )
@@ -207,6 +208,7 @@ def _confirmed(incident: Incident, verdict: Verdict, reason: str) -> Incident:
         reopened=incident.reopened + (incident.resolved_at is not None),
         resolved_at=None,
         resolution=Resolution.NONE,
+        dismissed_by="",
         reason=reason or incident.reason,
         reminded_at=None,
     )

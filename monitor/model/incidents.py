@@ -113,6 +113,7 @@ class Incident:
     acknowledged_by: str = ""
     resolved_at: datetime | None = None
     resolution: Resolution = Resolution.NONE
+    dismissed_by: str = ""
     reason: str = ""
     """Why it was dismissed, and the person who did it; or why it was reopened."""
     revision: int = 1

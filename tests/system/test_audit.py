@@ -63,7 +63,9 @@ async def act(store: PostgresStore) -> None:
     acknowledged = replace(
         incident, status=IncidentStatus.ACKNOWLEDGED, acknowledged_at=NOW, acknowledged_by="grace", revision=2
     )
-    dismissed = replace(acknowledged, status=IncidentStatus.DISMISSED, reason="a load test (grace)", revision=3)
+    dismissed = replace(
+        acknowledged, status=IncidentStatus.DISMISSED, dismissed_by="linus", reason="a load test (linus)", revision=3
+    )
     for each in (incident, acknowledged, dismissed):
         assert await store.save_incident(each, ())
     await store.add_token(
@@ -101,7 +103,7 @@ def test_everything_that_people_do_is_recorded_with_who_and_why(postgres_url: st
         ("deployment.declared", "ci", "docs"),
         ("baseline.promoted", "ada", "docs"),
         ("incident.acknowledged", "grace", "i1"),
-        ("incident.dismissed", "recallwatch", "i1"),
+        ("incident.dismissed", "linus", "i1"),
         ("token.created", "ada", "t1"),
         ("token.revoked", "ada", "t1"),
         ("silence.added", "ada", "silence_1"),
@@ -110,7 +112,7 @@ def test_everything_that_people_do_is_recorded_with_who_and_why(postgres_url: st
     ]
     promotion = entries[2]
     assert (promotion.reason, json.loads(promotion.detail)) == ("reviewed", {"suite_name": "broad", "run_id": "run-1"})
-    assert entries[4].reason == "a load test (grace)"
+    assert entries[4].reason == "a load test (linus)"
     assert entries[7].reason == "re-indexing"
     assert json.loads(entries[7].detail)["match"] == {"target": ["docs"]}
     assert "h" not in json.loads(entries[5].detail).values(), "the hash of a token is in the log"

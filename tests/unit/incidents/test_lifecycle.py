@@ -269,6 +269,7 @@ def test_the_key_follows_from_the_target_and_the_baseline_alone():
 def test_churn_of_the_served_deployment_does_not_page_a_dismissed_drop_again(candidate):
     """A new document that changes the fingerprint, and moves the means within their intervals, keeps the identity."""
     ended, _ = dismiss(opened(), ON_CALL, by="ada", reason="known", at=NOON)
+    assert (ended.dismissed_by, ended.reason) == ("ada", "known (ada)")
     churned = verdict(VerdictName.REGRESSED, evidence(-0.035), minutes=60)
     change = replace(SWAP, candidate=candidate)
     assert related([ended], churned, change) is ended

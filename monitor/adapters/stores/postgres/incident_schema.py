@@ -48,6 +48,7 @@ incident = Table(
     Column("acknowledged_by", Text, nullable=False),
     Column("resolved_at", _when),
     Column("resolution", Text, nullable=False),
+    Column("dismissed_by", Text, nullable=False, server_default=""),
     Column("reason", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     # One incident of a kind can be active per subject.
