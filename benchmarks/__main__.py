@@ -24,6 +24,7 @@ SUBJECTS = (
     "scraping",
     "linting",
     "answering",
+    "unchanged",
     "fleet",
     "fingerprinting",
 )

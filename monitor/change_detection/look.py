@@ -22,7 +22,7 @@ from monitor.model.verdicts import Look
 from monitor.plan import Plan
 from monitor.probing import canaries
 from monitor.statistics.error_budget import alpha_of_silent_look, can_reach, within_a_year
-from monitor.world import World
+from monitor.world import Role, World
 
 ON_REQUEST = "on request"
 
@@ -180,8 +180,18 @@ async def _observe(
 async def _with_previous(result: SuiteResult, detection: Detection, plan: Plan, world: World) -> SuiteResult:
     """The result with the measured run before the change, if the look compares with it."""
     run_id = detection.compares_with or (detection.judged.previous_run_id if detection.judged else "")
-    run = await _stored_run(run_id, world) if run_id else None
-    return replace(result, previous=_measured(run, result, plan)) if run else result
+    if not run_id:
+        return result
+    suite = result.measured.suite
+    key = (run_id, suite.digest, *plan.measures)
+    measured = world.latest.measured.find(Role.PREVIOUS, suite.name, key)
+    if measured is None:
+        run = await _stored_run(run_id, world)
+        if run is None:
+            return result
+        measured = _measured(run, result, plan)
+        world.latest.measured.keep(Role.PREVIOUS, suite.name, key, measured)
+    return replace(result, previous=measured)
 
 
 def _measured(run: Run, result: SuiteResult, plan: Plan) -> Measured:

@@ -30,3 +30,23 @@ class Decision:
     swaps: tuple[Swap, ...] = ()
     snapshots: tuple[tuple[Run, Snapshot], ...] = ()
     """Vectors of the canaries, each with the run that they belong to."""
+    repeats: str = ""
+    """The id of the stored verdict that this one repeats, about the same results; empty for one of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revisions:
+    """How often everything changed that decisions about one target read. A value that is the same was not changed."""
+
+    states: Mapping[str, int]
+    """Revision of the detector state, by suite; no entry where there is none."""
+    baselines: Mapping[str, str]
+    """Run of the current baseline, by suite."""
+    snapshots: Mapping[str, str]
+    """Run of the latest vectors of the canaries, by suite."""
+    deployments: int
+    swaps: int
+    incidents: tuple[int, int]
+    """Number of incidents about regressions of the target, and the sum of their revisions."""
+    silences: tuple[int, int]
+    """Number of silences, and of those that a person ended."""

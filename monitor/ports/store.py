@@ -9,7 +9,7 @@ from typing import Protocol
 from monitor.errors import Reason
 from monitor.model.alerts import Alert, Delivery
 from monitor.model.answers import Grades
-from monitor.model.decisions import Decision
+from monitor.model.decisions import Decision, Revisions
 from monitor.model.deployments import Announcement, Baseline, Deployment, Swap
 from monitor.model.incidents import Incident, IncidentKind, Tally
 from monitor.model.measurements import Measured
@@ -43,8 +43,8 @@ class Store(Protocol):
         """The version of a suite with this digest."""
         ...
 
-    async def start_run(self, run: Run) -> None:
-        """Store a run before its replay starts."""
+    async def start_run(self, run: Run) -> Run:
+        """Store a run before its replay starts; return it with the declared deployment of its target."""
         ...
 
     async def save_outcomes(self, run_id: str, outcomes: Sequence[Outcome]) -> None:
@@ -174,6 +174,10 @@ class Store(Protocol):
         It holds detector states, swaps, vectors, verdict, incident and alerts; `save_incident` describes the final two.
         Returns False, and stores nothing, if another process changed a detector state or the incident first.
         """
+        ...
+
+    async def revisions(self, target: str, suite_names: Sequence[str]) -> Revisions:
+        """How often everything changed that decisions about these suites of a target read."""
         ...
 
     async def load_verdict(self, verdict_id: str) -> Verdict:

@@ -17,7 +17,6 @@ from monitor.model.results import SuiteResult
 from monitor.model.runs import Ranking, Run
 from monitor.model.snapshots import Embedded, Snapshot, from_run, from_runs
 from monitor.model.suites import Query, Suite
-from monitor.model.verdicts import Verdict
 from monitor.ports.targets import ExactSearch, Retriever, VectorAccess, Vectors
 from monitor.probing import echoes
 from monitor.world import World
@@ -106,14 +105,13 @@ def explain(
     return replace(swap, cause=cause.description, evidence=" ".join(filter(None, evidence)))
 
 
-def with_index_recall(verdict: Verdict, results: Sequence[SuiteResult]) -> Verdict:
-    """The verdict with the index's recall of exact search, in suites with exact results of canaries."""
-    recalls = {
+def index_recalls(results: Sequence[SuiteResult]) -> dict[str, float]:
+    """The index's recall of exact search, by suite; no entry without exact results of its canaries."""
+    return {
         each.measured.suite.name: recall
         for each in results
         if each.snapshot and not math.isnan(recall := index_recall(each.snapshot))
     }
-    return replace(verdict, insights={**verdict.insights, INDEX_RECALL: recalls}) if recalls else verdict
 
 
 def index_recall(snapshot: Snapshot) -> float:

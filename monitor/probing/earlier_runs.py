@@ -7,7 +7,7 @@ from monitor.model.deployments import Baseline
 from monitor.model.measurements import Measured
 from monitor.plan import Plan
 from monitor.ports.store import Store
-from monitor.world import World
+from monitor.world import Role, World
 
 
 async def load_baseline(candidate: Measured, plan: Plan, world: World) -> Measured | None:
@@ -20,10 +20,10 @@ async def load_baseline(candidate: Measured, plan: Plan, world: World) -> Measur
     if baseline is None:
         return None
     key = (plan.target, baseline.run_id, *plan.measures)
-    measured = world.baselines.find(suite_name, key)
+    measured = world.latest.measured.find(Role.BASELINE, suite_name, key)
     if measured is None:
         measured = await _load_measured(baseline, plan, world.store)
-        world.baselines.keep(suite_name, key, measured)
+        world.latest.measured.keep(Role.BASELINE, suite_name, key, measured)
     return measured
 
 

@@ -19,14 +19,27 @@ FIRST_DELAY_S, PATIENCE_S, JITTER_S = 0.1, 5.0, 0.1
 
 async def attempt(call: Callable[[], Awaitable[T]], attempts: int) -> tuple[T | AdapterError, float]:
     """The result of a call, or its error, and the duration of the final attempt."""
+    started = time.perf_counter()
+    try:
+        return await call(), time.perf_counter() - started
+    except AdapterError as error:
+        duration_s = time.perf_counter() - started
+        return await _repeat(call, attempts, error, duration_s) if _delay(error) else (error, duration_s)
+
+
+async def _repeat(
+    call: Callable[[], Awaitable[T]], attempts: int, first: AdapterError, duration_s: float
+) -> tuple[T | AdapterError, float]:
+    """The same after a first attempt that failed: most calls succeed at once, and need no context for repeating."""
     _without_hooks()
-    duration_s = 0.0
     delays = stamina.retry_context(
         _delay, attempts=attempts, timeout=None, wait_initial=FIRST_DELAY_S, wait_max=PATIENCE_S, wait_jitter=JITTER_S
     )
     try:
         async for trial in delays:
             with trial:
+                if trial.num == 1:
+                    raise first
                 started = time.perf_counter()
                 try:
                     result = await call()

@@ -10,15 +10,15 @@ from uuid import uuid4
 
 from monitor.errors import StoreError
 from monitor.evaluation.answers.measurements import answers_fingerprint
+from monitor.evaluation.same_outcomes import are_same
 from monitor.evaluation.scoring import fingerprint, measure
 from monitor.model.measurements import Measured
 from monitor.model.runs import Outcome, Run, RunStatus
 from monitor.model.suites import Suite
 from monitor.plan import Plan
-from monitor.ports.store import Store
 from monitor.probing.grading import Grader, attach_grades, regrade_anchors
 from monitor.probing.replay import Watch, replay
-from monitor.world import World
+from monitor.world import Role, World
 
 
 async def probe_suite(suite: Suite, plan: Plan, world: World, cycle_id: str, watch: Watch) -> Measured:
@@ -51,11 +51,10 @@ async def begin_run(suite: Suite, plan: Plan, world: World, cycle_id: str) -> Ru
         started_at=world.now(),
         owner=world.owner,
         corpus=suite.corpus,
-        deployment=await declared_deployment(plan.target, world.store),
     )
     await world.store.save_suite(suite)
-    await world.store.start_run(run)
-    return run
+    # A name that the target reports takes precedence over the declared deployment.
+    return await world.store.start_run(run)
 
 
 async def finish_run(run: Run, outcomes: tuple[Outcome, ...], suite: Suite, plan: Plan, world: World) -> Measured:
@@ -67,19 +66,26 @@ async def finish_run(run: Run, outcomes: tuple[Outcome, ...], suite: Suite, plan
         anchors = await regrade_anchors(grader, plan.target, suite, world.store)
         outcomes = attach_grades(outcomes, graded)
         run = replace(run, judge=world.judge.fingerprint, anchors=anchors)
-    measured = measure(_finished(run, outcomes, world.now()), suite, plan.measures)
+    measured = _measured(run, outcomes, suite, plan, world)
     await world.store.finish_run(measured)
     return measured
 
 
-async def declared_deployment(target: str, store: Store) -> str:
-    """The latest declared deployment of a target; empty without one. A name reported by the target takes precedence."""
-    declared = await store.deployments(target, limit=1)
-    return declared[0].name if declared else ""
+def _measured(run: Run, outcomes: tuple[Outcome, ...], suite: Suite, plan: Plan, world: World) -> Measured:
+    """The run with its measurements; those of the run before if it brought the same outcomes."""
+    runs, key = world.latest.measured, (suite.digest, run.judge, *plan.measures)
+    before = runs.find(Role.LATEST, suite.name, key)
+    if before is not None and are_same(before.run.outcomes, outcomes):
+        measured = replace(before, run=_finished(run, outcomes, world.now(), before.run))
+    else:
+        measured = measure(_finished(run, outcomes, world.now()), suite, plan.measures)
+    runs.keep(Role.LATEST, suite.name, key, measured)
+    return measured
 
 
-def _finished(run: Run, outcomes: tuple[Outcome, ...], at: datetime) -> Run:
-    rankings_fingerprint = fingerprint(outcomes)
+def _finished(run: Run, outcomes: tuple[Outcome, ...], at: datetime, same: Run | None = None) -> Run:
+    """The finished run; its fingerprints are those of a run with the same outcomes, where there is one."""
+    rankings_fingerprint = same.fingerprint if same else fingerprint(outcomes)
     declared = {outcome.ranking.deployment for outcome in outcomes if outcome.ranking} - {None}
     corpora = {outcome.ranking.corpus for outcome in outcomes if outcome.ranking} - {None}
     return replace(
@@ -90,8 +96,8 @@ def _finished(run: Run, outcomes: tuple[Outcome, ...], at: datetime) -> Run:
         fingerprint=rankings_fingerprint,
         deployment=" + ".join(sorted(filter(None, declared))) or run.deployment or rankings_fingerprint,
         corpus=" + ".join(sorted(filter(None, corpora))) or run.corpus,
-        answers=answers_fingerprint(outcomes),
-        answerer=_answerer(outcomes),
+        answers=same.answers if same else answers_fingerprint(outcomes),
+        answerer=same.answerer if same else _answerer(outcomes),
     )
 
 

@@ -107,6 +107,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         _verdict("verdict-2", "regressed", NOON - timedelta(days=2), EVIDENCE),
         _verdict("verdict-3", "regressed", LATER, FIRST_EVIDENCE),
     ],
+    "repeated_verdict": [{
+        "verdict_id": "verdict-4", "cycle_id": "cycle", "verdict_key": 3, "target": "docs", "run_ids": ["run-3"],
+        "decided_at": LATER,
+    }],
     "incident": [
         _incident("incident-1", NOON - timedelta(days=2), NOON - timedelta(days=1)),
         _incident("incident-2", LATER, None),
@@ -172,6 +176,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "served_schedule": [{"installation": "one", "schedule": "hourly"}],
     "incident_tally": [{"target": "wiki", "policy": "strict", "fired": 3, "confirmed": 2, "dismissed": 1}],
 }  # fmt: skip
+ROWS["decided_verdict"] = ROWS["verdict"]
 
 
 def fill(connection: sa.Connection) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -175,3 +176,23 @@ def test_a_migration_keeps_the_data_up_and_down(revision: Any, connection: sa.Co
     migrate(connection, revision.revision)
     assert catalog(connection) == schema_after
     assert lost_rows(before, read(connection)) == []
+
+
+def test_repeated_verdicts_are_written_whole_on_the_way_down(connection: sa.Connection) -> None:
+    """A verdict that refers to another one is the same row before and after, with its own run in the latest step."""
+    migrate(connection, "0014")
+    fill(connection)
+    step = {"run_before": {"verdict": "passed", "runs": {"legal": ["run-1", "run-2"]}}}
+    connection.execute(sa.text("UPDATE decided_verdict SET insights = :step"), {"step": json.dumps(step)})
+    connection.commit()
+    query = sa.text("SELECT to_jsonb(verdict) - 'repeats' FROM verdict ORDER BY verdict_id")
+    before = list(connection.scalars(query))
+    n_entries = connection.scalar(sa.text("SELECT count(*) FROM audit"))
+    repeated = before[-1]
+    assert (repeated["verdict_id"], repeated["run_ids"], repeated["name"]) == ("verdict-4", ["run-3"], "regressed")
+    assert repeated["insights"]["run_before"]["runs"] == {"legal": ["run-1", "run-3"]}
+    migrate(connection, "0013", down=True)
+    assert list(connection.scalars(query)) == before
+    assert connection.scalar(sa.text("SELECT count(*) FROM audit")) == n_entries
+    migrate(connection, "0014")
+    assert list(connection.scalars(query)) == before

@@ -89,7 +89,7 @@ def test_every_stored_verdict_can_be_recomputed(project: Path, retriever: str, p
 
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(
-            """UPDATE verdict SET evidence = jsonb_set(evidence::jsonb, '{0,difference}',
+            """UPDATE decided_verdict SET evidence = jsonb_set(evidence::jsonb, '{0,difference}',
             to_jsonb((evidence::jsonb #>> '{0,difference}')::float8 + 1e-15)) WHERE verdict_id = %s""",
             [latest],
         )

@@ -23,6 +23,7 @@ from monitor.model.verdicts import Evidence, Verdict, VerdictName
 _RUN = ("target", "suite")
 _DIFFERENCE_LABELS = (*_RUN, "axis", "stratum", "measure")
 
+INDEX_RECALL = "index_recall"
 Block = Mapping[str, bytes]
 """Compressed sample lines of some families in the text format; those of a large fleet are tens of megabytes."""
 
@@ -213,7 +214,7 @@ def _insights(runs: Iterable[tuple[CycleResult, Measured]]) -> Iterator[Metric]:
     )
     for result, measured in runs:
         labels = (result.verdict.target, measured.suite.name)
-        recall = result.verdict.insights.get("index_recall", {}).get(measured.suite.name)
+        recall = result.verdict.insights.get(INDEX_RECALL, {}).get(measured.suite.name)
         if recall is not None:
             index.add_metric(labels, recall)
         insights = result.verdict.insights.get(measured.suite.name, {})

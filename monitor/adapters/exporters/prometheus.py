@@ -19,7 +19,8 @@ from prometheus_client.registry import Collector
 
 from monitor import __version__
 from monitor.adapters.exporters.audit import AuditMetrics
-from monitor.adapters.exporters.families import Block, CycleResult, empty, headers, run_block, verdict_block
+from monitor.adapters.exporters.families import Block, CycleResult, empty, headers
+from monitor.adapters.exporters.run_blocks import RunBlocks
 from monitor.adapters.exporters.service import Outbox, ServiceHealth, unacknowledged
 from monitor.adapters.exporters.storage import StorageMetrics
 from monitor.errors import Reason
@@ -79,6 +80,7 @@ class Metrics:
     durations: Histogram = field(init=False)
     _blocks: Mapping[tuple[str, str], tuple[str, Block]] = field(default_factory=dict)
     """By target and suite, each with its schedule; samples about a whole target have no suite."""
+    _run_blocks: RunBlocks = field(default_factory=RunBlocks)
 
     def __post_init__(self) -> None:
         self.durations = Histogram(
@@ -99,14 +101,14 @@ class Metrics:
         self.planned = dict(planned)
         self.results = {place: result for place, result in self.results.items() if result.schedule in planned}
         runs = {(each.target, suite) for each in planned.values() for suite in (*each.suites, "")}
+        self._run_blocks.keep_only(runs)
         self._blocks = {
             place: (schedule, block)
             for place, (schedule, block) in self._blocks.items()
             if place in runs and schedule in planned
         }
-        for values in (self.due, self.cycle_seconds):
-            for removed in values.keys() - planned.keys():
-                del values[removed]
+        self.due = {name: at for name, at in self.due.items() if name in planned}
+        self.cycle_seconds = {name: seconds for name, seconds in self.cycle_seconds.items() if name in planned}
         for target in targets:
             self.durations.labels(target)
             self.cycle_failures[target] += 0
@@ -135,11 +137,9 @@ class Metrics:
     def publish(self, result: CycleResult) -> None:
         """Replace the samples of a schedule by those of its latest cycle."""
         target = result.verdict.target
-        added = {(target, each.suite.name): (result.schedule, run_block(result, each)) for each in result.measured}
-        added[target, ""] = (result.schedule, verdict_block(result))
         # A suite that this cycle no longer has disappears; other schedules stay unchanged.
         others = {at: part for at, part in self._blocks.items() if at[0] != target or part[0] != result.schedule}
-        self._blocks = {**others, **added}
+        self._blocks = others | self._run_blocks.of_cycle(result)
         slim = replace(result, measured=(), verdict=replace(result.verdict, evidence=(), lost_queries=()))
         self.results = {**self.results, f"{target}/{result.schedule}": slim}
         if result.swap is not None:

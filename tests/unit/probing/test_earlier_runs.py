@@ -14,7 +14,7 @@ from monitor.plan import Plan
 from monitor.probing.earlier_runs import load_baseline
 from monitor.testing.runs import NOW, a_suite
 from monitor.testing.stores import save_finished_run
-from monitor.world import MeasuredBaselines, World
+from monitor.world import LatestCycles, MeasuredRuns, World
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ async def promote(store: MemoryStore, run_id: str) -> None:
     )
 
 
-def a_world(store: MemoryStore, baselines: MeasuredBaselines) -> World:
+def a_world(store: MemoryStore, baselines: MeasuredRuns) -> World:
     """A world around a store."""
     return World(
         store=store,
@@ -55,7 +55,7 @@ def a_world(store: MemoryStore, baselines: MeasuredBaselines) -> World:
         on_call=OnCall(),
         now=lambda: NOW,
         owner="host/1/2",
-        baselines=baselines,
+        latest=LatestCycles(measured=baselines),
     )
 
 
@@ -64,7 +64,7 @@ def test_an_unchanged_baseline_is_loaded_once() -> None:
 
     async def body() -> None:
         store, candidate, plan = await prepare()
-        world = a_world(store, MeasuredBaselines())
+        world = a_world(store, MeasuredRuns())
         first = await load_baseline(candidate, plan, world)
         assert await load_baseline(candidate, plan, world) is first
         assert store.loaded == ["first"]
@@ -84,7 +84,7 @@ def test_baselines_are_kept_within_a_limit() -> None:
 
     async def body() -> None:
         store, candidate, plan = await prepare()
-        world = a_world(store, MeasuredBaselines(most_hits=10))
+        world = a_world(store, MeasuredRuns(most_hits=10))
         await load_baseline(candidate, plan, world)
         await load_baseline(candidate, plan, world)
         assert store.loaded == ["first", "first"]

@@ -9,8 +9,9 @@ from datetime import datetime
 from monitor.adapters.stores.memory.announcements import MemoryAnnouncements
 from monitor.errors import NotStoredError, StoreError
 from monitor.model.answers import Grades
-from monitor.model.decisions import Decision
+from monitor.model.decisions import Decision, Revisions
 from monitor.model.deployments import Baseline, Deployment, Swap
+from monitor.model.incidents import IncidentKind
 from monitor.model.measurements import Measured
 from monitor.model.noise import DetectorState
 from monitor.model.runs import Outcome, Run, RunStatus
@@ -53,10 +54,12 @@ class MemoryStore(MemoryAnnouncements):
             raise StoreError(f"no suite with digest {digest}")
         return self.suites[digest]
 
-    async def start_run(self, run: Run) -> None:
-        """Store a run before its replay starts."""
-        self.runs[run.run_id] = run
+    async def start_run(self, run: Run) -> Run:
+        """Store a run before its replay starts; return it with the declared deployment of its target."""
+        declared = next((each.name for each in await self.deployments(run.target, limit=1)), "")
+        self.runs[run.run_id] = replace(run, deployment=run.deployment or declared)
         self.outcomes[run.run_id] = {}
+        return self.runs[run.run_id]
 
     async def save_outcomes(self, run_id: str, outcomes: Sequence[Outcome]) -> None:
         """Commit outcomes of a running run. Raises StoreError for a second outcome of a query."""
@@ -204,6 +207,22 @@ class MemoryStore(MemoryAnnouncements):
             self.snapshots[run.target, run.suite_name] = replace(snapshot, rankings={}, exact={})
         self.verdicts.append(decision.verdict)
         return True
+
+    async def revisions(self, target: str, suite_names: Sequence[str]) -> Revisions:
+        """How often everything changed that decisions about these suites of a target read."""
+        incidents = await self.incidents_of(IncidentKind.REGRESSION, target, limit=len(self.incidents))
+        states = {name: self.detector_states.get((target, name)) for name in suite_names}
+        baselines = {name: await self.baseline(target, name) for name in suite_names}
+        silences = await self.silences(ended=True)
+        return Revisions(
+            states={name: state.revision for name, state in states.items() if state},
+            baselines={name: baseline.run_id for name, baseline in baselines.items() if baseline},
+            snapshots={name: str(id(each)) for (of, name), each in self.snapshots.items() if of == target},
+            deployments=sum(each.target == target for each in self.declared),
+            swaps=sum(each.target == target for each in self.swaps),
+            incidents=(len(incidents), sum(each.revision for each in incidents)),
+            silences=(len(silences), sum(each.ended_at is not None for each in silences)),
+        )
 
     async def load_verdict(self, verdict_id: str) -> Verdict:
         """One verdict. Raises StoreError naming the id if there is none."""

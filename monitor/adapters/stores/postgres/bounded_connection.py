@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +26,24 @@ class BoundedConnection(psycopg.AsyncConnection[Any]):
     """A connection whose every wait ends within ``wait_limit_s``, and soon after a cancellation."""
 
     wait_limit_s: float = 30.0 + GRACE_S
+    used_s: float = 0.0
+    """When the server last answered, by the monotonic clock."""
+    is_direct: bool = False
+    """Whether the server keeps the settings and prepared statements of this connection: there is no pooler between."""
+
+    async def prepare_session(self, settings: Mapping[str, str]) -> None:
+        """Set the limits for the whole session where the server keeps them.
+
+        A pooler such as PgBouncer invents the process id that it reports, and may give each transaction another
+        session: a setting would be lost, or stay for another client.
+        """
+        await self.set_autocommit(True)
+        answer = await self.execute("SELECT pg_backend_pid()")
+        row = await answer.fetchone()
+        self.is_direct = row is not None and row[0] == self.info.backend_pid
+        if self.is_direct:
+            for name, value in settings.items():
+                await self.execute("SELECT set_config(%s, %s, false)", (name, value))
 
     async def wait(self, *arguments: Any, **options: Any) -> Any:
         """Wait for the server. A wait that takes too long, or is cancelled, closes the connection."""
@@ -31,12 +51,14 @@ class BoundedConnection(psycopg.AsyncConnection[Any]):
         limit = asyncio.get_running_loop().call_later(self.wait_limit_s, self._cut)
         try:
             # Shielded: a statement that is broken off in the middle leaves its connection unusable.
-            return await asyncio.shield(waiting)
+            result = await asyncio.shield(waiting)
         except asyncio.CancelledError:
             await self._leave(waiting)
             raise
         finally:
             limit.cancel()
+        self.used_s = time.monotonic()
+        return result
 
     async def _leave(self, waiting: asyncio.Future[Any]) -> None:
         """End a statement under way because its task was cancelled."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -72,11 +73,18 @@ class KnownKeys:
     months: set[date] = field(default_factory=set)
     """Months whose partitions exist."""
 
+    def of(self, kind: Kind, month: date, contents: Iterable[tuple[Hash, Sequence[bytes]] | None]) -> list[int] | None:
+        """The key of each content, 0 where there is none; None if one of them is not known."""
+        if month not in self.months:
+            return None
+        keys = [self.keys.get((kind.table, month, each[0])) if each else 0 for each in contents]
+        return None if None in keys else [key for key in keys if key is not None]
+
     def learn(self, keys: Mapping[tuple[str, date, Hash], int]) -> None:
         """Remember committed keys; the oldest are forgotten first."""
         self.keys.update(keys)
         self.months.update(month for _, month, _ in keys)
-        for key in list(self.keys)[: max(0, len(self.keys) - MOST_KNOWN)]:
+        for key in list(islice(self.keys, max(0, len(self.keys) - MOST_KNOWN))):
             del self.keys[key]
 
     def forget(self) -> None:

@@ -18,6 +18,9 @@ from monitor.model.alerts import Alert, AlertState
 from monitor.model.incidents import Incident, IncidentKind, IncidentStatus, Tally
 
 _ACTIVE = tuple(str(status) for status in IncidentStatus if status.is_active)
+_FIND = f"""SELECT {", ".join(column.name for column in incident_schema.incident.columns)} FROM incident
+    WHERE kind = %(kind)s AND subject = %(subject)s AND (status = ANY(%(active)s::text[]) OR dedup_key = %(dedup_key)s)
+    ORDER BY status = ANY(%(active)s::text[]) DESC, opened_at DESC LIMIT 1"""  # noqa: S608 - our own names
 
 
 class OvertakenError(Exception):
@@ -29,17 +32,10 @@ class IncidentTables(Database):
 
     async def find_incident(self, kind: IncidentKind, subject: str, dedup_key: str = "") -> Incident | None:
         """The active incident of a subject, else the latest one with this key."""
-        table = incident_schema.incident
-        is_active = table.c.status.in_(_ACTIVE)
-        row = await self._first(
-            select(table)
-            .where(
-                table.c.kind == str(kind), table.c.subject == subject, or_(is_active, table.c.dedup_key == dedup_key)
-            )
-            .order_by(is_active.desc(), table.c.opened_at.desc())
-            .limit(1)
-        )
-        return rows.incident_from_row(row) if row else None
+        parameters = {"kind": str(kind), "subject": subject, "dedup_key": dedup_key, "active": list(_ACTIVE)}
+        async with self._lane() as lane:
+            stored = await lane.rows(_FIND, parameters)
+        return rows.incident_from_row(stored[0]) if stored else None
 
     async def incidents_of(self, kind: IncidentKind, subject: str, limit: int = 50) -> list[Incident]:
         """The incidents of a subject: an active one first, then the latest ones."""

@@ -86,18 +86,18 @@ def _query_from_row(row: Row) -> Query:
     )
 
 
-_RUN_COLUMNS = tuple(field.name for field in fields(Run) if field.name not in ("outcomes", "dropped_at"))
+RUN_COLUMNS = tuple(field.name for field in fields(Run) if field.name not in ("outcomes", "dropped_at"))
 
 
 def run_to_row(run: Run) -> dict[str, Any]:
     """The row of a run, without its outcomes."""
-    row = {name: getattr(run, name) for name in _RUN_COLUMNS}
+    row = {name: getattr(run, name) for name in RUN_COLUMNS}
     return row | {"axis": str(run.axis), "status": str(run.status)}
 
 
 def run_from_row(row: Row, outcomes: tuple[Outcome, ...] = (), dropped_at: datetime | None = None) -> Run:
     """The run with its outcomes."""
-    values = {name: row[name] for name in _RUN_COLUMNS}
+    values = {name: row[name] for name in RUN_COLUMNS}
     anchors = tuple((float(then), float(now)) for then, now in row["anchors"])
     values |= {"axis": Axis(row["axis"]), "status": RunStatus(row["status"]), "anchors": anchors}
     return Run(**values, outcomes=outcomes, dropped_at=dropped_at)
@@ -161,6 +161,11 @@ _DETECTOR_STATE = TypeAdapter(DetectorState)
 def detector_state_to_json(state: DetectorState) -> Any:
     """The state of change detection as plain values."""
     return _DETECTOR_STATE.dump_python(state, mode="json")
+
+
+def detector_state_to_text(state: DetectorState) -> str:
+    """The state of change detection as JSON text."""
+    return _DETECTOR_STATE.dump_json(state).decode()
 
 
 def detector_state_from_row(row: Row) -> DetectorState:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from monitor.adapters.stores.postgres import content_schema, rows, schema
+from monitor.adapters.stores.postgres.connection import encode_json
 from monitor.adapters.stores.postgres.result_tables import ResultTables
 from monitor.model.runs import Run, RunStatus
 from monitor.model.suites import Suite
@@ -29,12 +31,17 @@ class RunTables(ResultTables):
                 await connection.execute(insert(schema.suite_query), queries)
         self._queries.remember(suite.digest, [query.query_id for query in suite.queries])
 
-    async def start_run(self, run: Run) -> None:
-        """Store a run before its replay starts."""
-        await self._execute(insert(schema.run).values(rows.run_to_row(run)))
+    async def start_run(self, run: Run) -> Run:
+        """Store a run before its replay starts; return it with the declared deployment of its target."""
+        row = rows.run_to_row(run)
+        async with self._lane() as lane:
+            stored = await lane.rows(_INSERT_RUN, row | {"anchors": encode_json(row["anchors"]).decode()})
+        self._running.remember(run, stored[0]["run_key"])
+        return replace(run, deployment=stored[0]["deployment"])
 
     async def interrupt_run(self, run_id: str, at: datetime) -> bool:
         """Mark a running run interrupted. Returns whether it was still running."""
+        self._running.forget(run_id)
         closed = await self._first(
             update(schema.run)
             .where(schema.run.c.run_id == run_id, schema.run.c.status == RunStatus.RUNNING)
@@ -77,3 +84,11 @@ class RunTables(ResultTables):
         query = select(run.c.run_id).where(run.c.run_id.startswith(prefix, autoescape=True))
         matches = await self._all(query.order_by(run.c.started_at.desc()).limit(limit))
         return [row["run_id"] for row in matches]
+
+
+_DECLARED = """SELECT name FROM deployment WHERE target = %(target)s
+    ORDER BY declared_at DESC, deployment_id DESC LIMIT 1"""
+_PLACES = {"anchors": "%(anchors)s::jsonb", "deployment": f"coalesce(nullif(%(deployment)s, ''), ({_DECLARED}), '')"}
+_INSERT_RUN = f"""INSERT INTO run ({", ".join(rows.RUN_COLUMNS)})
+    VALUES ({", ".join(_PLACES.get(name, f"%({name})s") for name in rows.RUN_COLUMNS)})
+    RETURNING run_key, deployment"""  # noqa: S608 - our own names

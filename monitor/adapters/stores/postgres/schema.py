@@ -18,6 +18,8 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    column,
+    table,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -181,8 +183,8 @@ announcement = Table(
     Column("reason", Text),
 )
 
-verdict = Table(
-    "verdict",
+decided_verdict = Table(
+    "decided_verdict",
     metadata,
     Column("verdict_id", Text, primary_key=True),
     Column("cycle_id", Text, nullable=False),
@@ -202,5 +204,22 @@ verdict = Table(
     Column("lost_queries", JSONB, nullable=False),
     Column("insights", JSONB, nullable=False),
     Column("decided_at", _when, nullable=False),
-    Index("verdict_target_idx", "target", "decided_at"),
+    Column("verdict_key", BigInteger, Identity(always=True), unique=True, nullable=False),
+    Index("decided_verdict_target_idx", "target", "decided_at"),
 )
+
+# Verdicts on results that were judged before: everything else is that of the decided one.
+repeated_verdict = Table(
+    "repeated_verdict",
+    metadata,
+    Column("verdict_id", Text, primary_key=True),
+    Column("cycle_id", Text, nullable=False),
+    Column("verdict_key", ForeignKey("decided_verdict.verdict_key"), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("run_ids", JSONB, nullable=False),
+    Column("decided_at", _when, nullable=False),
+    Index("repeated_verdict_target_idx", "target", "decided_at"),
+)
+
+verdict = table("verdict", *(column(each.name, each.type) for each in decided_verdict.columns if each.identity is None))
+"""The view of both."""

@@ -27,6 +27,24 @@ _BACKLOG = text(
                WHERE delivery.state = 'pending') AS oldest_at"""
 )
 """Each part reads a partial index, however many deliveries there are."""
+_CLAIM = f"""WITH latest AS (
+        SELECT status, owner FROM slot WHERE schedule = %(schedule)s ORDER BY scheduled_at DESC LIMIT 1
+    ), added AS (
+        INSERT INTO slot
+            (schedule, scheduled_at, owner, plan_digest, heartbeat, takeovers, status, claimed_at, has_data)
+        SELECT %(schedule)s, %(scheduled_at)s, %(owner)s, %(plan_digest)s, %(heartbeat)s, %(takeovers)s, %(status)s,
+            clock_timestamp(), false
+        WHERE NOT %(alone)s OR NOT EXISTS (
+            SELECT FROM latest WHERE status = '{SlotStatus.RUNNING}' AND owner <> %(owner)s
+        ) ON CONFLICT DO NOTHING RETURNING schedule
+    ), expired AS (
+        DELETE FROM slot WHERE schedule = %(schedule)s AND EXISTS (SELECT FROM added)
+            AND claimed_at < clock_timestamp() - interval '{_KEPT_DAYS} days'
+    )
+    SELECT schedule FROM added"""  # noqa: S608 - constants
+_FINISH = f"""UPDATE slot SET status = '{SlotStatus.FINISHED}', finished_at = clock_timestamp(), has_data = %(has_data)s
+    WHERE schedule = %(schedule)s AND scheduled_at = %(scheduled_at)s AND owner = %(owner)s
+        AND status = '{SlotStatus.RUNNING}' RETURNING schedule"""  # noqa: S608 - constants
 
 
 class SlotTables(Database):
@@ -34,17 +52,8 @@ class SlotTables(Database):
 
     async def claim_slot(self, claimed: Slot, *, alone: bool = True) -> bool:
         """Take a slot. Returns False if any process took it before."""
-        latest = await self.latest_slot(claimed.schedule) if alone else None
-        if latest is not None and latest.status is SlotStatus.RUNNING and latest.owner != claimed.owner:
-            return False
-        values = {**_values(claimed), "claimed_at": _NOW, "has_data": False}
-        added = upsert(slot).values(values).on_conflict_do_nothing().returning(slot.c.schedule)
-        expired = slot.c.claimed_at < _NOW - text(f"interval '{_KEPT_DAYS} days'")
-        async with self._transaction() as connection:
-            is_new = (await connection.execute(added)).first() is not None
-            if is_new:
-                await connection.execute(delete(slot).where(slot.c.schedule == claimed.schedule, expired))
-        return is_new
+        async with self._lane() as lane:
+            return bool(await lane.rows(_CLAIM, {**_values(claimed), "alone": alone}))
 
     async def latest_slot(self, schedule: str) -> Slot | None:
         """The slot of a schedule with the latest due time."""
@@ -111,16 +120,13 @@ class SlotTables(Database):
 
     async def finish_slot(self, finished: Slot, *, has_data: bool) -> bool:
         """Mark a slot finished. Returns False if another process took it over."""
-        values: dict[str, Any] = {"status": str(SlotStatus.FINISHED), "finished_at": _NOW, "has_data": has_data}
-        return await self._move(finished, values)
+        async with self._lane() as lane:
+            return bool(await lane.rows(_FINISH, {**_values(finished), "has_data": has_data}))
 
     async def hand_back_slot(self, left: Slot) -> None:
         """Offer a slot whose cycle did not end to other processes."""
-        await self._move(left, {"status": str(SlotStatus.HANDED_BACK)})
-
-    async def _move(self, moved: Slot, values: dict[str, Any]) -> bool:
-        is_owned = (*_is(moved.key), slot.c.owner == moved.owner, slot.c.status == str(SlotStatus.RUNNING))
-        return await self._first(update(slot).where(*is_owned).values(values).returning(slot.c.schedule)) is not None
+        is_owned = (*_is(left.key), slot.c.owner == left.owner, slot.c.status == str(SlotStatus.RUNNING))
+        await self._execute(update(slot).where(*is_owned).values(status=str(SlotStatus.HANDED_BACK)))
 
     async def serve_schedules(self, installation: str, schedules: Collection[str]) -> list[str]:
         """Store the schedules of an installation; return those that it had before and that no installation has now."""
