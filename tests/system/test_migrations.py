@@ -180,7 +180,7 @@ def test_a_migration_keeps_the_data_up_and_down(revision: Any, connection: sa.Co
 
 def test_repeated_verdicts_are_written_whole_on_the_way_down(connection: sa.Connection) -> None:
     """A verdict that refers to another one is the same row before and after, with its own run in the latest step."""
-    migrate(connection, "0014")
+    migrate(connection, "0015")
     fill(connection)
     step = {"run_before": {"verdict": "passed", "runs": {"legal": ["run-1", "run-2"]}}}
     connection.execute(sa.text("UPDATE decided_verdict SET insights = :step"), {"step": json.dumps(step)})
@@ -191,8 +191,8 @@ def test_repeated_verdicts_are_written_whole_on_the_way_down(connection: sa.Conn
     repeated = before[-1]
     assert (repeated["verdict_id"], repeated["run_ids"], repeated["name"]) == ("verdict-4", ["run-3"], "regressed")
     assert repeated["insights"]["run_before"]["runs"] == {"legal": ["run-1", "run-3"]}
-    migrate(connection, "0013", down=True)
+    migrate(connection, "0014", down=True)
     assert list(connection.scalars(query)) == before
     assert connection.scalar(sa.text("SELECT count(*) FROM audit")) == n_entries
-    migrate(connection, "0014")
+    migrate(connection, "0015")
     assert list(connection.scalars(query)) == before

@@ -7,8 +7,8 @@ refers to the rest. The audit log records the judgement, not its repetitions.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 
 COPIED = (
     "target", "name", "summary", "advice", "evidence", "baseline_run_ids", "policy", "policy_digest", "seed", "method",
