@@ -64,7 +64,8 @@ class Announcer:
 
     async def _announce(self, announcement: Announcement) -> None:
         try:
-            await asyncio.wait_for(self.listeners[announcement.notifier].announce(announcement.swap), LEASE_S / 2)
+            async with asyncio.timeout(LEASE_S / 2):
+                await self.listeners[announcement.notifier].announce(announcement.swap)
         except NotifierError as error:
             await self._requeue(announcement, error)
         except TimeoutError:
@@ -84,6 +85,7 @@ class Announcer:
 
 async def _wait(wakeup: asyncio.Event) -> None:
     try:
-        await asyncio.wait_for(wakeup.wait(), IDLE_S)
+        async with asyncio.timeout(IDLE_S):
+            await wakeup.wait()
     except TimeoutError:
         return

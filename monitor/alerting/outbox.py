@@ -111,7 +111,8 @@ class OutboxWorker:
                 had_work = False
             if not had_work:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(wakeup.wait(), IDLE_S)
+                    async with asyncio.timeout(IDLE_S):
+                        await wakeup.wait()
 
     async def deliver_due(self, names: Sequence[str] | None = None) -> int:
         """Deliver the alerts that are due, to these notifiers or to all; return the number of attempts."""
@@ -132,7 +133,8 @@ class OutboxWorker:
         """The receipt of an accepted alert, or the error."""
         alert = with_acknowledge_link(delivery.alert, self.on_call.links)
         try:
-            return await asyncio.wait_for(self.notifiers[delivery.notifier].notify(alert), LEASE_S / 2)
+            async with asyncio.timeout(LEASE_S / 2):
+                return await self.notifiers[delivery.notifier].notify(alert)
         except NotifierError as error:
             return error
         except TimeoutError:

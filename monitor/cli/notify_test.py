@@ -88,7 +88,8 @@ async def _deliver(notifier: Notifier, alert: Alert) -> NotifierError | None:
     import asyncio
 
     try:
-        await asyncio.wait_for(notifier.notify(alert), TIMEOUT_S)
+        async with asyncio.timeout(TIMEOUT_S):
+            await notifier.notify(alert)
     except NotifierError as error:
         return error
     except TimeoutError:

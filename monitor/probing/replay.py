@@ -59,7 +59,8 @@ async def replay(queries: Sequence[Query], endpoints: Endpoints, *, save: Save, 
     async def save_steadily() -> None:
         while not over.is_set() or fresh:
             with suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), SAVE_EVERY_S)
+                async with asyncio.timeout(SAVE_EVERY_S):
+                    await over.wait()
             batch = fresh.copy()
             fresh.clear()
             if batch:

@@ -103,7 +103,8 @@ class DueSlots:
         while (left := self.at + self.delay - self._lead - self.clock.now()) > NONE:
             self.due_in = left
             with suppress(TimeoutError):
-                extra = await asyncio.wait_for(self._extra.get(), min(left.total_seconds(), RECHECK_S))
+                async with asyncio.timeout(min(left.total_seconds(), RECHECK_S)):
+                    extra = await self._extra.get()
                 return self._latest(extra)
         self.due_in = NONE
         return None

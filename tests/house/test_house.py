@@ -316,3 +316,11 @@ def test_nothing_but_the_agreed_stands_at_the_top():
     }
     top = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     assert top - agreed - made_by_tools == set()
+
+
+def test_migrations_follow_one_another() -> None:
+    """Each migration has its number in its file's name and follows the one before: there is one head."""
+    files = sorted((ROOT / "migrations" / "versions").glob("[0-9]*.py"))
+    links = [re.findall(r'^(?:down_)?revision.* = (?:"(\d+)"|None)$', path.read_text(), re.MULTILINE) for path in files]
+    assert links == [[f"{n:04d}", f"{n - 1:04d}" if n > 1 else ""] for n in range(1, len(files) + 1)]
+    assert [path.name[:4] for path in files] == [f"{n:04d}" for n in range(1, len(files) + 1)]

@@ -78,7 +78,8 @@ def due_slots(slots: Slots, jumping: Jumping, every: float = 0.1) -> DueSlots:
 async def _next(due: DueSlots, n: int) -> list[Slot]:
     taken = []
     for _ in range(n):
-        taken.append(await asyncio.wait_for(due.take(), 60))
+        async with asyncio.timeout(60):
+            taken.append(await due.take())
         await due.slots.finish(taken[-1], has_data=True)
     return taken
 
