@@ -221,6 +221,7 @@ def test_alertmanager_routes_by_labels_and_shows_annotations():
     assert body["labels"] == {
         "alertname": "RecallwatchIncident", "dedup_key": "recallwatch/production", "target": "production",
         "severity": "critical", "owner": "search", "axis": "broad", "suite": "broad", "stratum": "overall",
+        "kind": "regression",
     }  # fmt: skip
     assert body["annotations"]["runbook_url"] == "https://docs.example.org/runbook"
     assert body["generatorURL"] == "https://watch.example.org/comparisons/v1"
