@@ -58,7 +58,7 @@ def _incident(incident_id: str, at: datetime, resolved_at: datetime | None) -> d
         "recovering": {"legal": 0}, "bounds": {}, "reminded_at": None, "fallen": [],
         "axes": ["broad"], "baseline_run_ids": ["run-1"], "reopened": 0,
         "opened_at": at, "fired_at": at, "acknowledged_at": None, "acknowledged_by": "", "resolved_at": resolved_at,
-        "resolution": "recovered" if resolved_at else "", "reason": "", "revision": 1,
+        "resolution": "recovered" if resolved_at else "", "reason": "", "revision": 1, "dismissed_by": "",
     }  # fmt: skip
 
 
