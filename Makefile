@@ -11,10 +11,10 @@ demo: $(STAMP)  ## a model swap from end to end, with real components
 
 test: $(STAMP) system  ## everything: checks, coverage, real PostgreSQL, real Prometheus tools, a real model
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n 2 --ignore tests/system --cov --cov-report=
+	$(BIN)/pytest -n 2 --ignore tests/system --durations 15 --cov --cov-report=
 	@$(BIN)/coverage report --format=total >/dev/null || { $(BIN)/coverage report; exit 1; }
 	@# Each file in one process: its tests share servers.
-	$(BIN)/pytest -n 2 --dist loadfile tests/system
+	$(BIN)/pytest -n 2 --dist loadfile --durations 15 tests/system
 
 check: $(STAMP) lint  ## under a minute: format, lint, types, contracts, fast tests
 	$(BIN)/pytest -n 2 -m "not slow" --hypothesis-profile=check tests/unit tests/contract tests/house
