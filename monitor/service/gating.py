@@ -61,6 +61,8 @@ def plan_gates(checked: wiring.CheckedConfig, gating: Gating) -> list[GatePlan]:
     """The gate of each candidate. Raises ConfigError naming the mistake."""
     suites = gating.suites or default_suites(checked, gating)
     trusted = gating.trusted
+    if gating.baseline is not None:
+        wiring.require_target(checked, gating.baseline)
     plans = [wiring.plan_for(checked, name, suites, gating.policy) for name in gating.names]
     gates = [
         GatePlan(plan=plan, trusted=trusted, rules=gating.rules, is_sequential=gating.is_sequential) for plan in plans

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from datetime import time
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -18,6 +19,8 @@ from monitor.adapters.stores.postgres.store import PostgresStore
 from monitor.config.config import Config, validate
 from monitor.model.access import Scope
 from monitor.model.deployments import Baseline
+from monitor.model.incidents import Incident, IncidentStatus
+from monitor.model.silences import Silence
 from monitor.service import wiring
 from monitor.service.api.access import Guard
 from monitor.service.api.app import create_app
@@ -26,7 +29,7 @@ from monitor.service.api.gate_runner import GateRunner
 from monitor.service.api.server import listen, running
 from monitor.service.readiness import Readiness
 from monitor.service.tokens import new_token
-from monitor.testing.runs import NOW, a_suite
+from monitor.testing.runs import NOW, a_run, a_suite
 from monitor.testing.stores import save_finished_run
 
 SECONDS = int(os.environ.get("RECALLWATCH_API_SECONDS", "40"))
@@ -83,6 +86,21 @@ async def _fill(store: PostgresStore) -> None:
     await store.promote(
         Baseline(target="target", suite_name="sample", run_id="run-1", promoted_by="ada", reason="", promoted_at=NOW)
     )
+    await store.start_run(a_run(a_suite(), "run-2"))
+    await store.save_incident(
+        Incident(
+            incident_id="incident_1",
+            dedup_key="k",
+            target="target",
+            subject="target",
+            opened_at=NOW,
+            status=IncidentStatus.OPEN,
+            fallen=(("sample", "overall", "recall@10"),),
+        ),
+        (),
+    )
+    nights = Silence(silence_id="silence_1", author="ada", reason="r", daily=(time(22), time(6)), created_at=NOW)
+    await store.save_silence(nights)
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ Handle = Callable[[Request], Awaitable[Response]]
 
 def needs(scope: Scope, *refusals: int) -> dict[str, Any]:
     """Arguments of an operation: the scope that it needs, and how it can be refused."""
-    statuses = (400, 401, 403, 404, 413, 422, 429, 502, 503, *refusals)
+    statuses = (400, 401, 403, 404, 409, 413, 422, 429, 502, 503, *refusals)
     return {"openapi_extra": {_SCOPE: str(scope)}, "responses": documented(*sorted(set(statuses)))}
 
 

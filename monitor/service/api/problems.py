@@ -84,8 +84,10 @@ def _methods(app: FastAPI, request: Request) -> str:
 
 
 def _status_of(error: Exception) -> int:
-    if isinstance(error, ConfigError | SuiteError | ComparisonError):
+    if isinstance(error, ConfigError | SuiteError):
         return 422
+    if isinstance(error, ComparisonError):
+        return 409
     if isinstance(error, BudgetError):
         return 429
     if isinstance(error, NotStoredError):

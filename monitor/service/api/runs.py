@@ -15,6 +15,7 @@ from monitor.reports.terminal import run_to_dict
 from monitor.service.api.backend import TheBackend
 from monitor.service.api.cursors import Cursor, Limit, Page, page_of
 from monitor.service.api.pipeline import ApiRoute, needs
+from monitor.service.api.problems import RefusedError
 from monitor.service.api.shapes import Id, TargetFilter
 
 router = APIRouter(route_class=ApiRoute)
@@ -62,6 +63,8 @@ async def measurements(run_id: Id, backend: TheBackend) -> dict[str, Any]:
     loaded = await store.load_run(run_id)
     if loaded.dropped_at is not None:
         return run_to_dict(await store.load_measured(run_id))
+    if loaded.status is not RunStatus.FINISHED:
+        raise RefusedError(409, f"run {run_id} is {loaded.status}, not finished: it has no measurements")
     suite = await store.load_suite(loaded.suite_digest)
     plan = Plan(target=loaded.target, suites=(suite,), policy=backend.checked().config.policy("default"))
     return await asyncio.to_thread(lambda: run_to_dict(measure(loaded, suite, plan.measures)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, time
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from monitor.config.routes import Weekday
 from monitor.model.noise import Noise
+from monitor.model.silences import Silence
 from monitor.model.verdicts import Verdict, VerdictName
 from monitor.reports.terminal import verdict_to_dict
 
@@ -133,6 +135,26 @@ class SilenceBody(ReasonBody):
     ends_at: Instant | None = None
     """The end, with its zone."""
     daily: DailyBody | None = None
+
+
+class SilenceShape(BaseModel):
+    """A silence; one of the configuration has no id and no author."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    silence_id: str
+    author: str
+    reason: str
+    match: dict[str, list[str]]
+    starts_at: datetime | None
+    ends_at: datetime | None
+    daily: Annotated[list[TimeOfDay], Field(min_length=2, max_length=2)] | None
+    """Start and end within a day of ``zone``."""
+    zone: str
+    weekdays: list[Weekday]
+    created_at: datetime | None
+    ended_by: str
+    ended_at: datetime | None
 
 
 class GateBody(Closed):
@@ -260,6 +282,12 @@ class HeadShape(BaseModel):
 
     number: int
     hash: str
+
+
+def silence_shape(silence: Silence) -> SilenceShape:
+    """A silence as the API returns it."""
+    daily = [f"{each:%H:%M}" for each in silence.daily] if silence.daily else None
+    return SilenceShape.model_validate({**asdict(silence), "daily": daily})
 
 
 def verdict_shape(verdict: Verdict) -> VerdictShape:

@@ -16,7 +16,16 @@ from monitor.service.api.backend import Backend, TheBackend, TheCaller
 from monitor.service.api.cursors import Cursor, Limit, Page, page_of
 from monitor.service.api.pipeline import ApiRoute, needs
 from monitor.service.api.problems import RefusedError
-from monitor.service.api.shapes import THE_CALLER, DailyBody, Ended, Id, PersonBody, SilenceBody
+from monitor.service.api.shapes import (
+    THE_CALLER,
+    DailyBody,
+    Ended,
+    Id,
+    PersonBody,
+    SilenceBody,
+    SilenceShape,
+    silence_shape,
+)
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -24,7 +33,7 @@ router = APIRouter(route_class=ApiRoute)
 @router.get("/silences", **needs(Scope.READ))
 async def silences(
     backend: TheBackend, ended: Ended = False, limit: Limit = 50, cursor: Cursor = None
-) -> Page[Silence]:
+) -> Page[SilenceShape]:
     """Silences of the configuration, which have no id, then those that people set, newest first."""
     configured = backend.checked().config.on_call.silences
     everything = [(f"configuration {number}", each) for number, each in enumerate(configured)]
@@ -34,17 +43,17 @@ async def silences(
         return everything[:count]
 
     items, following = await page_of(first, lambda each: each[0], limit, cursor)
-    return Page(items=[silence for _, silence in items], next=following)
+    return Page(items=[silence_shape(silence) for _, silence in items], next=following)
 
 
 @router.get("/silences/{silence_id}", **needs(Scope.READ, 404))
-async def silence(silence_id: Id, backend: TheBackend) -> Silence:
+async def silence(silence_id: Id, backend: TheBackend) -> SilenceShape:
     """One silence that a person set, also after its end."""
-    return await _load(silence_id, backend)
+    return silence_shape(await _load(silence_id, backend))
 
 
 @router.post("/silences", status_code=201, **needs(Scope.ADMIN, 404, 409))
-async def add(body: SilenceBody, backend: TheBackend, caller: TheCaller) -> Silence:
+async def add(body: SilenceBody, backend: TheBackend, caller: TheCaller) -> SilenceShape:
     """Hold matching alerts back: once, or daily. Incidents are recorded, and sent afterwards if they are still open."""
     now = backend.now()
     try:
@@ -70,11 +79,11 @@ async def add(body: SilenceBody, backend: TheBackend, caller: TheCaller) -> Sile
         raise RefusedError(409, "the silence would hold nothing back: give an end after its start and now, or daily")
     await backend.store().save_silence(added)
     await backend.sign(caller, body.by, "silence.added", added.silence_id)
-    return added
+    return silence_shape(added)
 
 
 @router.post("/silences/{silence_id}/end", **needs(Scope.ADMIN, 404, 409))
-async def end(silence_id: Id, backend: TheBackend, caller: TheCaller, body: PersonBody = THE_CALLER) -> Silence:
+async def end(silence_id: Id, backend: TheBackend, caller: TheCaller, body: PersonBody = THE_CALLER) -> SilenceShape:
     """End a silence now; it stays on record."""
     loaded = await _load(silence_id, backend)
     if loaded.ended_at is not None:
@@ -82,7 +91,7 @@ async def end(silence_id: Id, backend: TheBackend, caller: TheCaller, body: Pers
     ended = replace(loaded, ended_by=body.by or caller.name, ended_at=backend.now())
     await backend.store().save_silence(ended)
     await backend.sign(caller, body.by, "silence.ended", silence_id)
-    return ended
+    return silence_shape(ended)
 
 
 async def _load(silence_id: str, backend: Backend) -> Silence:

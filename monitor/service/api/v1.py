@@ -73,5 +73,18 @@ def document(api: FastAPI) -> dict[str, Any]:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         components.setdefault("schemas", {})["Problem"] = problems.Problem.model_json_schema()
         schema["security"] = [{"token": []}]
+        _repair_tuples(schema)
         api.openapi_schema = schema
     return api.openapi_schema
+
+
+def _repair_tuples(schema: Any) -> None:
+    """Write the items of tuples as ``prefixItems``: the framework writes a list as ``items``, as before OpenAPI 3.1."""
+    if isinstance(schema, list):
+        for each in schema:
+            _repair_tuples(each)
+    elif isinstance(schema, dict):
+        if isinstance(schema.get("items"), list):
+            schema["prefixItems"] = schema.pop("items")
+        for each in schema.values():
+            _repair_tuples(each)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 from structlog.testing import capture_logs
 
 from monitor.config.access import AccessOptions
@@ -409,7 +410,7 @@ def test_a_silence_is_added_listed_and_ended_with_author_and_reason():
     assert (added.status_code, ended.status_code, again.status_code) == (201, 200, 409)
     assert active == [added.json()]
     assert (active[0]["author"], active[0]["reason"], active[0]["zone"]) == ("ada", "nightly rebuild", "Europe/Berlin")
-    assert (active[0]["daily"], active[0]["weekdays"]) == (["22:00:00", "06:00:00"], ["sat", "sun"])
+    assert (active[0]["daily"], active[0]["weekdays"]) == (["22:00", "06:00"], ["sat", "sun"])
     assert (present, past) == ([], [stored])
     assert (stored["ended_by"][:4], stored["ended_at"]) == ("ci (", "2026-01-02T00:00:00Z")
     assert [(each.action, each.subject) for each in entries] == [("request.on_behalf", "ada")]
@@ -521,6 +522,7 @@ def test_a_gate_is_started_and_its_location_has_the_verdict():
     [
         ({"target": "nowhere"}, 'unknown target "nowhere"'),
         ({"policy": "strict"}, 'unknown policy "strict"'),
+        ({"baseline": "nowhere"}, 'unknown target "nowhere"'),
         ({"candidates": ["http://169.254.169.254/latest"]}, "its host is not in server.candidate_hosts"),
         ({"candidates": ["http://docs.internal/search"]}, "its host is not in server.candidate_hosts"),
     ],
@@ -530,10 +532,12 @@ def test_a_gate_that_cannot_run_is_refused_at_once(change: dict[str, Any], probl
 
     async def body(api: Api):
         request = {"target": "docs", "suites": ["broad"], **change}
-        return await api.send("POST", "/gate", request, token=await api.token()), api.store.gates
+        token = await api.token()
+        cost = await api.send("POST", "/gate/cost", request, token=token)
+        return await api.send("POST", "/gate", request, token=token), cost, api.store.gates
 
-    response, gates = with_api(body)
-    assert (response.status_code, gates) == (404, {})
+    response, cost, gates = with_api(body)
+    assert (response.status_code, cost.status_code, gates) == (404, 404, {})
     assert problem in response.json()["detail"]
 
 
@@ -578,7 +582,11 @@ def test_the_document_is_openapi_3_1_and_names_tokens_and_problems():
     assert len(operations) > 20
     for operation in operations:
         assert "application/problem+json" in operation["responses"]["401"]["content"]
-    assert json.dumps(document)
+    schemas = json.dumps(document["components"]["schemas"])
+    assert '"items": [' not in schemas, "a tuple is written as before OpenAPI 3.1"
+    assert '"prefixItems": [' in schemas
+    for name, schema in document["components"]["schemas"].items():
+        assert Draft202012Validator.check_schema(schema) is None, name
 
 
 def test_a_path_with_a_line_break_is_a_problem_as_well():
