@@ -16,6 +16,7 @@ from monitor.decision.trade_off import find_trade_off, is_beyond_floors
 from monitor.model.policies import Policy
 from monitor.model.runs import Counts
 from monitor.model.verdicts import AxisSafety, Evidence, VerdictName
+from monitor.statistics.pairing import OVERALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,11 @@ def judge(
     if trade_off:
         words = sentences.trade_off(trade_off, evidence, model_changed=model_changed)
         return Judgement(VerdictName.TRADE_OFF, words, "roll back")
+    gains = sentences.gains(_improved_axes(evidence, policy) if may_page else ())
     if fallen:
-        return Judgement(VerdictName.REGRESSED, sentences.drop(fallen), "roll back")
-    return _judge_safety([each for each in evidence if each.gating], safety, watched, policy)
+        return Judgement(VerdictName.REGRESSED, f"{sentences.drop(fallen)}{gains}", "roll back")
+    judgement = _judge_safety([each for each in evidence if each.gating], safety, watched, policy)
+    return replace(judgement, summary=f"{judgement.summary}{gains}")
 
 
 def refuse_coverage(share: float, suite: str, counts: Counts, policy: Policy) -> Judgement | None:
@@ -143,6 +146,20 @@ def _has_fallen_at_swap(evidence: Evidence, step: Evidence | None, policy: Polic
 
 def _is_watched(evidence: Evidence, policy: Policy) -> bool:
     return _is_significant(evidence, policy.alpha_warn) and is_beyond_floors(evidence, policy)
+
+
+def _improved_axes(evidence: Sequence[Evidence], policy: Policy) -> tuple[Evidence, ...]:
+    """The largest rise of each whole axis that is significant after correction and beyond both floors."""
+    risen = [
+        each
+        for each in evidence
+        if each.gating
+        and each.stratum == OVERALL
+        and each.p_better_adjusted <= policy.alpha_page
+        and is_beyond_floors(each, policy, rise=True)
+    ]
+    largest = {each.axis: each for each in sorted(risen, key=lambda each: each.relative_difference)}
+    return tuple(largest.values())
 
 
 def _judge_safety(

@@ -33,6 +33,16 @@ def drop(fallen: Sequence[Evidence]) -> str:
     )
 
 
+def gains(improved: Sequence[Evidence]) -> str:
+    """What rose meanwhile, one whole axis after the other, with a space before it; empty without any."""
+    rises = [
+        f"{place(each)} rose {size(each.difference, each)}, {each.baseline_mean:.3f} → {each.candidate_mean:.3f} "
+        f"(adjusted p = {each.p_better_adjusted:.2g})"
+        for each in improved
+    ]
+    return f" Better: {'; '.join(rises)}." if rises else ""
+
+
 def within_noise(fallen: Sequence[Evidence]) -> str:
     """A drop without a detected change of the target."""
     return f"{drop(fallen)} No change of the target was detected: this is within its usual noise and churn so far."

@@ -50,15 +50,16 @@ def find_trade_off(evidence: Sequence[Evidence], policy: Policy) -> TradeOff | N
     return TradeOff(fallen or overall, risen, _lost_controls(evidence, risen, policy))
 
 
-def is_beyond_floors(evidence: Evidence, policy: Policy) -> bool:
-    """Whether the drop is larger than both floors: absolute, and relative to the baseline mean."""
+def is_beyond_floors(evidence: Evidence, policy: Policy, *, rise: bool = False) -> bool:
+    """Whether the drop, or the rise, is larger than both floors: absolute, and relative to the baseline mean."""
     tolerance = policy.tolerance_of(evidence.axis, evidence.suite, evidence.stratum, evidence.measure)
     floor = parse(evidence.measure).measure.absolute_floor
+    direction = 1 if rise else -1
+    change = direction * evidence.difference
     if floor is not None:
-        return evidence.difference <= -floor
-    return (
-        evidence.difference <= -tolerance.floor_absolute
-        and not evidence.relative_difference > -tolerance.floor_relative
+        return change >= floor
+    return change >= tolerance.floor_absolute and not (
+        direction * evidence.relative_difference < tolerance.floor_relative
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import secrets
 from dataclasses import dataclass, field
@@ -21,7 +20,6 @@ class Receiver:
 
     secret: str = field(default_factory=lambda: "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
     messages: list[dict[str, Any]] = field(default_factory=list)
-    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def create_app(self) -> Starlette:
         """An endpoint that answers 202 to a genuine message and 401 to any other."""
@@ -31,18 +29,6 @@ class Receiver:
         """The first message in this state so far."""
         return next((message for message in self.messages if message["data"]["state"] == state), None)
 
-    async def wait_for(self, state: str, *, timeout_s: float) -> dict[str, Any] | None:
-        """The first message in this state, or None if none arrives in time."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    if message := self.find(state):
-                        return message
-                    self._arrived.clear()
-                    await self._arrived.wait()
-        except TimeoutError:
-            return None
-
     async def _receive(self, request: Request) -> JSONResponse:
         body = await request.body()
         try:
@@ -50,5 +36,4 @@ class Receiver:
         except WebhookVerificationError as error:
             return JSONResponse({"problem": str(error)}, status_code=401)
         self.messages.append(message)
-        self._arrived.set()
         return JSONResponse(None, status_code=202)

@@ -15,7 +15,7 @@ from monitor.service import wiring
 from monitor.service.api.server import listen, running
 from monitor.service.daemon import Daemon, serving
 from tests.conftest import started
-from tests.waiting import PATIENCE_S, until
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -76,12 +76,12 @@ def test_a_silent_swap_is_paged_once_and_resolved_after_the_rollback(
     async def story(daemon: Daemon, receiver: Receiver, client: httpx.AsyncClient) -> None:
         await _promote_first_run(daemon)
         await client.post(f"{retriever}/break", json={"share": 0.3})
-        firing = await receiver.wait_for("firing", timeout_s=PATIENCE_S)
+        firing = await until(lambda: receiver.find("firing"))
         assert firing is not None
         for _ in range(3):  # more cycles see the same drop
             await _another_report(daemon)
         await client.post(f"{retriever}/break", json={"share": 0.0})
-        resolved = await receiver.wait_for("resolved", timeout_s=PATIENCE_S)
+        resolved = await until(lambda: receiver.find("resolved"))
         assert resolved is not None
         assert [message["data"]["state"] for message in receiver.messages] == ["firing", "resolved"]
         assert firing["data"]["dedup_key"] == resolved["data"]["dedup_key"]
@@ -137,7 +137,7 @@ def test_promtool_accepts_the_metrics_of_a_live_daemon(tell: Callable[[Story], N
     async def story(daemon: Daemon, receiver: Receiver, client: httpx.AsyncClient) -> None:
         await _promote_first_run(daemon)
         await client.post(f"{retriever}/break", json={"share": 0.3})
-        assert await receiver.wait_for("firing", timeout_s=PATIENCE_S)
+        assert await until(lambda: receiver.find("firing"))
         response = await until(lambda: _metrics_with(client, daemon, _DELIVERED))
         checked = await asyncio.to_thread(_promtool, response.content)
         assert checked.returncode == 0, checked.stderr.decode() + checked.stdout.decode()

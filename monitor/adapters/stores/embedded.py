@@ -169,7 +169,8 @@ class EmbeddedPostgres:
         a group that only this server has.
         """
         short = f"recallwatch-{self._digest[:12]}"
-        folders = (self._folder / "socket", Path(tempfile.gettempdir()) / short, Path("/tmp") / short)  # noqa: S108
+        parents = (tempfile.gettempdir(), "/tmp")  # noqa: S108 - a private folder in it, and TMPDIR can be long
+        folders = (self._folder / "socket", *(Path(parent) / short for parent in parents))
         folder = next((path for path in folders if len(str(path)) <= _SOCKET_PATH_LIMIT), folders[-1])
         if not folder.is_dir():
             folder.mkdir(mode=0o700)

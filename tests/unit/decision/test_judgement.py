@@ -308,6 +308,17 @@ class TestSafety:
         assert (judgement.name, judgement.advice) == (INCONCLUSIVE, "watch")
         assert judgement.summary.startswith("Watch broad recall@10: it fell 10.0 points (adjusted p = 0.03)")
 
+    def test_a_gain_of_a_whole_axis_is_named_whatever_fell_elsewhere(self):
+        """`passed` and `regressed` both say that the axis is better; small or chance rises are not named."""
+        rise = evidence(0.06, measure="ndcg@10", p_better_adjusted=0.001)
+        words = "Better: broad ndcg@10 rose 6.0 points, 0.800 → 0.860 (adjusted p = 0.001)."
+        passed, regressed = judge_all(rise, evidence()), judge_all(rise, fell(stratum="law"))
+        assert (passed.name, regressed.name) == (PASSED, REGRESSED)
+        assert passed.summary.endswith(words)
+        assert regressed.summary.endswith(words)
+        for unnamed in (replace(rise, p_better_adjusted=0.02), evidence(0.009, p_better_adjusted=0.001)):
+            assert "Better" not in judge_all(unnamed).summary
+
 
 class TestSwap:
     """At a swap, the run is compared with the baseline and with the previous run, each at half the level."""
