@@ -80,11 +80,8 @@ def document(api: FastAPI) -> dict[str, Any]:
 
 def _repair_tuples(schema: Any) -> None:
     """Write the items of tuples as ``prefixItems``: the framework writes a list as ``items``, as before OpenAPI 3.1."""
-    if isinstance(schema, list):
-        for each in schema:
-            _repair_tuples(each)
-    elif isinstance(schema, dict):
-        if isinstance(schema.get("items"), list):
-            schema["prefixItems"] = schema.pop("items")
-        for each in schema.values():
-            _repair_tuples(each)
+    if isinstance(schema, dict) and isinstance(schema.get("items"), list):
+        schema["prefixItems"] = schema.pop("items")
+    if isinstance(schema, dict | list):
+        for part in schema.values() if isinstance(schema, dict) else schema:
+            _repair_tuples(part)
