@@ -46,7 +46,7 @@ async def probe_all(queries: Sequence[Query], retriever: HttpRetriever) -> None:
     async def save(outcomes: Sequence[Outcome]) -> None:
         pass
 
-    outcomes = await replay(queries, Endpoints(retriever, DEPTH), save=save, watch=lambda _: None)
+    outcomes = await replay(queries, Endpoints(retriever=retriever, depth=DEPTH), save=save, watch=lambda _: None)
     if any(outcome.ranking is None for outcome in outcomes):
         raise ValueError(next(str(each.failure) for each in outcomes if each.ranking is None))
 

@@ -16,6 +16,7 @@ import orjson
 
 from monitor.adapters.http import transport
 from monitor.adapters.http.decompression import UnreadableBodyError, decoder_of
+from monitor.adapters.http.response_body import Reply
 from monitor.errors import AdapterError, Reason, RetrieverError
 
 Explain = Callable[[int, bytes], str | None]
@@ -81,13 +82,11 @@ async def request_bytes(
     """Send a request and return the response body, which may be empty. A request body of None is not sent."""
     content = b"" if body is None else orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
     try:
-        # Built here because the client would merge all headers for each request; the pool adds them once.
-        request = httpx.Request(method, url, headers=headers, stream=httpx.ByteStream(content))
-        async with asyncio.timeout(timeout_s), aclosing(await client.send(request, stream=True)) as response:
+        async with asyncio.timeout(timeout_s), aclosing(await _send(client, method, url, headers, content)) as response:
             reason = transport.reason_of_status(response.status_code)
             if reason is None:
                 if read_headers is not None:
-                    read_headers(dict(response.headers))
+                    read_headers({name.lower(): value for name, value in response.headers.items()})
                 return await _read_body(response, max_body_bytes, failure)
             excerpt = await _read_excerpt(response) if explain else b""
     except transport.FAILURES as error:
@@ -97,13 +96,24 @@ async def request_bytes(
     raise failure(reason, f"HTTP {response.status_code}" + (f": {hint}" if hint else ""), retry_after_s=retry_after_s)
 
 
+async def _send(
+    client: httpx.AsyncClient, method: str, url: httpx.URL | str, headers: Mapping[str, str] | None, content: bytes
+) -> httpx.Response | Reply:
+    if isinstance(client, transport.Client):
+        parsed = url if isinstance(url, httpx.URL) else httpx.URL(url)
+        return await client.request_once(method, parsed, tuple((headers or {}).items()), content)
+    # Built here because the client would merge all headers for each request; the pool adds them once.
+    request = httpx.Request(method, url, headers=headers, stream=httpx.ByteStream(content))
+    return await client.send(request, stream=True)
+
+
 def _hint(status: int, reason: Reason) -> str:
     if reason is Reason.UNAUTHORISED:
         return "check the credentials"
     return "redirects are not followed; configure the final URL" if 300 <= status < 400 else ""
 
 
-async def _read_body(response: httpx.Response, limit: int, failure: ErrorFactory) -> bytes:
+async def _read_body(response: httpx.Response | Reply, limit: int, failure: ErrorFactory) -> bytes:
     """Read and decompress the body. The limit applies to decompressed bytes, which stops decompression bombs."""
     parts, size = [], 0
     try:
@@ -119,7 +129,7 @@ async def _read_body(response: httpx.Response, limit: int, failure: ErrorFactory
     return b"".join(parts)
 
 
-async def _read_excerpt(response: httpx.Response) -> bytes:
+async def _read_excerpt(response: httpx.Response | Reply) -> bytes:
     excerpt = b""
     with suppress(UnreadableBodyError):
         decoder = decoder_of(response.headers.get("content-encoding", ""))

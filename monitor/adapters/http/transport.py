@@ -8,16 +8,17 @@ from __future__ import annotations
 import ipaddress
 import socket
 from base64 import b64encode
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import aiohttp
 import httpx
 from pydantic import AfterValidator
 
 from monitor.adapters.http.decompression import ACCEPTED
+from monitor.adapters.http.response_body import Body, Reply, as_httpx
 from monitor.errors import Reason
 
 
@@ -45,8 +46,6 @@ FAILURES = (
 )
 """All exceptions that a request can raise."""
 
-_PART_BYTES = 16_384
-"""A compressed body is decompressed in parts of this size, so that a decompression bomb is detected early."""
 _BROKEN_OFF = (httpx.RemoteProtocolError, httpx.DecodingError, httpx.ReadError, httpx.WriteError, httpx.StreamError)
 _CUT = (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, aiohttp.ClientResponseError, ConnectionResetError)
 
@@ -106,6 +105,13 @@ def refuse_link_local(host: str, allowed: Collection[str]) -> None:
 class Client(httpx.AsyncClient):
     """httpx client that passes each request directly to the pool: no redirects, no cookies."""
 
+    async def request_once(
+        self, method: str, url: httpx.URL, headers: Iterable[tuple[str, str]], content: bytes
+    ) -> Reply:  # fmt: skip
+        """Send a request without httpx's own request and response; the body is not read yet."""
+        pool = cast("Pool", self._transport)
+        return Reply(await pool.request(method, url, headers, content))
+
     async def send(self, request: httpx.Request, *, stream: bool = False, **_: Any) -> httpx.Response:
         """Send a request; the body is read unless ``stream``."""
         response = await self._transport.handle_async_request(request)
@@ -126,20 +132,33 @@ class Pool(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request. An aiohttp error is raised as an httpx error, with the original as its cause."""
+        headers, content = request.headers.multi_items(), await request.aread()
+        limits = _timeout(request.extensions.get("timeout"))
+        answer = await self.request(request.method, request.url, headers, content, limits)
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=Body(answer), request=request)
+
+    async def request(
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: Iterable[tuple[str, str]],
+        content: bytes,
+        limits: aiohttp.ClientTimeout | None = None,
+    ) -> aiohttp.ClientResponse:
+        """The response to a request; its body is not read yet."""
         if self._allowed is not None:
-            refuse_link_local(request.url.host, self._allowed)
+            refuse_link_local(url.host, self._allowed)
         try:
-            answer = await self._open().request(
-                request.method,
-                str(request.url),
-                headers=request.headers.multi_items(),
-                data=await request.aread() or None,
+            return await self._open().request(
+                method,
+                str(url),
+                headers=headers,
+                data=content or None,
                 allow_redirects=False,
-                timeout=_timeout(request.extensions.get("timeout")),
+                timeout=limits or _FOREVER,
             )
         except aiohttp.ClientError as error:
-            raise _as_httpx(error) from error
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=Body(answer), request=request)
+            raise as_httpx(error) from error
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -159,25 +178,6 @@ class Pool(httpx.AsyncBaseTransport):
         return self._session
 
 
-class Body(httpx.AsyncByteStream):
-    """The response body as received, not decompressed."""
-
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
-        self._answer = answer
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the body in parts that are small enough to decompress safely."""
-        try:
-            async for part in self._answer.content.iter_chunked(_PART_BYTES):
-                yield part
-        except aiohttp.ClientError as error:
-            raise _as_httpx(error) from error
-
-    async def aclose(self) -> None:
-        """Release the connection, or close it if the body was not read to its end."""
-        self._answer.release()
-
-
 _A_DAY_S, _MOST_DIGITS = 86_400.0, 9
 _FOREVER = aiohttp.ClientTimeout(total=None)
 
@@ -186,11 +186,6 @@ def _timeout(limits: dict[str, float] | None) -> aiohttp.ClientTimeout:
     if limits is None:  # the caller applies its own timeout
         return _FOREVER
     return aiohttp.ClientTimeout(None, connect=limits["pool"], sock_connect=limits["connect"], sock_read=limits["read"])
-
-
-def _as_httpx(error: aiohttp.ClientError) -> httpx.TransportError:
-    kind = httpx.ReadTimeout if isinstance(error, TimeoutError) else httpx.NetworkError
-    return kind(type(error).__name__)
 
 
 def open_client(
@@ -262,7 +257,7 @@ def reason_of_status(status: int) -> Reason | None:
     return reasons.get(status, Reason.BROKEN if status >= 500 else Reason.REJECTED)
 
 
-def retry_after_s(response: httpx.Response) -> float | None:
+def retry_after_s(response: httpx.Response | Reply) -> float | None:
     """Return the Retry-After header in seconds, at most a day; None if it is missing, unreadable or over."""
     value = response.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():

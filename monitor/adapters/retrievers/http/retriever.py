@@ -184,7 +184,7 @@ class HttpRetriever:
             None if is_get else request,
             timeout_s=timeout_s,
             max_body_bytes=self._options.max_body_bytes,
-            read_headers=headers.update,
+            read_headers=headers.update if self._options.deployment_header else None,
         )
         hits = self._find_hits(response)
         if not isinstance(hits, list):
