@@ -43,7 +43,7 @@ async def serving(answer: Answer) -> AsyncIterator[LocalServer]:
         handling.add(task)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                request = await _read_request(reader)
+                request = await read_request(reader)
                 served.requests.append(request)
                 await answer(request, writer)
         finally:
@@ -140,7 +140,8 @@ async def hang_up(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     """Close the connection without a response."""
 
 
-async def _read_request(reader: asyncio.StreamReader) -> ReceivedRequest:
+async def read_request(reader: asyncio.StreamReader) -> ReceivedRequest:
+    """The next request of a connection."""
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
     method, path, _ = first.split(" ", 2)
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
