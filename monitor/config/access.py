@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, IPvAnyNetwork, model_validator
 
 from monitor.config.section import Section
 from monitor.model.access import Scope
@@ -64,7 +64,11 @@ class AccessOptions(Section):
     webhooks: dict[str, WebhookOptions] = Field(default={}, repr=False)
     """Webhooks of other tools, by name; each is received at ``/api/v1/webhooks/NAME``."""
     candidate_hosts: tuple[str, ...] = ()
-    """Hosts, with a port if it is not the default, that a gate requested over HTTP may probe, besides the targets."""
+    """Hosts, with a port if it is not the default, that a gate requested over HTTP may probe, besides the targets. Each
+    must resolve to a public address, or to one of ``allow_private``."""
+    allow_private: tuple[IPvAnyNetwork, ...] = ()
+    """Networks such as ``10.20.0.0/16``: loopback and private addresses that a request over HTTP may lead to. What this
+    file names is used without it. Link-local addresses and those of metadata services are always refused."""
 
     @model_validator(mode="after")
     def _has_both_files(self) -> AccessOptions:

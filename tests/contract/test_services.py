@@ -7,11 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from monitor.adapters import registry
-from monitor.adapters.http import transport
 from monitor.adapters.notifiers.slack import escape
 from monitor.adapters.stores.memory.store import MemoryStore
 from monitor.alerting.outbox import OutboxWorker
@@ -359,30 +357,13 @@ def test_one_refused_recipient_is_a_failure():
 def test_a_name_that_resolves_to_a_link_local_address_is_refused(address, monkeypatch):
     """A name that resolves to a cloud's metadata address is refused."""
     resolve_to(address, monkeypatch)
-    with pytest.raises(NotifierError, match="allow_private_hosts") as caught:
+    with pytest.raises(NotifierError, match="never allowed") as caught:
         asyncio.run(send({"kind": "teams", "url": "http://hooks.example.org/x"}, FIRING))
     assert caught.value.reason is Reason.UNREACHABLE
 
 
-@pytest.mark.parametrize("allowed", ["hooks.example.org", "HOOKS.example.org."])
-def test_a_listed_name_may_resolve_to_any_address(allowed, monkeypatch):
-    """A name in the allow-list may resolve to a link-local address."""
-    resolve_to("169.254.169.254", monkeypatch)
-
-    async def run() -> list[Any]:
-        return await transport.GuardedResolver([allowed]).resolve("hooks.example.org", 80)
-
-    assert [each["host"] for each in asyncio.run(run())] == ["169.254.169.254"]
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "192.168.1.1", "::1", "fd00::1", "93.184.216.34"])
-def test_loopback_and_private_addresses_are_not_refused(address):
-    """Addresses of the operator's own network are allowed."""
-    assert not transport.is_link_local(address)
-
-
 def test_a_name_of_this_machine_is_reached():
-    """A name that resolves to loopback works without the allow-list."""
+    """A name that resolves to loopback works: the operator chose it."""
 
     async def run() -> int:
         async with serving(reply(202)) as server:
@@ -398,10 +379,3 @@ def resolve_to(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     family = socket.AF_INET6 if is_v6 else socket.AF_INET
     place = (address, unused_port(), 0, 0) if is_v6 else (address, unused_port())
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(family, socket.SOCK_STREAM, 6, "", place)])
-
-
-def test_a_client_for_retrievers_resolves_without_restrictions():
-    """Only clients with an allow-list check addresses."""
-    http_client = transport.open_client(timeout_s=1, connections=1)
-    assert isinstance(http_client, httpx.AsyncClient)
-    asyncio.run(http_client.aclose())

@@ -5,10 +5,8 @@ The overhead of httpx's own pool is many times the cost of a probe (`benchmarks/
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from base64 import b64encode
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, cast
@@ -17,6 +15,7 @@ import aiohttp
 import httpx
 from pydantic import AfterValidator
 
+from monitor.adapters.http.addresses import GuardedResolver, Network, RefusedAddressError, check_host
 from monitor.adapters.http.decompression import ACCEPTED
 from monitor.adapters.http.response_body import Body, Reply, as_httpx
 from monitor.errors import Reason
@@ -50,58 +49,6 @@ _BROKEN_OFF = (httpx.RemoteProtocolError, httpx.DecodingError, httpx.ReadError, 
 _CUT = (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, aiohttp.ClientResponseError, ConnectionResetError)
 
 
-class LinkLocalError(OSError):
-    """The host resolves to a link-local address, where clouds serve metadata and credentials."""
-
-
-class GuardedResolver(aiohttp.ThreadedResolver):
-    """Resolver that refuses names with a link-local or metadata address, unless the name is allowed.
-
-    Configured hosts and addresses are intentional, including loopback and private networks. But a name can later be
-    pointed at an address where clouds serve credentials.
-    """
-
-    def __init__(self, allowed: Collection[str]) -> None:
-        super().__init__()
-        self._allowed = {host.lower().rstrip(".") for host in allowed}
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[aiohttp.abc.ResolveResult]:
-        """Resolve a name. Raises LinkLocalError for a link-local address."""
-        addresses = await super().resolve(host, port, family)
-        if host.lower().rstrip(".") not in self._allowed and any(is_link_local(each["host"]) for each in addresses):
-            raise LinkLocalError(f"{host} resolves to a link-local address")
-        return addresses
-
-
-_METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "fd00:ec2::254")))
-"""Metadata services of clouds outside the link-local ranges: Alibaba Cloud, and AWS over IPv6."""
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-
-def is_link_local(address: str) -> bool:
-    """Whether an address is link-local or of a metadata service, also as IPv4 inside IPv6 (mapped, 6to4, NAT64)."""
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    spellings = [parsed]
-    if isinstance(parsed, ipaddress.IPv6Address):
-        inner = [parsed.ipv4_mapped, parsed.sixtofour]
-        if parsed in _NAT64 or int(parsed) < 2**32:  # the last 32 bits are the IPv4 address
-            inner.append(ipaddress.IPv4Address(int(parsed) % 2**32))
-        spellings += [each for each in inner if each is not None]
-    return any(each.is_link_local or each in _METADATA for each in spellings)
-
-
-def refuse_link_local(host: str, allowed: Collection[str]) -> None:
-    """Raise LinkLocalError for a host that is itself a link-local address; such a host is never resolved."""
-    try:
-        is_refused = host not in allowed and is_link_local(host.strip("[]"))
-    except ValueError:  # a name, which is checked when it is resolved
-        return
-    if is_refused:
-        raise LinkLocalError(f"{host} is a link-local address")
-
-
 class Client(httpx.AsyncClient):
     """httpx client that passes each request directly to the pool: no redirects, no cookies."""
 
@@ -126,8 +73,8 @@ class Pool(httpx.AsyncBaseTransport):
     headers: httpx.Headers = httpx.Headers()
     """Sent with every request; headers of the request take precedence."""
 
-    def __init__(self, connections: int, allowed: Collection[str] | None) -> None:
-        self._connections, self._allowed = connections, allowed
+    def __init__(self, connections: int, private: Sequence[Network] | None) -> None:
+        self._connections, self._private = connections, private
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -146,8 +93,7 @@ class Pool(httpx.AsyncBaseTransport):
         limits: aiohttp.ClientTimeout | None = None,
     ) -> aiohttp.ClientResponse:
         """The response to a request; its body is not read yet."""
-        if self._allowed is not None:
-            refuse_link_local(url.host, self._allowed)
+        check_host(url.host, self._private)
         try:
             return await self._open().request(
                 method,
@@ -167,9 +113,8 @@ class Pool(httpx.AsyncBaseTransport):
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:  # needs a running event loop
-            resolver = None if self._allowed is None else GuardedResolver(self._allowed)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, resolver=resolver),
+                connector=aiohttp.TCPConnector(limit=self._connections, resolver=GuardedResolver(self._private)),
                 headers=self.headers.multi_items(),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -193,13 +138,14 @@ def open_client(
     timeout_s: float,
     connections: int,
     headers: dict[str, str] | None = None,
-    allow_private_hosts: Collection[str] | None = None,
+    private: Sequence[Network] | None = None,
 ) -> httpx.AsyncClient:
     """Create a client that follows no redirects, which could lead to an unintended host.
 
-    With ``allow_private_hosts``, names resolve through a `GuardedResolver`.
+    ``private`` has the loopback and private networks that an address from elsewhere may be in; None for an address that
+    an operator chose.
     """
-    pool = Pool(connections, allow_private_hosts)
+    pool = Pool(connections, private)
     default_headers = {"content-type": "application/json", "user-agent": "recallwatch", "accept-encoding": ACCEPTED}
     client = Client(transport=pool, headers=default_headers | (headers or {}), timeout=timeout_s)
     pool.headers = client.headers
@@ -229,8 +175,9 @@ def reason_of(error: BaseException) -> Reason:
 def describe(error: BaseException, *, timeout_s: float) -> str:
     """Describe the failure briefly, without the error's own text: it may include a URL with credentials."""
     kind = type(error.__cause__ or error).__name__
-    if any(isinstance(each, LinkLocalError) for each in _causes(error)):
-        return "the host resolves to a link-local address; if this is intended, add it to allow_private_hosts"
+    refusal = next((each for each in _causes(error) if isinstance(each, RefusedAddressError)), None)
+    if refusal is not None:
+        return f"not sent: {refusal}"
     return {
         Reason.TIMEOUT: f"no answer within {timeout_s:g} s",
         Reason.BROKEN: f"the response was cut off: {kind}",

@@ -20,9 +20,6 @@ class EndpointOptions(Section):
 
     timeout: Duration = 10.0
     """For a whole delivery; a slower one is aborted and retried later."""
-    allow_private_hosts: tuple[str, ...] = ()
-    """Host names that may resolve to a link-local address (169.254.0.0/16, fe80::/10), where clouds serve metadata;
-    other names that do are refused. Loopback and private addresses are allowed."""
 
 
 class SecretUrlOptions(EndpointOptions):
@@ -71,7 +68,6 @@ class Endpoint:
             timeout_s=options.timeout,
             connections=32,
             headers={**credentials, **(headers or {})},
-            allow_private_hosts=options.allow_private_hosts,
         )
 
     async def post(

@@ -137,14 +137,15 @@ def gating_of(request: Mapping[str, Any]) -> Gating:
 
 def with_candidates(checked: wiring.CheckedConfig, requested: Gating) -> wiring.CheckedConfig:
     """The configuration with a target for each URL. Raises ConfigError for a host that is not allowed."""
-    allowed = checked.config.server.candidate_hosts
+    server = checked.config.server
     urls = [name for name in requested.addresses if name.startswith(("http://", "https://"))]
     for url in urls:
-        if urlsplit(url).netloc not in allowed:
+        if urlsplit(url).netloc not in server.candidate_hosts:
             raise ConfigError("candidates", f"{url!r:.100}: its host is not in server.candidate_hosts")
     if not urls:
         return checked
-    targets = {url: Target(retriever={"kind": "http", "url": url}) for url in urls}
+    networks = list(map(str, server.allow_private))
+    targets = {url: Target(retriever={"kind": "http", "url": url, "allow_private": networks}) for url in urls}
     return wiring.assemble(checked.config.model_copy(update={"targets": {**checked.config.targets, **targets}}))
 
 

@@ -1,11 +1,15 @@
 """Addresses of metadata services are refused in every spelling; nothing is ever sent to them."""
 
 import asyncio
+from ipaddress import ip_network
 
 import httpx
 import pytest
 
-from monitor.adapters.http.transport import GuardedResolver, LinkLocalError, is_link_local, open_client
+from monitor.adapters import registry
+from monitor.adapters.http.addresses import GuardedResolver, RefusedAddressError, check_address, is_link_local
+from monitor.adapters.http.transport import open_client
+from monitor.errors import RetrieverError
 
 METADATA = [
     "169.254.169.254", "169.254.0.1", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254", "::169.254.169.254",
@@ -27,8 +31,9 @@ def test_addresses_that_an_operator_writes_are_used(address):
     assert not is_link_local(address)
 
 
+@pytest.mark.parametrize("private", [None, (ip_network("0.0.0.0/0"), ip_network("::/0"))])
 @pytest.mark.parametrize("host", ["169.254.169.254", "[::ffff:169.254.169.254]", "[fe80::1]", "[fd00:ec2::254]"])
-def test_an_address_in_a_url_is_refused_before_anything_is_sent(host, monkeypatch):
+def test_an_address_in_a_url_is_refused_before_anything_is_sent(host, private, monkeypatch):
     """An address needs no resolver, so it is checked before a connection is opened."""
 
     async def open_nothing(*_: object, **__: object) -> None:
@@ -37,10 +42,10 @@ def test_an_address_in_a_url_is_refused_before_anything_is_sent(host, monkeypatc
     monkeypatch.setattr("aiohttp.ClientSession._request", open_nothing)
 
     async def request() -> httpx.Response:
-        async with open_client(timeout_s=1, connections=1, allow_private_hosts=()) as client:
+        async with open_client(timeout_s=1, connections=1, private=private) as client:
             return await client.post(f"http://{host}/latest/meta-data")
 
-    with pytest.raises(LinkLocalError):
+    with pytest.raises(RefusedAddressError):
         asyncio.run(request())
 
 
@@ -49,16 +54,64 @@ def test_an_address_in_another_notation_is_refused_when_it_is_resolved(host):
     """Decimal, hexadecimal, octal and short notations resolve to the same address."""
 
     async def resolve() -> object:
-        return await GuardedResolver(()).resolve(host, 80)
+        return await GuardedResolver(None).resolve(host, 80)
 
-    with pytest.raises((LinkLocalError, OSError)):
+    with pytest.raises((RefusedAddressError, OSError)):
         asyncio.run(resolve())
 
 
-def test_an_allowed_host_may_be_link_local():
-    """An operator who means it names the host in `allow_private_hosts`."""
+PRIVATE = ["127.0.0.1", "::1", "10.20.0.7", "192.168.1.1", "fd00::1", "::ffff:10.20.0.7", "64:ff9b::a14:7", "::",
+           "224.0.0.1", "100.64.0.1"]  # fmt: skip
+PUBLIC = ["1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"]
 
-    async def resolve() -> object:
-        return await GuardedResolver(("169.254.169.254",)).resolve("169.254.169.254", 80)
 
-    assert asyncio.run(resolve())
+@pytest.mark.parametrize("address", PRIVATE)
+def test_a_private_address_from_elsewhere_needs_a_network(address):
+    """What arrives over HTTP may be loopback or private only within `server.allow_private`."""
+    with pytest.raises(RefusedAddressError, match=r"server\.allow_private"):
+        check_address(address, (ip_network("172.16.0.0/12"),))
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [("127.0.0.1", "127.0.0.0/8"), ("::1", "::1/128"), ("::ffff:10.20.0.7", "10.20.0.0/16"), ("fd00::1", "fd00::/8")],
+)
+def test_an_allowed_network_is_used(address, network):
+    """A network allows its addresses in every spelling."""
+    check_address(address, (ip_network(network),))
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_a_public_address_needs_no_network(address):
+    """Public addresses are not restricted by their number."""
+    check_address(address, ())
+
+
+@pytest.mark.parametrize("address", METADATA)
+def test_no_network_allows_a_metadata_address(address):
+    """Not even a network that contains every address."""
+    with pytest.raises(RefusedAddressError, match="never allowed"):
+        check_address(address, (ip_network("0.0.0.0/0"), ip_network("::/0")))
+
+
+@pytest.mark.parametrize(
+    ("host", "networks", "problem"),
+    [
+        ("localhost", [], "server.allow_private"),
+        ("127.0.0.1", [], "server.allow_private"),
+        ("localhost", ["127.0.0.0/8", "::1/128"], "no connection"),
+    ],
+)
+def test_a_retriever_checks_its_address_at_each_connection(host, networks, problem):
+    """A candidate of a gate is refused after resolving, with the remedy; an operator's metadata address is, too."""
+    options = {"kind": "http", "url": f"http://{host}:9/search", "allow_private": networks}
+    retriever = registry.resolve("retriever", options, where="r").build()
+
+    async def probe() -> None:
+        try:
+            await retriever.retrieve("a question", 5)
+        finally:
+            await retriever.close()
+
+    with pytest.raises(RetrieverError, match=problem):
+        asyncio.run(probe())

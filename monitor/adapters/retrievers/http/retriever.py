@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
 import httpx
-from pydantic import Field, model_validator
+from pydantic import Field, IPvAnyNetwork, model_validator
 
 from monitor.adapters.http import json_request, transport
 from monitor.adapters.http.jmespath import JsonPath, column, reader
@@ -79,6 +79,9 @@ class HttpOptions(RankingOptions):
     retriever does not hide a swap. For a cache that ignores them, put ``{unique}`` into ``request``: it is another text
     in every probe."""
 
+    allow_private: tuple[IPvAnyNetwork, ...] | None = None
+    """Networks whose loopback and private addresses may be probed; by default any. Link-local addresses and those of
+    metadata services never are. A gate over HTTP sets it to ``server.allow_private``."""
     timeout: Duration = 10.0
     """Time limit for a probe, from connecting to the end of the response."""
     concurrency: int = Field(default=8, ge=1, le=1_000)
@@ -171,6 +174,7 @@ class HttpRetriever:
                     **self._credentials,
                     **self._options.headers,
                 },
+                private=self._options.allow_private,
             )
         return self._client
 
