@@ -82,9 +82,10 @@ def attribution_to_dict(attribution: Attribution, measure: str) -> dict[str, Any
 def sentences(by_suite: Mapping[str, Any]) -> list[str]:
     """The sentences that a summary adds: attributions, losses of chains, judge drift and answers without a grade."""
     lines: list[str] = []
-    for explanations in by_suite.values():
+    for suite, explanations in by_suite.items():
+        where = f"on {suite}, " if len(by_suite) > 1 else ""
         lines += [attribution["sentence"] for attribution in explanations["attribution"] if attribution["upper"] < 0]
-        lines += headroom_sentences(explanations["headroom"]) if explanations["headroom"] else []
+        lines += [f"{where}{line}" for line in headroom_sentences(explanations["headroom"] or {})]
         lines += _compounded(explanations["chains"]) if explanations["chains"] else []
         lines += [explanations["unjudged_answers"]] if explanations["unjudged_answers"] else []
         if explanations["judge"] and explanations["judge"].get("moved"):
