@@ -27,6 +27,7 @@ def with_memory(world: World, plan: Plan) -> tuple[World, RememberingStore]:
     """The surroundings of the cycles of a plan, and their store, which remembers what earlier cycles read."""
     suite_names = tuple(suite.name for suite in plan.suites)
     reads = world.latest.reads.setdefault(suite_names, RememberedReads())
+    reads.revisions = None  # those of the cycle before may be old
     store = RememberingStore(world.store, plan.target, suite_names, reads)
     return replace(world, store=cast("Store", store)), store
 
@@ -46,7 +47,7 @@ class RememberingStore:
 
     async def detector_state(self, target: str, suite_name: str) -> DetectorState | None:
         """The state of change detection for a target and suite."""
-        revision = self._now.states.get(suite_name)
+        revision = (await self._now()).states.get(suite_name)
         if revision is None:
             return None
         load = partial(self._store.detector_state, target, suite_name)
@@ -54,7 +55,7 @@ class RememberingStore:
 
     async def baseline(self, target: str, suite_name: str) -> Baseline | None:
         """The current baseline."""
-        run_id = self._now.baselines.get(suite_name)
+        run_id = (await self._now()).baselines.get(suite_name)
         if run_id is None:
             return None
         load = partial(self._store.baseline, target, suite_name)
@@ -62,7 +63,7 @@ class RememberingStore:
 
     async def snapshot(self, target: str, suite_name: str) -> Snapshot | None:
         """The latest vectors of the canaries."""
-        run_id = self._now.snapshots.get(suite_name)
+        run_id = (await self._now()).snapshots.get(suite_name)
         if run_id is None:
             return None
         load = partial(self._store.snapshot, target, suite_name)
@@ -71,27 +72,27 @@ class RememberingStore:
     async def deployments(self, target: str | None = None, limit: int = 50) -> list[Deployment]:
         """Declared deployments, newest first."""
         load = partial(self._store.deployments, target, limit)
-        return await self._reads.read(f"deployments {limit}", self._now.deployments, load)
+        return await self._reads.read(f"deployments {limit}", (await self._now()).deployments, load)
 
     async def latest_swap(self, target: str, suite_names: Sequence[str]) -> Swap | None:
         """The latest change of the deployment of a target that was detected in one of these suites."""
         load = partial(self._store.latest_swap, target, suite_names)
-        return await self._reads.read("swap", self._now.swaps, load)
+        return await self._reads.read("swap", (await self._now()).swaps, load)
 
     async def find_incident(self, kind: IncidentKind, subject: str, dedup_key: str = "") -> Incident | None:
         """The active incident about the target, else the latest one with this key."""
         load = partial(self._store.find_incident, kind, subject, dedup_key)
-        return await self._reads.read(f"incident {kind} {dedup_key}", self._now.incidents, load)
+        return await self._reads.read(f"incident {kind} {dedup_key}", (await self._now()).incidents, load)
 
     async def incidents_of(self, kind: IncidentKind, subject: str, limit: int = 50) -> list[Incident]:
         """The incidents about the target: an active one first, then the latest ones."""
         load = partial(self._store.incidents_of, kind, subject, limit)
-        return await self._reads.read(f"incidents {kind} {limit}", self._now.incidents, load)
+        return await self._reads.read(f"incidents {kind} {limit}", (await self._now()).incidents, load)
 
     async def silences(self, *, ended: bool = False) -> list[Silence]:
         """Silences set by people, newest first."""
         load = partial(self._store.silences, ended=ended)
-        return await self._reads.read(f"silences {ended}", self._now.silences, load)
+        return await self._reads.read(f"silences {ended}", (await self._now()).silences, load)
 
     async def save_decision(self, decision: Decision) -> bool:
         """Store the decision of one cycle in one transaction, and remember the states that it stored."""
@@ -101,8 +102,8 @@ class RememberingStore:
             self._reads.keep(f"state {suite_name}", state.revision, state)
         return True
 
-    @property
-    def _now(self) -> Revisions:
+    async def _now(self) -> Revisions:
+        """The revisions at the latest refresh of this cycle; read now if there was none."""
         if self._reads.revisions is None:
-            raise RuntimeError("refresh() comes before the first read")
-        return self._reads.revisions
+            await self.refresh()
+        return cast("Revisions", self._reads.revisions)
