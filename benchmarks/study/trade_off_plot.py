@@ -15,7 +15,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE, PLOT = DOCS / "statistics-study.md", DOCS / "trade-off.svg"
 TRADE_OFFS, HARMLESS = "Real verdicts: trade-offs", "Real verdicts: harmless swaps"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 430, 70, 30, 50, 60
-LOWEST, HIGHEST, LEAST, MOST = -24.0, 4.0, -0.04, 0.20
+LOWEST, HIGHEST, LEAST, MOST = -14.0, 4.0, -0.04, 0.24
 RED, GREEN, GREY = "#c0392b", "#2e8b57", "#555555"
 
 
