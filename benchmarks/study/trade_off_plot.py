@@ -15,7 +15,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE, PLOT = DOCS / "statistics-study.md", DOCS / "trade-off.svg"
 TRADE_OFFS, HARMLESS = "Real verdicts: trade-offs", "Real verdicts: harmless swaps"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 430, 70, 30, 50, 60
-LOWEST, HIGHEST, LEAST, MOST = -14.0, 4.0, -0.04, 0.24
+LOWEST, HIGHEST, LEAST, MOST = -14.0, 4.0, -0.04, 0.27
 RED, GREEN, GREY = "#c0392b", "#2e8b57", "#555555"
 
 
@@ -65,11 +65,11 @@ def _axes() -> Iterator[str]:
     height = zero_y - TOP
     for left, right, colour in ((LEFT, zero_x, "#fdecea"), (zero_x, WIDTH - RIGHT, "#eaf6ee")):
         yield f'<rect x="{left:.1f}" y="{TOP}" width="{right - left:.1f}" height="{height:.1f}" fill="{colour}"/>'
-    for points in range(-20, 1, 5):
+    for points in range(-10, 1, 5):
         x, y = _at(points, LEAST)
         yield f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{y:.1f}" stroke="{GREY if points == 0 else "#dddddd"}"/>'
         yield _text(x, y + 18, f"{points:+d}" if points else "0", "middle")
-    for hundredths in range(0, 21, 5):
+    for hundredths in range(0, 25, 5):
         x, y = _at(LOWEST, hundredths / 100)
         colour = GREY if hundredths == 0 else "#dddddd"
         yield f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}" stroke="{colour}"/>'
