@@ -186,7 +186,7 @@ def test_pagerduty_shows_links_and_details():
     """The event has a link to the run, the drops and the next command."""
     (body,) = content("pagerduty", FIRING)
     assert {"href": "https://watch.example.org/runs/r1", "text": "Run"} in body["links"]
-    shown = {"Likely cause", "Blame", "Lost", "Drops", "Next command", "Acknowledge with", "Incident"}
+    shown = {"Likely cause", "Blame", "Lost", "Drops", "Look closer with", "Acknowledge with", "Incident"}
     assert shown <= set(body["payload"]["custom_details"])
 
 

@@ -111,7 +111,7 @@ def render(alert: Alert) -> Message:
 def plain_text(message: Message) -> str:
     """The whole message as plain text, for services without formatting."""
     parts = ["\n".join((f"{part.title}:", *(f"- {line}" for line in part.lines))) for part in message.parts]
-    command = f"Next command:\n    {message.command}" if message.command else ""
+    command = f"Look closer with:\n    {message.command}" if message.command else ""
     facts = "\n".join(f"{name}: {value}" for name, value in message.facts.items())
     links = "\n".join(f"{link.label}: {link.url}" for link in message.links)
     acknowledge = f"Acknowledge with:\n    {acknowledge_command(message)}" if acknowledge_command(message) else ""

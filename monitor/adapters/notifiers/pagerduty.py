@@ -139,7 +139,7 @@ def change_event(swap: Swap) -> dict[str, Any]:
 def _details(message: Message) -> dict[str, Any]:
     details: dict[str, Any] = {"What": message.text}
     details |= {part.title: part.lines[0] if len(part.lines) == 1 else list(part.lines) for part in message.parts}
-    commands = {"Next command": message.command, "Acknowledge with": acknowledge_command(message)}
+    commands = {"Look closer with": message.command, "Acknowledge with": acknowledge_command(message)}
     return details | {name: command for name, command in commands.items() if command} | dict(message.facts)
 
 
