@@ -208,7 +208,7 @@ def _engine(url: str, limits: DatabaseLimits) -> AsyncEngine:
         # A cycle holds a connection only briefly, so this pool serves hundreds of targets.
         pool_size=limits.pool_size,
         max_overflow=0,
-        pool_timeout=limits.lock_timeout_s,
+        pool_timeout=limits.statement_timeout_s,
         hide_parameters=True,
         json_serializer=lambda value: encode_json(value).decode(),
         json_deserializer=orjson.loads,

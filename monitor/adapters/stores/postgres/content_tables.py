@@ -126,8 +126,10 @@ async def create_partitions(connection: AsyncConnection, month: date) -> None:
 
 
 async def _has_partitions(connection: AsyncConnection, month: date) -> bool:
-    last = partition_name(PARTITIONED[-1], month)
-    return (await connection.exec_driver_sql("SELECT to_regclass(%(name)s)", {"name": last})).scalar() is not None
+    # Not to_regclass: it answers from the memory of the session, which does not know yet what was created meanwhile.
+    query = "SELECT EXISTS (SELECT FROM pg_class WHERE relname = %(name)s AND pg_table_is_visible(oid))"
+    answer = await connection.exec_driver_sql(query, {"name": partition_name(PARTITIONED[-1], month)})
+    return bool(answer.scalar())
 
 
 def partition_name(table: str, month: date) -> str:

@@ -175,11 +175,12 @@ class OutcomeTables(AnswerTables):
             raise StoreError(f"suite {run['suite_name']} of run {run['run_id']} has no query {error}") from error
 
     async def _suite_queries(self, connection: AsyncConnection, digest: str) -> SuiteQueries:
-        if digest not in self._queries:
+        queries = self._queries  # a failure elsewhere may begin another memory while this one waits
+        if digest not in queries:
             table = schema.suite_query
             query = select(table.c.query_id).where(table.c.digest == digest).order_by(table.c.ordinal)
-            self._queries.remember(digest, await connection.scalars(query))
-        return self._queries
+            queries.remember(digest, await connection.scalars(query))
+        return queries
 
     async def finish_run(self, measured: Measured) -> None:
         """Store the measurements and mark the run finished, in one transaction."""
