@@ -13,8 +13,8 @@ test: $(STAMP) system  ## everything: checks, coverage, real PostgreSQL, real Pr
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n 2 --ignore tests/system --durations 15 --cov --cov-report=
 	@$(BIN)/coverage report --format=total >/dev/null || { $(BIN)/coverage report; exit 1; }
-	@# Each file in one process: its tests share servers.
-	$(BIN)/pytest -n 2 --dist loadfile --durations 15 tests/system
+	@# Each file in one process, because its tests share servers; in order of names, so that a long one is not the last.
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15 tests/system
 
 check: $(STAMP) lint  ## under a minute: format, lint, types, contracts, fast tests
 	$(BIN)/pytest -n 2 -m "not slow" --hypothesis-profile=check tests/unit tests/contract tests/house
