@@ -231,7 +231,7 @@ def test_a_query_that_lost_its_document_is_shown_with_it(
         "SELECT * FROM verdict",
         "SELECT * FROM suite_query",
         "SELECT * FROM alert",
-        "BEGIN READ WRITE; DELETE FROM dashboard.verdict",
+        "BEGIN READ WRITE; DELETE FROM dashboard.swap",
         "BEGIN READ WRITE; CREATE TABLE dashboard.mine (n integer)",
     ],
 )
