@@ -108,7 +108,10 @@ def test_ctrl_c_breaks_a_run_off_and_marks_it(
     config = tmp_path / "recallwatch.yaml"
     config.write_text(_config(slow_retriever, numbered, postgres_url))
     _hold(slow_retriever, after=300)
+    # Processes of pytest-xdist ignore SIGINT, and theirs would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     run = _start("run", "--target", "docs", "--suite", "numbered", "--config", str(config))
+    signal.signal(signal.SIGINT, before)
     _wait_for_more_outcomes(postgres_url, than=0)
     run.send_signal(signal.SIGINT)
     _, errors = run.communicate(timeout=LIMIT_S)
